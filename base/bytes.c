@@ -1,0 +1,113 @@
+#include "base/bytes.h"
+
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <string.h>
+#include <strings.h>
+
+struct bytes bytes_of(const void *data, size_t len)
+{
+    return (struct bytes){.data = data, .len = len};
+}
+
+struct bytes bytes_of_text(const char *text)
+{
+    return bytes_of(text, strlen(text));
+}
+
+bool bytes_equal(struct bytes a, struct bytes b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+bool bytes_equal_text(struct bytes a, const char *text)
+{
+    return bytes_equal(a, bytes_of_text(text));
+}
+
+bool bytes_equal_text_nocase(struct bytes a, const char *text)
+{
+    return a.len == strlen(text) &&
+           (a.len == 0 || strncasecmp((const char *)a.data, text, a.len) == 0);
+}
+
+bool bytes_equal_secret(struct bytes a, struct bytes b)
+{
+    return a.len == b.len && (a.len == 0 || CRYPTO_memcmp(a.data, b.data, a.len) == 0);
+}
+
+bool bytes_start_with(struct bytes a, const char *prefix)
+{
+    size_t len = strlen(prefix);
+
+    return a.len >= len && (len == 0 || memcmp(a.data, prefix, len) == 0);
+}
+
+struct bytes bytes_skip(struct bytes a, size_t offset)
+{
+    if (offset >= a.len) {
+        return bytes_of(NULL, 0);
+    }
+    return bytes_of(a.data + offset, a.len - offset);
+}
+
+size_t bytes_find(struct bytes a, char c)
+{
+    const uint8_t *found = a.len == 0 ? NULL : memchr(a.data, c, a.len);
+
+    return found == NULL ? a.len : (size_t)(found - a.data);
+}
+
+static bool is_blank(uint8_t c)
+{
+    return c == ' ' || c == '\t';
+}
+
+struct bytes bytes_trim(struct bytes a)
+{
+    while (a.len > 0 && is_blank(a.data[0])) {
+        a = bytes_skip(a, 1);
+    }
+    while (a.len > 0 && is_blank(a.data[a.len - 1])) {
+        a.len--;
+    }
+    return a;
+}
+
+int bytes_to_text(struct bytes a, char *text, size_t text_size)
+{
+    if (a.len >= text_size) {
+        return -ENOSPC;
+    }
+    if (a.len > 0) {
+        memcpy(text, a.data, a.len);
+    }
+    text[a.len] = '\0';
+    return 0;
+}
+
+int bytes_to_uint64(struct bytes a, uint64_t *ret_value)
+{
+    uint64_t value = 0;
+
+    if (a.len == 0) {
+        return -EINVAL;
+    }
+    for (size_t i = 0; i < a.len; i++) {
+        unsigned digit = (unsigned)a.data[i] - '0';
+
+        if (digit > 9 || __builtin_mul_overflow(value, (uint64_t)10, &value) ||
+            __builtin_add_overflow(value, (uint64_t)digit, &value)) {
+            return -EINVAL;
+        }
+    }
+    *ret_value = value;
+    return 0;
+}
+
+void bytes_wipe(void *data, size_t len)
+{
+    if (data != NULL) {
+        OPENSSL_cleanse(data, len);
+    }
+}

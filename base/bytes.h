@@ -1,0 +1,45 @@
+/* A borrowed range of memory: whoever made it keeps the memory alive. Any thread; never blocks. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attributes.h"
+
+struct bytes {
+    const uint8_t *data;
+    size_t len;
+};
+
+struct bytes bytes_of(const void *data, size_t len);
+struct bytes bytes_of_text(const char *text);
+
+bool bytes_equal(struct bytes a, struct bytes b);
+bool bytes_equal_text(struct bytes a, const char *text);
+
+/* ASCII case-insensitive, for HTTP field names and tokens. */
+bool bytes_equal_text_nocase(struct bytes a, const char *text);
+
+/* True for equal content, in time that depends on the lengths only. For secrets and codes. */
+bool bytes_equal_secret(struct bytes a, struct bytes b);
+
+bool bytes_start_with(struct bytes a, const char *prefix);
+
+/* Everything from offset on; empty when offset is at or past the end. */
+struct bytes bytes_skip(struct bytes a, size_t offset);
+
+/* Index of the first c, or a.len when there is none. */
+size_t bytes_find(struct bytes a, char c);
+
+/* Without leading and trailing space and tab (HTTP optional white space). */
+struct bytes bytes_trim(struct bytes a);
+
+/* Copies as a terminated string. -ENOSPC when it does not fit with its terminator. */
+MUST_USE int bytes_to_text(struct bytes a, char *text, size_t text_size);
+
+/* Decimal digits only, whole input. -EINVAL on anything else or overflow. */
+MUST_USE int bytes_to_uint64(struct bytes a, uint64_t *ret_value);
+
+/* Overwrites memory that held a secret; the compiler cannot remove it. */
+void bytes_wipe(void *data, size_t len);

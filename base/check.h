@@ -1,0 +1,15 @@
+/* Assertions against programmer errors, kept in release builds. Never used on what a peer sent. */
+#pragma once
+
+#include "base/attributes.h"
+
+NORETURN void check_failed(const char *condition, const char *file, int line);
+
+#define CHECK(condition)                                                                           \
+    do {                                                                                           \
+        if (__builtin_expect(!(condition), 0)) {                                                   \
+            check_failed(#condition, __FILE__, __LINE__);                                          \
+        }                                                                                          \
+    } while (0)
+
+#define UNREACHABLE() check_failed("unreachable", __FILE__, __LINE__)

@@ -1,0 +1,201 @@
+#include "base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/json_writer.h"
+
+static const char *const level_names[LOG_LEVEL_COUNT] = {
+    [LOG_LEVEL_PANIC] = "panic",  [LOG_LEVEL_FATAL] = "fatal", [LOG_LEVEL_ERROR] = "error",
+    [LOG_LEVEL_WARN] = "warning", [LOG_LEVEL_INFO] = "info",   [LOG_LEVEL_DEBUG] = "debug",
+    [LOG_LEVEL_TRACE] = "trace",
+};
+
+/* The one mutable global besides the signal flags: a log has one destination per process. */
+static struct {
+    atomic_int fd;
+    atomic_int level;
+    enum log_format format;
+    char path[4096];
+} log_state = {.fd = STDERR_FILENO, .level = LOG_LEVEL_WARN};
+
+static int open_path(const char *path)
+{
+    if (strcmp(path, "stdout") == 0) {
+        return STDOUT_FILENO;
+    }
+    if (strcmp(path, "stderr") == 0 || path[0] == '\0') {
+        return STDERR_FILENO;
+    }
+    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+
+    return fd < 0 ? -errno : fd;
+}
+
+int log_open(const char *path, enum log_level level, enum log_format format)
+{
+    int fd = open_path(path);
+
+    log_state.format = format;
+    snprintf(log_state.path, sizeof log_state.path, "%s", path);
+    atomic_store(&log_state.level, level);
+    atomic_store(&log_state.fd, fd < 0 ? STDERR_FILENO : fd);
+    return fd < 0 ? fd : 0;
+}
+
+void log_reopen(void)
+{
+    int fd = open_path(log_state.path);
+
+    if (fd <= STDERR_FILENO) {
+        return;
+    }
+    /* dup3 swaps the file under the old number, so a thread in write(2) never sees a closed one. */
+    int old = atomic_load(&log_state.fd);
+
+    if (old > STDERR_FILENO) {
+        if (dup3(fd, old, O_CLOEXEC) >= 0) {
+            close(fd);
+        }
+    } else {
+        atomic_store(&log_state.fd, fd);
+    }
+}
+
+void log_close(void)
+{
+    int fd = atomic_exchange(&log_state.fd, STDERR_FILENO);
+
+    if (fd > STDERR_FILENO) {
+        close(fd);
+    }
+}
+
+bool log_enabled(enum log_level level)
+{
+    return (int)level <= atomic_load_explicit(&log_state.level, memory_order_relaxed);
+}
+
+int log_level_parse(const char *name, enum log_level *ret_level)
+{
+    if (strcasecmp(name, "warn") == 0) {
+        *ret_level = LOG_LEVEL_WARN;
+        return 0;
+    }
+    for (int level = 0; level < LOG_LEVEL_COUNT; level++) {
+        if (strcasecmp(name, level_names[level]) == 0) {
+            *ret_level = (enum log_level)level;
+            return 0;
+        }
+    }
+    return -EINVAL;
+}
+
+static void format_time(char *text, size_t size)
+{
+    uint64_t now_ns = clock_wall_ns();
+    time_t seconds = (time_t)(now_ns / 1000000000u);
+    struct tm utc;
+    size_t used;
+
+    gmtime_r(&seconds, &utc);
+    used = strftime(text, size, "%Y-%m-%dT%H:%M:%S", &utc);
+    snprintf(text + used, size - used, ".%03uZ", (unsigned)(now_ns / 1000000u % 1000u));
+}
+
+static void write_value(struct json_writer *json, const struct log_field *field)
+{
+    switch (field->type) {
+    case LOG_FIELD_TEXT:
+        json_writer_text(json, field->text == NULL ? "" : field->text);
+        break;
+    case LOG_FIELD_INTEGER:
+        json_writer_integer(json, field->integer);
+        break;
+    case LOG_FIELD_BOOLEAN:
+        json_writer_boolean(json, field->integer != 0);
+        break;
+    case LOG_FIELD_RAW_JSON:
+        json_writer_raw(json, field->text);
+        break;
+    }
+}
+
+static void write_json(struct json_writer *json, enum log_level level, const char *time_text,
+                       const char *message, const struct log_field *fields, unsigned fields_count)
+{
+    json_writer_raw(json, "{");
+    for (unsigned i = 0; i < fields_count; i++) {
+        json_writer_text(json, fields[i].key);
+        json_writer_raw(json, ":");
+        write_value(json, &fields[i]);
+        json_writer_raw(json, ",");
+    }
+    json_writer_raw(json, "\"level\":");
+    json_writer_text(json, level_names[level]);
+    json_writer_raw(json, ",\"msg\":");
+    json_writer_text(json, message);
+    json_writer_raw(json, ",\"time\":");
+    json_writer_text(json, time_text);
+    json_writer_raw(json, "}");
+}
+
+static void write_text(struct json_writer *json, enum log_level level, const char *time_text,
+                       const char *message, const struct log_field *fields, unsigned fields_count)
+{
+    json_writer_raw(json, time_text);
+    json_writer_raw(json, " ");
+    json_writer_raw(json, level_names[level]);
+    json_writer_raw(json, " ");
+    json_writer_raw(json, message);
+    for (unsigned i = 0; i < fields_count; i++) {
+        json_writer_raw(json, " ");
+        json_writer_raw(json, fields[i].key);
+        json_writer_raw(json, "=");
+        write_value(json, &fields[i]);
+    }
+}
+
+void log_write(enum log_level level, const char *message, const struct log_field *fields,
+               unsigned fields_count)
+{
+    char line[LOG_LINE_BYTES_MAX + 1];
+    char time_text[40];
+    struct json_writer json;
+
+    format_time(time_text, sizeof time_text);
+    json_writer_init(&json, line, LOG_LINE_BYTES_MAX);
+    if (log_state.format == LOG_FORMAT_JSON) {
+        write_json(&json, level, time_text, message, fields, fields_count);
+    } else {
+        write_text(&json, level, time_text, message, fields, fields_count);
+    }
+    line[json.len] = '\n';
+    /* A full disk or a closed pipe must not stop the relay; there is nobody left to tell. */
+    ssize_t ignored UNUSED = write(atomic_load(&log_state.fd), line, json.len + 1);
+}
+
+bool log_limit_allow(struct log_limit *limit, uint64_t now_ms, uint32_t *ret_suppressed)
+{
+    if (now_ms - limit->period_start_ms >= LOG_LIMIT_PERIOD_MS) {
+        limit->period_start_ms = now_ms;
+        limit->lines = 0;
+    }
+    if (limit->lines >= LOG_LIMIT_BURST) {
+        limit->suppressed++;
+        return false;
+    }
+    limit->lines++;
+    *ret_suppressed = limit->suppressed;
+    limit->suppressed = 0;
+    return true;
+}

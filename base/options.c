@@ -1,0 +1,389 @@
+#include "base/options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+
+enum { SECRET_FILE_BYTES_MAX = 64 * 1024 };
+
+static void *member(const struct option_spec *spec, void *values)
+{
+    return (char *)values + spec->offset;
+}
+
+static const void *member_const(const struct option_spec *spec, const void *values)
+{
+    return (const char *)values + spec->offset;
+}
+
+static void release_text(const struct option_spec *spec, char **text)
+{
+    if (*text != NULL && spec->type == OPTION_SECRET) {
+        bytes_wipe(*text, strlen(*text));
+    }
+    free(*text);
+    *text = NULL;
+}
+
+static int boolean_parse(const char *text, bool *ret_value)
+{
+    static const char *const truths[] = {"true", "1", "yes", "on", "t"};
+    static const char *const lies[] = {"false", "0", "no", "off", "f", ""};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(truths); i++) {
+        if (strcasecmp(text, truths[i]) == 0) {
+            *ret_value = true;
+            return 0;
+        }
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(lies); i++) {
+        if (strcasecmp(text, lies[i]) == 0) {
+            *ret_value = false;
+            return 0;
+        }
+    }
+    return -EINVAL;
+}
+
+static int integer_parse(const char *text, int64_t *ret_value)
+{
+    char *end;
+
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+
+    if (errno != 0 || end == text || *end != '\0') {
+        return -EINVAL;
+    }
+    *ret_value = value;
+    return 0;
+}
+
+static const struct {
+    const char *name;
+    double ms;
+} duration_units[] = {{"ms", 1},      {"us", 0.001}, {"\xc2\xb5s", 0.001}, {"ns", 0.000001},
+                      {"h", 3600000}, {"m", 60000},  {"s", 1000}};
+
+static double duration_unit_take(const char **text)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(duration_units); i++) {
+        size_t len = strlen(duration_units[i].name);
+
+        if (strncmp(*text, duration_units[i].name, len) == 0) {
+            *text += len;
+            return duration_units[i].ms;
+        }
+    }
+    return 0;
+}
+
+int duration_parse(const char *text, int64_t *ret_ms)
+{
+    double total_ms = 0;
+
+    if (strcmp(text, "0") == 0) {
+        *ret_ms = 0;
+        return 0;
+    }
+    if (*text == '\0') {
+        return -EINVAL;
+    }
+    while (*text != '\0') {
+        char *end;
+
+        if (!isdigit((unsigned char)*text) && *text != '.') {
+            return -EINVAL;
+        }
+        double number = strtod(text, &end);
+
+        text = end;
+        double unit_ms = duration_unit_take(&text);
+
+        if (unit_ms <= 0) {
+            return -EINVAL;
+        }
+        total_ms += number * unit_ms;
+    }
+    if (!(total_ms < 9.0e15)) {
+        return -EINVAL;
+    }
+    *ret_ms = (int64_t)total_ms;
+    return 0;
+}
+
+static int number_set(const struct option_spec *spec, const char *name, const char *text,
+                      void *values, char *error)
+{
+    int64_t value = 0;
+    bool is_duration = spec->type == OPTION_DURATION;
+    int failed = is_duration ? duration_parse(text, &value) : integer_parse(text, &value);
+
+    if (failed != 0 && is_duration) {
+        snprintf(error, OPTIONS_ERROR_SIZE, "cannot parse duration in %s=%s", name, text);
+        return failed;
+    }
+    if (failed != 0) {
+        snprintf(error, OPTIONS_ERROR_SIZE, "%s must be a whole number but is %s", name, text);
+        return failed;
+    }
+    if (value < spec->min || value > spec->max) {
+        snprintf(error, OPTIONS_ERROR_SIZE, "%s must be between %lld and %lld%s but is %s", name,
+                 (long long)spec->min, (long long)spec->max, is_duration ? " ms" : "", text);
+        return -ERANGE;
+    }
+    memcpy(member(spec, values), &value, sizeof value);
+    return 0;
+}
+
+static int option_set(const struct option_spec *spec, const char *name, const char *text,
+                      void *values, char *error)
+{
+    if (spec->type == OPTION_TEXT || spec->type == OPTION_SECRET) {
+        char **target = member(spec, values);
+
+        release_text(spec, target);
+        *target = strdup(text);
+        return *target == NULL ? -ENOMEM : 0;
+    }
+    if (spec->type == OPTION_BOOLEAN) {
+        if (boolean_parse(text, member(spec, values)) != 0) {
+            snprintf(error, OPTIONS_ERROR_SIZE, "%s must be true or false but is %s", name, text);
+            return -EINVAL;
+        }
+        return 0;
+    }
+    return number_set(spec, name, text, values, error);
+}
+
+static int defaults_and_environment(const struct option_table *table, void *values, char *error)
+{
+    for (size_t i = 0; i < table->specs_count; i++) {
+        const struct option_spec *spec = &table->specs[i];
+        const char *text = spec->env == NULL ? NULL : getenv(spec->env);
+
+        if (text == NULL || (*text == '\0' && spec->type != OPTION_TEXT)) {
+            text = spec->default_text;
+        }
+        if (text != NULL && option_set(spec, spec->env, text, values, error) != 0) {
+            return -EINVAL;
+        }
+    }
+    return 0;
+}
+
+static const struct option_spec *find_flag(const struct option_table *table, const char *flag,
+                                           size_t len)
+{
+    for (size_t i = 0; i < table->specs_count; i++) {
+        const char *name = table->specs[i].flag;
+
+        if (name != NULL && strlen(name) == len && strncmp(name, flag, len) == 0) {
+            return &table->specs[i];
+        }
+    }
+    return NULL;
+}
+
+/* Returns how many arguments were used, or -EINVAL with the reason in error. */
+static int flag_take(const struct option_table *table, int argc, char **argv, void *values,
+                     char *error)
+{
+    const char *flag = argv[0] + 2;
+    const char *equals = strchr(flag, '=');
+    size_t len = equals == NULL ? strlen(flag) : (size_t)(equals - flag);
+    const struct option_spec *spec = find_flag(table, flag, len);
+    const char *value = equals == NULL ? NULL : equals + 1;
+    int used = 1;
+
+    if (spec == NULL) {
+        snprintf(error, OPTIONS_ERROR_SIZE, "unknown option --%.*s; see %s --help", (int)len, flag,
+                 table->command);
+        return -EINVAL;
+    }
+    if (value == NULL && spec->type == OPTION_BOOLEAN) {
+        value = "true";
+    } else if (value == NULL && argc > 1) {
+        value = argv[1];
+        used = 2;
+    }
+    if (value == NULL) {
+        snprintf(error, OPTIONS_ERROR_SIZE, "option --%s needs a value", spec->flag);
+        return -EINVAL;
+    }
+    char name[64];
+
+    snprintf(name, sizeof name, "--%s", spec->flag);
+    return option_set(spec, name, value, values, error) != 0 ? -EINVAL : used;
+}
+
+enum options_result options_parse(const struct option_table *table, int argc, char **argv,
+                                  void *values, char error[static OPTIONS_ERROR_SIZE])
+{
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            options_print_help(table, stdout);
+            return OPTIONS_HELP;
+        }
+    }
+    if (defaults_and_environment(table, values, error) != 0) {
+        return OPTIONS_ERROR;
+    }
+    for (int i = 1; i < argc;) {
+        if (strncmp(argv[i], "--", 2) != 0) {
+            snprintf(error, OPTIONS_ERROR_SIZE, "unexpected argument %s; see %s --help", argv[i],
+                     table->command);
+            return OPTIONS_ERROR;
+        }
+        int used = flag_take(table, argc - i, argv + i, values, error);
+
+        if (used < 0) {
+            return OPTIONS_ERROR;
+        }
+        i += used;
+    }
+    return OPTIONS_OK;
+}
+
+static bool is_missing(const struct option_spec *spec, const void *values)
+{
+    if (!spec->required) {
+        return false;
+    }
+    if (spec->type == OPTION_TEXT || spec->type == OPTION_SECRET) {
+        const char *text = *(char *const *)member_const(spec, values);
+
+        return text == NULL || *text == '\0';
+    }
+    if (spec->type == OPTION_BOOLEAN) {
+        return false;
+    }
+    return *(const int64_t *)member_const(spec, values) == 0;
+}
+
+unsigned options_report_missing(const struct option_table *table, const void *values,
+                                const char *before, const char *after, FILE *out)
+{
+    unsigned missing = 0;
+
+    for (size_t i = 0; i < table->specs_count; i++) {
+        if (is_missing(&table->specs[i], values)) {
+            fprintf(out, "%s%s%s\n", before, table->specs[i].env, after);
+            missing++;
+        }
+    }
+    return missing;
+}
+
+void options_release(const struct option_table *table, void *values)
+{
+    for (size_t i = 0; i < table->specs_count; i++) {
+        const struct option_spec *spec = &table->specs[i];
+
+        if (spec->type == OPTION_TEXT || spec->type == OPTION_SECRET) {
+            release_text(spec, member(spec, values));
+        }
+    }
+}
+
+static const char *value_name(enum option_type type)
+{
+    switch (type) {
+    case OPTION_TEXT:
+        return "TEXT";
+    case OPTION_SECRET:
+        return "SECRET";
+    case OPTION_BOOLEAN:
+        return "true|false";
+    case OPTION_INTEGER:
+        return "N";
+    case OPTION_DURATION:
+        return "DURATION";
+    }
+    UNREACHABLE();
+}
+
+void options_print_help(const struct option_table *table, FILE *out)
+{
+    fprintf(out,
+            "Usage: %s [options]\n\n%s\n\nOptions, by environment variable or flag (flags win):\n",
+            table->command, table->synopsis);
+    for (size_t i = 0; i < table->specs_count; i++) {
+        const struct option_spec *spec = &table->specs[i];
+
+        fprintf(out, "\n  --%s %s\n  %s\n      %s\n", spec->flag, value_name(spec->type), spec->env,
+                spec->help);
+        if (spec->required) {
+            fprintf(out, "      Required.\n");
+        } else if (spec->default_text != NULL) {
+            fprintf(out, "      Default: %s\n",
+                    spec->default_text[0] == '\0' ? "(empty)" : spec->default_text);
+        }
+    }
+}
+
+static void print_range(const struct option_spec *spec, FILE *out)
+{
+    if (spec->type == OPTION_INTEGER || spec->type == OPTION_DURATION) {
+        fprintf(out, "%lld…%lld%s", (long long)spec->min, (long long)spec->max,
+                spec->type == OPTION_DURATION ? " ms" : "");
+    } else {
+        fprintf(out, "%s", spec->type == OPTION_BOOLEAN ? "true, false" : "text");
+    }
+}
+
+void options_print_markdown(const struct option_table *table, FILE *out)
+{
+    fprintf(
+        out,
+        "| environment | flag | default | values | meaning |\n| --- | --- | --- | --- | --- |\n");
+    for (size_t i = 0; i < table->specs_count; i++) {
+        const struct option_spec *spec = &table->specs[i];
+        const char *default_text = spec->default_text == NULL ? "" : spec->default_text;
+
+        fprintf(out, "| `%s` | `--%s` | %s%s%s | ", spec->env, spec->flag,
+                spec->required            ? "required"
+                : default_text[0] == '\0' ? ""
+                                          : "`",
+                spec->required ? "" : default_text,
+                spec->required || default_text[0] == '\0' ? "" : "`");
+        print_range(spec, out);
+        fprintf(out, " | %s |\n", spec->help);
+    }
+}
+
+int secret_file_read(const char *path, char **ret_text)
+{
+    FILE *file = fopen(path, "re");
+
+    if (file == NULL) {
+        return -errno;
+    }
+    char *text = malloc(SECRET_FILE_BYTES_MAX + 1);
+
+    if (text == NULL) {
+        fclose(file);
+        return -ENOMEM;
+    }
+    setvbuf(file, NULL, _IONBF, 0); /* no copy of the secret stays in a stdio buffer */
+    size_t len = fread(text, 1, SECRET_FILE_BYTES_MAX + 1, file);
+    int failed = ferror(file) ? -EIO : len > SECRET_FILE_BYTES_MAX ? -EFBIG : 0;
+
+    fclose(file);
+    while (failed == 0 && len > 0 && (text[len - 1] == '\n' || text[len - 1] == '\r')) {
+        len--;
+    }
+    if (failed != 0) {
+        bytes_wipe(text, SECRET_FILE_BYTES_MAX + 1);
+        free(text);
+        return failed;
+    }
+    text[len] = '\0';
+    *ret_text = text;
+    return 0;
+}

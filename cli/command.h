@@ -1,0 +1,9 @@
+/* The subcommands of relay, one file each; main/main.c holds the table. Each parses its own
+ * options, prints one-line errors and returns the exit status of the process. argv[0] is its own
+ * name. */
+#pragma once
+
+int command_serve(int argc, char **argv);
+int command_token(int argc, char **argv);
+int command_client(int argc, char **argv); /* client file, client pipe */
+int command_version(int argc, char **argv);

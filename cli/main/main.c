@@ -1,0 +1,42 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/attributes.h"
+#include "cli/command.h"
+
+static const struct command {
+    const char *name;
+    const char *help;
+    int (*run)(int argc, char **argv);
+} commands[] = {
+    {"serve", "run the relay: access API and WebSocket listeners", command_serve},
+    {"token", "make an access token", command_token},
+    {"client", "receive or exchange messages: client file, client pipe", command_client},
+    {"version", "print the version", command_version},
+};
+
+static void print_help(FILE *out)
+{
+    fprintf(out, "relay: live video and data from real machines to many people\n\n"
+                 "Usage: relay COMMAND [options]\n\nCommands:\n");
+    for (size_t i = 0; i < ARRAY_LENGTH(commands); i++) {
+        fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].help);
+    }
+    fprintf(out, "\nrelay COMMAND --help describes each command's options.\n");
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        strcmp(argv[1], "help") == 0) {
+        print_help(stdout);
+        return 0;
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(commands); i++) {
+        if (strcmp(argv[1], commands[i].name) == 0) {
+            return commands[i].run(argc - 1, argv + 1);
+        }
+    }
+    fprintf(stderr, "relay: unknown command \"%s\"; relay --help lists them\n", argv[1]);
+    return 1;
+}

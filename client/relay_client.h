@@ -1,0 +1,205 @@
+/* relay_client: a connection to a relay that keeps itself alive.
+ *
+ * It asks the access API for a one-time code (POST location, Authorization: token), opens the
+ * WebSocket of the answer, sends and receives whole messages, answers and sends pings, and
+ * reconnects for ever with jittered exponential back-off. One background thread per client does
+ * all network work with poll(2); OpenSSL does TLS, wslay the framing. Works on any Linux.
+ *
+ * Threads: every function may be called from any thread unless it says otherwise; none blocks on
+ * the network. Callbacks run on the client's own thread, one at a time, and must not block nor
+ * call relay_client_stop or relay_client_destroy.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define RELAY_CLIENT_API __attribute__((visibility("default")))
+
+struct relay_client;
+
+enum relay_client_state {
+    RELAY_CLIENT_IDLE,       /* created, not started, or stopped */
+    RELAY_CLIENT_ACCESSING,  /* resolving, connecting, TLS, POST to the access API */
+    RELAY_CLIENT_CONNECTING, /* resolving, connecting, TLS, WebSocket handshake */
+    RELAY_CLIENT_CONNECTED,
+    RELAY_CLIENT_WAITING, /* before the next attempt */
+    RELAY_CLIENT_FAILED,  /* gave up: retries used up or reconnecting switched off */
+};
+
+/* What kind of thing went wrong: a fault of the network is retried soon, a refusal slowly. */
+enum relay_client_fault {
+    RELAY_CLIENT_FAULT_NONE,
+    RELAY_CLIENT_FAULT_TOKEN_FILE, /* the token file cannot be read or is empty */
+    RELAY_CLIENT_FAULT_RESOLVE,    /* no address for the host name */
+    RELAY_CLIENT_FAULT_CONNECT,    /* refused, unreachable, reset before anything was said */
+    RELAY_CLIENT_FAULT_TLS,        /* handshake or certificate */
+    RELAY_CLIENT_FAULT_TIMEOUT,    /* connect_timeout_ms passed */
+    RELAY_CLIENT_FAULT_REFUSED,    /* HTTP 401 or 403: this token will not do */
+    RELAY_CLIENT_FAULT_HTTP,       /* another status, or an answer that makes no sense */
+    RELAY_CLIENT_FAULT_CLOSED,     /* the established connection ended; close_code says how */
+    RELAY_CLIENT_FAULT_STALLED,    /* no pong or no write progress for stall_timeout_ms */
+};
+
+enum relay_client_type {
+    RELAY_CLIENT_TEXT = 1, /* values are the WebSocket opcodes */
+    RELAY_CLIENT_BINARY = 2,
+};
+
+/* What leaves the full outgoing ring. */
+enum relay_client_drop {
+    RELAY_CLIENT_DROP_NONE,     /* nothing: relay_client_send answers -EAGAIN */
+    RELAY_CLIENT_DROP_OLDEST,   /* the oldest messages make room */
+    RELAY_CLIENT_DROP_NEWEST,   /* the message is refused: -EAGAIN, and counted as dropped */
+    RELAY_CLIENT_DROP_KEYFRAME, /* all go, and the rest until a message with
+                                   RELAY_CLIENT_RANDOM_ACCESS comes */
+};
+
+enum relay_client_send_flags {
+    RELAY_CLIENT_RANDOM_ACCESS = 1u << 0, /* a viewer can start here (keyframe, JPEG, …) */
+};
+
+struct relay_client_event {
+    enum relay_client_state state;
+    enum relay_client_state previous_state;
+    enum relay_client_fault fault; /* why, when state is WAITING or FAILED */
+    int http_status;               /* of the refusal, or 0 */
+    int close_code;                /* of the peer's Close, or 0 */
+    uint64_t attempt;              /* tries since the last healthy connection, from 1 */
+    uint64_t retry_in_ms;          /* when state is WAITING */
+    const char *message;           /* one line with phase, host and cause; never a secret. Valid
+                                      during the callback. */
+};
+
+struct relay_client_callbacks {
+    /* Each change of state. */
+    void (*on_event)(const struct relay_client_event *event, void *context);
+
+    /* One whole message; data lives until the callback returns. NULL: messages are discarded. */
+    void (*on_message)(enum relay_client_type type, const void *data, size_t len, void *context);
+
+    /* The outgoing ring lost messages or a connection was made: the video encoder should make a
+     * random-access point soon. May be NULL. */
+    void (*on_keyframe_wanted)(void *context);
+
+    void *context;
+};
+
+/* Zero or NULL means the default named behind each member. Texts are copied. */
+struct relay_client_options {
+    const char *location; /* https://host[:port][/prefix]/session/topic; required. ws:// and wss://
+                             locations are dialled directly, without an access request. Plain http
+                             is for loopback, or with insecure set. No user:password@. */
+    const char *token;    /* the JWT itself, or: */
+    const char *token_file; /* read anew for each access request; surrounding space is ignored */
+    const char *ca_file;    /* PEM; NULL: the system's store */
+    bool insecure;          /* do not verify certificates, allow http anywhere: tests only */
+    bool no_reconnect;
+    int retries_max;        /* 0: for ever */
+    const char *user_agent; /* relay-client/VERSION */
+
+    uint32_t reconnect_delay_ms;     /* 500: first back-off; doubles, full jitter */
+    uint32_t reconnect_delay_max_ms; /* 30000; also the pace after a refusal */
+    uint32_t connect_timeout_ms;     /* 10000: each attempt, access and WebSocket together */
+    uint32_t stall_timeout_ms;       /* 10000: no write progress, or no pong */
+    uint32_t ping_interval_ms;       /* 5000 */
+    bool no_pings;                   /* ping_interval 0 in the user's words */
+
+    enum relay_client_drop drop; /* RELAY_CLIENT_DROP_NONE */
+    uint64_t queue_bytes_max;    /* 8 MiB; one larger message still passes when the ring is empty */
+    uint32_t queue_messages_max; /* 1024 */
+    uint64_t queue_age_max_ms;   /* 0: no limit; older messages are dropped before being sent */
+    bool queue_while_disconnected; /* keep messages of before the connection; default: drop them */
+};
+
+enum relay_client_sizes { RELAY_CLIENT_ERROR_SIZE = 512 };
+
+struct relay_client_statistics {
+    enum relay_client_state state;
+    uint64_t connects;         /* established connections */
+    uint64_t connect_failures; /* attempts that did not get there */
+    enum relay_client_fault last_fault;
+    int last_http_status;
+    char last_error[RELAY_CLIENT_ERROR_SIZE];
+    uint64_t last_retry_ns; /* wall clock of the last attempt, ns since 1970 */
+    uint64_t connected_ns;  /* how long the present connection lives; 0 when there is none */
+    uint64_t messages_sent, bytes_sent, random_access_sent;
+    uint64_t messages_received, bytes_received;
+    uint64_t messages_dropped, bytes_dropped;
+    uint64_t drops_disconnected, drops_overflow, drops_age; /* messages, by cause */
+    uint64_t queue_messages, queue_bytes, queue_age_ns;     /* now; age of the oldest */
+    uint64_t send_latency_last_ns, send_latency_average_ns, send_latency_max_ns; /* send → kernel */
+    uint64_t kernel_unsent_bytes;                                                /* SIOCOUTQ */
+    uint64_t rtt_ns; /* of the last ping */
+    int64_t token_file_mtime_s;
+};
+
+/* Checks the options, reads nothing remote, starts nothing. On failure returns NULL and puts one
+ * line with cause and cure into error. */
+RELAY_CLIENT_API struct relay_client *
+relay_client_create(const struct relay_client_options *options,
+                    const struct relay_client_callbacks *callbacks,
+                    char error[RELAY_CLIENT_ERROR_SIZE]);
+
+/* Starts the thread; returns in well under 1 ms. 0 or -errno. May be called again after a stop. */
+RELAY_CLIENT_API int relay_client_start(struct relay_client *client);
+
+/* Copies the message into the outgoing ring. Never waits. 0: accepted (older ones may have made
+ * room). -EAGAIN: full, or disconnected and nothing is kept, see relay_client_drop. -EMSGSIZE: over
+ * 10 MiB. -ESHUTDOWN: not started or failed. Messages are sent whole and in order, or not at all;
+ * after a reconnect sending starts at the next message, never inside one. */
+RELAY_CLIENT_API int relay_client_send(struct relay_client *client, enum relay_client_type type,
+                                       const void *data, size_t len, unsigned flags);
+
+/* The same from pieces, for buffer lists. */
+struct relay_client_slice {
+    const void *data;
+    size_t len;
+};
+RELAY_CLIENT_API int relay_client_send_slices(struct relay_client *client,
+                                              enum relay_client_type type,
+                                              const struct relay_client_slice *slices,
+                                              size_t slices_count, unsigned flags);
+
+/* Waits until the ring has room for len bytes (or is empty) and the client is connected when
+ * while_connected is set. 0, -ETIMEDOUT, -ECANCELED (relay_client_cancel_waits), -ESHUTDOWN. */
+RELAY_CLIENT_API int relay_client_wait_room(struct relay_client *client, size_t len,
+                                            bool while_connected, uint32_t timeout_ms);
+
+/* Waits until everything accepted is in the kernel. As above. */
+RELAY_CLIENT_API int relay_client_drain(struct relay_client *client, uint32_t timeout_ms);
+
+/* Makes all present waits of the two functions above return -ECANCELED, and later ones too until
+ * cancelled is false again. */
+RELAY_CLIENT_API void relay_client_cancel_waits(struct relay_client *client, bool cancelled);
+
+/* Drops everything queued; the connection stays. */
+RELAY_CLIENT_API void relay_client_flush(struct relay_client *client);
+
+/* Replaces the token for the next access request. 0 or -ENOMEM. */
+RELAY_CLIENT_API int relay_client_set_token(struct relay_client *client, const char *token);
+RELAY_CLIENT_API int relay_client_set_token_file(struct relay_client *client, const char *path);
+
+RELAY_CLIENT_API void relay_client_statistics(struct relay_client *client,
+                                              struct relay_client_statistics *ret_statistics);
+
+/* Ends the connection (Close 1000 when one is open, without waiting for the answer longer than
+ * linger_ms) and joins the thread: within 50 ms + linger_ms in every phase. Harmless when not
+ * started. */
+RELAY_CLIENT_API void relay_client_stop(struct relay_client *client, uint32_t linger_ms);
+
+/* Stops if need be, wipes the token, frees. Accepts NULL. */
+RELAY_CLIENT_API void relay_client_destroy(struct relay_client *client);
+
+/* Constant English names for messages: "connected", "refused", … Never NULL. */
+RELAY_CLIENT_API const char *relay_client_state_text(enum relay_client_state state);
+RELAY_CLIENT_API const char *relay_client_fault_text(enum relay_client_fault fault);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,20 @@
+# Every option a builder may set, in one place.
+option(RELAY_WERROR "Treat warnings as errors" OFF)
+option(RELAY_GST "Build the GStreamer plugin when GStreamer is found" ON)
+option(RELAY_TESTS "Build the tests" ON)
+option(RELAY_FUZZ "Build the libFuzzer targets (clang only)" OFF)
+set(RELAY_SANITIZE "" CACHE STRING "Sanitizers: empty, address;undefined or thread")
+set(GST_PLUGIN_INSTALL_DIR "${CMAKE_INSTALL_LIBDIR}/gstreamer-1.0" CACHE STRING
+    "Where the GStreamer plugin is installed, relative to the prefix or absolute")
+
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "Build type" FORCE)
+endif()
+set(CMAKE_C_STANDARD 17)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_C_VISIBILITY_PRESET hidden)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_C_FLAGS_RELEASE "-O2 -g")
+set(CMAKE_C_FLAGS_DEBUG "-O1 -g3 -fno-omit-frame-pointer")

@@ -1,0 +1,11 @@
+# What will be built, and what was left out and why.
+message(STATUS "relay ${PROJECT_VERSION}: server, tools and client library will be built")
+if(NOT TARGET gstrelay)
+  message(STATUS "relay: left out: GStreamer plugin (install libgstreamer1.0-dev and libgstreamer-plugins-base1.0-dev)")
+endif()
+if(RELAY_TESTS AND NOT CRITERION_FOUND)
+  message(STATUS "relay: left out: unit tests (install libcriterion-dev)")
+endif()
+if(NOT RELAY_FUZZ)
+  message(STATUS "relay: left out: fuzz targets (configure with the fuzz preset, needs clang)")
+endif()

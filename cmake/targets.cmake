@@ -1,0 +1,44 @@
+# One line per module. Sources are globbed so that a new file needs no edit elsewhere.
+
+# relay_library(name [SUBDIRS dir...] DEPENDS target...): the static library relay_<name> of one layer.
+function(relay_library name)
+  cmake_parse_arguments(ARG "" "" "SUBDIRS;DEPENDS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.c)
+  foreach(dir IN LISTS ARG_SUBDIRS)
+    file(GLOB more CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${dir}/*.c)
+    list(APPEND sources ${more})
+  endforeach()
+  add_library(relay_${name} STATIC ${sources})
+  target_link_libraries(relay_${name} PUBLIC ${ARG_DEPENDS} PRIVATE relay_warnings)
+  target_include_directories(relay_${name} PUBLIC ${PROJECT_SOURCE_DIR})
+endfunction()
+
+# relay_unit_tests(folder DEPENDS target...): one Criterion program per tests/unit/<folder>/**/x_test.c.
+function(relay_unit_tests folder)
+  cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/unit/${folder}/*_test.c)
+  foreach(source IN LISTS sources)
+    file(RELATIVE_PATH path ${CMAKE_CURRENT_SOURCE_DIR}/unit ${source})
+    string(REGEX REPLACE "_test\\.c$" "" name ${path})
+    string(REPLACE "/" "_" target unit_${name})
+    add_executable(${target} ${source})
+    target_link_libraries(${target} PRIVATE ${ARG_DEPENDS} PkgConfig::CRITERION relay_warnings)
+    add_test(NAME unit/${name} COMMAND ${target} --timeout 60)
+    set_tests_properties(unit/${name} PROPERTIES LABELS unit TIMEOUT 120)
+  endforeach()
+endfunction()
+
+# relay_python_tests(folder LABELS label...): one unittest program per tests/<folder>/test_*.py.
+# Exit status 77 is a skip; the program prints the reason.
+function(relay_python_tests folder)
+  cmake_parse_arguments(ARG "" "TIMEOUT" "LABELS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/test_*.py)
+  foreach(source IN LISTS sources)
+    get_filename_component(name ${source} NAME_WE)
+    string(REGEX REPLACE "^test_" "" name ${name})
+    add_test(NAME ${folder}/${name} COMMAND ${RELAY_PYTHON} ${source})
+    set_tests_properties(${folder}/${name} PROPERTIES
+      LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT} SKIP_RETURN_CODE 77
+      ENVIRONMENT "RELAY_BUILD=${PROJECT_BINARY_DIR};RELAY_SOURCE=${PROJECT_SOURCE_DIR};PYTHONPATH=${PROJECT_SOURCE_DIR}/tests/support;PYTHONDONTWRITEBYTECODE=1")
+  endforeach()
+endfunction()

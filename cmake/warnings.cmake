@@ -1,0 +1,11 @@
+# The warning set of every target of ours; RELAY_WERROR (on in CI presets) turns them into errors.
+add_library(relay_warnings INTERFACE)
+target_compile_options(relay_warnings INTERFACE
+  -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wcast-qual
+  -Wwrite-strings -Wvla -Wformat=2 -Wundef -Wswitch -Wimplicit-fallthrough -Wnull-dereference
+  -Wno-unused-parameter -fno-common -fstack-protector-strong
+  $<$<BOOL:${RELAY_WERROR}>:-Werror>
+  $<$<C_COMPILER_ID:GNU>:-Wlogical-op -Wduplicated-cond>
+  $<$<CONFIG:Release>:-D_FORTIFY_SOURCE=2>)
+target_compile_definitions(relay_warnings INTERFACE _GNU_SOURCE)
+target_include_directories(relay_warnings INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}/generated)

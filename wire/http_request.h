@@ -1,0 +1,72 @@
+/* HTTP/1.x requests: llhttp (strict) into one bounded struct. The parser keeps its own copy of
+ * what it needs, so input may go away after each call. One parser, one thread; never allocates. */
+#pragma once
+
+#include <llhttp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attributes.h"
+#include "base/bytes.h"
+
+enum http_request_limits {
+    HTTP_TARGET_BYTES_MAX = 2048, /* longer: 414 */
+    HTTP_HEAD_BYTES_MAX = 12288,  /* target and header fields together; longer: 431. A token is
+                                     at most 8 KiB. */
+    HTTP_FIELDS_MAX = 64,         /* more: 431 */
+    HTTP_BODY_BYTES_MAX = 65536,  /* bodies are read and thrown away; longer: 413 */
+};
+
+struct http_field {
+    struct bytes name;  /* as sent */
+    struct bytes value; /* without surrounding white space */
+};
+
+enum http_request_result {
+    HTTP_REQUEST_OK,              /* a whole request, body included, was read */
+    HTTP_REQUEST_MORE,            /* all input was used and the request goes on */
+    HTTP_REQUEST_MALFORMED,       /* → 400 */
+    HTTP_REQUEST_TARGET_TOO_LONG, /* → 414 */
+    HTTP_REQUEST_HEAD_TOO_LARGE,  /* → 431 */
+    HTTP_REQUEST_BODY_TOO_LARGE,  /* → 413 */
+    HTTP_REQUEST_UNSUPPORTED,     /* HTTP version other than 1.0 and 1.1 → 505; Transfer-Encoding
+                                     other than chunked → 501 is folded in here */
+};
+
+struct http_request {
+    /* Valid after HTTP_REQUEST_OK, until the next http_request_init. */
+    const char *method; /* "GET"; never NULL */
+    struct bytes target;
+    struct http_field fields[HTTP_FIELDS_MAX];
+    unsigned fields_count;
+    uint8_t minor_version; /* 0 or 1 */
+    bool keep_alive;       /* as version and Connection say */
+    bool has_body;         /* a non-empty body was sent */
+    bool is_upgrade;       /* llhttp saw Upgrade and Connection: upgrade */
+
+    /* Private to http_request.c. */
+    llhttp_t parser;
+    enum http_request_result failure;
+    size_t text_len;
+    uint64_t body_len;
+    bool complete;
+    char text[HTTP_HEAD_BYTES_MAX];
+};
+
+/* Makes ready for one request. Also between two requests of a kept-alive connection. */
+void http_request_init(struct http_request *request);
+
+/* Parses from the front of *input and advances it past what belongs to this request: after
+ * HTTP_REQUEST_OK the rest are the first bytes of a WebSocket stream (is_upgrade) or of the next
+ * request. Errors are final. */
+MUST_USE enum http_request_result http_request_parse(struct http_request *request,
+                                                     struct bytes *input);
+
+/* First field of that name (any case). False when absent; then *ret_value is untouched. */
+bool http_request_field(const struct http_request *request, const char *name,
+                        struct bytes *ret_value);
+
+/* True when any field of that name holds the token in its comma-separated list (any case). */
+bool http_request_field_has_token(const struct http_request *request, const char *name,
+                                  const char *token);

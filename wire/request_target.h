@@ -1,0 +1,29 @@
+/* The path and query of a request target (RFC 9112 §3.2, RFC 3986). Pure, any thread. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/attributes.h"
+#include "base/bytes.h"
+
+/* Splits origin-form ("/a/b?x=y") and absolute-form ("http://host/a") targets. ret_query is empty
+ * without a '?'. -EINVAL for anything else ("*", authority form, no leading slash). A fragment is
+ * cut off. */
+MUST_USE int request_target_split(struct bytes target, struct bytes *ret_path,
+                                  struct bytes *ret_query);
+
+/* Resolves "//", "/./", "/../" and a trailing slash as Go's path.Clean does, into text
+ * (terminated). Works on the still escaped path. -ENOSPC when it does not fit. "/" stays "/". */
+MUST_USE int request_path_clean(struct bytes path, char *text, size_t text_size);
+
+/* Undoes %XX (RFC 3986 §2.1). '+' stays. -EINVAL for a bad escape or a decoded NUL, -ENOSPC when it
+ * does not fit. text is terminated. */
+MUST_USE int percent_decode(struct bytes in, char *text, size_t text_size);
+
+/* Query parameters, decoded as application/x-www-form-urlencoded ('+' is a space). Values are
+ * separated by '&'. which: the first or the last of that name. -ENOENT when absent, else as
+ * percent_decode. A pair with a bad escape is passed over. */
+enum query_which { QUERY_FIRST, QUERY_LAST };
+MUST_USE int query_value(struct bytes query, const char *name, enum query_which which, char *text,
+                         size_t text_size);
