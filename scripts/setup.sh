@@ -1,0 +1,165 @@
+#!/usr/bin/env bash
+# Installs what relay needs from the distribution's packages: Debian 12, Debian 13, Ubuntu 24.04.
+# Does nothing, and needs no network and no rights, when everything is there.
+set -euo pipefail
+
+usage() {
+    cat <<'END'
+usage: scripts/setup.sh [--server-only] [--no-vm] [--help]
+
+Installs the packages that building, testing and demonstrating relay needs, with apt-get, as root
+or through sudo. Says what it will install before it does so.
+
+  --server-only  only what `relay` itself needs: no GStreamer, no tests, no clang
+  --no-vm        leave out QEMU; nothing uses it yet, so today this changes nothing
+  --help         this text
+END
+}
+
+die() {
+    printf 'setup: %s\n' "$*" >&2
+    exit 1
+}
+
+# The first name of a|b that a machine or its package lists know is the one meant.
+server_packages=(
+    build-essential cmake ninja-build 'pkgconf|pkg-config'
+    liburing-dev libssl-dev libwslay-dev libjwt-dev libjansson-dev libsqlite3-dev
+    'libllhttp-dev|node-llhttp' # Debian 12 has only the C sources, in node-llhttp
+)
+test_packages=(
+    libcriterion-dev clang clang-format clang-tidy
+    python3 python3-websockets python3-jwt curl openssl ffmpeg
+)
+gstreamer_packages=(
+    libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev gstreamer1.0-tools
+    gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
+    gstreamer1.0-plugins-ugly
+)
+
+is_installed() {
+    [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
+}
+
+is_available() {
+    local candidate
+    candidate=$(apt-cache policy "$1" 2>/dev/null | sed -n 's/^ *Candidate: //p')
+    [[ -n $candidate && $candidate != '(none)' ]]
+}
+
+any_installed() {
+    local name
+    for name in ${1//|/ }; do
+        if is_installed "$name"; then
+            return 0
+        fi
+    done
+    return 1
+}
+
+# The sanitizers and libFuzzer of clang live in a package named after clang's version.
+clang_runtime() {
+    local version
+    version=$({ dpkg-query -W -f '${Depends}' clang 2>/dev/null ||
+        apt-cache show --no-all-versions clang 2>/dev/null; } |
+        grep -oE 'clang-[0-9]+' | head -n 1)
+    printf '%s' "${version:+libclang-rt-${version#clang-}-dev}"
+}
+
+# Sets missing to the wanted packages of which no alternative is installed.
+find_missing() {
+    local wanted=("${server_packages[@]}") entry runtime
+    if [[ $server_only == no ]]; then
+        wanted+=("${test_packages[@]}" "${gstreamer_packages[@]}")
+        runtime=$(clang_runtime) || true
+        wanted+=("${runtime:-libclang-rt-dev}")
+    fi
+    missing=()
+    for entry in "${wanted[@]}"; do
+        if ! any_installed "$entry"; then
+            missing+=("$entry")
+        fi
+    done
+}
+
+# Sets chosen to one package name for each entry of missing; fails when a name is unknown here.
+choose_names() {
+    local entry name found
+    chosen=()
+    for entry in "${missing[@]}"; do
+        found=
+        for name in ${entry//|/ }; do
+            if is_available "$name"; then
+                found=$name
+                break
+            fi
+        done
+        if [[ -z $found ]]; then
+            unknown=$entry
+            return 1
+        fi
+        chosen+=("$found")
+    done
+}
+
+apt() {
+    # A machine that has just booted may be busy with its own updates: wait for the lock.
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 "$@" \
+        </dev/null
+}
+
+update_lists() {
+    printf 'setup: refreshing the package lists (apt-get update)\n'
+    apt update || die 'apt-get update failed: check the network and /etc/apt/sources.list'
+}
+
+server_only=no
+for argument in "$@"; do
+    case $argument in
+    --server-only) server_only=yes ;;
+    --no-vm) ;;
+    --help | -h)
+        usage
+        exit 0
+        ;;
+    *) die "unknown option $argument (see --help)" ;;
+    esac
+done
+
+if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
+    die 'this script knows Debian and Ubuntu only; README.md lists what to install elsewhere'
+fi
+
+find_missing
+if ((${#missing[@]} == 0)); then
+    printf 'setup: everything needed is installed\n'
+    exit 0
+fi
+
+if ((EUID == 0)); then
+    as_root=()
+elif command -v sudo >/dev/null; then
+    as_root=(sudo)
+else
+    die "needs root or sudo to install: ${missing[*]}"
+fi
+
+unknown=
+if ! choose_names; then
+    update_lists
+    find_missing # clang's version, and so the name of its runtime, may be known only now
+    choose_names || die "no package $unknown here: Debian 12, 13 or Ubuntu 24.04 is needed"
+fi
+
+printf 'setup: installing with apt-get%s:\n' "${as_root[0]:+ (through ${as_root[0]})}"
+printf '%s\n' "${chosen[@]}" | sed 's/^/setup:   /'
+if ! apt install -y --no-install-recommends "${chosen[@]}"; then
+    printf 'setup: that failed; trying once more with fresh package lists\n'
+    update_lists
+    apt install -y --no-install-recommends "${chosen[@]}" ||
+        die 'apt-get install failed twice; its messages above say why'
+fi
+
+find_missing
+((${#missing[@]} == 0)) || die "still missing after the installation: ${missing[*]}"
+printf 'setup: done, %d packages installed with what they need\n' "${#chosen[@]}"

@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds one preset and runs its tests. The last line is the result:
+# "N passed, N failed, N skipped". Exits 0 only if tests ran and none failed.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+usage() {
+    cat <<'END'
+usage: scripts/test.sh [--preset NAME] [--label LABEL]... [--jobs N] [--build-dir DIR] [--help]
+
+Runs scripts/setup.sh, configures and builds a preset, and runs its tests in parallel.
+
+  --preset NAME    release (default), dev, asan, tsan or fuzz
+  --label LABEL    only tests with this label (unit, e2e, gst, tidy, fuzz-smoke); may be repeated
+  --jobs N         tests at a time (default: the processors, at most 4)
+  --build-dir DIR  build here instead of build/NAME
+  --help           this text
+
+A test that cannot run on this machine is skipped, with its reason, and counted as skipped.
+docs/testing.md tells more.
+END
+}
+
+die() {
+    printf 'test: %s\n' "$*" >&2
+    exit 1
+}
+
+# The suite could not be run at all: that is one failure, and the closing line must say so.
+fail_before_tests() {
+    printf 'test: %s, so no test ran; counted as one failure\n' "$1"
+    printf '0 passed, 1 failed, 0 skipped\n'
+    exit 1
+}
+
+processors=$(nproc)
+preset=release
+labels=()
+jobs=$((processors < 4 ? processors : 4))
+build_dir=
+while (($# > 0)); do
+    case $1 in
+    --preset | --label | --jobs | --build-dir)
+        (($# > 1)) || die "$1 needs a value (see --help)"
+        case $1 in
+        --preset) preset=$2 ;;
+        --label) labels+=("$2") ;;
+        --jobs) jobs=$2 ;;
+        --build-dir) build_dir=$2 ;;
+        esac
+        shift 2
+        ;;
+    --help | -h)
+        usage
+        exit 0
+        ;;
+    *) die "unknown option $1 (see --help)" ;;
+    esac
+done
+[[ $jobs =~ ^[1-9][0-9]*$ ]] || die "--jobs needs a number, not $jobs"
+build_dir=${build_dir:-build/$preset}
+
+scripts/setup.sh || fail_before_tests 'the set-up failed'
+
+# On the project's own CI a warning fails the build; a user's newer compiler may warn of more.
+werror=()
+if [[ ${CI:-} == true ]]; then
+    werror=(-DRELAY_WERROR=ON)
+fi
+
+printf 'test: configuring preset %s in %s\n' "$preset" "$build_dir"
+cmake --preset "$preset" -B "$build_dir" "${werror[@]}" ||
+    fail_before_tests "configuring preset $preset failed"
+printf 'test: building\n'
+cmake --build "$build_dir" -j "$processors" || fail_before_tests "building preset $preset failed"
+
+printf 'test: running the tests, %d at a time\n' "$jobs"
+results=$(realpath "$build_dir")/test-results.xml
+rm -f "$results"
+selection=()
+if ((${#labels[@]} > 0)); then
+    selection=(-L "^($(IFS='|' && printf '%s' "${labels[*]}"))\$")
+fi
+ctest_status=0
+ctest --test-dir "$build_dir" -j "$jobs" "${selection[@]}" --output-on-failure --no-tests=error \
+    --output-junit "$results" --test-output-size-passed 65536 --test-output-size-failed 262144 \
+    </dev/null || ctest_status=$?
+
+[[ -s $results ]] || fail_before_tests "ctest ended with status $ctest_status and no results"
+exec /usr/bin/python3 scripts/test_summary.py "$results" "$ctest_status"
