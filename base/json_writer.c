@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/utf8.h"
 
 void json_writer_init(struct json_writer *json, char *data, size_t size)
 {
@@ -26,32 +27,6 @@ static void append(struct json_writer *json, const void *data, size_t len)
 void json_writer_raw(struct json_writer *json, const char *text)
 {
     append(json, text, strlen(text));
-}
-
-/* Length of the valid UTF-8 sequence at the start, or 0 (RFC 3629 §4). */
-static size_t utf8_sequence_len(struct bytes in)
-{
-    uint8_t first = in.data[0];
-    size_t len = first < 0x80   ? 1
-                 : first < 0xc2 ? 0
-                 : first < 0xe0 ? 2
-                 : first < 0xf0 ? 3
-                 : first < 0xf5 ? 4
-                                : 0;
-
-    if (len == 0 || len > in.len) {
-        return 0;
-    }
-    for (size_t i = 1; i < len; i++) {
-        if ((in.data[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-    }
-    if ((first == 0xe0 && in.data[1] < 0xa0) || (first == 0xed && in.data[1] > 0x9f) ||
-        (first == 0xf0 && in.data[1] < 0x90) || (first == 0xf4 && in.data[1] > 0x8f)) {
-        return 0;
-    }
-    return len;
 }
 
 static void append_escaped_control(struct json_writer *json, uint8_t c)

@@ -19,6 +19,7 @@ if(LLHTTP_FOUND AND NOT TARGET LLHTTP::llhttp)
     add_library(relay_llhttp STATIC ${LLHTTP_SOURCE_DIR}/llhttp.c ${LLHTTP_SOURCE_DIR}/http.c
       ${LLHTTP_SOURCE_DIR}/api.c)
     target_include_directories(relay_llhttp SYSTEM PUBLIC ${LLHTTP_INCLUDE_DIR})
+    target_compile_definitions(relay_llhttp PUBLIC LLHTTP_STRICT_MODE=1)
     target_compile_options(relay_llhttp PRIVATE -w)
     add_library(LLHTTP::llhttp ALIAS relay_llhttp)
   endif()

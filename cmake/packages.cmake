@@ -3,10 +3,10 @@ find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 pkg_check_modules(URING REQUIRED IMPORTED_TARGET liburing>=2.3)
 pkg_check_modules(OPENSSL REQUIRED IMPORTED_TARGET openssl>=3.0)
-pkg_check_modules(WSLAY REQUIRED IMPORTED_TARGET libwslay)
 pkg_check_modules(JWT REQUIRED IMPORTED_TARGET libjwt>=1.10)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
 find_package(LLHTTP REQUIRED)
+find_package(WSLAY REQUIRED)
 
 # Optional parts: what is missing is left out, and the summary says so.
 if(RELAY_GST)

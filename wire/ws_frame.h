@@ -77,8 +77,8 @@ MUST_USE enum ws_frame_result ws_frame_parse(struct ws_frame_parser *parser, str
                                              struct ws_frame *ret_frame);
 
 /* Close reasons as practable/relay words them: "bad MASK", "bad opcode 3", "RSV1 set",
- * "continuation after FIN", "len > 125 for control", "FIN not set on control". header: the first
- * two bytes of the offending header (parser->header). Always terminated. */
+ * "continuation after FIN", "data before FIN", "len > 125 for control", "FIN not set on control".
+ * header: the first two bytes of the offending header (parser->header). Always terminated. */
 void ws_frame_error_text(enum ws_frame_result result, const uint8_t header[static 2], char *text,
                          size_t text_size);
 
@@ -90,7 +90,8 @@ size_t ws_frame_header_write(enum ws_opcode opcode, uint64_t payload_len,
                              uint8_t header[static WS_SERVER_HEADER_BYTES_MAX]);
 
 /* Payload of a close frame (§5.5.1). An empty payload gives WS_CLOSE_NO_STATUS. -EINVAL for one
- * byte, or a code that must not be on the wire (§7.4): < 1000, 1004–1006, 1015–2999, ≥ 5000. */
+ * byte, a code that must not be on the wire (§7.4): < 1000, 1004–1006, 1015–2999, ≥ 5000, or a
+ * reason that is not UTF-8. */
 MUST_USE int ws_close_parse(struct bytes payload, uint16_t *ret_code);
 
 /* Writes code and reason (cut to fit) as a close payload; returns its size. Code
