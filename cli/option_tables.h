@@ -1,0 +1,7 @@
+/* The option tables of the subcommands, for the generated docs/operations.md. Each is defined
+ * beside its command. Immutable, so any thread. */
+#pragma once
+
+#include "base/options.h"
+
+extern const struct option_table token_option_table;
