@@ -1,5 +1,6 @@
 /* HTTP/1.x requests: llhttp (strict) into one bounded struct. The parser keeps its own copy of
- * what it needs, so input may go away after each call. One parser, one thread; never allocates. */
+ * what it needs, so input may go away after each call. One parser, one thread; never allocates.
+ * The struct points into itself: do not copy it. */
 #pragma once
 
 #include <llhttp.h>
@@ -12,8 +13,8 @@
 
 enum http_request_limits {
     HTTP_TARGET_BYTES_MAX = 2048, /* longer: 414 */
-    HTTP_HEAD_BYTES_MAX = 12288,  /* target and header fields together; longer: 431. A token is
-                                     at most 8 KiB. */
+    HTTP_HEAD_BYTES_MAX = 12288,  /* request line and header fields as sent; longer: 431. A token
+                                     is at most 8 KiB. */
     HTTP_FIELDS_MAX = 64,         /* more: 431 */
     HTTP_BODY_BYTES_MAX = 65536,  /* bodies are read and thrown away; longer: 413 */
 };
@@ -26,7 +27,8 @@ struct http_field {
 enum http_request_result {
     HTTP_REQUEST_OK,              /* a whole request, body included, was read */
     HTTP_REQUEST_MORE,            /* all input was used and the request goes on */
-    HTTP_REQUEST_MALFORMED,       /* → 400 */
+    HTTP_REQUEST_MALFORMED,       /* → 400; also HTTP/1.1 without Host, folded lines, bare CR or
+                                     LF, and any doubt about where the body ends */
     HTTP_REQUEST_TARGET_TOO_LONG, /* → 414 */
     HTTP_REQUEST_HEAD_TOO_LARGE,  /* → 431 */
     HTTP_REQUEST_BODY_TOO_LARGE,  /* → 413 */
@@ -43,14 +45,17 @@ struct http_request {
     uint8_t minor_version; /* 0 or 1 */
     bool keep_alive;       /* as version and Connection say */
     bool has_body;         /* a non-empty body was sent */
-    bool is_upgrade;       /* llhttp saw Upgrade and Connection: upgrade */
+    bool is_upgrade;       /* Upgrade and Connection: upgrade were sent */
 
     /* Private to http_request.c. */
     llhttp_t parser;
-    enum http_request_result failure;
+    enum http_request_result failure; /* HTTP_REQUEST_OK: none so far */
     size_t text_len;
-    uint64_t body_len;
-    bool complete;
+    size_t line_start;    /* in text, of the line that is being collected */
+    size_t body_len;      /* content only */
+    size_t body_wire_len; /* with chunk framing and trailers */
+    bool head_complete;   /* true exactly from the empty line on */
+    bool complete;        /* true exactly after HTTP_REQUEST_OK */
     char text[HTTP_HEAD_BYTES_MAX];
 };
 
@@ -59,7 +64,7 @@ void http_request_init(struct http_request *request);
 
 /* Parses from the front of *input and advances it past what belongs to this request: after
  * HTTP_REQUEST_OK the rest are the first bytes of a WebSocket stream (is_upgrade) or of the next
- * request. Errors are final. */
+ * request. Errors are final. Not to be called after HTTP_REQUEST_OK without an init. */
 MUST_USE enum http_request_result http_request_parse(struct http_request *request,
                                                      struct bytes *input);
 
