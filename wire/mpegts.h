@@ -1,6 +1,5 @@
-/* MPEG transport stream packets (ISO/IEC 13818-1 §2.4.3): synchronisation, random-access points,
- * and where a video frame ends when the stream comes in arbitrary pieces. Pure: no I/O; the framer
- * keeps one bounded buffer that its owner gives it. One framer, one thread. */
+/* MPEG transport stream packets (ISO/IEC 13818-1 §2.4.3): what a sender of video needs to know of
+ * one packet, and where viewers can start. Pure: no I/O, no allocation, any thread. */
 #pragma once
 
 #include <stdbool.h>
@@ -13,6 +12,7 @@
 enum mpegts_sizes {
     MPEGTS_PACKET_SIZE = 188,
     MPEGTS_SYNC_BYTE = 0x47,
+    MPEGTS_PID_PAT = 0,
     MPEGTS_PID_NULL = 0x1fff,
 };
 
@@ -26,13 +26,25 @@ struct mpegts_packet {
     struct bytes payload; /* borrowed from the packet; may be empty */
 };
 
-/* packet: exactly MPEGTS_PACKET_SIZE bytes. -EINVAL without sync byte or with an adaptation field
- * that does not fit. */
+/* packet: exactly MPEGTS_PACKET_SIZE bytes. -EINVAL without sync byte, with an adaptation field
+ * that does not fit, or with neither field nor payload. */
 MUST_USE int mpegts_packet_parse(struct bytes packet, struct mpegts_packet *ret_packet);
 
-/* True when the bytes look like whole transport-stream packets: length a multiple of 188 and each
- * sync byte in place. */
+/* True when a video PES packet (stream_id e0–ef, §2.4.3.7) begins in this packet: a frame. */
+bool mpegts_packet_starts_video(const struct mpegts_packet *packet);
+
+/* Payload bytes of the whole PES packet that begins here, header included; 0 when the stream
+ * leaves it open (PES_packet_length 0, allowed for video) or the field is in the next packet. */
+size_t mpegts_packet_pes_len(const struct mpegts_packet *packet);
+
+/* True when the bytes look like whole transport-stream packets: length a multiple of 188, not
+ * empty, and each sync byte in place. */
 bool mpegts_is_whole_packets(struct bytes bytes);
+
+/* True when a stream that begins with these bytes is a transport stream, perhaps joined inside a
+ * packet: whole packets, or nothing but sync bytes every 188 bytes, three at least. Text may begin
+ * with a sync byte ('G'), hence one packet alone passes only as a program association table. */
+bool mpegts_probe(struct bytes bytes);
 
 /* True when one of the packets starts a video access unit with the random-access indicator (PUSI,
  * RAI, PES stream_id e0–ef). */
