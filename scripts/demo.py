@@ -375,7 +375,8 @@ class Demo:
             " ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=25 bitrate=1000"
             " ! mpegtsmux"
             f" ! relaysink location={self.session(TOPIC)} token-file={token_path}")
-        return self.children.start("gst-launch", ["gst-launch-1.0", "-e", "-v", *pipeline.split()], {
+        command = ["gst-launch-1.0", "-e", "-v", *pipeline.split()]
+        return self.children.start("gst-launch", command, {
             "GST_PLUGIN_PATH": self.plugins,
             "GST_REGISTRY": os.path.join(self.folder, "gst-registry.bin"),
         }, stdout=subprocess.PIPE)

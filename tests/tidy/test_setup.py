@@ -1,0 +1,217 @@
+"""scripts/setup.sh against a pretended machine: what it installs, says and does when apt fails.
+
+Method: a folder of stand-ins for apt-get, apt-cache, dpkg-query, sudo and id comes first in PATH;
+apt-get notes each call. Nothing is installed.
+"""
+
+import os
+import pathlib
+import stat
+import subprocess
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(os.environ.get("RELAY_SOURCE") or pathlib.Path(__file__).parents[2]).resolve()
+SERVER_LIBRARIES = ("liburing-dev", "libssl-dev", "libwslay-dev", "libjwt-dev", "libjansson-dev")
+
+DPKG_QUERY = """#!/bin/sh
+for name; do :; done
+case "$*" in
+*Depends*) grep -qx clang "$MACHINE/installed" && echo "clang-14 (>= 14~)" && exit 0; exit 1 ;;
+esac
+grep -qx "$name" "$MACHINE/installed" && printf installed
+"""
+APT_CACHE = """#!/bin/sh
+for name; do :; done
+case $1 in
+policy)
+    version="(none)"
+    grep -qx "$name" "$MACHINE/known" && version=1.0
+    echo "  Candidate: $version" ;;
+show) grep -qx clang "$MACHINE/known" && echo "Depends: clang-19 (>= 19~)" ;;
+esac
+"""
+APT_GET = """#!/bin/sh
+echo "$*" >> "$MACHINE/calls"
+case " $* " in
+*" update "*)
+    [ -e "$MACHINE/update-fails" ] && exit 100
+    [ -e "$MACHINE/mirror" ] && cp "$MACHINE/mirror" "$MACHINE/known"
+    exit 0 ;;
+esac
+if [ -s "$MACHINE/failures" ]; then
+    sed -i 1d "$MACHINE/failures"
+    echo "E: pretended failure" >&2
+    exit 100
+fi
+for word; do case $word in -*|install|*=*) ;; *) echo "$word" >> "$MACHINE/installed" ;; esac; done
+"""
+SUDO = '#!/bin/sh\necho "$*" >> "$MACHINE/sudo"\nexec "$@"\n'
+
+
+class Machine:
+    def __init__(self, folder, installed=(), known=None, mirror=None, failures=0):
+        self.folder = pathlib.Path(folder)
+        self.bin = self.folder / "bin"
+        self.bin.mkdir()
+        for name, text in (("dpkg-query", DPKG_QUERY), ("apt-cache", APT_CACHE),
+                           ("apt-get", APT_GET), ("sudo", SUDO)):
+            path = self.bin / name
+            path.write_text(text, encoding="utf-8")
+            path.chmod(path.stat().st_mode | stat.S_IXUSR)
+        self.write("installed", installed)
+        self.write("known", known if known is not None else ())
+        if mirror is not None:
+            self.write("mirror", mirror)
+        self.write("failures", ["x"] * failures)
+
+    def write(self, name, lines):
+        (self.folder / name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+    def read(self, name):
+        path = self.folder / name
+        return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+
+    def setup(self, *arguments):
+        return subprocess.run(
+            [ROOT / "scripts/setup.sh", *arguments], capture_output=True, text=True, check=False,
+            stdin=subprocess.DEVNULL, timeout=30,
+            env={"PATH": f"{self.bin}:/usr/bin:/bin", "MACHINE": str(self.folder)})
+
+    def installs(self):
+        return [call for call in self.read("calls") if " install " in f" {call} "]
+
+
+def debian(version):
+    """Names of packages of a distribution that matter here."""
+    common = {
+        "build-essential", "cmake", "ninja-build", "pkgconf", "libsqlite3-dev", *SERVER_LIBRARIES,
+        "libcriterion-dev", "clang", "clang-format", "clang-tidy", "python3",
+        "python3-websockets", "python3-jwt", "curl", "openssl", "ffmpeg", "libgstreamer1.0-dev",
+        "libgstreamer-plugins-base1.0-dev", "gstreamer1.0-tools", "node-llhttp",
+        *(f"gstreamer1.0-plugins-{kind}" for kind in ("base", "good", "bad", "ugly"))}
+    runtime, more = {12: ("14", ()), 13: ("19", ("libllhttp-dev",))}[version]
+    return sorted({*common, f"libclang-rt-{runtime}-dev", *more})
+
+
+class Setup(unittest.TestCase):
+    def machine(self, **settings):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        return Machine(folder.name, **settings)
+
+    def test_does_nothing_when_all_is_there(self):
+        machine = self.machine(installed=debian(12))
+        result = machine.setup()
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        self.assertIn("everything needed is installed", result.stdout)
+        self.assertEqual(machine.read("calls"), [])
+
+    def test_fresh_machine_without_package_lists_gets_everything(self):
+        for version, llhttp in ((12, "node-llhttp"), (13, "libllhttp-dev")):
+            machine = self.machine(mirror=debian(version))
+            # The pretended clang names its version after the distribution's.
+            runtime = {12: "14", 13: "19"}[version]
+            cache = machine.bin / "apt-cache"
+            cache.write_text(cache.read_text().replace("clang-19", f"clang-{runtime}"))
+            query = machine.bin / "dpkg-query"
+            query.write_text(query.read_text().replace("clang-14", f"clang-{runtime}"))
+            result = machine.setup()
+            self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+            self.assertIn("update", machine.read("calls")[0])
+            self.assertEqual(len(machine.installs()), 1)
+            self.assertIn(llhttp, machine.read("installed"))
+            self.assertIn(f"libclang-rt-{runtime}-dev", machine.read("installed"))
+            for name in machine.read("installed"):
+                self.assertIn(f"setup:   {name}", result.stdout, "says what it installs")
+            self.assertIn("everything needed", machine.setup().stdout, "a second run is idle")
+
+    def test_server_only_needs_neither_gstreamer_nor_tests(self):
+        machine = self.machine(known=debian(13))
+        result = machine.setup("--server-only")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        installed = machine.read("installed")
+        self.assertTrue(set(SERVER_LIBRARIES) <= set(installed))
+        for name in installed:
+            self.assertNotRegex(name, "gstreamer|clang|criterion|python|ffmpeg")
+
+    def test_installs_only_what_is_missing(self):
+        machine = self.machine(installed=set(debian(12)) - {"curl"}, known=debian(12))
+        self.assertEqual(machine.setup("--no-vm").returncode, 0)
+        self.assertEqual(len(machine.installs()), 1)
+        self.assertTrue(machine.installs()[0].endswith("--no-install-recommends curl"))
+
+    def test_failed_installation_is_tried_once_more_with_fresh_lists(self):
+        machine = self.machine(installed=set(debian(12)) - {"curl"}, known=debian(12), failures=1)
+        self.assertEqual(machine.setup().returncode, 0)
+        self.assertEqual([("update" in call) for call in machine.read("calls")],
+                         [False, True, False])
+
+    def test_second_failure_is_reported_in_one_line(self):
+        machine = self.machine(installed=set(debian(12)) - {"curl"}, known=debian(12), failures=2)
+        result = machine.setup()
+        self.assertEqual(result.returncode, 1)
+        ours = [line for line in result.stderr.splitlines() if line.startswith("setup:")]
+        self.assertEqual(len(ours), 1)
+        self.assertIn("failed twice", ours[0])
+
+    def test_unknown_distribution_is_told_what_is_missing(self):
+        machine = self.machine(known=set(debian(12)) - {"libwslay-dev"})
+        result = machine.setup()
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("no package libwslay-dev", result.stderr)
+        self.assertEqual(machine.installs(), [])
+
+    def test_no_network_is_reported_in_one_line(self):
+        machine = self.machine()
+        (machine.folder / "update-fails").touch()
+        result = machine.setup()
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("apt-get update failed", result.stderr)
+
+    def as_nobody(self, machine):
+        """Runs set-up as an ordinary user; only root can become one."""
+        if os.geteuid() != 0:
+            return machine.setup()
+        for path in [machine.folder, *machine.folder.rglob("*")]:
+            path.chmod(path.stat().st_mode | (0o777 if path.is_dir() else 0o666))
+        return subprocess.run(
+            ["/usr/bin/python3", "-c", "import os,sys; os.setgroups([]); os.setgid(65534); "
+             "os.setuid(65534); os.execv('/bin/bash', ['bash', '-s'])"],
+            input=(ROOT / "scripts/setup.sh").read_text(encoding="utf-8"), capture_output=True,
+            text=True, check=False, timeout=30,
+            env={"PATH": f"{machine.bin}:/usr/bin:/bin", "MACHINE": str(machine.folder)})
+
+    def test_user_goes_through_sudo(self):
+        machine = self.machine(installed=set(debian(12)) - {"curl"}, known=debian(12))
+        for path in machine.bin.iterdir():
+            path.chmod(0o755)
+        result = self.as_nobody(machine)
+        self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
+        self.assertIn("through sudo", result.stdout)
+        self.assertEqual(len(machine.read("sudo")), 1)
+
+    def test_user_without_sudo_is_told_in_one_line(self):
+        machine = self.machine(installed=set(debian(12)) - {"curl"}, known=debian(12))
+        for path in machine.bin.iterdir():
+            path.chmod(0o755)
+        (machine.bin / "sudo").unlink()
+        for folder in ("/usr/bin", "/bin"):
+            if os.path.exists(f"{folder}/sudo"):
+                self.skipTest("this machine has sudo where the shell looks for its tools")
+        result = self.as_nobody(machine)
+        self.assertEqual(result.returncode, 1)
+        self.assertEqual(result.stderr, "setup: needs root or sudo to install: curl\n")
+        self.assertEqual(machine.read("calls"), [])
+
+    def test_help_and_unknown_options(self):
+        machine = self.machine()
+        self.assertIn("--server-only", machine.setup("--help").stdout)
+        result = machine.setup("--colour")
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertEqual(result.stderr.count("\n"), 1)
+        self.assertEqual(machine.read("calls"), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
