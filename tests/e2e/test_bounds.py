@@ -1,0 +1,189 @@
+"""Crowds: too many connections, sockets that say nothing, sockets that are not allowed in.
+
+Method: real sockets against small limits (and a thousand against the default ones); in the end
+descriptors are back to where they started and a viewer on the side has noticed nothing.
+"""
+
+import threading
+import time
+
+import relay_support
+from relay_support import RelayTestCase
+from ws_raw import TEXT, RawClient
+
+CROWD = 500
+
+
+class Watch:
+    """A viewer and a publisher that exchange a message every now and then, and remember the
+    longest time it took."""
+
+    def __init__(self, case, relay):
+        self.viewer = case.track(relay.viewer("watch"))
+        self.publisher = case.track(relay.publisher("watch"))
+        self.worst_s = 0.0
+        self.rounds = 0
+        self.failure = None
+        self.ending = threading.Event()
+        self.thread = threading.Thread(target=self._run)
+        self.thread.start()
+        case.addCleanup(self.end)
+
+    def _run(self):
+        try:
+            while not self.ending.wait(0.02):
+                start = time.monotonic()
+                text = f"round {self.rounds}"
+                self.publisher.send_message(text)
+                assert self.viewer.message() == (TEXT, text.encode())
+                self.worst_s = max(self.worst_s, time.monotonic() - start)
+                self.rounds += 1
+        except BaseException as failure:  # handed to the test by end()
+            self.failure = failure
+
+    def end(self):
+        self.ending.set()
+        self.thread.join()
+        failure, self.failure = self.failure, None
+        if failure is not None:
+            raise failure
+
+
+class ConnectionLimit(RelayTestCase):
+    LIMIT = 20
+
+    def refused(self, relay):
+        """True when a new connection is closed at once, or told so in HTTP."""
+        client = RawClient(relay.access_port, timeout_s=relay_support.WAIT_S)
+        try:
+            client.send(b"GET /nope HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            data = client.read_end()
+        except ConnectionError:
+            data = b""
+        finally:
+            client.kill()
+        return not data or data.startswith(b"HTTP/1.1 503 ")
+
+    def test_the_next_one_is_refused_and_the_places_come_back(self):
+        relay = self.start(RELAY_CONNECTIONS_MAX=str(self.LIMIT), RELAY_WORKERS="1")
+        viewer, publisher = self.track(relay.viewer()), self.track(relay.publisher())
+        relay_support.wait_until(
+            lambda: relay.counters()["connections_closed"]
+            == relay.counters()["connections_accepted"] - 2, "the access requests to be over")
+        for _ in range(3):
+            fds = relay.fds()
+            idle = [RawClient(relay.relay_port) for _ in range(self.LIMIT - 2)]
+            accepted = relay.counters()
+            before = accepted["connections_refused_limit"]
+            for _ in range(5):
+                self.assertTrue(self.refused(relay))
+            self.assertGreaterEqual(relay.counters()["connections_refused_limit"], before + 5)
+            publisher.send_message("inside")
+            self.assertEqual(viewer.message(), (TEXT, b"inside"))
+            closed = relay.counters()["connections_closed"]
+            for client in idle:
+                client.kill()
+            relay.wait_counter("connections_closed", closed + len(idle))
+            self.assertFalse(self.refused(relay))
+            relay_support.wait_until(lambda: relay.fds() <= fds, "descriptors to come back")
+
+    def test_the_refusals_do_not_flood_the_log(self):
+        relay = self.start(RELAY_CONNECTIONS_MAX=str(self.LIMIT), RELAY_WORKERS="1",
+                           RELAY_LOG_LEVEL="warn")
+        for client in [RawClient(relay.relay_port) for _ in range(self.LIMIT)]:
+            self.track(client)
+        lines = len(relay.output)
+        for _ in range(200):
+            self.refused(relay)
+        self.assertLess(len(relay.output) - lines, 30)
+
+
+class Descriptors(RelayTestCase):
+    def test_running_out_of_descriptors_is_survived(self):
+        limiter = ("/bin/sh", "-c", 'ulimit -n 64 && exec "$@"', "sh")
+        relay = self.start(launcher=limiter, RELAY_WORKERS="1", RELAY_LOG_LEVEL="warn",
+                           wait=False)
+        relay_support.wait_until(lambda: self.is_listening(relay) or relay.process.poll()
+                                 is not None, "the server to listen or to give up")
+        if relay.process.poll() is not None:
+            # 64 descriptors are too few for the configured bound: refusing to start is right too.
+            self.assertEqual(relay.process.returncode, 1, relay.tail())
+            return
+        crowd = [self.track(RawClient(relay.relay_port)) for _ in range(100)]
+        time.sleep(0.5)  # the server is busy failing to accept; nothing to wait for
+        for client in crowd:
+            client.kill()
+        relay_support.wait_until(lambda: self.served(relay), "the server to accept again")
+
+    def is_listening(self, relay):
+        try:
+            RawClient(relay.access_port).kill()
+            return True
+        except ConnectionRefusedError:
+            return False
+
+    def served(self, relay):
+        try:
+            return relay.session("t0", relay.token()).status == 200
+        except OSError:
+            return False
+
+
+class Crowds(RelayTestCase):
+    def test_a_thousand_silent_and_unauthorised_sockets(self):
+        """practable/relay lets these in with a 101 and keeps their sockets for two minutes."""
+        relay = self.start(RELAY_HANDSHAKE_TIMEOUT="2s")
+        watch = Watch(self, relay)
+        relay_support.wait_until(lambda: watch.rounds > 20, "the watch to run")
+        fds, log_lines = relay.fds(), len(relay.output)
+        silent = [self.track(RawClient(relay.relay_port)) for _ in range(CROWD)]
+        refused = [self.track(RawClient(relay.relay_port)) for _ in range(CROWD)]
+        for client in refused:
+            client.ask_upgrade("/session/t0?code=00000000-0000-4000-8000-000000000000")
+        self.assertEqual({client.reply().status for client in refused}, {401})
+        for client in refused:
+            client.kill()
+        for client in silent:
+            data = client.read_end()
+            self.assertTrue(not data or data.startswith(b"HTTP/1.1 408 "), data[:100])
+        relay_support.wait_until(lambda: relay.fds() <= fds, "descriptors to come back")
+        watch.end()
+        print(f"the watch made {watch.rounds} rounds, the slowest took {watch.worst_s * 1e3:.1f} ms")
+        self.assertLess(watch.worst_s, 1.0 * relay_support.TIME_SCALE)
+        counters = relay.counters()
+        self.assertEqual(counters["websockets_refused"], CROWD)
+        self.assertGreaterEqual(counters["handshake_timeouts"], CROWD)
+        self.assertLess(len(relay.output) - log_lines, CROWD // 2, "the log is not bounded")
+
+    def test_refused_sockets_that_stay_open_are_closed_too(self):
+        relay = self.start(RELAY_HANDSHAKE_TIMEOUT="1s")
+        client = self.track(RawClient(relay.relay_port, timeout_s=relay_support.WAIT_S))
+        client.ask_upgrade("/session/t0?code=x")
+        self.assertEqual(client.reply().status, 401)
+        client.expect_end(4 * relay_support.TIME_SCALE)
+
+    def test_connections_that_come_and_go_leave_nothing(self):
+        relay = self.start()
+        relay.session("t0", relay.token())
+        fds = relay.fds()
+        for number in range(300):
+            client = RawClient((relay.access_port, relay.relay_port)[number % 2])
+            if number % 3 == 0:
+                client.send(b"GET / HT")
+            client.reset() if number % 5 == 0 else client.kill()
+        relay.wait_counter("connections_closed", 301)
+        relay_support.wait_until(lambda: relay.fds() <= fds, "descriptors to come back")
+
+    def test_many_viewers_of_one_topic(self):
+        relay = self.start(RELAY_CODES_MAX="4096")
+        publisher = self.track(relay.publisher())
+        viewers = [self.track(relay.viewer()) for _ in range(200)]
+        for number in range(10):
+            publisher.send_message(f"message {number}")
+        for viewer in viewers:
+            self.assertEqual([viewer.message() for _ in range(10)],
+                             [(TEXT, f"message {number}".encode()) for number in range(10)])
+
+
+if __name__ == "__main__":
+    relay_support.main()

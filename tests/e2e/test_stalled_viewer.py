@@ -1,0 +1,191 @@
+"""A viewer that never reads: it slows nobody, holds no more than its bound, and is closed at last.
+
+Method: one thread sends a message and waits until every reading viewer has it, so latencies do not
+pile up and the figures with and without a stalled viewer can be compared. Generous ratios: the
+machine is shared.
+"""
+
+import os
+import selectors
+import statistics
+import struct
+import time
+
+import relay_support
+from relay_support import RelayTestCase, SANITIZED
+from ws_raw import BINARY, RawClient, encode_frame
+
+MEBIBYTE = 1 << 20
+TINY_RECEIVE_BUFFER = 4096
+
+
+def receive_by_all(viewers, payload, timeout_s):
+    """Waits until each of the viewers has that one message. Returns the seconds it took."""
+    start = time.monotonic()
+    with selectors.DefaultSelector() as selector:
+        for viewer in viewers:
+            viewer.sock.setblocking(False)
+            selector.register(viewer.sock, selectors.EVENT_READ, viewer)
+        waiting = len(viewers)
+        want = (10 if len(payload) > 65535 else 4 if len(payload) > 125 else 2) + len(payload)
+        while waiting:
+            ready = selector.select(timeout_s - (time.monotonic() - start))
+            if not ready:
+                raise TimeoutError(f"{waiting} viewers are still waiting")
+            for key, _ in ready:
+                viewer = key.data
+                viewer.buffer += viewer.sock.recv(1 << 20)
+                if len(viewer.buffer) >= want:
+                    selector.unregister(viewer.sock)
+                    waiting -= 1
+    took_s = time.monotonic() - start
+    for viewer in viewers:
+        assert viewer.message() == (BINARY, payload), "arrived changed"
+        assert not viewer.buffer, "more than one message"
+    return took_s
+
+
+class Stalled(RelayTestCase):
+    MESSAGE_BYTES = 60_000
+
+    def viewers(self, relay, count):
+        return [self.track(relay.viewer()) for _ in range(count)]
+
+    def stalled(self, relay, count=1):
+        return [self.track(relay.viewer(rcvbuf=TINY_RECEIVE_BUFFER)) for _ in range(count)]
+
+    def publish(self, publisher, viewers, count):
+        """Sends numbered messages, each after all viewers have the one before. Median seconds."""
+        filler = os.urandom(self.MESSAGE_BYTES - 8)
+        times = []
+        for number in range(count):
+            payload = struct.pack(">Q", number) + filler
+            start = time.monotonic()
+            publisher.send_frame(BINARY, payload, mask=b"\0\0\0\0")
+            sent_s = time.monotonic() - start
+            times.append(sent_s + receive_by_all(viewers, payload, relay_support.WAIT_S))
+        return statistics.median(times)
+
+    def test_the_others_get_everything_as_fast_as_without_it(self):
+        alone = self.start()
+        publisher, viewers = self.track(alone.publisher()), self.viewers(alone, 4)
+        reference_s = self.publish(publisher, viewers, 400)
+
+        relay = self.start(RELAY_QUEUE_BYTES=str(2 * MEBIBYTE))
+        publisher, viewers = self.track(relay.publisher()), self.viewers(relay, 2)
+        self.stalled(relay, 2)
+        viewers += self.viewers(relay, 2)
+        median_s = self.publish(publisher, viewers, 400)
+
+        print(f"median of 4 viewers: {reference_s * 1e6:.0f} us alone, {median_s * 1e6:.0f} us "
+              "beside two that do not read")
+        self.assertLess(median_s, 2 * reference_s + 0.002)
+        counters = relay.counters()
+        self.assertGreater(counters["messages_dropped_queue"] + counters["messages_dropped_age"], 0)
+
+    def test_memory_stays_within_the_bound(self):
+        """Messages are shared: the queues of all stalled viewers hold the same bytes."""
+        queue_bytes = 8 * MEBIBYTE
+        relay = self.start(RELAY_QUEUE_BYTES=str(queue_bytes), RELAY_BUFFER_SIZE="512")
+        publisher, viewers = self.track(relay.publisher()), self.viewers(relay, 1)
+        self.stalled(relay, 10)
+        self.publish(publisher, viewers, 20)
+        before = relay.rss_bytes()
+        self.publish(publisher, viewers, 1200)
+        growth = relay.rss_bytes() - before
+        print(f"{1200 * self.MESSAGE_BYTES / MEBIBYTE:.0f} MiB published, memory grew by "
+              f"{growth / MEBIBYTE:.1f} MiB")
+        if not SANITIZED:  # their shadow and quarantine have bounds of their own
+            self.assertLess(growth, 3 * queue_bytes + 8 * MEBIBYTE)
+        self.assertGreater(relay.counters()["messages_dropped_queue"], 0)
+
+    def test_it_is_closed_after_ten_seconds_without_progress(self):
+        relay = self.start()
+        publisher, viewers = self.track(relay.publisher()), self.viewers(relay, 2)
+        self.stalled(relay)
+        start = time.monotonic()
+        closed = None
+        while closed is None and time.monotonic() < start + 10 + 8 * relay_support.TIME_SCALE:
+            self.publish(publisher, viewers, 20)
+            if relay.lines_of("connection closed"):
+                closed = time.monotonic()
+            elif time.monotonic() > start + 2:
+                time.sleep(0.1)  # its buffers are long full; now only time has to pass
+        self.assertIsNotNone(closed, "the stalled viewer is still there")
+        self.assertGreater(closed - start, 9.5)
+        counters = relay.wait_counter("closed_send_stalled", 1)
+        self.assertEqual(counters["closed_send_stalled"], 1)
+        self.publish(publisher, viewers, 20)
+
+    def test_a_viewer_that_reads_again_gets_whole_messages_in_order(self):
+        relay = self.start(RELAY_BUFFER_SIZE="16")
+        publisher, viewers = self.track(relay.publisher()), self.viewers(relay, 1)
+        (slow,) = self.stalled(relay)
+        self.publish(publisher, viewers, 300)
+        dropped = relay.counters()
+        dropped = dropped["messages_dropped_queue"] + dropped["messages_dropped_age"]
+        self.assertGreater(dropped, 0)
+        numbers = []
+        while len(numbers) < 300 - dropped:
+            opcode, payload = slow.message()
+            self.assertEqual((opcode, len(payload)), (BINARY, self.MESSAGE_BYTES))
+            numbers.append(struct.unpack(">Q", payload[:8])[0])
+        self.assertEqual(slow.barrier(), [])
+        self.assertEqual(numbers, sorted(set(numbers)))
+
+    def test_a_publisher_that_does_not_read_its_pongs_hurts_itself_only(self):
+        relay = self.start()
+        viewers = self.viewers(relay, 1)
+        publisher = self.track(relay.publisher())
+        rude = self.track(relay.raw("t0", ("read", "write"), rcvbuf=TINY_RECEIVE_BUFFER))
+        pings = b"".join(encode_frame(9, b"x" * 125) for _ in range(2000))
+        rude.timeout_s = 1.0
+        try:
+            for _ in range(50):
+                rude.send(pings)
+        except (TimeoutError, ConnectionError):
+            pass  # either it is held back or cut off
+        before = relay.rss_bytes()
+        self.publish(publisher, viewers, 50)
+        if not SANITIZED:
+            self.assertLess(relay.rss_bytes() - before, 32 * MEBIBYTE)
+
+    def test_the_bound_in_messages_holds(self):
+        """RELAY_BUFFER_SIZE messages wait for one viewer, whatever their size; the rest is dropped
+        and counted, nothing is lost without a count."""
+        relay = self.start(RELAY_BUFFER_SIZE="8")
+        publisher, viewers = self.track(relay.publisher()), self.viewers(relay, 1)
+        (slow,) = self.stalled(relay)
+        self.publish(publisher, viewers, 200)
+        counters = relay.counters()
+        slow.kill()
+        relay.wait_line("connection closed")
+        dropped = counters["messages_dropped_queue"] + counters["messages_dropped_age"]
+        self.assertGreater(dropped, 0)
+        self.assertLess(dropped, 200)
+
+
+class Clients(RelayTestCase):
+    def test_a_stalled_viewer_on_another_worker_changes_nothing_either(self):
+        relay = self.start(RELAY_WORKERS="2")
+        first, second = relay.raw_on_workers(2, "t0", ("read",))
+        self.track(first), self.track(second)
+        (publisher, worker) = relay.raw_with_worker("t0", ("write",))
+        self.track(publisher)
+        while True:  # one that does not read, on the worker that does not publish
+            stalled, its_worker = relay.raw_with_worker("t0", ("read",),
+                                                        rcvbuf=TINY_RECEIVE_BUFFER)
+            self.track(stalled)
+            if its_worker != worker:
+                break
+            stalled.kill()
+        payload = os.urandom(100_000)
+        for _ in range(300):
+            publisher.send_frame(BINARY, payload, mask=b"\0\0\0\0")
+            receive_by_all([first, second], payload, relay_support.WAIT_S)
+        self.assertIsInstance(stalled, RawClient)
+        self.assertGreater(relay.counters()["messages_dropped_queue"], 0)
+
+
+if __name__ == "__main__":
+    relay_support.main()
