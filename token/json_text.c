@@ -24,7 +24,6 @@ static bool depth_is_bounded(struct bytes text)
     return true;
 }
 
-/* jansson leaves the code at "unknown" where an allocation fails before the first token. */
 static enum token_result parse_failure(const json_error_t *error)
 {
     enum json_error_code code = json_error_code(error);
@@ -37,9 +36,10 @@ static enum token_result parse_failure(const json_error_t *error)
 
 enum token_result json_text_parse(struct bytes text, json_t **ret_object)
 {
-    json_error_t error;
+    json_error_t error = {0}; /* jansson leaves its code unset when it fails before reading */
 
-    if (text.len == 0 || !depth_is_bounded(text)) {
+    /* jansson passes over a NUL that follows a digit. */
+    if (text.len == 0 || bytes_find(text, '\0') < text.len || !depth_is_bounded(text)) {
         return TOKEN_MALFORMED;
     }
     json_t *object = json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES, &error);
