@@ -322,6 +322,7 @@ class Demo:
             self.access_url = f"http://127.0.0.1:{self.access_port}"
             server = self.children.start("relay-serve", [self.relay, "serve"], {
                 "RELAY_AUDIENCE": self.access_url,
+                "RELAY_BIND_ADDRESS": "127.0.0.1",
                 "RELAY_LOG_FILE": "stdout",
                 "RELAY_LOG_LEVEL": "info",
                 "RELAY_PORT_ACCESS": str(self.access_port),

@@ -31,8 +31,9 @@ def skip_reason(case):
 
 def parts_skipped(case):
     """Lines of a passed test that say a part of it was skipped (unittest, Criterion)."""
-    return [line for line in output_lines(case)
-            if re.search(r"\bskipped=\d|\.\.\. skipped |^\[SKIP\]|^SKIP:", line)]
+    lines = output_lines(case)
+    return [line for line in lines if re.search(r"\.\.\. skipped |^\[SKIP\]|^SKIP:", line)] or \
+        [line for line in lines if re.search(r"\(.*\bskipped=\d", line)]
 
 
 def sort_case(case):

@@ -390,4 +390,4 @@ def link_resolves(path, target):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    unittest.main(verbosity=2)
