@@ -6,9 +6,10 @@ able to go on.
 
 import os
 import struct
+import time
 
 import relay_support
-from relay_support import SharedRelayTestCase
+from relay_support import RelayTestCase, SharedRelayTestCase
 from ws_raw import (BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, close_payload, encode_frame)
 
 
@@ -180,6 +181,50 @@ class Pings(ProtocolCase):
                 break
         self.assertLessEqual(pongs, 20000)
         self.check_bystanders()
+
+
+class Liveness(RelayTestCase):
+    INTERVAL_S = 0.9  # a pong is due after 10/9 of it
+
+    def start_eager(self):
+        return self.start(RELAY_PING_INTERVAL=f"{int(self.INTERVAL_S * 1000)}ms")
+
+    def test_the_server_pings_with_an_empty_payload(self):
+        relay = self.start_eager()
+        client = self.track(relay.raw("t0"))
+        start = time.monotonic()
+        for _ in range(3):
+            frame = client.frame()
+            self.assertEqual((frame.opcode, frame.payload, frame.fin), (PING, b"", True))
+            client.send_frame(PONG, frame.payload)
+        took_s = time.monotonic() - start
+        self.assertGreater(took_s, 3 * self.INTERVAL_S - 0.3)
+        self.assertLess(took_s, 3 * self.INTERVAL_S + 1.5 * relay_support.TIME_SCALE)
+        self.assertEqual(relay.counters()["closed_no_pong"], 0)
+
+    def test_without_a_pong_the_stream_ends(self):
+        """Data alone does not count: a half-dead proxy may still forward it."""
+        relay = self.start_eager()
+        client = self.track(relay.raw("t0"))
+        start = time.monotonic()
+        self.assertEqual(client.frame().opcode, PING)
+        client.send_message("data is no pong")
+        client.read_end()
+        took_s = time.monotonic() - start
+        self.assertGreater(took_s, self.INTERVAL_S)
+        self.assertLess(took_s, self.INTERVAL_S * 10 / 9 + 1.5 * relay_support.TIME_SCALE)
+        self.assertEqual(relay.wait_counter("closed_no_pong", 1)["closed_no_pong"], 1)
+
+    def test_an_independent_client_lives_on(self):
+        relay = self.start_eager()
+        peer = self.track(relay.peer("t0"))
+        other = self.track(relay.raw("t0"))
+        end = time.monotonic() + 3 * self.INTERVAL_S
+        while time.monotonic() < end:
+            frame = other.frame()
+            other.send_frame(PONG, frame.payload)
+        other.send_message("still there?")
+        self.assertEqual(peer.recv(), "still there?")
 
 
 class Closing(ProtocolCase):
