@@ -167,8 +167,11 @@ static enum http_request_result check_framing(const struct http_request *request
     struct bytes value;
     uint64_t length;
 
-    if (lengths + encodings > 1 || (encodings > 0 && request->minor_version == 0)) {
+    if (lengths > 1 || (encodings > 0 && (lengths > 0 || request->minor_version == 0))) {
         return HTTP_REQUEST_MALFORMED;
+    }
+    if (encodings > 1) {
+        return HTTP_REQUEST_UNSUPPORTED;
     }
     if (lengths + encodings > 0 && request->parser.method == HTTP_CONNECT) {
         return HTTP_REQUEST_MALFORMED; /* llhttp would leave the body to the caller */
@@ -240,7 +243,8 @@ static enum http_request_result parse_line(struct http_request *request, struct 
     if (line.len < 2 || bytes_find(line, '\r') != line.len - 2) {
         return fail(request, HTTP_REQUEST_MALFORMED);
     }
-    if (line.data[0] == ' ' || line.data[0] == '\t') {
+    /* No folded line, and no empty name: llhttp would add its value to the field before. */
+    if (line.len > 2 && !is_token_char(line.data[0])) {
         return fail(request, HTTP_REQUEST_MALFORMED);
     }
     if (request->target.len == 0 && line.len > 2 && !is_request_line(line)) {
