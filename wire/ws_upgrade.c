@@ -33,10 +33,23 @@ static bool is_key(struct bytes key)
     return true;
 }
 
+/* A key that is sent twice is no key (§11.3.1). */
+static bool has_key(const struct http_request *request)
+{
+    unsigned count = 0;
+    bool is_good = false;
+
+    for (unsigned i = 0; i < request->fields_count; i++) {
+        if (bytes_equal_text_nocase(request->fields[i].name, "Sec-WebSocket-Key")) {
+            count++;
+            is_good = is_key(request->fields[i].value);
+        }
+    }
+    return count == 1 && is_good;
+}
+
 enum ws_upgrade_result ws_upgrade_check(const struct http_request *request)
 {
-    struct bytes key;
-
     /* Upgrade means nothing in HTTP/1.0 (RFC 9110 §7.8). */
     if (request->minor_version == 0 ||
         !http_request_field_has_token(request, "Upgrade", "websocket") ||
@@ -49,7 +62,7 @@ enum ws_upgrade_result ws_upgrade_check(const struct http_request *request)
     if (!http_request_field_has_token(request, "Sec-WebSocket-Version", "13")) {
         return WS_UPGRADE_BAD_VERSION;
     }
-    if (!http_request_field(request, "Sec-WebSocket-Key", &key) || !is_key(key)) {
+    if (!has_key(request)) {
         return WS_UPGRADE_BAD_KEY;
     }
     return WS_UPGRADE_OK;

@@ -16,7 +16,7 @@ enum ws_upgrade_result {
                            */
     WS_UPGRADE_BAD_METHOD,  /* asked for, but not by GET (→ 405) */
     WS_UPGRADE_BAD_VERSION, /* Sec-WebSocket-Version is not 13 (→ 400) */
-    WS_UPGRADE_BAD_KEY,     /* Sec-WebSocket-Key absent or not the base64 of 16 bytes (→ 400) */
+    WS_UPGRADE_BAD_KEY, /* Sec-WebSocket-Key not sent once as the base64 of 16 bytes (→ 400) */
 };
 
 /* Judges a whole request. Header tokens are compared without case and found anywhere in
