@@ -60,9 +60,9 @@ any_installed() {
 # The sanitizers and libFuzzer of clang live in a package named after clang's version.
 clang_runtime() {
     local version
-    version=$({ dpkg-query -W -f '${Depends}' clang 2>/dev/null ||
+    version=$({ dpkg-query -W -f 'Depends: ${Depends}' clang 2>/dev/null ||
         apt-cache show --no-all-versions clang 2>/dev/null; } |
-        grep -oE 'clang-[0-9]+' | head -n 1)
+        sed -nE 's/^Depends:.*\b(clang-[0-9]+).*/\1/p' | head -n 1)
     printf '%s' "${version:+libclang-rt-${version#clang-}-dev}"
 }
 
