@@ -17,7 +17,10 @@ SERVER_LIBRARIES = ("liburing-dev", "libssl-dev", "libwslay-dev", "libjwt-dev", 
 DPKG_QUERY = """#!/bin/sh
 for name; do :; done
 case "$*" in
-*Depends*) grep -qx clang "$MACHINE/installed" && echo "Depends: clang-14 (>= 14~)" && exit 0; exit 1 ;;
+*Depends*)
+    grep -qx clang "$MACHINE/installed" || exit 1
+    echo "Depends: clang-14 (>= 14~)"
+    exit 0 ;;
 esac
 grep -qx "$name" "$MACHINE/installed" && printf installed
 """
@@ -28,7 +31,9 @@ policy)
     version="(none)"
     grep -qx "$name" "$MACHINE/known" && version=1.0
     echo "  Candidate: $version" ;;
-show) grep -qx clang "$MACHINE/known" && printf 'Breaks: clang-3.2\\nDepends: clang-19 (>= 19~)\\n' ;;
+show)
+    grep -qx clang "$MACHINE/known" || exit 100
+    printf 'Breaks: clang-3.2\\nDepends: clang-19 (>= 19~)\\n' ;;
 esac
 """
 APT_GET = """#!/bin/sh
