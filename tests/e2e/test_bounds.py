@@ -9,7 +9,7 @@ import time
 
 import relay_support
 from relay_support import RelayTestCase
-from ws_raw import TEXT, RawClient
+from ws_raw import BINARY, TEXT, RawClient, encode_frame
 
 CROWD = 500
 
@@ -127,6 +127,49 @@ class Descriptors(RelayTestCase):
             return relay.session("t0", relay.token()).status == 200
         except OSError:
             return False
+
+
+class MessageMemory(RelayTestCase):
+    SIZE = 10 * 1024 * 1024
+
+    def test_messages_beyond_the_memory_are_dropped_whole_and_counted(self):
+        """Publishers that begin more big messages than the memory holds: some are lost, each whole
+        and with a count; the connections stay, and later messages pass."""
+        relay = self.start(RELAY_MESSAGE_MEMORY="32", RELAY_WORKERS="1",
+                           RELAY_QUEUE_BYTES=str(1 << 28))
+        viewer = self.track(relay.viewer())
+        publishers = [self.track(relay.publisher()) for _ in range(6)]
+        payloads = [bytes([index]) * self.SIZE for index in range(len(publishers))]
+        frames = [encode_frame(BINARY, payload, mask=b"\0\0\0\0") for payload in payloads]
+        for publisher, frame in zip(publishers, frames):
+            publisher.send(frame[:-1])
+        received = []
+
+        def view():
+            while True:
+                opcode, payload = viewer.message(relay_support.WAIT_S * 3)
+                if opcode == TEXT:
+                    return
+                received.append(payload)
+
+        listener = threading.Thread(target=view)
+        listener.start()
+        for publisher, frame in zip(publishers, frames):
+            publisher.send(frame[-1:])
+            publisher.barrier()
+        relay_support.wait_until(
+            lambda: len(received) + relay.counters()["messages_dropped_memory"] == len(publishers),
+            "each message to be delivered or counted as dropped")
+        publishers[0].send_message("end")
+        listener.join()
+        self.assertGreater(len(received), 0)
+        self.assertLess(len(received), len(publishers))
+        self.assertTrue(all(payload in payloads for payload in received), "arrived changed")
+        for publisher in publishers:
+            publisher.send_frame(BINARY, b"after", mask=b"\0\0\0\0")
+            self.assertEqual(viewer.message(), (BINARY, b"after"))
+        publishers[5].send(frames[5])
+        self.assertTrue(viewer.message() == (BINARY, payloads[5]), "arrived changed")
 
 
 class Crowds(RelayTestCase):

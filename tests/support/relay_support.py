@@ -38,7 +38,8 @@ STOP_LIMIT_S = 5.0  # what the program promises
 TRIES_TO_SPREAD = 400
 
 
-def _cache_value(name):
+def cache_value(name):
+    """A variable of the build that is tested; "" when it has none."""
     try:
         with open(os.path.join(BUILD, "CMakeCache.txt"), encoding="utf-8") as cache:
             for line in cache:
@@ -50,7 +51,7 @@ def _cache_value(name):
     return ""
 
 
-SANITIZED = bool(_cache_value("RELAY_SANITIZE"))
+SANITIZED = bool(cache_value("RELAY_SANITIZE"))
 TIME_SCALE = 5.0 if SANITIZED else 1.0
 WAIT_S = 10.0 * TIME_SCALE
 
