@@ -1,0 +1,29 @@
+/* How the load makes one connection, so that a relay and the raw floor are driven by the same
+ * generator. Main thread. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attributes.h"
+#include "perf/load/transport.h"
+
+enum connector_role { CONNECTOR_VIEWER, CONNECTOR_PUBLISHER };
+
+enum connector_sizes { CONNECTOR_EARLY_SIZE = 4096 };
+
+struct connection {
+    struct transport transport;
+    uint8_t early[CONNECTOR_EARLY_SIZE]; /* frames that came with the end of the handshake */
+    size_t early_len;
+};
+
+struct connector {
+    void *ctx;
+    bool is_masked; /* the server wants masked frames, as WebSocket clients send (RFC 6455 §5.1) */
+    /* Returns 0 with a connection that is joined to its topic, blocking still; or -errno with the
+     * reason in error. */
+    int (*open)(void *ctx, unsigned topic, enum connector_role role,
+                struct connection *ret_connection, char error[static TRANSPORT_ERROR_SIZE]);
+};

@@ -1,0 +1,61 @@
+/* A byte stream to a server: TCP, or TLS over it. Opened blocking with a time limit on each step,
+ * so that setting up thousands of connections stays straight-line code; then switched to
+ * non-blocking for the run. One thread. */
+#pragma once
+
+#include <openssl/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/attributes.h"
+
+enum transport_limits {
+    TRANSPORT_TIMEOUT_S = 10,
+    TRANSPORT_ERROR_SIZE = 256,
+};
+
+struct transport;
+
+struct transport_ops {
+    /* As recv and send: bytes moved, 0 at the end of the stream, -EAGAIN, or another -errno. */
+    ssize_t (*read)(struct transport *transport, void *data, size_t size);
+    ssize_t (*write)(struct transport *transport, const void *data, size_t len);
+    /* True when bytes wait that the socket no longer shows. */
+    bool (*has_pending)(const struct transport *transport);
+};
+
+struct transport {
+    const struct transport_ops *ops; /* NULL exactly while closed */
+    int fd;
+    SSL *ssl; /* NULL for plain TCP */
+};
+
+/* Where to connect and how. host: a name or address. tls: NULL for plain TCP; else shared by all
+ * connections and owned by the caller. */
+struct transport_peer {
+    const char *host;
+    uint16_t port;
+    SSL_CTX *tls;
+    bool verify_name;
+};
+
+/* Returns 0, or -errno with a reason in error. On failure *ret_transport is closed. Blocks for at
+ * most TRANSPORT_TIMEOUT_S per step. */
+MUST_USE int transport_open(const struct transport_peer *peer, struct transport *ret_transport,
+                            char error[static TRANSPORT_ERROR_SIZE]);
+
+/* Takes over a connected socket. */
+void transport_adopt(struct transport *transport, int fd);
+
+/* From here on read and write return -EAGAIN where they would wait. */
+MUST_USE int transport_set_nonblocking(struct transport *transport);
+
+/* Accepts a closed one. */
+void transport_close(struct transport *transport);
+
+/* A client's TLS settings: certificates are checked against ca_file, or the system's store when it
+ * is NULL; not at all when insecure. NULL with a reason in error. Free with SSL_CTX_free. */
+MUST_USE SSL_CTX *transport_tls_create(const char *ca_file, bool insecure,
+                                       char error[static TRANSPORT_ERROR_SIZE]);

@@ -1,0 +1,54 @@
+/* Runs of the asked-for scenarios against the floor and the server. Main thread. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attributes.h"
+#include "perf/load/load.h"
+#include "perf/settings.h"
+#include "perf/target/spawn.h"
+
+enum target { TARGET_FLOOR, TARGET_SERVER, TARGET_COUNT };
+
+const char *target_text(enum target target);
+
+enum verdict {
+    VERDICT_VALID,
+    VERDICT_GENERATOR_LATE, /* this machine could not keep the pace */
+    VERDICT_SERVER_LATE,    /* the server did not take messages at the pace */
+    VERDICT_WRONG,          /* lost, damaged or misdelivered messages, or cut connections */
+    VERDICT_COUNT,
+};
+
+const char *verdict_text(enum verdict verdict);
+
+struct measurement {
+    struct scenario scenario;
+    enum target target;
+    unsigned round;    /* from 0 */
+    bool has_usage;    /* the server's process is known */
+    uint64_t ready_ns; /* of a spawned server: from its start until it accepted; else 0 */
+    struct load_result result;
+};
+
+enum verdict measurement_verdict(const struct measurement *measurement);
+
+/* Processor seconds per 10⁹ bytes and microseconds per message delivered; 0 without usage. */
+double measurement_cpu_s_per_gb(const struct measurement *measurement);
+double measurement_cpu_us_per_message(const struct measurement *measurement);
+
+/* Private memory that each connection added, in bytes; may be negative. */
+double measurement_bytes_per_connection(const struct measurement *measurement);
+
+struct measurements {
+    struct measurement *items; /* owned; scenario by scenario, round by round */
+    unsigned count;
+};
+
+/* Makes all runs; progress goes to stderr. Returns 0, or -errno with a reason in error; what was
+ * measured until then is in *ret_measurements in either case. */
+MUST_USE int measure_all(const struct settings *settings, struct measurements *ret_measurements,
+                         char error[static SPAWN_ERROR_SIZE]);
+
+void measurements_release(struct measurements *measurements);

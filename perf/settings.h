@@ -1,0 +1,55 @@
+/* What relay-bench was asked to do: the options, checked and put together. Main thread. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attributes.h"
+#include "base/options.h"
+#include "perf/scenario.h"
+#include "perf/target/process.h"
+
+/* Option values as parsed; texts are NULL when not given. */
+struct settings {
+    char *scenarios;
+    int64_t topics, viewers, bytes, rate; /* 0: not given */
+    int64_t idle;
+    int64_t seconds;
+    int64_t warmup_ms;
+    int64_t compare; /* rounds; 0: not asked for */
+    bool floor;
+    char *spawn;
+    char *server_pid;
+    char *access;
+    char *connect;
+    char *audience;
+    char *secret;
+    char *secret_file;
+    int64_t server_cpu, client_cpu; /* SETTINGS_CPU_* or a number */
+    int64_t workers;
+    bool tls;
+    char *ca_file;
+    bool insecure;
+    char *tls_cert;
+    char *tls_key;
+    bool json;
+    bool allow_late;
+
+    /* Made from the above. */
+    struct scenario_list list;
+    struct process_set server;
+    bool has_server; /* a relay is to be measured */
+    unsigned rounds;
+};
+
+enum settings_cpu {
+    SETTINGS_CPU_ANY = -1,
+    SETTINGS_CPU_CHOOSE = -2, /* the first two where there are two; else any */
+};
+
+/* As options_parse: on OPTIONS_ERROR the one-line reason is in error; settings is releasable in
+ * every case. */
+MUST_USE enum options_result settings_parse(int argc, char **argv, struct settings *settings,
+                                            char error[static OPTIONS_ERROR_SIZE]);
+
+void settings_release(struct settings *settings);
