@@ -1,0 +1,43 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/command.h"
+#include "server/server.h"
+
+static int serve(struct server_config *config)
+{
+    char error[OPTIONS_ERROR_SIZE];
+
+    if (config_complete(config, error) != 0) {
+        fprintf(stderr, "relay serve: %s\n", error);
+        return 1;
+    }
+    unsigned missing =
+        options_report_missing(&serve_option_table, config, "You must set ", "", stdout);
+
+    if (config->secret == NULL || config->secret[0] == '\0') {
+        printf("You must set RELAY_SECRET\n");
+        missing++;
+    }
+    return missing > 0 ? 1 : server_run(config);
+}
+
+int command_serve(int argc, char **argv)
+{
+    struct server_config config = {0};
+    char error[OPTIONS_ERROR_SIZE];
+    int status = 1;
+
+    switch (options_parse(&serve_option_table, argc, argv, &config, error)) {
+    case OPTIONS_HELP:
+        return 0;
+    case OPTIONS_ERROR:
+        fprintf(stderr, "relay serve: %s\n", error);
+        break;
+    case OPTIONS_OK:
+        status = serve(&config);
+        break;
+    }
+    options_release(&serve_option_table, &config);
+    return status;
+}

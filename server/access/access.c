@@ -1,0 +1,169 @@
+#include "server/access/access.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json_writer.h"
+#include "server/access/auth.h"
+#include "server/access/routes.h"
+#include "wire/request_target.h"
+
+static void finish(struct access_reply *reply, unsigned status, const struct json_writer *json)
+{
+    reply->status = status;
+    reply->content_type = "application/json";
+    reply->body_len = json->len;
+}
+
+/* Go's json.Marshal writes < > & as \u003c …: byte for byte what clients get today. */
+static void write_html_escaped(struct json_writer *json, const char *text)
+{
+    char plain[ACCESS_BODY_SIZE];
+    struct json_writer quoted;
+
+    json_writer_init(&quoted, plain, sizeof plain);
+    json_writer_text(&quoted, text);
+    for (const char *next = plain; *next != '\0'; next++) {
+        const char one[2] = {*next, '\0'};
+
+        json_writer_raw(json, *next == '<'   ? "\\u003c"
+                              : *next == '>' ? "\\u003e"
+                              : *next == '&' ? "\\u0026"
+                                             : one);
+    }
+}
+
+void access_reply_framework(struct access_reply *reply, unsigned status, const char *message)
+{
+    struct json_writer json;
+
+    json_writer_init(&json, reply->body, sizeof reply->body);
+    json_writer_raw(&json, "{\"code\":");
+    json_writer_integer(&json, status);
+    json_writer_raw(&json, ",\"message\":");
+    write_html_escaped(&json, message);
+    json_writer_raw(&json, "}");
+    finish(reply, status, &json);
+}
+
+void access_reply_error(struct access_reply *reply, unsigned status, const char *message)
+{
+    struct json_writer json;
+
+    json_writer_init(&json, reply->body, sizeof reply->body);
+    json_writer_raw(&json, "{\"code\":\"");
+    json_writer_integer(&json, status);
+    json_writer_raw(&json, "\",\"message\":");
+    json_writer_text(&json, message);
+    json_writer_raw(&json, "}\n");
+    finish(reply, status, &json);
+}
+
+void access_reply_string(struct access_reply *reply, unsigned status, const char *text)
+{
+    struct json_writer json;
+
+    json_writer_init(&json, reply->body, sizeof reply->body);
+    json_writer_text(&json, text);
+    json_writer_raw(&json, "\n");
+    finish(reply, status, &json);
+}
+
+static void reply_not_found(struct access_reply *reply, const char *path)
+{
+    char message[HTTP_TARGET_BYTES_MAX + 32];
+
+    snprintf(message, sizeof message, "path %s was not found", path);
+    access_reply_framework(reply, 404, message);
+}
+
+static void reply_wrong_method(const struct access_call *call, const struct route_match *match,
+                               struct access_reply *reply)
+{
+    char message[128];
+
+    snprintf(message, sizeof message, "method %s is not allowed, but [%s] are",
+             call->request->method, match->allowed);
+    access_reply_framework(reply, 405, message);
+    snprintf(reply->fields, sizeof reply->fields, "Allow: %s\r\n", match->allowed);
+}
+
+/* The type without parameters, as sent. */
+static struct bytes media_type(struct bytes value)
+{
+    value.len = bytes_find(value, ';');
+    return bytes_trim(value);
+}
+
+static bool check_body_type(const struct access_call *call, struct access_reply *reply)
+{
+    struct bytes type = bytes_of_text("application/octet-stream");
+    char message[256];
+
+    if (!call->request->has_body) {
+        return true;
+    }
+    if (http_request_field(call->request, "Content-Type", &type)) {
+        type = media_type(type);
+    }
+    if (bytes_equal_text_nocase(type, "application/json")) {
+        return true;
+    }
+    snprintf(message, sizeof message,
+             "unsupported media type \"%.*s\", only [application/json] are allowed",
+             (int)(type.len > 100 ? 100 : type.len), (const char *)type.data);
+    access_reply_framework(reply, 415, message);
+    return false;
+}
+
+static bool check_accept(const struct access_call *call, struct access_reply *reply)
+{
+    struct bytes accept;
+
+    if (!http_request_field(call->request, "Accept", &accept)) {
+        return true;
+    }
+    while (accept.len > 0) {
+        struct bytes one = bytes_of(accept.data, bytes_find(accept, ','));
+
+        accept = bytes_skip(accept, one.len + 1);
+        one = media_type(one);
+        if (bytes_equal_text_nocase(one, "*/*") || bytes_equal_text_nocase(one, "application/*") ||
+            bytes_equal_text_nocase(one, "application/json")) {
+            return true;
+        }
+    }
+    access_reply_framework(
+        reply, 406, "unsupported media type requested, only [application/json] are available");
+    return false;
+}
+
+void access_handle(struct access_call *call, struct access_reply *reply)
+{
+    char path[HTTP_TARGET_BYTES_MAX + 1];
+    struct bytes raw_path;
+    struct route_match match;
+
+    reply->fields[0] = '\0';
+    if (request_target_split(call->request->target, &raw_path, &call->query) != 0 ||
+        request_path_clean(raw_path, path, sizeof path) != 0) {
+        access_reply_framework(reply, 400, "request target is malformed");
+        return;
+    }
+    switch (routes_find(call->request->method, path, &match)) {
+    case ROUTE_NOT_FOUND:
+        reply_not_found(reply, path);
+        return;
+    case ROUTE_WRONG_METHOD:
+        reply_wrong_method(call, &match, reply);
+        return;
+    case ROUTE_FOUND:
+        break;
+    }
+    call->has_parameter =
+        percent_decode(match.parameter, call->parameter, sizeof call->parameter) == 0 &&
+        call->parameter[0] != '\0';
+    if (auth_check(call, reply) && check_body_type(call, reply) && check_accept(call, reply)) {
+        match.route->handle(call, reply);
+    }
+}

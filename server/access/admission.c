@@ -1,0 +1,141 @@
+#include "server/access/admission.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "wire/request_target.h"
+#include "wire/ws_upgrade.h"
+
+enum { CODE_TEXT_SIZE = 128 };
+
+static void refuse(struct admission *admission, unsigned status, const char *reason)
+{
+    admission->status = status;
+    admission->reason = reason;
+}
+
+/* True when the path is clean or "clean/"; otherwise a redirect to the clean one, as Go's ServeMux.
+ */
+static bool check_clean(struct bytes path, struct bytes query, struct admission *admission)
+{
+    char clean[HTTP_TARGET_BYTES_MAX + 1];
+
+    if (request_path_clean(path, clean, sizeof clean) != 0) {
+        refuse(admission, 400, "malformed path");
+        return false;
+    }
+    if (path.len > 1 && path.data[path.len - 1] == '/') {
+        path.len--;
+    }
+    if (bytes_equal_text(path, clean)) {
+        return true;
+    }
+    refuse(admission, 301, "path is not clean");
+    if (snprintf(admission->location, sizeof admission->location, "%s%s%.*s", clean,
+                 query.len > 0 ? "?" : "", (int)query.len,
+                 query.len > 0 ? (const char *)query.data : "") >=
+        (int)sizeof admission->location) {
+        refuse(admission, 400, "malformed path");
+    }
+    return false;
+}
+
+/* The part behind /session/, without one trailing slash. */
+static bool topic_of(struct bytes path, struct bytes *ret_topic)
+{
+    static const char prefix[] = "/session/";
+
+    if (!bytes_start_with(path, prefix)) {
+        return false;
+    }
+    path = bytes_skip(path, sizeof prefix - 1);
+    if (path.len > 0 && path.data[path.len - 1] == '/') {
+        path.len--;
+    }
+    *ret_topic = path;
+    return path.len > 0;
+}
+
+static bool check_upgrade(const struct http_request *request, struct admission *admission)
+{
+    switch (ws_upgrade_check(request)) {
+    case WS_UPGRADE_OK:
+        admission->offers_null_protocol = ws_upgrade_offers(request, "null");
+        return true;
+    case WS_UPGRADE_NOT_ASKED:
+        refuse(admission, 400, "not an upgrade");
+        return false;
+    case WS_UPGRADE_BAD_METHOD:
+        refuse(admission, 405, "upgrade without GET");
+        return false;
+    case WS_UPGRADE_BAD_VERSION:
+        refuse(admission, 400, "unsupported WebSocket version");
+        return false;
+    case WS_UPGRADE_BAD_KEY:
+        refuse(admission, 400, "bad Sec-WebSocket-Key");
+        return false;
+    }
+    return false;
+}
+
+/* The token's topic may stand in the path as it is or percent-encoded. */
+static bool topic_matches(struct bytes path_topic, const char *topic)
+{
+    char decoded[TOKEN_TEXT_SIZE];
+
+    return bytes_equal_text(path_topic, topic) ||
+           (percent_decode(path_topic, decoded, sizeof decoded) == 0 &&
+            strcmp(decoded, topic) == 0);
+}
+
+static void judge(const struct permission *permission, struct bytes topic, int64_t now_s,
+                  struct admission *admission)
+{
+    if (permission->nbf_s > now_s + TOKEN_LEEWAY_S) {
+        refuse(admission, 401, "too early");
+    } else if (!topic_matches(topic, permission->topic)) {
+        refuse(admission, 403, "code is for another topic");
+    } else if (permission->exp_s <= now_s) {
+        refuse(admission, 401, "token expired");
+    } else if (!permission->can_read && !permission->can_write) {
+        refuse(admission, 403, "no valid scopes in token");
+    } else {
+        admission->status = 101;
+    }
+}
+
+void admission_check(const struct access_context *context, const struct http_request *request,
+                     uint64_t now_ms, int64_t now_s, struct admission *ret_admission)
+{
+    struct bytes path, query, topic;
+    char code[CODE_TEXT_SIZE];
+
+    *ret_admission = (struct admission){0};
+    if (request_target_split(request->target, &path, &query) != 0) {
+        refuse(ret_admission, 400, "malformed path");
+        return;
+    }
+    if (!check_clean(path, query, ret_admission)) {
+        return;
+    }
+    if (!topic_of(path, &topic)) {
+        refuse(ret_admission, 404, "unknown path");
+        return;
+    }
+    if (!check_upgrade(request, ret_admission)) {
+        return;
+    }
+    if (query_value(query, "code", QUERY_FIRST, code, sizeof code) != 0 || code[0] == '\0') {
+        refuse(ret_admission, 401, "no code");
+        return;
+    }
+    int failed =
+        code_store_take(context->codes, bytes_of_text(code), now_ms, &ret_admission->permission);
+
+    bytes_wipe(code, sizeof code);
+    if (failed != 0) {
+        refuse(ret_admission, 401, "invalid code");
+        return;
+    }
+    judge(&ret_admission->permission, topic, now_s, ret_admission);
+}

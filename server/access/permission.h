@@ -1,0 +1,19 @@
+/* What an accepted token allows one connection to do. By value. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "token/token.h"
+
+struct permission {
+    char topic[TOKEN_TEXT_SIZE];
+    char booking_id[TOKEN_TEXT_SIZE];
+    int64_t exp_s; /* seconds since 1970 UTC */
+    int64_t nbf_s;
+    bool can_read;
+    bool can_write;
+};
+
+/* From the claims of a verified token. */
+void permission_from_claims(struct permission *permission, const struct token_claims *claims);

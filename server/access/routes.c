@@ -1,0 +1,50 @@
+#include "server/access/routes.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct route routes[] = {
+    {"POST", "/session/*", session_post},
+};
+
+static bool path_matches(const char *pattern, const char *path, struct bytes *ret_parameter)
+{
+    size_t len = strlen(pattern);
+
+    *ret_parameter = bytes_of(NULL, 0);
+    if (pattern[len - 1] != '*') {
+        return strcmp(pattern, path) == 0;
+    }
+    if (strncmp(pattern, path, len - 1) != 0) {
+        return false;
+    }
+    *ret_parameter = bytes_of_text(path + len - 1);
+    return ret_parameter->len > 0 && bytes_find(*ret_parameter, '/') == ret_parameter->len;
+}
+
+static void allow(struct route_match *match, const char *method)
+{
+    size_t used = strlen(match->allowed);
+
+    snprintf(match->allowed + used, sizeof match->allowed - used, "%s%s", used == 0 ? "" : ",",
+             method);
+}
+
+enum route_result routes_find(const char *method, const char *path, struct route_match *ret_match)
+{
+    struct bytes parameter;
+
+    *ret_match = (struct route_match){0};
+    for (size_t i = 0; i < ARRAY_LENGTH(routes); i++) {
+        if (!path_matches(routes[i].path, path, &parameter)) {
+            continue;
+        }
+        if (strcmp(routes[i].method, method) == 0) {
+            ret_match->route = &routes[i];
+            ret_match->parameter = parameter;
+            return ROUTE_FOUND;
+        }
+        allow(ret_match, routes[i].method);
+    }
+    return ret_match->allowed[0] == '\0' ? ROUTE_NOT_FOUND : ROUTE_WRONG_METHOD;
+}

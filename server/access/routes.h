@@ -1,0 +1,23 @@
+/* The table of the access API: method, path, handler. */
+#pragma once
+
+#include "server/access/access.h"
+
+struct route {
+    const char *method;
+    const char *path; /* a last segment of "*" takes one path segment as the parameter */
+    void (*handle)(struct access_call *call, struct access_reply *reply);
+};
+
+enum route_result { ROUTE_FOUND, ROUTE_NOT_FOUND, ROUTE_WRONG_METHOD };
+
+struct route_match {
+    const struct route *route;
+    struct bytes parameter; /* still escaped; borrowed from the path */
+    char allowed[32];       /* methods of the path, for ROUTE_WRONG_METHOD: "POST,GET" */
+};
+
+enum route_result routes_find(const char *method, const char *path, struct route_match *ret_match);
+
+/* Handlers, one file each. */
+void session_post(struct access_call *call, struct access_reply *reply);

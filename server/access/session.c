@@ -1,0 +1,76 @@
+/* POST /session/{id}: a token in, a WebSocket URI with a one-time code out. */
+#include <string.h>
+
+#include "base/json_writer.h"
+#include "server/access/permission.h"
+#include "server/access/routes.h"
+
+/* In this order and these words, which existing clients show. */
+static const char *refusal(const struct access_call *call)
+{
+    const struct token_claims *claims = &call->claims;
+
+    if (claims->topic[0] == '\0' || claims->scopes_count == 0 || claims->prefix[0] == '\0' ||
+        claims->audiences_count == 0) {
+        return "Token Missing Required Claims";
+    }
+    if (!call->has_parameter) {
+        return "Path Missing SessionID";
+    }
+    if (strcmp(claims->topic, call->parameter) != 0) {
+        return "Token Wrong Topic";
+    }
+    return NULL;
+}
+
+static void reply_uri(const struct access_call *call, const char *code, struct access_reply *reply)
+{
+    char uri[2048];
+    struct json_writer text;
+    struct json_writer json;
+
+    /* Plain concatenation, as clients know it: nothing is escaped but for JSON. */
+    json_writer_init(&text, uri, sizeof uri);
+    json_writer_raw(&text, call->context->url);
+    json_writer_raw(&text, "/");
+    json_writer_raw(&text, call->claims.prefix);
+    json_writer_raw(&text, "/");
+    json_writer_raw(&text, call->claims.topic);
+    json_writer_raw(&text, "?code=");
+    json_writer_raw(&text, code);
+    json_writer_init(&json, reply->body, sizeof reply->body);
+    json_writer_raw(&json, "{\"uri\":");
+    json_writer_text(&json, uri);
+    json_writer_raw(&json, "}\n");
+    reply->status = 200;
+    reply->content_type = "application/json";
+    reply->body_len = json.len;
+    bytes_wipe(uri, sizeof uri);
+}
+
+void session_post(struct access_call *call, struct access_reply *reply)
+{
+    const char *reason = refusal(call);
+    struct permission permission;
+    char code[CODE_SIZE];
+
+    if (reason != NULL) {
+        counters_increment(call->counters, sessions_refused);
+        access_reply_string(reply, 401, reason);
+        return;
+    }
+    if (call->claims.booking_id[0] == '\0' && !call->context->allow_no_booking_id) {
+        counters_increment(call->counters, sessions_refused);
+        access_reply_error(reply, 400, "empty bookingID field is not permitted");
+        return;
+    }
+    permission_from_claims(&permission, &call->claims);
+    if (code_store_put(call->context->codes, &permission, call->now_ms, code) != 0) {
+        counters_increment(call->counters, codes_refused_full);
+        access_reply_error(reply, 503, "too many unused codes, try again later");
+        return;
+    }
+    counters_increment(call->counters, sessions_granted);
+    reply_uri(call, code, reply);
+    bytes_wipe(code, sizeof code);
+}

@@ -1,0 +1,275 @@
+#include "server/config.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/log.h"
+#include "server/limits.h"
+
+#define OFFSET(member) .offset = offsetof(struct server_config, member)
+
+enum { SECOND_MS = 1000, HOUR_MS = 3600 * 1000 };
+
+static const struct option_spec specs[] = {
+    {.env = "RELAY_AUDIENCE",
+     .flag = "audience",
+     .type = OPTION_TEXT,
+     OFFSET(audience),
+     .required = true,
+     .help = "Public URL of the access API; the aud claim of every token must contain it exactly."},
+    {.env = "RELAY_URL",
+     .flag = "url",
+     .type = OPTION_TEXT,
+     OFFSET(url),
+     .required = true,
+     .help = "Public WebSocket URL of the relay; clients get URIs that start with it."},
+    {.env = "RELAY_SECRET",
+     .flag = "secret",
+     .type = OPTION_SECRET,
+     OFFSET(secret),
+     .help = "Shared secret that signs the tokens (HS256). Required, here or as RELAY_SECRET_FILE; "
+             "prefer "
+             "the file: command lines and environments are visible to others."},
+    {.env = "RELAY_SECRET_FILE",
+     .flag = "secret-file",
+     .type = OPTION_TEXT,
+     OFFSET(secret_file),
+     .help = "File that holds the secret; a trailing newline is ignored. Wins over RELAY_SECRET."},
+    {.env = "RELAY_ALLOW_NO_BOOKING_ID",
+     .flag = "allow-no-booking-id",
+     .type = OPTION_BOOLEAN,
+     OFFSET(allow_no_booking_id),
+     .default_text = "false",
+     .help = "Accept tokens without a booking_id, which cannot be cancelled one by one."},
+    {.env = "RELAY_BIND_ADDRESS",
+     .flag = "bind-address",
+     .type = OPTION_TEXT,
+     OFFSET(bind_address),
+     .default_text = "",
+     .help = "Address to listen on, IPv4 or IPv6; empty: all of both."},
+    {.env = "RELAY_PORT_ACCESS",
+     .flag = "port-access",
+     .type = OPTION_INTEGER,
+     OFFSET(port_access),
+     .default_text = "3000",
+     .min = 0,
+     .max = 65535,
+     .help = "TCP port of the access API; 0 takes a free one and logs it."},
+    {.env = "RELAY_PORT_RELAY",
+     .flag = "port-relay",
+     .type = OPTION_INTEGER,
+     OFFSET(port_relay),
+     .default_text = "3001",
+     .min = 0,
+     .max = 65535,
+     .help = "TCP port of the WebSockets; 0 takes a free one and logs it."},
+    {.env = "RELAY_WORKERS",
+     .flag = "workers",
+     .type = OPTION_INTEGER,
+     OFFSET(workers),
+     .default_text = "0",
+     .min = 0,
+     .max = WORKERS_MAX,
+     .help = "Threads that serve connections; 0: one for each usable CPU."},
+    {.env = "RELAY_CONNECTIONS_MAX",
+     .flag = "connections-max",
+     .type = OPTION_INTEGER,
+     OFFSET(connections_max),
+     .default_text = "65536",
+     .min = 1,
+     .max = 1000000,
+     .help = "Connections at a time over all workers; more are closed at once and counted."},
+    {.env = "RELAY_BUFFER_SIZE",
+     .flag = "buffer-size",
+     .type = OPTION_INTEGER,
+     OFFSET(buffer_size),
+     .default_text = "128",
+     .min = 1,
+     .max = 512,
+     .help = "Messages that may wait for one slow viewer; then its oldest are dropped."},
+    {.env = "RELAY_QUEUE_BYTES",
+     .flag = "queue-bytes",
+     .type = OPTION_INTEGER,
+     OFFSET(queue_bytes),
+     .default_text = "16777216",
+     .min = 65536,
+     .max = 1073741824,
+     .help = "Bytes that may wait for one slow viewer; then its oldest messages are dropped."},
+    {.env = "RELAY_QUEUE_AGE",
+     .flag = "queue-age",
+     .type = OPTION_DURATION,
+     OFFSET(queue_age_ms),
+     .default_text = "5s",
+     .min = 0,
+     .max = HOUR_MS,
+     .help = "Messages that waited longer for a slow viewer are dropped; 0: no limit."},
+    {.env = "RELAY_MESSAGE_MEMORY",
+     .flag = "message-memory",
+     .type = OPTION_INTEGER,
+     OFFSET(message_memory_mib),
+     .default_text = "512",
+     .min = 16,
+     .max = 1048576,
+     .help =
+         "Memory for messages of all workers together, MiB; when it is used up, new messages are "
+         "dropped and counted. Each worker has an equal part, at least 32 MiB."},
+    {.env = "RELAY_CODES_MAX",
+     .flag = "codes-max",
+     .type = OPTION_INTEGER,
+     OFFSET(codes_max),
+     .default_text = "16384",
+     .min = 1,
+     .max = 1048576,
+     .help = "Unused one-time codes at a time; at the bound the access API answers 503."},
+    {.env = "RELAY_CODE_TTL",
+     .flag = "code-ttl",
+     .type = OPTION_DURATION,
+     OFFSET(code_ttl_ms),
+     .default_text = "30s",
+     .min = 100,
+     .max = HOUR_MS,
+     .help = "How long a one-time code may be used after it was given out."},
+    {.env = "RELAY_HANDSHAKE_TIMEOUT",
+     .flag = "handshake-timeout",
+     .type = OPTION_DURATION,
+     OFFSET(handshake_timeout_ms),
+     .default_text = "10s",
+     .min = 100,
+     .max = HOUR_MS,
+     .help = "A connection that has not sent a whole request by then is closed."},
+    {.env = "RELAY_WRITE_TIMEOUT",
+     .flag = "write-timeout",
+     .type = OPTION_DURATION,
+     OFFSET(write_timeout_ms),
+     .default_text = "10s",
+     .min = 100,
+     .max = HOUR_MS,
+     .help = "A viewer that takes no byte for so long while something is being sent is closed."},
+    {.env = "RELAY_PING_INTERVAL",
+     .flag = "ping-interval",
+     .type = OPTION_DURATION,
+     OFFSET(ping_interval_ms),
+     .default_text = "54s",
+     .min = 100,
+     .max = HOUR_MS,
+     .help = "Time between pings; without a pong for 10/9 of it the connection is closed. Keep it "
+             "below "
+             "the idle timeout of proxies in front (nginx: 60 s)."},
+    {.env = "RELAY_STATS_EVERY",
+     .flag = "stats-every",
+     .type = OPTION_DURATION,
+     OFFSET(stats_every_ms),
+     .default_text = "5s",
+     .min = SECOND_MS,
+     .max = 24 * (int64_t)HOUR_MS,
+     .help = "Period of the reports on the stats topic."},
+    {.env = "RELAY_TIDY_EVERY",
+     .flag = "tidy-every",
+     .type = OPTION_DURATION,
+     OFFSET(tidy_every_ms),
+     .default_text = "5m",
+     .min = SECOND_MS,
+     .max = 24 * (int64_t)HOUR_MS,
+     .help = "Period in which expired entries of the booking lists are removed."},
+    {.env = "RELAY_LOG_FILE",
+     .flag = "log-file",
+     .type = OPTION_TEXT,
+     OFFSET(log_file),
+     .default_text = "/var/log/relay/relay.log",
+     .help = "Where log lines go: a file (opened again on SIGHUP), stdout or stderr. A file that "
+             "cannot be "
+             "opened: stderr."},
+    {.env = "RELAY_LOG_FORMAT",
+     .flag = "log-format",
+     .type = OPTION_TEXT,
+     OFFSET(log_format),
+     .default_text = "json",
+     .help = "json or text."},
+    {.env = "RELAY_LOG_LEVEL",
+     .flag = "log-level",
+     .type = OPTION_TEXT,
+     OFFSET(log_level),
+     .default_text = "warn",
+     .help = "trace, debug, info, warn, error, fatal or panic."},
+};
+
+const struct option_table serve_option_table = {
+    .command = "relay serve",
+    .synopsis = "Runs the relay: clients POST a token to the access API, get a one-time code, and "
+                "join a topic\n"
+                "over a WebSocket. SIGTERM and SIGINT end it after closing every connection "
+                "(1001); SIGHUP opens\n"
+                "the log file again; SIGUSR1 logs all counters.",
+    .specs = specs,
+    .specs_count = ARRAY_LENGTH(specs),
+};
+
+static int read_secret_file(struct server_config *config, char *error)
+{
+    char *secret;
+
+    if (config->secret_file == NULL || config->secret_file[0] == '\0') {
+        return 0;
+    }
+    int failed = secret_file_read(config->secret_file, &secret);
+
+    if (failed != 0) {
+        snprintf(error, OPTIONS_ERROR_SIZE, "cannot read RELAY_SECRET_FILE=%s: %s",
+                 config->secret_file, strerror(-failed));
+        return failed;
+    }
+    if (config->secret != NULL) {
+        bytes_wipe(config->secret, strlen(config->secret));
+        free(config->secret);
+    }
+    config->secret = secret;
+    return 0;
+}
+
+static int check_names(const struct server_config *config, char *error)
+{
+    enum log_level level;
+
+    if (log_level_parse(config->log_level, &level) != 0) {
+        snprintf(
+            error, OPTIONS_ERROR_SIZE,
+            "RELAY_LOG_LEVEL can be trace, debug, info, warn, error, fatal or panic but not %s",
+            config->log_level);
+        return -EINVAL;
+    }
+    if (strcmp(config->log_format, "json") != 0 && strcmp(config->log_format, "text") != 0) {
+        snprintf(error, OPTIONS_ERROR_SIZE, "RELAY_LOG_FORMAT can be json or text but not %s",
+                 config->log_format);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+static int64_t usable_cpus(void)
+{
+    cpu_set_t set;
+
+    if (sched_getaffinity(0, sizeof set, &set) != 0) {
+        return 1;
+    }
+    int count = CPU_COUNT(&set);
+
+    return count < 1 ? 1 : count > WORKERS_MAX ? WORKERS_MAX : count;
+}
+
+int config_complete(struct server_config *config, char error[static OPTIONS_ERROR_SIZE])
+{
+    int failed = read_secret_file(config, error);
+
+    if (failed == 0) {
+        failed = check_names(config, error);
+    }
+    if (failed == 0 && config->workers == 0) {
+        config->workers = usable_cpus();
+    }
+    return failed;
+}

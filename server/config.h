@@ -1,0 +1,42 @@
+/* The options of relay serve: read once from environment and flags, immutable while the server
+ * runs. The table in config.c is the only place that names them. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/options.h"
+
+struct server_config {
+    char *audience;
+    char *url;
+    char *secret;
+    char *secret_file;
+    bool allow_no_booking_id;
+    char *bind_address;
+    int64_t port_access;
+    int64_t port_relay;
+    int64_t workers;
+    int64_t connections_max;
+    int64_t buffer_size;  /* messages queued for each viewer */
+    int64_t queue_bytes;  /* the same in bytes */
+    int64_t queue_age_ms; /* 0: no limit */
+    int64_t message_memory_mib;
+    int64_t codes_max;
+    int64_t code_ttl_ms;
+    int64_t handshake_timeout_ms;
+    int64_t write_timeout_ms;
+    int64_t ping_interval_ms;
+    int64_t stats_every_ms;
+    int64_t tidy_every_ms;
+    char *log_file;
+    char *log_format;
+    char *log_level;
+};
+
+extern const struct option_table serve_option_table;
+
+/* What the command line could not check: secrets from files, names of levels and formats, bounds
+ * that depend on one another. Fills in what the machine decides (workers). 0, or -errno with one
+ * line in error. */
+MUST_USE int config_complete(struct server_config *config, char error[static OPTIONS_ERROR_SIZE]);

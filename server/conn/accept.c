@@ -1,0 +1,129 @@
+/* From a listener to a connection in its first phase. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "server/conn/conn.h"
+
+static void refuse(struct listener *listener, int fd)
+{
+    struct worker *worker = listener->table->worker;
+    uint32_t suppressed;
+
+    close(fd);
+    counters_increment(&worker->counters, connections_refused_limit);
+    if (log_limit_allow(&worker->log_limit, worker->now_ms, &suppressed)) {
+        log_warn("connection refused: RELAY_CONNECTIONS_MAX is reached",
+                 LOG_INT("connections_max", listener->table->shared->config->connections_max),
+                 LOG_INT("suppressed", suppressed));
+    }
+}
+
+/* Out of descriptors or memory: the connection stays in the backlog; an immediate retry would spin.
+ */
+static void pause_accept(struct listener *listener, int error)
+{
+    struct worker *worker = listener->table->worker;
+    uint32_t suppressed;
+
+    listener->paused = true;
+    counters_increment(&worker->counters, accept_pauses);
+    timer_arm(&worker->timers, &listener->table->accept_retry, worker->now_ms + ACCEPT_RETRY_MS);
+    if (log_limit_allow(&worker->log_limit, worker->now_ms, &suppressed)) {
+        log_error("cannot accept connections; raise the limit of open files (LimitNOFILE)",
+                  LOG_TEXT("error", strerror(-error)), LOG_INT("suppressed", suppressed));
+    }
+}
+
+static bool is_exhaustion(int error)
+{
+    return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -ENOBUFS;
+}
+
+static void accept_on_complete(struct op *op, int result, uint32_t flags)
+{
+    struct listener *listener = container_of(op, struct listener, accept_op);
+    struct conn_table *table = listener->table;
+
+    if (result >= 0 && table->worker->stopping) {
+        close(result);
+    } else if (result >= 0) {
+        conn_open(table, result, listener->role);
+    } else if (is_exhaustion(result) && !table->worker->stopping) {
+        pause_accept(listener, result);
+    }
+    /* Other errors (-ECONNABORTED …) belong to one connection that is gone. */
+    if (!op->in_flight && !listener->paused && !table->worker->stopping) {
+        listener_start(listener);
+    }
+}
+
+void listener_start(struct listener *listener)
+{
+    struct worker *worker = listener->table->worker;
+
+    CHECK(listener->fd >= 0);
+    op_init(&listener->accept_op, accept_on_complete);
+    struct io_uring_sqe *sqe = ring_sqe(&worker->ring, &listener->accept_op);
+
+    io_uring_prep_multishot_accept(sqe, listener->fd, NULL, NULL, SOCK_CLOEXEC);
+}
+
+void listener_on_retry(struct timer *timer)
+{
+    struct conn_table *table = container_of(timer, struct conn_table, accept_retry);
+
+    for (unsigned i = 0; i < table->listeners_count; i++) {
+        if (table->listeners[i].paused) {
+            table->listeners[i].paused = false;
+            listener_start(&table->listeners[i]);
+        }
+    }
+}
+
+/* shutdown ends the armed accept with an error; close alone would leave it in the kernel. */
+void listener_stop(struct listener *listener)
+{
+    if (listener->fd >= 0) {
+        shutdown(listener->fd, SHUT_RDWR);
+        close(listener->fd);
+        listener->fd = -1;
+    }
+}
+
+static void on_deadline(struct timer *timer)
+{
+    struct conn *conn = container_of(timer, struct conn, deadline);
+
+    conn_phase_ops(conn)->on_deadline(conn);
+}
+
+void conn_open(struct conn_table *table, int fd, enum listener_role role)
+{
+    struct worker *worker = table->worker;
+    struct conn *conn = conn_table_take(table);
+
+    if (conn == NULL) {
+        refuse(&table->listeners[0], fd);
+        return;
+    }
+    CHECK(conn->phase == PHASE_FREE);
+    conn->fd = fd;
+    conn->worker = worker;
+    conn->table = table;
+    conn->role = role;
+    conn->messages_sent = 0;
+    conn->bytes_sent = 0;
+    list_init(&conn->starved_node);
+    list_init(&conn->subscriber.node);
+    timer_init(&conn->deadline, on_deadline);
+    timer_init(&conn->liveness, NULL);
+    timer_init(&conn->expiry, NULL);
+    conn_receive_init(conn);
+    conn_send_init(conn);
+    conn_close_init(conn);
+    counters_increment(&worker->counters, connections_accepted);
+    conn_enter_phase(conn, PHASE_HTTP);
+    conn_receive_start(conn);
+}

@@ -1,0 +1,260 @@
+/* The end of a connection, in steps: begin (what is queued still goes out, then FIN, then the
+ * peer's end) or now (cancel and close), join (wait until the kernel holds nothing), release. */
+#include <sys/socket.h>
+
+#include "base/check.h"
+#include "server/conn/conn.h"
+
+const char *close_reason_text(enum close_reason reason)
+{
+    static const char *const texts[CLOSE_REASON_COUNT] = {
+        [CLOSE_BY_PEER] = "closed by peer",
+        [CLOSE_HTTP_DONE] = "request answered",
+        [CLOSE_HTTP_REFUSED] = "request refused",
+        [CLOSE_HANDSHAKE_TIMEOUT] = "no request in time",
+        [CLOSE_PROTOCOL_ERROR] = "protocol error",
+        [CLOSE_TOO_BIG] = "message too big",
+        [CLOSE_EXPIRED] = "token expired",
+        [CLOSE_DENIED] = "token denied",
+        [CLOSE_DRAIN] = "server is stopping",
+        [CLOSE_POLICY] = "policy",
+        [CLOSE_NO_PONG] = "no pong",
+        [CLOSE_SEND_STALLED] = "send stalled",
+        [CLOSE_ASSEMBLY_TIMEOUT] = "message not completed in time",
+        [CLOSE_IO_ERROR] = "connection broken",
+    };
+
+    return texts[reason];
+}
+
+static void count_reason(struct counters *counters, enum close_reason reason)
+{
+    switch (reason) {
+    case CLOSE_BY_PEER:
+        counters_increment(counters, closed_by_peer);
+        break;
+    case CLOSE_HTTP_DONE:
+    case CLOSE_HTTP_REFUSED:
+        break;
+    case CLOSE_HANDSHAKE_TIMEOUT:
+        counters_increment(counters, handshake_timeouts);
+        break;
+    case CLOSE_PROTOCOL_ERROR:
+        counters_increment(counters, closed_protocol_error);
+        break;
+    case CLOSE_TOO_BIG:
+        counters_increment(counters, closed_too_big);
+        break;
+    case CLOSE_EXPIRED:
+        counters_increment(counters, closed_expired);
+        break;
+    case CLOSE_DENIED:
+        counters_increment(counters, closed_denied);
+        break;
+    case CLOSE_DRAIN:
+        counters_increment(counters, closed_drain);
+        break;
+    case CLOSE_POLICY:
+        counters_increment(counters, closed_policy);
+        break;
+    case CLOSE_NO_PONG:
+        counters_increment(counters, closed_no_pong);
+        break;
+    case CLOSE_SEND_STALLED:
+        counters_increment(counters, closed_send_stalled);
+        break;
+    case CLOSE_ASSEMBLY_TIMEOUT:
+        counters_increment(counters, closed_assembly_timeout);
+        break;
+    case CLOSE_IO_ERROR:
+        counters_increment(counters, closed_io_error);
+        break;
+    case CLOSE_REASON_COUNT:
+        UNREACHABLE();
+    }
+}
+
+static void enter_closing(struct conn *conn, enum close_reason reason)
+{
+    CHECK(conn->phase != PHASE_FREE);
+    if (conn->phase == PHASE_CLOSING) {
+        return;
+    }
+    conn->close_reason = reason;
+    count_reason(&conn->worker->counters, reason);
+    conn_enter_phase(conn, PHASE_CLOSING);
+}
+
+static void op_on_complete_ignored(struct op *op, struct conn *conn)
+{
+    CHECK(!op->in_flight);
+    conn_close_join(conn);
+}
+
+static void shutdown_on_complete(struct op *op, int result, uint32_t flags)
+{
+    op_on_complete_ignored(op, container_of(op, struct conn, shutdown_op));
+}
+
+static void cancel_on_complete(struct op *op, int result, uint32_t flags)
+{
+    op_on_complete_ignored(op, container_of(op, struct conn, cancel_op));
+}
+
+static void close_on_complete(struct op *op, int result, uint32_t flags)
+{
+    struct conn *conn = container_of(op, struct conn, close_op);
+
+    CHECK(result == 0);
+    conn->fd = -1;
+    op_on_complete_ignored(op, conn);
+}
+
+void conn_close_init(struct conn *conn)
+{
+    op_init(&conn->shutdown_op, shutdown_on_complete);
+    op_init(&conn->cancel_op, cancel_on_complete);
+    op_init(&conn->close_op, close_on_complete);
+    conn->fin_submitted = false;
+    conn->close_submitted = false;
+}
+
+static void submit_fin(struct conn *conn)
+{
+    struct io_uring_sqe *sqe = ring_sqe(&conn->worker->ring, &conn->shutdown_op);
+
+    io_uring_prep_shutdown(sqe, conn->fd, SHUT_WR);
+    conn->fin_submitted = true;
+}
+
+/* Cancel and close are hard-linked: a cancel that finds nothing fails, and the close must follow
+ * all the same. Closing without the cancel would leave an armed receive, and the peer without a
+ * FIN. */
+static void submit_close(struct conn *conn)
+{
+    struct ring *ring = &conn->worker->ring;
+
+    ring_reserve(ring, 2);
+    struct io_uring_sqe *cancel = ring_sqe(ring, &conn->cancel_op);
+
+    io_uring_prep_cancel_fd(cancel, conn->fd, IORING_ASYNC_CANCEL_ALL);
+    cancel->flags |= IOSQE_IO_HARDLINK;
+    struct io_uring_sqe *close_sqe = ring_sqe(ring, &conn->close_op);
+
+    io_uring_prep_close(close_sqe, conn->fd);
+    conn->close_submitted = true;
+}
+
+static bool is_quiet(const struct conn *conn)
+{
+    return !conn->recv_op.in_flight && !conn->send_op.in_flight && !conn->shutdown_op.in_flight &&
+           !conn->cancel_op.in_flight && !conn->close_op.in_flight;
+}
+
+/* The only place where a connection ends. */
+static void release(struct conn *conn)
+{
+    CHECK(is_quiet(conn));
+    CHECK(conn->fd == -1);
+    send_queue_clear(&conn->subscriber.queue, conn->worker);
+    list_remove(&conn->ready_node);
+    list_remove(&conn->starved_node);
+    timer_disarm(&conn->liveness);
+    timer_disarm(&conn->expiry);
+    conn_enter_phase(conn, PHASE_FREE);
+    counters_increment(&conn->worker->counters, connections_closed);
+    conn_table_put(conn->table, conn);
+}
+
+void conn_close_join(struct conn *conn)
+{
+    CHECK(conn->phase == PHASE_CLOSING);
+    if (conn->close_submitted) {
+        if (is_quiet(conn)) {
+            release(conn);
+        }
+        return;
+    }
+    if (send_queue_empty(&conn->subscriber.queue) && !conn->fin_submitted) {
+        submit_fin(conn);
+    }
+}
+
+void conn_close_begin(struct conn *conn, enum close_reason reason)
+{
+    enter_closing(conn, reason);
+    conn_close_join(conn);
+}
+
+void conn_close_websocket(struct conn *conn, enum close_reason reason, uint16_t code,
+                          const char *text)
+{
+    uint8_t payload[WS_CONTROL_PAYLOAD_MAX];
+    size_t len = ws_close_write(code, text, payload);
+
+    if (conn->phase == PHASE_CLOSING) {
+        return;
+    }
+    /* What was accepted before a stop is still delivered; who must go at once gets nothing more. */
+    if (reason != CLOSE_DRAIN) {
+        send_queue_drop_waiting(&conn->subscriber.queue, conn->worker);
+    }
+    enter_closing(conn, reason);
+    struct message *message =
+        message_create_control(conn->worker, WS_OPCODE_CLOSE, bytes_of(payload, len));
+
+    if (message != NULL) {
+        conn_send(conn, message);
+    }
+    conn_close_join(conn);
+}
+
+void conn_close_now(struct conn *conn, enum close_reason reason)
+{
+    enter_closing(conn, reason);
+    if (!conn->close_submitted) {
+        submit_close(conn);
+    }
+}
+
+static void closing_on_enter(struct conn *conn)
+{
+    uint64_t linger_ms = conn->close_reason == CLOSE_DRAIN ? STOP_DEADLINE_MS : CLOSE_LINGER_MS;
+
+    timer_arm(&conn->worker->timers, &conn->deadline, conn->worker->now_ms + linger_ms);
+}
+
+/* What the peer still sends is read and thrown away: closing with unread bytes would send a reset
+ * that can destroy our last words on their way. */
+static void closing_on_bytes(struct conn *conn, struct bytes bytes)
+{
+}
+
+static void closing_on_eof(struct conn *conn)
+{
+    /* A half-closed peer still gets what is queued; the deadline bounds it. */
+    if (conn->fin_submitted) {
+        conn_close_now(conn, conn->close_reason);
+    }
+}
+
+static void closing_on_sent(struct conn *conn)
+{
+    if (!conn->recv_op.in_flight && !conn->close_submitted && list_empty(&conn->starved_node)) {
+        /* The peer's end was seen before our last byte went out. */
+        conn_close_now(conn, conn->close_reason);
+    }
+}
+
+static void closing_on_deadline(struct conn *conn)
+{
+    conn_close_now(conn, conn->close_reason);
+}
+
+const struct phase_ops phase_closing = {
+    .on_enter = closing_on_enter,
+    .on_bytes = closing_on_bytes,
+    .on_sent = closing_on_sent,
+    .on_eof = closing_on_eof,
+    .on_deadline = closing_on_deadline,
+};

@@ -1,0 +1,146 @@
+/* One connection: a descriptor, one phase at a time, and every operation the kernel may hold for
+ * it. Its worker owns it; no other thread touches it. It comes from the worker's table and goes
+ * back there only in close.c, when nothing is in flight any more. */
+#pragma once
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "server/access/admission.h"
+#include "server/conn/conn_table.h"
+#include "server/hub/fanout.h"
+#include "wire/http_request.h"
+#include "wire/ws_frame.h"
+
+enum conn_phase {
+    PHASE_FREE,
+    PHASE_HTTP,
+    PHASE_WEBSOCKET,
+    PHASE_CLOSING,
+    PHASE_COUNT,
+};
+
+/* Why a connection ends: decides the counter, the log text and the close code. */
+enum close_reason {
+    CLOSE_BY_PEER,
+    CLOSE_HTTP_DONE,
+    CLOSE_HTTP_REFUSED,
+    CLOSE_HANDSHAKE_TIMEOUT,
+    CLOSE_PROTOCOL_ERROR,
+    CLOSE_TOO_BIG,
+    CLOSE_EXPIRED,
+    CLOSE_DENIED,
+    CLOSE_DRAIN,
+    CLOSE_POLICY,
+    CLOSE_NO_PONG,
+    CLOSE_SEND_STALLED,
+    CLOSE_ASSEMBLY_TIMEOUT,
+    CLOSE_IO_ERROR,
+    CLOSE_REASON_COUNT,
+};
+
+struct phase_http {
+    struct http_request *request; /* a block, while a request is being read */
+};
+
+struct phase_websocket {
+    struct ws_frame_parser parser;
+    struct ws_frame frame; /* whose payload is being read, while in_payload */
+    uint64_t payload_done;
+    bool in_payload;
+    bool discarding; /* the message is read and thrown away */
+    uint8_t control_len;
+    uint8_t control[WS_CONTROL_PAYLOAD_MAX];
+    enum ws_opcode opcode;        /* of the message, from its first frame */
+    struct message *message;      /* the one being assembled, or NULL */
+    uint64_t message_len;         /* payload bytes announced for it so far */
+    uint64_t assembly_started_ms; /* 0: no message is incomplete */
+    struct topic *topic;          /* referenced */
+    struct permission permission;
+    uint64_t opened_ms;
+    uint64_t ping_due_ms;
+    uint64_t pong_due_ms; /* no pong by then: gone */
+    uint64_t messages_received, bytes_received;
+    char user_agent[128];
+    char
+        remote_address[REMOTE_ADDRESS_SIZE * 2]; /* X-Forwarded-For as it came, else the socket's */
+};
+
+struct conn {
+    enum conn_phase phase;
+    int fd;
+    struct worker *worker;
+    struct conn_table *table;
+    enum listener_role role;
+    enum close_reason close_reason; /* the first one, while PHASE_CLOSING */
+    struct op recv_op, send_op, shutdown_op, cancel_op, close_op;
+    bool fin_submitted;           /* our direction ends when what is queued was sent */
+    bool close_submitted;         /* the descriptor is being closed: nothing may be started */
+    struct subscriber subscriber; /* its queue holds everything that is sent, HTTP too */
+    struct timer deadline;        /* of the phase: request, send progress, end of closing */
+    struct timer liveness;        /* pings */
+    struct timer expiry;          /* of the token */
+    uint64_t send_progress_ms;
+    uint64_t messages_sent, bytes_sent;
+    struct list open_node;    /* all open connections; the free list while PHASE_FREE */
+    struct list ready_node;   /* something is queued and no send is in flight */
+    struct list starved_node; /* the receive pool was empty */
+    union {
+        struct phase_http http;
+        struct phase_websocket websocket;
+    } in; /* dies when the phase is left */
+};
+
+/* What a phase does; NULL: nothing. */
+struct phase_ops {
+    void (*on_enter)(struct conn *conn);
+    void (*on_bytes)(struct conn *conn, struct bytes bytes);
+    void (*on_sent)(struct conn *conn); /* the queue ran empty */
+    void (*on_eof)(struct conn *conn);
+    void (*on_deadline)(struct conn *conn);
+    void (*on_leave)(struct conn *conn);
+};
+
+extern const struct phase_ops phase_http, phase_websocket, phase_closing;
+
+/* conn.c */
+void conn_enter_phase(struct conn *conn, enum conn_phase phase);
+const struct phase_ops *conn_phase_ops(const struct conn *conn);
+
+/* accept.c: a new descriptor becomes a connection in PHASE_HTTP. */
+void conn_open(struct conn_table *table, int fd, enum listener_role role);
+
+/* receive.c */
+void conn_receive_start(struct conn *conn); /* nothing when armed, waiting for buffers or closing */
+void conn_receive_init(struct conn *conn);
+
+/* send.c */
+void conn_send_init(struct conn *conn);
+/* Queues a message of the caller's and gives up the caller's reference. False when it was dropped.
+ */
+bool conn_send(struct conn *conn, struct message *message);
+/* Sends what is queued; at the end of the turn, so that a burst goes out in one call. */
+void conn_send_next(struct conn *conn);
+/* Progress of sending is watched by the phase's deadline. */
+bool conn_send_stalled(const struct conn *conn);
+
+/* close.c */
+void conn_close_init(struct conn *conn);
+/* Polite: stops receiving into the phase, sends what is in flight and the Close (WebSocket), then
+ * FIN, then waits for the peer's end. Only the first reason counts. The connection is still there
+ * when this returns. */
+void conn_close_begin(struct conn *conn, enum close_reason reason);
+/* At once: cancels everything and closes. */
+void conn_close_now(struct conn *conn, enum close_reason reason);
+/* After each completion while closing: goes on with the close; may release the connection, which is
+ * not ours after that. */
+void conn_close_join(struct conn *conn);
+/* Sends a Close frame with this code and text, then as conn_close_begin. */
+void conn_close_websocket(struct conn *conn, enum close_reason reason, uint16_t code,
+                          const char *text);
+const char *close_reason_text(enum close_reason reason);
+
+/* phase_websocket.c: from PHASE_HTTP with the admission; bytes: what came behind the request. */
+void websocket_open(struct conn *conn, const struct admission *admission,
+                    const struct http_request *request, struct bytes bytes);

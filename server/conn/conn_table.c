@@ -1,0 +1,126 @@
+#include "server/conn/conn_table.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "base/check.h"
+#include "server/conn/conn.h"
+
+int conn_table_init(struct conn_table *table, struct worker *worker, struct conn_shared *shared,
+                    const int *fds, const enum listener_role *roles, unsigned listeners_count)
+{
+    CHECK(listeners_count <= LISTENERS_MAX);
+    *table = (struct conn_table){.worker = worker,
+                                 .shared = shared,
+                                 .conns_max = (uint32_t)shared->config->connections_max,
+                                 .listeners_count = listeners_count};
+    list_init(&table->free);
+    list_init(&table->open);
+    list_init(&table->ready);
+    list_init(&table->starved);
+    timer_init(&table->accept_retry, listener_on_retry);
+    void *pages = mmap(NULL, table->conns_max * sizeof(struct conn), PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    if (pages == MAP_FAILED) {
+        return -errno;
+    }
+    table->conns = pages;
+    for (unsigned i = 0; i < listeners_count; i++) {
+        table->listeners[i] = (struct listener){.fd = fds[i], .role = roles[i], .table = table};
+        listener_start(&table->listeners[i]);
+    }
+    return 0;
+}
+
+void conn_table_deinit(struct conn_table *table)
+{
+    CHECK(table->open_count == 0);
+    if (table->conns != NULL) {
+        munmap(table->conns, table->conns_max * sizeof(struct conn));
+        table->conns = NULL;
+    }
+}
+
+struct conn *conn_table_take(struct conn_table *table)
+{
+    struct conn_shared *shared = table->shared;
+    struct conn *conn;
+
+    if (atomic_fetch_add(&shared->connections, 1) >= (uint32_t)shared->config->connections_max) {
+        atomic_fetch_sub(&shared->connections, 1);
+        return NULL;
+    }
+    if (!list_empty(&table->free)) {
+        conn = container_of(table->free.next, struct conn, open_node);
+        list_remove(&conn->open_node);
+    } else {
+        CHECK(table->conns_made < table->conns_max);
+        conn = &table->conns[table->conns_made];
+        table->conns_made++;
+    }
+    list_append(&table->open, &conn->open_node);
+    table->open_count++;
+    return conn;
+}
+
+void conn_table_put(struct conn_table *table, struct conn *conn)
+{
+    CHECK(table->open_count > 0);
+    list_remove(&conn->open_node);
+    list_append(&table->free, &conn->open_node);
+    table->open_count--;
+    atomic_fetch_sub(&table->shared->connections, 1);
+}
+
+void conn_table_on_turn_end(struct conn_table *table)
+{
+    while (!list_empty(&table->ready)) {
+        struct conn *conn = container_of(table->ready.next, struct conn, ready_node);
+
+        list_remove(&conn->ready_node);
+        conn_send_next(conn);
+    }
+    if (list_empty(&table->starved)) {
+        return;
+    }
+    /* Their buffers are back now; before that a new receive would only spin. */
+    struct list starved;
+
+    recv_pool_flush(&table->worker->recv_pool);
+    list_take_all(&starved, &table->starved);
+    while (!list_empty(&starved)) {
+        struct conn *conn = container_of(starved.next, struct conn, starved_node);
+
+        list_remove(&conn->starved_node);
+        conn_receive_start(conn);
+    }
+}
+
+void conn_table_stop(struct conn_table *table)
+{
+    for (unsigned i = 0; i < table->listeners_count; i++) {
+        listener_stop(&table->listeners[i]);
+    }
+    timer_disarm(&table->accept_retry);
+    list_for_each(node, &table->open)
+    {
+        struct conn *conn = container_of(node, struct conn, open_node);
+
+        if (conn->phase == PHASE_WEBSOCKET) {
+            conn_close_websocket(conn, CLOSE_DRAIN, WS_CLOSE_GOING_AWAY, "server is stopping");
+        } else if (conn->phase == PHASE_HTTP) {
+            conn_close_begin(conn, CLOSE_DRAIN);
+        }
+    }
+}
+
+bool conn_table_is_drained(const struct conn_table *table)
+{
+    for (unsigned i = 0; i < table->listeners_count; i++) {
+        if (table->listeners[i].accept_op.in_flight || table->listeners[i].fd >= 0) {
+            return false;
+        }
+    }
+    return table->open_count == 0;
+}

@@ -1,0 +1,83 @@
+/* All connections of one worker, and its listeners. Memory for the largest number is reserved at
+ * start; the kernel provides pages as they are used. Owner worker only. */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "server/access/access.h"
+#include "server/config.h"
+#include "server/hub/send_queue.h"
+#include "server/hub/topic.h"
+#include "server/loop/worker.h"
+
+struct conn;
+
+/* What a listener serves; one may serve both. */
+enum listener_role {
+    LISTENER_ACCESS = 1,
+    LISTENER_RELAY = 2,
+};
+
+enum { LISTENERS_MAX = 2 };
+
+struct listener {
+    struct op accept_op;
+    int fd; /* -1: closed */
+    enum listener_role role;
+    bool paused; /* no descriptors left; accept_retry arms it again */
+    struct conn_table *table;
+};
+
+/* Shared by the tables of all workers; immutable but for the counts. */
+struct conn_shared {
+    const struct server_config *config;
+    struct access_context access;
+    struct topic_registry *topics;
+    struct send_queue_bounds bounds;
+    _Atomic uint32_t connections; /* over all workers */
+};
+
+struct conn_table {
+    struct worker *worker;
+    struct conn_shared *shared;
+    struct conn *conns; /* conns_max; below conns_made they were used at least once */
+    uint32_t conns_max;
+    uint32_t conns_made;
+    uint32_t open_count;
+    struct list free;
+    struct list open;
+    struct list ready;   /* connections to send on at the end of the turn */
+    struct list starved; /* connections to receive on when buffers are back */
+    struct listener listeners[LISTENERS_MAX];
+    unsigned listeners_count;
+    struct timer accept_retry;
+};
+
+/* Takes over the listening descriptors. 0 or -errno. On the worker's thread. */
+MUST_USE int conn_table_init(struct conn_table *table, struct worker *worker,
+                             struct conn_shared *shared, const int *fds,
+                             const enum listener_role *roles, unsigned listeners_count);
+
+/* CHECKs that no connection is open. */
+void conn_table_deinit(struct conn_table *table);
+
+/* End of a turn: sends, and receives that had no buffer. */
+void conn_table_on_turn_end(struct conn_table *table);
+
+/* Stops accepting and closes every connection politely (WebSockets with 1001). */
+void conn_table_stop(struct conn_table *table);
+
+/* True when no connection and no accept is left. */
+bool conn_table_is_drained(const struct conn_table *table);
+
+/* accept.c */
+void listener_start(struct listener *listener);
+void listener_stop(struct listener *listener);
+void listener_on_retry(struct timer *timer);
+
+/* A free connection, or NULL at the bound. */
+MUST_USE struct conn *conn_table_take(struct conn_table *table);
+void conn_table_put(struct conn_table *table, struct conn *conn);

@@ -1,0 +1,255 @@
+/* HTTP: reads one request after another; answers the access API, or hands the socket and the bytes
+ * that follow to the WebSocket phase. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "server/access/access.h"
+#include "server/conn/conn.h"
+#include "wire/http_response.h"
+#include "wire/ws_upgrade.h"
+
+enum { REDIRECT_FIELDS_SIZE = HTTP_TARGET_BYTES_MAX + 64 };
+
+static void arm_deadline(struct conn *conn)
+{
+    timer_arm(&conn->worker->timers, &conn->deadline,
+              conn->worker->now_ms + (uint64_t)conn->table->shared->config->handshake_timeout_ms);
+}
+
+static void http_on_enter(struct conn *conn)
+{
+    conn->in.http.request = NULL;
+    arm_deadline(conn);
+}
+
+static void release_request(struct conn *conn)
+{
+    struct http_request *request = conn->in.http.request;
+
+    if (request != NULL) {
+        bytes_wipe(request->text, sizeof request->text); /* it holds a token */
+        block_pool_put(&conn->worker->blocks, request);
+        conn->in.http.request = NULL;
+    }
+}
+
+/* The request's memory is taken with its first byte, so a silent connection costs none. */
+static bool take_request(struct conn *conn)
+{
+    if (conn->in.http.request != NULL) {
+        return true;
+    }
+    conn->in.http.request = block_pool_take(&conn->worker->blocks, sizeof(struct http_request));
+    if (conn->in.http.request == NULL) {
+        counters_increment(&conn->worker->counters, messages_dropped_memory);
+        return false;
+    }
+    http_request_init(conn->in.http.request);
+    return true;
+}
+
+static bool send_response(struct conn *conn, const struct http_response *response)
+{
+    struct message *message = message_create(conn->worker, HTTP_RESPONSE_BYTES_MAX);
+
+    if (message == NULL) {
+        return false;
+    }
+    int len = http_response_write(response, (char *)message->payload, HTTP_RESPONSE_BYTES_MAX);
+
+    CHECK(len >= 0); /* every reply of ours is far below the bound */
+    message->payload_len = (uint32_t)len;
+    return conn_send(conn, message);
+}
+
+static void send_plain(struct conn *conn, unsigned status, const char *text, const char *fields)
+{
+    struct http_response response = {
+        .status = status,
+        .content_type = "text/plain; charset=utf-8",
+        .body = bytes_of_text(text),
+        .extra_fields = fields,
+        .minor_version = 1,
+    };
+
+    send_response(conn, &response);
+}
+
+static void refuse_malformed(struct conn *conn, enum http_request_result result)
+{
+    static const struct {
+        unsigned status;
+        const char *text;
+    } answers[] = {
+        [HTTP_REQUEST_MALFORMED] = {400, "400 Bad Request"},
+        [HTTP_REQUEST_TARGET_TOO_LONG] = {414, "414 URI Too Long"},
+        [HTTP_REQUEST_HEAD_TOO_LARGE] = {431, "431 Request Header Fields Too Large"},
+        [HTTP_REQUEST_BODY_TOO_LARGE] = {413, "413 Content Too Large"},
+        [HTTP_REQUEST_UNSUPPORTED] = {505, "505 HTTP Version Not Supported"},
+    };
+
+    counters_increment(&conn->worker->counters, http_refused);
+    send_plain(conn, answers[result].status, answers[result].text, "");
+    conn_close_begin(conn, CLOSE_HTTP_REFUSED);
+}
+
+static void answer_access(struct conn *conn, const struct http_request *request)
+{
+    struct conn_shared *shared = conn->table->shared;
+    struct access_reply reply;
+    struct access_call call = {
+        .context = &shared->access,
+        .counters = &conn->worker->counters,
+        .request = request,
+        .now_ms = clock_monotonic_ms(),
+        .now_s = clock_wall_s(),
+    };
+
+    access_handle(&call, &reply);
+    struct http_response response = {
+        .status = reply.status,
+        .content_type = reply.content_type,
+        .body = bytes_of(reply.body, reply.body_len),
+        .extra_fields = reply.fields,
+        .keep_alive = request->keep_alive,
+        .head_only = strcmp(request->method, "HEAD") == 0,
+        .minor_version = request->minor_version,
+    };
+    bool sent = send_response(conn, &response);
+
+    bytes_wipe(reply.body, sizeof reply.body);
+    if (!sent || !request->keep_alive) {
+        conn_close_begin(conn, CLOSE_HTTP_DONE);
+    }
+}
+
+static void refuse_upgrade(struct conn *conn, const struct admission *admission)
+{
+    struct worker *worker = conn->worker;
+    struct access_reply reply = {0};
+    char fields[REDIRECT_FIELDS_SIZE];
+    uint32_t suppressed;
+
+    counters_increment(&worker->counters, websockets_refused);
+    switch (admission->status) {
+    case 301:
+        snprintf(fields, sizeof fields, "Location: %s\r\n", admission->location);
+        send_plain(conn, 301, "Moved Permanently\n", fields);
+        break;
+    case 400:
+        send_plain(conn, 400, "Bad Request\n", "Sec-Websocket-Version: 13\r\n");
+        break;
+    case 404:
+        send_plain(conn, 404, "Not Found\n", "X-Content-Type-Options: nosniff\r\n");
+        break;
+    case 405:
+        send_plain(conn, 405, "Method Not Allowed\n", "Allow: GET\r\n");
+        break;
+    default:
+        access_reply_error(&reply, admission->status, admission->reason);
+        struct http_response response = {.status = reply.status,
+                                         .content_type = reply.content_type,
+                                         .body = bytes_of(reply.body, reply.body_len),
+                                         .extra_fields = "",
+                                         .minor_version = 1};
+        send_response(conn, &response);
+    }
+    if (log_enabled(LOG_LEVEL_INFO) &&
+        log_limit_allow(&worker->log_limit, worker->now_ms, &suppressed)) {
+        log_info("new connection rejected", LOG_TEXT("reason", admission->reason),
+                 LOG_INT("status", admission->status), LOG_INT("suppressed", suppressed));
+    }
+    conn_close_begin(conn, CLOSE_HTTP_REFUSED);
+}
+
+static bool accept_upgrade(struct conn *conn, const struct http_request *request,
+                           const struct admission *admission)
+{
+    char accept[WS_ACCEPT_SIZE];
+    char fields[256];
+    struct bytes key = {0};
+
+    http_request_field(request, "Sec-WebSocket-Key", &key);
+    ws_upgrade_accept(key, accept);
+    snprintf(fields, sizeof fields,
+             "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n%s", accept,
+             admission->offers_null_protocol ? "Sec-WebSocket-Protocol: null\r\n" : "");
+    struct http_response response = {.status = 101, .extra_fields = fields, .minor_version = 1};
+
+    return send_response(conn, &response);
+}
+
+/* rest: bytes behind the request, which belong to the WebSocket already. */
+static void answer_relay(struct conn *conn, const struct http_request *request, struct bytes rest)
+{
+    struct admission admission;
+
+    admission_check(&conn->table->shared->access, request, conn->worker->now_ms, clock_wall_s(),
+                    &admission);
+    if (admission.status != 101) {
+        refuse_upgrade(conn, &admission);
+    } else if (!accept_upgrade(conn, request, &admission)) {
+        conn_close_now(conn, CLOSE_IO_ERROR);
+    } else {
+        websocket_open(conn, &admission, request, rest);
+    }
+}
+
+static void answer(struct conn *conn, const struct http_request *request, struct bytes rest)
+{
+    counters_increment(&conn->worker->counters, http_requests);
+    if ((conn->role & LISTENER_RELAY) != 0) {
+        answer_relay(conn, request, rest);
+    } else {
+        answer_access(conn, request);
+    }
+}
+
+static void http_on_bytes(struct conn *conn, struct bytes bytes)
+{
+    while (conn->phase == PHASE_HTTP && bytes.len > 0) {
+        if (!take_request(conn)) {
+            conn_close_now(conn, CLOSE_IO_ERROR);
+            return;
+        }
+        struct http_request *request = conn->in.http.request;
+        enum http_request_result result = http_request_parse(request, &bytes);
+
+        if (result == HTTP_REQUEST_MORE) {
+            return;
+        }
+        if (result != HTTP_REQUEST_OK) {
+            refuse_malformed(conn, result);
+            return;
+        }
+        /* The answer may leave this phase, which would free the request while it is in use. */
+        conn->in.http.request = NULL;
+        answer(conn, request, bytes);
+        bytes_wipe(request->text, sizeof request->text);
+        block_pool_put(&conn->worker->blocks, request);
+        if (conn->phase == PHASE_HTTP) {
+            arm_deadline(conn);
+        }
+    }
+}
+
+static void http_on_eof(struct conn *conn)
+{
+    conn_close_now(conn, CLOSE_BY_PEER);
+}
+
+/* A kept-alive connection without a request is simply done. */
+static void http_on_deadline(struct conn *conn)
+{
+    conn_close_now(conn, CLOSE_HANDSHAKE_TIMEOUT);
+}
+
+const struct phase_ops phase_http = {
+    .on_enter = http_on_enter,
+    .on_bytes = http_on_bytes,
+    .on_eof = http_on_eof,
+    .on_deadline = http_on_deadline,
+    .on_leave = release_request,
+};

@@ -1,0 +1,453 @@
+/* The WebSocket phase: frames in, messages to the hub; control frames answered; liveness; expiry.
+ */
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "server/conn/conn.h"
+#include "wire/ws_mask.h"
+
+/* Without a pong for this long the peer is taken for dead: 60 s for pings every 54 s. */
+static uint64_t pong_deadline_ms(const struct conn *conn)
+{
+    return (uint64_t)conn->table->shared->config->ping_interval_ms * 10 / 9;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static void arm_liveness(struct conn *conn)
+{
+    struct phase_websocket *ws = &conn->in.websocket;
+
+    timer_arm(&conn->worker->timers, &conn->liveness, earlier(ws->ping_due_ms, ws->pong_due_ms));
+}
+
+static void send_ping(struct conn *conn)
+{
+    struct message *message =
+        message_create_control(conn->worker, WS_OPCODE_PING, bytes_of(NULL, 0));
+
+    if (message != NULL) {
+        conn_send(conn, message);
+    }
+}
+
+static bool assembly_is_late(const struct conn *conn)
+{
+    uint64_t started_ms = conn->in.websocket.assembly_started_ms;
+
+    return started_ms != 0 && conn->worker->now_ms - started_ms > pong_deadline_ms(conn);
+}
+
+static void on_liveness(struct timer *timer)
+{
+    struct conn *conn = container_of(timer, struct conn, liveness);
+    struct phase_websocket *ws = &conn->in.websocket;
+    uint64_t now_ms = conn->worker->now_ms;
+
+    CHECK(conn->phase == PHASE_WEBSOCKET);
+    if (now_ms >= ws->pong_due_ms) {
+        conn_close_now(conn, CLOSE_NO_PONG);
+        return;
+    }
+    if (assembly_is_late(conn)) {
+        conn_close_websocket(conn, CLOSE_ASSEMBLY_TIMEOUT, WS_CLOSE_POLICY,
+                             "message not completed in time");
+        return;
+    }
+    if (now_ms >= ws->ping_due_ms) {
+        send_ping(conn);
+        ws->ping_due_ms = now_ms + (uint64_t)conn->table->shared->config->ping_interval_ms;
+    }
+    arm_liveness(conn);
+}
+
+/* Token times are of the wall clock, which may step: the timer asks it again. */
+static void arm_expiry(struct conn *conn)
+{
+    int64_t left_s = conn->in.websocket.permission.exp_s - clock_wall_s();
+    uint64_t wait_ms;
+
+    if (left_s <= 0) {
+        wait_ms = 0;
+    } else {
+        uint64_t into_second_ms = clock_wall_ns() / 1000000u % 1000u;
+
+        wait_ms = earlier((uint64_t)left_s, 3600) * 1000 - into_second_ms;
+    }
+    timer_arm(&conn->worker->timers, &conn->expiry, conn->worker->now_ms + wait_ms);
+}
+
+static void on_expiry(struct timer *timer)
+{
+    struct conn *conn = container_of(timer, struct conn, expiry);
+
+    CHECK(conn->phase == PHASE_WEBSOCKET);
+    if (clock_wall_s() < conn->in.websocket.permission.exp_s) {
+        arm_expiry(conn);
+        return;
+    }
+    conn_close_websocket(conn, CLOSE_EXPIRED, WS_CLOSE_EXPIRED, "token expired");
+}
+
+static void copy_field(const struct http_request *request, const char *name, char *text,
+                       size_t size)
+{
+    struct bytes value;
+
+    text[0] = '\0';
+    if (http_request_field(request, name, &value)) {
+        value.len = value.len < size ? value.len : size - 1;
+        memcpy(text, value.data, value.len);
+        text[value.len] = '\0';
+    }
+}
+
+/* One system call for each connection, for the log. */
+static void copy_socket_address(const struct conn *conn, char *text, size_t size)
+{
+    struct sockaddr_storage address;
+    socklen_t len = sizeof address;
+
+    if (getpeername(conn->fd, (struct sockaddr *)&address, &len) != 0 ||
+        getnameinfo((struct sockaddr *)&address, len, text, (socklen_t)size, NULL, 0,
+                    NI_NUMERICHOST) != 0) {
+        snprintf(text, size, "unknown");
+    }
+}
+
+static void log_opened(const struct conn *conn)
+{
+    const struct phase_websocket *ws = &conn->in.websocket;
+
+    log_info("new connection", LOG_TEXT("topic", ws->permission.topic),
+             LOG_TEXT("booking_id", ws->permission.booking_id),
+             LOG_BOOL("can_read", ws->permission.can_read),
+             LOG_BOOL("can_write", ws->permission.can_write),
+             LOG_INT("expires_at", ws->permission.exp_s),
+             LOG_TEXT("remote_addr", ws->remote_address), LOG_TEXT("user_agent", ws->user_agent),
+             LOG_INT("worker", conn->worker->index));
+}
+
+static void log_closed(const struct conn *conn)
+{
+    const struct phase_websocket *ws = &conn->in.websocket;
+
+    log_info("connection closed", LOG_TEXT("reason", close_reason_text(conn->close_reason)),
+             LOG_TEXT("topic", ws->permission.topic),
+             LOG_TEXT("booking_id", ws->permission.booking_id),
+             LOG_TEXT("remote_addr", ws->remote_address),
+             LOG_INT("duration_ms", conn->worker->now_ms - ws->opened_ms),
+             LOG_INT("messages_received", ws->messages_received),
+             LOG_INT("bytes_received", ws->bytes_received),
+             LOG_INT("messages_sent", conn->messages_sent), LOG_INT("bytes_sent", conn->bytes_sent),
+             LOG_INT("worker", conn->worker->index));
+}
+
+static void websocket_on_bytes(struct conn *conn, struct bytes bytes);
+
+void websocket_open(struct conn *conn, const struct admission *admission,
+                    const struct http_request *request, struct bytes bytes)
+{
+    struct phase_websocket *ws = &conn->in.websocket;
+    uint64_t now_ms = conn->worker->now_ms;
+    struct topic *topic =
+        topic_find_or_create(conn->table->shared->topics, admission->permission.topic);
+
+    if (topic == NULL) {
+        conn_close_now(conn, CLOSE_IO_ERROR);
+        return;
+    }
+    conn_enter_phase(conn, PHASE_WEBSOCKET);
+    *ws = (struct phase_websocket){.topic = topic,
+                                   .permission = admission->permission,
+                                   .opened_ms = now_ms,
+                                   .pong_due_ms = now_ms + pong_deadline_ms(conn)};
+    ws->ping_due_ms = now_ms + (uint64_t)conn->table->shared->config->ping_interval_ms;
+    ws_frame_parser_init(&ws->parser, WS_ROLE_CLIENT);
+    copy_field(request, "User-Agent", ws->user_agent, sizeof ws->user_agent);
+    copy_field(request, "X-Forwarded-For", ws->remote_address, sizeof ws->remote_address);
+    if (ws->remote_address[0] == '\0') {
+        copy_socket_address(conn, ws->remote_address, sizeof ws->remote_address);
+    }
+    timer_init(&conn->liveness, on_liveness);
+    timer_init(&conn->expiry, on_expiry);
+    arm_liveness(conn);
+    arm_expiry(conn);
+    if (ws->permission.can_read) {
+        topic_subscribe(topic, conn->worker, &conn->subscriber);
+    }
+    counters_increment(&conn->worker->counters, websockets_opened);
+    log_opened(conn);
+    websocket_on_bytes(conn, bytes);
+}
+
+static void websocket_on_leave(struct conn *conn)
+{
+    struct phase_websocket *ws = &conn->in.websocket;
+
+    log_closed(conn);
+    timer_disarm(&conn->liveness);
+    timer_disarm(&conn->expiry);
+    if (ws->permission.can_read) {
+        topic_unsubscribe(ws->topic, conn->worker, &conn->subscriber);
+    }
+    topic_unref(ws->topic);
+    if (ws->message != NULL) {
+        share_unref(conn->worker, &ws->message->home_share);
+    }
+}
+
+static bool is_control(enum ws_opcode opcode)
+{
+    return opcode >= WS_OPCODE_CLOSE;
+}
+
+static void fail_protocol(struct conn *conn, const char *text)
+{
+    conn_close_websocket(conn, CLOSE_PROTOCOL_ERROR, WS_CLOSE_PROTOCOL_ERROR, text);
+}
+
+/* Room for the announced payload. Without memory the message is read and thrown away: the stream
+ * goes on with the next one, and the loss is counted. */
+static void make_room(struct conn *conn)
+{
+    struct phase_websocket *ws = &conn->in.websocket;
+    bool has_room;
+
+    if (ws->message == NULL) {
+        ws->message = message_create(conn->worker, ws->message_len);
+        has_room = ws->message != NULL;
+    } else {
+        /* Fragments: twice the size each time, or many small ones would copy again and again. */
+        size_t wanted = ws->message_len;
+
+        if (wanted > ws->message->payload_capacity) {
+            wanted = wanted * 2 < MESSAGE_BYTES_MAX ? wanted * 2 : MESSAGE_BYTES_MAX;
+        }
+        has_room = message_grow(conn->worker, &ws->message, wanted);
+    }
+    if (!has_room) {
+        counters_increment(&conn->worker->counters, messages_dropped_memory);
+        ws->discarding = true;
+    }
+}
+
+static void begin_data_frame(struct conn *conn)
+{
+    struct phase_websocket *ws = &conn->in.websocket;
+
+    if (ws->frame.opcode != WS_OPCODE_CONTINUATION) {
+        ws->opcode = ws->frame.opcode;
+        ws->message_len = 0;
+        ws->discarding = false;
+        if (!ws->permission.can_write) {
+            counters_increment(&conn->worker->counters, messages_discarded_readonly);
+            ws->discarding = true;
+        }
+    }
+    if (ws->frame.payload_len > MESSAGE_BYTES_MAX - ws->message_len) {
+        conn_close_websocket(conn, CLOSE_TOO_BIG, WS_CLOSE_TOO_BIG, "");
+        return;
+    }
+    ws->message_len += ws->frame.payload_len;
+    if (!ws->discarding) {
+        make_room(conn);
+    }
+}
+
+static void begin_frame(struct conn *conn)
+{
+    struct phase_websocket *ws = &conn->in.websocket;
+
+    ws->in_payload = true;
+    ws->payload_done = 0;
+    ws->control_len = 0;
+    if (!is_control(ws->frame.opcode)) {
+        begin_data_frame(conn);
+    }
+}
+
+static void publish(struct conn *conn)
+{
+    struct phase_websocket *ws = &conn->in.websocket;
+    struct message *message = ws->message;
+
+    ws->message = NULL;
+    ws->assembly_started_ms = 0;
+    ws->messages_received++;
+    ws->bytes_received += ws->message_len;
+    counters_increment(&conn->worker->counters, messages_received);
+    counters_add(&conn->worker->counters, bytes_received, ws->message_len);
+    if (message == NULL) {
+        return;
+    }
+    if (ws->discarding) {
+        share_unref(conn->worker, &message->home_share);
+        return;
+    }
+    message->received_ms = conn->worker->now_ms;
+    message_frame(message, ws->opcode);
+    fanout_publish(conn->worker, ws->topic, message, &conn->subscriber,
+                   &conn->table->shared->bounds);
+}
+
+static void answer_ping(struct conn *conn)
+{
+    struct phase_websocket *ws = &conn->in.websocket;
+    struct message *pong = NULL;
+
+    /* A peer that pings without reading gets an answer to some only (RFC 6455 §5.5.3). */
+    if (conn->subscriber.queue.pongs < PONGS_QUEUED_MAX) {
+        pong = message_create_control(conn->worker, WS_OPCODE_PONG,
+                                      bytes_of(ws->control, ws->control_len));
+    }
+    if (pong == NULL) {
+        counters_increment(&conn->worker->counters, pongs_skipped);
+        return;
+    }
+    pong->is_pong = true;
+    conn_send(conn, pong);
+}
+
+static void answer_close(struct conn *conn)
+{
+    struct phase_websocket *ws = &conn->in.websocket;
+    uint16_t code;
+    char text[32];
+
+    if (ws_close_parse(bytes_of(ws->control, ws->control_len), &code) != 0) {
+        code = ws->control_len < 2 ? 0 : (uint16_t)(ws->control[0] << 8 | ws->control[1]);
+        snprintf(text, sizeof text, "bad close code %u", code);
+        fail_protocol(conn, text);
+        return;
+    }
+    conn_close_websocket(conn, CLOSE_BY_PEER, code, "");
+}
+
+static void end_control_frame(struct conn *conn)
+{
+    struct phase_websocket *ws = &conn->in.websocket;
+
+    switch (ws->frame.opcode) {
+    case WS_OPCODE_PING:
+        answer_ping(conn);
+        break;
+    case WS_OPCODE_PONG:
+        ws->pong_due_ms = conn->worker->now_ms + pong_deadline_ms(conn);
+        break;
+    case WS_OPCODE_CLOSE:
+        answer_close(conn);
+        break;
+    case WS_OPCODE_CONTINUATION:
+    case WS_OPCODE_TEXT:
+    case WS_OPCODE_BINARY:
+        UNREACHABLE();
+    }
+}
+
+static void end_frame(struct conn *conn)
+{
+    struct phase_websocket *ws = &conn->in.websocket;
+
+    ws->in_payload = false;
+    if (is_control(ws->frame.opcode)) {
+        end_control_frame(conn);
+    } else if (ws->frame.fin) {
+        publish(conn);
+    }
+}
+
+/* Moves payload bytes to their place: the one time that they are touched. */
+static struct bytes take_payload(struct phase_websocket *ws, struct bytes bytes)
+{
+    uint64_t left = ws->frame.payload_len - ws->payload_done;
+    size_t len = bytes.len < left ? bytes.len : (size_t)left;
+    uint8_t *target = NULL;
+
+    if (is_control(ws->frame.opcode)) {
+        target = ws->control + ws->control_len;
+        ws->control_len = (uint8_t)(ws->control_len + len);
+    } else if (!ws->discarding) {
+        target = ws->message->payload + ws->message->payload_len;
+        ws->message->payload_len += (uint32_t)len;
+    }
+    if (target != NULL && len > 0) {
+        ws_mask_copy(target, bytes.data, len, ws->frame.mask, ws->payload_done);
+    }
+    ws->payload_done += len;
+    return bytes_skip(bytes, len);
+}
+
+static void fail_frame(struct conn *conn, enum ws_frame_result result)
+{
+    char text[64];
+
+    ws_frame_error_text(result, conn->in.websocket.parser.header, text, sizeof text);
+    fail_protocol(conn, text);
+}
+
+/* False when all bytes are used up or the connection left the phase. */
+static bool step(struct conn *conn, struct bytes *bytes)
+{
+    struct phase_websocket *ws = &conn->in.websocket;
+
+    if (!ws->in_payload) {
+        enum ws_frame_result result = ws_frame_parse(&ws->parser, bytes, &ws->frame);
+
+        if (result == WS_FRAME_MORE) {
+            return false;
+        }
+        if (result != WS_FRAME_OK) {
+            fail_frame(conn, result);
+            return false;
+        }
+        begin_frame(conn);
+        if (conn->phase != PHASE_WEBSOCKET) {
+            return false;
+        }
+    }
+    *bytes = take_payload(ws, *bytes);
+    if (ws->payload_done == ws->frame.payload_len) {
+        end_frame(conn);
+    }
+    return conn->phase == PHASE_WEBSOCKET && bytes->len > 0;
+}
+
+static void websocket_on_bytes(struct conn *conn, struct bytes bytes)
+{
+    while (bytes.len > 0 && step(conn, &bytes)) {
+    }
+    if (conn->phase == PHASE_WEBSOCKET && conn->in.websocket.message != NULL &&
+        conn->in.websocket.assembly_started_ms == 0) {
+        conn->in.websocket.assembly_started_ms = conn->worker->now_ms;
+    }
+}
+
+static void websocket_on_eof(struct conn *conn)
+{
+    conn_close_now(conn, CLOSE_BY_PEER);
+}
+
+static void websocket_on_deadline(struct conn *conn)
+{
+    if (conn_send_stalled(conn)) {
+        conn_close_now(conn, CLOSE_SEND_STALLED);
+    } else if (conn->send_op.in_flight) {
+        timer_arm(&conn->worker->timers, &conn->deadline,
+                  conn->send_progress_ms + (uint64_t)conn->table->shared->config->write_timeout_ms);
+    }
+}
+
+const struct phase_ops phase_websocket = {
+    .on_bytes = websocket_on_bytes,
+    .on_eof = websocket_on_eof,
+    .on_deadline = websocket_on_deadline,
+    .on_leave = websocket_on_leave,
+};

@@ -1,0 +1,69 @@
+/* The one receive of a connection: multishot, into the worker's shared buffers. */
+#include <errno.h>
+
+#include "base/check.h"
+#include "server/conn/conn.h"
+
+/* Errors that mean "the peer is gone", as common as a proper end. */
+static bool is_peer_gone(int error)
+{
+    return error == -ECONNRESET || error == -EPIPE || error == -ETIMEDOUT ||
+           error == -EHOSTUNREACH || error == -ENETUNREACH;
+}
+
+static void take_end(struct conn *conn, int result)
+{
+    if (result == 0) {
+        conn_phase_ops(conn)->on_eof(conn);
+    } else {
+        conn_close_now(conn, is_peer_gone(result) ? CLOSE_BY_PEER : CLOSE_IO_ERROR);
+    }
+}
+
+static void take_bytes(struct conn *conn, int result, uint32_t flags)
+{
+    struct recv_pool *pool = &conn->worker->recv_pool;
+
+    if (result == -ENOBUFS) {
+        /* A state, not a failure: nothing is lost, buffers are back at the end of this turn. */
+        counters_increment(&conn->worker->counters, recv_starved);
+        list_append(&conn->table->starved, &conn->starved_node);
+    } else if (result <= 0) {
+        take_end(conn, result);
+    } else {
+        conn_phase_ops(conn)->on_bytes(conn, recv_pool_claim(pool, result, flags));
+        conn_receive_start(conn);
+    }
+}
+
+static void recv_on_complete(struct op *op, int result, uint32_t flags)
+{
+    struct conn *conn = container_of(op, struct conn, recv_op);
+    struct recv_pool *pool = &conn->worker->recv_pool;
+
+    CHECK(conn->phase != PHASE_FREE);
+    if (!conn->close_submitted) {
+        take_bytes(conn, result, flags);
+    }
+    recv_pool_return(pool, flags); /* whoever needs the bytes has moved them */
+    if (conn->phase == PHASE_CLOSING) {
+        conn_close_join(conn);
+    }
+}
+
+void conn_receive_init(struct conn *conn)
+{
+    op_init(&conn->recv_op, recv_on_complete);
+}
+
+void conn_receive_start(struct conn *conn)
+{
+    if (conn->recv_op.in_flight || conn->close_submitted || !list_empty(&conn->starved_node)) {
+        return;
+    }
+    struct io_uring_sqe *sqe = ring_sqe(&conn->worker->ring, &conn->recv_op);
+
+    io_uring_prep_recv_multishot(sqe, conn->fd, NULL, 0, 0);
+    sqe->flags |= IOSQE_BUFFER_SELECT;
+    sqe->buf_group = RECV_POOL_GROUP;
+}

@@ -1,0 +1,240 @@
+#include "server/hub/send_queue.h"
+
+#include <string.h>
+
+#include "base/check.h"
+
+void send_queue_init(struct send_queue *queue)
+{
+    *queue = (struct send_queue){.capacity = SEND_QUEUE_INLINE};
+    queue->entries = queue->inline_entries;
+}
+
+bool send_queue_empty(const struct send_queue *queue)
+{
+    return queue->count == 0;
+}
+
+static struct share **entry(struct send_queue *queue, unsigned index)
+{
+    return &queue->entries[(queue->head + index) % queue->capacity];
+}
+
+static size_t entry_bytes(const struct share *share)
+{
+    return (size_t)share->message->header_len + share->message->payload_len;
+}
+
+/* Entries that must not go: in the kernel's hands, or begun. */
+static unsigned pinned(const struct send_queue *queue)
+{
+    return queue->in_flight > 0 ? queue->in_flight : queue->sent_offset > 0 ? 1 : 0;
+}
+
+static void release_block(struct send_queue *queue, struct worker *worker)
+{
+    if (queue->entries != queue->inline_entries) {
+        block_pool_put(&worker->blocks, queue->entries);
+    }
+    queue->entries = queue->inline_entries;
+    queue->capacity = SEND_QUEUE_INLINE;
+    queue->head = 0;
+}
+
+static void pop(struct send_queue *queue, struct worker *worker)
+{
+    struct share *share = *entry(queue, 0);
+
+    CHECK(queue->count > 0);
+    queue->bytes -= entry_bytes(share);
+    queue->pongs = (uint16_t)(queue->pongs - share->message->is_pong);
+    queue->head = (uint16_t)((queue->head + 1) % queue->capacity);
+    queue->count--;
+    queue->sent_offset = 0;
+    share_unref(worker, share);
+    if (queue->count == 0) {
+        CHECK(queue->bytes == 0);
+        release_block(queue, worker);
+    }
+}
+
+/* Removes entry index by moving the ones before it up by one place: those are at most the few that
+ * are in flight. */
+static void remove_at(struct send_queue *queue, struct worker *worker, unsigned index)
+{
+    struct share *removed = *entry(queue, index);
+
+    for (unsigned i = index; i > 0; i--) {
+        *entry(queue, i) = *entry(queue, i - 1);
+    }
+    *entry(queue, 0) = removed;
+    uint32_t sent_offset = queue->sent_offset;
+    bool was_first = index == 0;
+
+    pop(queue, worker);
+    queue->sent_offset = was_first ? 0 : sent_offset;
+}
+
+void send_queue_drop_waiting(struct send_queue *queue, struct worker *worker)
+{
+    while (queue->count > pinned(queue)) {
+        remove_at(queue, worker, queue->count - 1u);
+    }
+}
+
+void send_queue_clear(struct send_queue *queue, struct worker *worker)
+{
+    CHECK(queue->in_flight == 0);
+    while (queue->count > 0) {
+        pop(queue, worker);
+    }
+}
+
+/* Index of the oldest entry that may be dropped, or count. */
+static unsigned oldest_droppable(struct send_queue *queue)
+{
+    unsigned index = pinned(queue);
+
+    while (index < queue->count && (*entry(queue, index))->message->is_control) {
+        index++;
+    }
+    return index;
+}
+
+static bool drop_oldest(struct send_queue *queue, struct worker *worker)
+{
+    unsigned index = oldest_droppable(queue);
+
+    if (index == queue->count) {
+        return false;
+    }
+    remove_at(queue, worker, index);
+    return true;
+}
+
+static bool grow(struct send_queue *queue, struct worker *worker, unsigned capacity)
+{
+    struct share **entries = block_pool_take(&worker->blocks, capacity * sizeof(struct share *));
+
+    if (entries == NULL) {
+        return false;
+    }
+    for (unsigned i = 0; i < queue->count; i++) {
+        entries[i] = *entry(queue, i);
+    }
+    if (queue->entries != queue->inline_entries) {
+        block_pool_put(&worker->blocks, queue->entries);
+    }
+    queue->entries = entries;
+    queue->capacity = (uint16_t)capacity;
+    queue->head = 0;
+    return true;
+}
+
+static bool is_over_bounds(const struct send_queue *queue, const struct send_queue_bounds *bounds,
+                           size_t more_bytes)
+{
+    return queue->count >= bounds->messages_max ||
+           (queue->count > 0 && queue->bytes + more_bytes > bounds->bytes_max);
+}
+
+static bool make_room(struct send_queue *queue, struct worker *worker,
+                      const struct send_queue_bounds *bounds, const struct share *share)
+{
+    unsigned capacity_max = bounds->messages_max + SEND_QUEUE_CONTROL;
+
+    if (share->message->is_control) {
+        return queue->count < capacity_max;
+    }
+    while (is_over_bounds(queue, bounds, entry_bytes(share))) {
+        if (!drop_oldest(queue, worker)) {
+            return false;
+        }
+        counters_increment(&worker->counters, messages_dropped_queue);
+    }
+    return true;
+}
+
+bool send_queue_push(struct send_queue *queue, struct worker *worker,
+                     const struct send_queue_bounds *bounds, struct share *share)
+{
+    if (!make_room(queue, worker, bounds, share)) {
+        counters_increment(&worker->counters, messages_dropped_queue);
+        return false;
+    }
+    if (queue->count == queue->capacity) {
+        unsigned capacity = queue->capacity * 4u;
+        unsigned capacity_max = bounds->messages_max + SEND_QUEUE_CONTROL;
+
+        if (!grow(queue, worker, capacity < capacity_max ? capacity : capacity_max)) {
+            counters_increment(&worker->counters, messages_dropped_memory);
+            return false;
+        }
+    }
+    share_ref(share);
+    *entry(queue, queue->count) = share;
+    queue->count++;
+    queue->pongs = (uint16_t)(queue->pongs + share->message->is_pong);
+    queue->bytes += entry_bytes(share);
+    return true;
+}
+
+static void drop_old(struct send_queue *queue, struct worker *worker, uint64_t age_ms_max)
+{
+    unsigned index = oldest_droppable(queue);
+
+    /* Another worker's clock reading may be a little ahead of this one's: no subtraction. */
+    while (age_ms_max > 0 && index < queue->count &&
+           (*entry(queue, index))->message->received_ms + age_ms_max < worker->now_ms) {
+        remove_at(queue, worker, index);
+        counters_increment(&worker->counters, messages_dropped_age);
+        index = oldest_droppable(queue);
+    }
+}
+
+unsigned send_queue_begin(struct send_queue *queue, struct worker *worker,
+                          const struct send_queue_bounds *bounds, struct iovec *slices,
+                          unsigned slices_max)
+{
+    size_t total = 0;
+    unsigned count = 0;
+
+    CHECK(queue->in_flight == 0);
+    drop_old(queue, worker, bounds->age_ms_max);
+    while (count < queue->count && count < slices_max) {
+        struct bytes bytes = message_bytes((*entry(queue, count))->message);
+
+        if (count == 0) {
+            bytes = bytes_skip(bytes, queue->sent_offset);
+        } else if (total + bytes.len > SEND_BYTES_MAX) {
+            break;
+        }
+        slices[count] =
+            (struct iovec){.iov_base = (void *)(uintptr_t)bytes.data, .iov_len = bytes.len};
+        total += bytes.len;
+        count++;
+    }
+    queue->in_flight = (uint16_t)count;
+    return count;
+}
+
+unsigned send_queue_end(struct send_queue *queue, struct worker *worker, size_t len)
+{
+    unsigned completed = 0;
+
+    CHECK(queue->in_flight > 0);
+    queue->in_flight = 0;
+    while (len > 0) {
+        CHECK(queue->count > 0);
+        size_t left = entry_bytes(*entry(queue, 0)) - queue->sent_offset;
+
+        if (len < left) {
+            queue->sent_offset += (uint32_t)len;
+            return completed;
+        }
+        len -= left;
+        completed += !(*entry(queue, 0))->message->is_control;
+        pop(queue, worker);
+    }
+    return completed;
+}

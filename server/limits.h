@@ -1,0 +1,51 @@
+/* Every bound of the server that is not an option, with its unit. Options are in config.c. Reaching
+ * a bound is a counted, described behaviour (stats/counters.h) and has a test. */
+#pragma once
+
+#include "wire/http_request.h"
+#include "wire/ws_frame.h"
+
+enum limits_loop {
+    WORKERS_MAX = 64, /* one bit each in a topic's mask of interested workers */
+    RING_SQ_ENTRIES = 1024,
+    RING_CQ_ENTRIES = 16384,
+    RING_IOVECS = 8192,        /* slices between two submits; more submit early */
+    RECV_BUFFER_BYTES = 16384, /* one full TLS record */
+    RECV_BUFFERS = 256,        /* per worker: 4 MiB */
+    TIMER_TICK_MS = 100,
+    TIMER_SLOTS = 512,
+    LETTERS_PENDING_MAX = 32768, /* messages on their way to one worker; more are dropped */
+};
+
+enum limits_message {
+    MESSAGE_BYTES_MAX = 10 * 1024 * 1024, /* payload; one byte more closes with 1009 */
+    BLOCK_BYTES_MAX = MESSAGE_BYTES_MAX + 4096,
+};
+
+enum limits_send {
+    SEND_SLICES_MAX = 64,
+    SEND_BYTES_MAX = 256 * 1024, /* of one coalesced sendmsg; a single larger message goes alone */
+    SEND_QUEUE_INLINE = 4,
+    SEND_QUEUE_CONTROL = 8, /* room for pongs, ping and Close beyond RELAY_BUFFER_SIZE */
+    PONGS_QUEUED_MAX = 4,
+    SOCKET_SEND_BUFFER_BYTES =
+        256 * 1024, /* kernel side of a slow viewer (the kernel doubles it) */
+};
+
+enum limits_connection {
+    LISTEN_BACKLOG = 4096,
+    CLOSE_LINGER_MS = 2000, /* for the peer's Close or FIN after ours */
+    STOP_DEADLINE_MS = 4000,
+    ACCEPT_RETRY_MS = 100, /* after running out of descriptors */
+    REMOTE_ADDRESS_SIZE = 64,
+};
+
+enum limits_access {
+    HTTP_RESPONSE_BYTES_MAX = 4096,
+    TOPIC_NAME_SIZE = 256,
+};
+
+_Static_assert((int)RECV_BUFFER_BYTES >= (int)HTTP_HEAD_BYTES_MAX,
+               "a request head fits one buffer");
+_Static_assert((RECV_BUFFERS & (RECV_BUFFERS - 1)) == 0, "the kernel wants a power of two");
+_Static_assert(CLOSE_LINGER_MS < STOP_DEADLINE_MS, "a stop lets every Close handshake end");

@@ -1,0 +1,139 @@
+#include "server/loop/block_pool.h"
+
+#include <stdlib.h>
+
+#include "base/check.h"
+
+/* In front of what the caller gets; keeps its alignment. */
+struct block {
+    struct block *next_free;
+    uint32_t class_index;
+    uint32_t used; /* catches a block that is put twice */
+};
+
+_Static_assert(sizeof(struct block) == 16, "blocks stay aligned to 16");
+
+static size_t class_bytes(unsigned index)
+{
+    size_t base = (size_t)BLOCK_CLASS_BYTES_MIN << (index / 4);
+
+    return base + base / 4 * (index % 4);
+}
+
+static unsigned class_of(size_t size)
+{
+    if (size <= BLOCK_CLASS_BYTES_MIN) {
+        return 0;
+    }
+    unsigned doubling = 63 - (unsigned)__builtin_clzll((size - 1) / BLOCK_CLASS_BYTES_MIN);
+    size_t base = (size_t)BLOCK_CLASS_BYTES_MIN << doubling;
+    unsigned quarters = (unsigned)((size - base + base / 4 - 1) / (base / 4));
+
+    return doubling * 4 + quarters;
+}
+
+static struct block *header_of(void *data)
+{
+    return (struct block *)data - 1;
+}
+
+static size_t block_bytes(const struct block *block)
+{
+    return class_bytes(block->class_index) + sizeof *block;
+}
+
+void block_pool_init(struct block_pool *pool, size_t bytes_max)
+{
+    *pool = (struct block_pool){.bytes_max = bytes_max};
+}
+
+void block_pool_deinit(struct block_pool *pool)
+{
+    CHECK(pool->blocks_used == 0);
+    block_pool_trim(pool, 0);
+    CHECK(pool->bytes_held == 0);
+}
+
+void block_pool_trim(struct block_pool *pool, size_t keep_bytes)
+{
+    for (unsigned index = BLOCK_CLASSES; index-- > 0;) {
+        while (pool->bytes_free > keep_bytes && pool->free[index] != NULL) {
+            struct block *block = pool->free[index];
+
+            pool->free[index] = block->next_free;
+            pool->bytes_free -= block_bytes(block);
+            pool->bytes_held -= block_bytes(block);
+            free(block);
+        }
+    }
+}
+
+static struct block *make_block(struct block_pool *pool, unsigned index)
+{
+    size_t bytes = class_bytes(index) + sizeof(struct block);
+
+    if (pool->bytes_held + bytes > pool->bytes_max) {
+        block_pool_trim(pool, pool->bytes_free > bytes ? pool->bytes_free - bytes : 0);
+    }
+    if (pool->bytes_held + bytes > pool->bytes_max) {
+        return NULL;
+    }
+    struct block *block = malloc(bytes);
+
+    if (block == NULL) {
+        return NULL;
+    }
+    block->class_index = index;
+    pool->bytes_held += bytes;
+    return block;
+}
+
+static struct block *reuse_block(struct block_pool *pool, unsigned index)
+{
+    struct block *block = pool->free[index];
+
+    if (block != NULL) {
+        pool->free[index] = block->next_free;
+        pool->bytes_free -= block_bytes(block);
+    }
+    return block;
+}
+
+void *block_pool_take(struct block_pool *pool, size_t size)
+{
+    unsigned index = class_of(size);
+
+    CHECK(index < BLOCK_CLASSES);
+    struct block *block = reuse_block(pool, index);
+
+    if (block == NULL) {
+        block = make_block(pool, index);
+    }
+    if (block == NULL) {
+        return NULL;
+    }
+    block->used = 1;
+    pool->blocks_used++;
+    return block + 1;
+}
+
+size_t block_capacity(const void *data)
+{
+    return class_bytes(((const struct block *)data - 1)->class_index);
+}
+
+void block_pool_put(struct block_pool *pool, void *data)
+{
+    if (data == NULL) {
+        return;
+    }
+    struct block *block = header_of(data);
+
+    CHECK(block->used == 1);
+    CHECK(pool->blocks_used > 0);
+    block->used = 0;
+    block->next_free = pool->free[block->class_index];
+    pool->free[block->class_index] = block;
+    pool->bytes_free += block_bytes(block);
+    pool->blocks_used--;
+}

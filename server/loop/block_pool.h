@@ -1,0 +1,43 @@
+/* Memory of one worker for messages and other short-lived things of the data path: size classes a
+ * quarter apart, free blocks kept for reuse, one bound over all. Owner worker only; a block that
+ * went to another worker comes home by letter. Never blocks. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attributes.h"
+
+enum block_pool_sizes {
+    BLOCK_CLASS_BYTES_MIN = 64,
+    BLOCK_CLASSES = 4 * 18 + 1, /* 64 B … 16 MiB in steps of a quarter */
+};
+
+struct block;
+
+struct block_pool {
+    struct block *free[BLOCK_CLASSES];
+    size_t bytes_max;  /* of all blocks, used or free */
+    size_t bytes_held; /* used and free together; never above bytes_max */
+    size_t bytes_free;
+    size_t blocks_used; /* 0 when every block came home */
+};
+
+void block_pool_init(struct block_pool *pool, size_t bytes_max);
+
+/* Frees the kept blocks; CHECKs that none is still out. */
+void block_pool_deinit(struct block_pool *pool);
+
+/* At least size bytes, aligned to 16; NULL when the bound is reached, also after giving up all kept
+ * free blocks. */
+MUST_USE void *block_pool_take(struct block_pool *pool, size_t size);
+
+/* Usable bytes of a block: size of its class. */
+size_t block_capacity(const void *block);
+
+/* Accepts NULL. */
+void block_pool_put(struct block_pool *pool, void *block);
+
+/* Gives free memory above keep_bytes back to the system; the largest blocks first. */
+void block_pool_trim(struct block_pool *pool, size_t keep_bytes);

@@ -1,0 +1,61 @@
+#include "server/loop/mailbox.h"
+
+#include "base/check.h"
+#include "server/limits.h"
+
+enum { LETTER_TARGET_SHIFT = 56, LETTER_KIND_MASK = 0xff };
+
+uint64_t letter_pack(enum letter_kind kind, const void *pointer, unsigned target)
+{
+    CHECK(target < WORKERS_MAX);
+    CHECK(((uintptr_t)pointer & OP_TAG_MASK) == 0);
+    return (uint64_t)(uintptr_t)pointer | (uint64_t)kind << OP_GENERATION_SHIFT |
+           (uint64_t)target << LETTER_TARGET_SHIFT | OP_TAG_LETTER;
+}
+
+enum letter_kind letter_kind(uint64_t letter)
+{
+    return (enum letter_kind)(letter >> OP_GENERATION_SHIFT & LETTER_KIND_MASK);
+}
+
+unsigned letter_target(uint64_t letter)
+{
+    return (unsigned)(letter >> LETTER_TARGET_SHIFT);
+}
+
+void *letter_pointer(uint64_t letter)
+{
+    return op_pointer(letter);
+}
+
+bool letter_is(uint64_t user_data)
+{
+    return (user_data & OP_TAG_LETTER) != 0;
+}
+
+void mailbox_post(struct ring *from, int target_ring_fd, uint64_t letter)
+{
+    struct io_uring_sqe *sqe = ring_sqe_raw(from, letter | OP_TAG_UNDELIVERED);
+
+    io_uring_prep_msg_ring(sqe, target_ring_fd, 0, letter, 0);
+    sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+}
+
+int mailbox_post_from_outside(struct ring *from, int target_ring_fd, struct call *call)
+{
+    struct io_uring_sqe *sqe = ring_sqe_raw(from, 0);
+    struct io_uring_cqe *cqe;
+
+    io_uring_prep_msg_ring(sqe, target_ring_fd, 0, letter_pack(LETTER_CALL, call, 0), 0);
+    int failed = io_uring_submit_and_wait(&from->uring, 1);
+
+    if (failed < 0) {
+        return failed;
+    }
+    failed = io_uring_wait_cqe(&from->uring, &cqe);
+    if (failed == 0) {
+        failed = cqe->res < 0 ? cqe->res : 0;
+        io_uring_cqe_seen(&from->uring, cqe);
+    }
+    return failed;
+}

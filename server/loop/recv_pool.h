@@ -1,0 +1,33 @@
+/* The provided-buffer ring of one worker: buffers lent to the kernel for multishot receives and
+ * taken back in the same turn of the loop, so that no slow viewer ever holds one. Owner worker
+ * only. */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/attributes.h"
+#include "base/bytes.h"
+#include "server/loop/ring.h"
+
+enum recv_pool_ids { RECV_POOL_GROUP = 0 };
+
+struct recv_pool {
+    struct io_uring_buf_ring *buffers;
+    uint8_t *memory;
+    unsigned returned; /* taken back in this turn, not yet shown to the kernel */
+};
+
+/* Registers with the ring; once per ring (6.1 keeps the head index of a group for ever). */
+MUST_USE int recv_pool_init(struct recv_pool *pool, struct ring *ring);
+
+/* After ring_deinit: until then the kernel may write into the buffers. */
+void recv_pool_deinit(struct recv_pool *pool);
+
+/* What a completion with this result and these flags brought; empty when it brought no buffer. */
+struct bytes recv_pool_claim(const struct recv_pool *pool, int result, uint32_t flags);
+
+/* Takes the buffer of the completion back, if there was one. Its bytes are gone after that. */
+void recv_pool_return(struct recv_pool *pool, uint32_t flags);
+
+/* Shows all returned buffers to the kernel; before each submit. */
+void recv_pool_flush(struct recv_pool *pool);

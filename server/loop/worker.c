@@ -1,0 +1,273 @@
+#include "server/loop/worker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "server/limits.h"
+
+enum { DRAIN_POLL_MS = 10, TRIM_EVERY_MS = 10000 };
+
+static void take_letter(struct worker *worker, uint64_t user_data, int result)
+{
+    const struct worker_ops *ops = worker->group->ops;
+    enum letter_kind kind = letter_kind(user_data);
+    void *pointer = letter_pointer(user_data);
+
+    if ((user_data & OP_TAG_UNDELIVERED) != 0) {
+        CHECK(result < 0);
+        counters_increment(&worker->counters, letters_failed);
+        if (kind == LETTER_MESSAGE) {
+            struct worker *target = &worker->group->workers[letter_target(user_data)];
+
+            atomic_fetch_sub_explicit(&target->letters_pending, 1, memory_order_relaxed);
+        }
+        ops->on_undelivered(worker, kind, pointer);
+        return;
+    }
+    switch (kind) {
+    case LETTER_CALL: {
+        struct call *call = pointer;
+
+        call->run(worker, call);
+        return;
+    }
+    case LETTER_MESSAGE:
+        atomic_fetch_sub_explicit(&worker->letters_pending, 1, memory_order_relaxed);
+        ops->on_letter(worker, kind, pointer);
+        return;
+    case LETTER_MESSAGE_HOME:
+        ops->on_letter(worker, kind, pointer);
+        return;
+    }
+}
+
+static void take_completion(struct worker *worker, const struct io_uring_cqe *cqe)
+{
+    uint64_t user_data = io_uring_cqe_get_data64(cqe);
+
+    if (letter_is(user_data)) {
+        take_letter(worker, user_data, cqe->res);
+        return;
+    }
+    struct op *op = op_pointer(user_data);
+
+    /* Owners come from pools that live as long as the worker, so reading a stale op is safe. */
+    if (op->generation != (uint16_t)(user_data >> OP_GENERATION_SHIFT) || !op->in_flight) {
+        counters_increment(&worker->counters, stale_completions);
+        recv_pool_return(&worker->recv_pool, cqe->flags);
+        return;
+    }
+    op->in_flight = (cqe->flags & IORING_CQE_F_MORE) != 0;
+    op->on_complete(op, cqe->res, cqe->flags);
+}
+
+static void take_completions(struct worker *worker)
+{
+    struct io_uring_cqe *cqe;
+    unsigned head;
+    unsigned count = 0;
+
+    io_uring_for_each_cqe(&worker->ring.uring, head, cqe)
+    {
+        take_completion(worker, cqe);
+        count++;
+    }
+    io_uring_cq_advance(&worker->ring.uring, count);
+}
+
+static void turn(struct worker *worker, int64_t wait_ms_max)
+{
+    int64_t wait_ms = timer_wheel_wait_ms(&worker->timers, clock_monotonic_ms());
+
+    if (wait_ms_max >= 0 && (wait_ms < 0 || wait_ms > wait_ms_max)) {
+        wait_ms = wait_ms_max;
+    }
+    recv_pool_flush(&worker->recv_pool);
+    ring_submit_and_wait(&worker->ring, wait_ms);
+    worker->now_ms = clock_monotonic_ms();
+    counters_increment(&worker->counters, turns);
+    take_completions(worker);
+    timer_wheel_advance(&worker->timers, worker->now_ms);
+    worker->group->ops->on_turn_end(worker);
+}
+
+/* A worker that has nothing left keeps turning until all others have nothing left either: their
+ * last messages may still have to come home to it. */
+static bool may_end(struct worker *worker, bool *drained)
+{
+    if (!worker->stopping) {
+        return false;
+    }
+    if (!*drained && worker->group->ops->is_drained(worker)) {
+        *drained = true;
+        atomic_fetch_sub(&worker->group->undrained, 1);
+    }
+    return *drained && atomic_load(&worker->group->undrained) == 0 &&
+           atomic_load(&worker->letters_pending) == 0 && worker->blocks.blocks_used == 0;
+}
+
+static void run(struct worker *worker)
+{
+    bool drained = false;
+    uint64_t trim_due_ms = worker->now_ms + TRIM_EVERY_MS;
+
+    while (!may_end(worker, &drained)) {
+        turn(worker, worker->stopping ? DRAIN_POLL_MS : -1);
+        if (worker->now_ms >= trim_due_ms) {
+            block_pool_trim(&worker->blocks, worker->blocks.bytes_max / 8);
+            trim_due_ms = worker->now_ms + TRIM_EVERY_MS;
+        }
+    }
+    /* Letters home of the last turn: their receivers wait for them. */
+    io_uring_submit(&worker->ring.uring);
+}
+
+static int start(struct worker *worker)
+{
+    int failed = ring_init(&worker->ring, RING_SQ_ENTRIES, RING_CQ_ENTRIES);
+
+    if (failed != 0) {
+        return failed;
+    }
+    failed = recv_pool_init(&worker->recv_pool, &worker->ring);
+    if (failed != 0) {
+        ring_deinit(&worker->ring);
+        return failed;
+    }
+    worker->now_ms = clock_monotonic_ms();
+    timer_wheel_init(&worker->timers, worker->now_ms);
+    block_pool_init(&worker->blocks, worker->group->message_bytes_max);
+    atomic_store(&worker->ring_fd, worker->ring.uring.ring_fd);
+    return worker->group->ops->on_start(worker);
+}
+
+static void *thread_main(void *argument)
+{
+    struct worker *worker = argument;
+    char name[16];
+
+    snprintf(name, sizeof name, "worker %u", worker->index);
+    pthread_setname_np(pthread_self(), name);
+    worker->start_error = start(worker);
+    pthread_barrier_wait(&worker->group->started);
+    /* The starting thread looks at all errors between the two barriers. */
+    pthread_barrier_wait(&worker->group->started);
+    if (!worker->stopping) {
+        run(worker);
+    }
+    if (atomic_load(&worker->ring_fd) >= 0) {
+        worker->group->ops->on_stop(worker);
+        /* Nobody may post to a ring that is gone. */
+        pthread_barrier_wait(&worker->group->started);
+        ring_deinit(&worker->ring);
+        recv_pool_deinit(&worker->recv_pool);
+        block_pool_deinit(&worker->blocks);
+    } else {
+        pthread_barrier_wait(&worker->group->started);
+    }
+    return NULL;
+}
+
+static int first_error(const struct worker_group *group)
+{
+    for (unsigned i = 0; i < group->workers_count; i++) {
+        if (group->workers[i].start_error != 0) {
+            return group->workers[i].start_error;
+        }
+    }
+    return 0;
+}
+
+/* Threads wait at the barrier for the full count, so a thread that cannot be made ends the
+ * program's start for good. */
+static void start_thread(struct worker *worker)
+{
+    sigset_t all, old;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    int failed = pthread_create(&worker->thread, NULL, thread_main, worker);
+
+    CHECK(failed == 0);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+int worker_group_start(struct worker_group *group, unsigned workers_count)
+{
+    CHECK(workers_count > 0 && workers_count <= WORKERS_MAX);
+    group->workers_count = workers_count;
+    group->workers = aligned_alloc(64, (sizeof *group->workers + 63) / 64 * 64 * workers_count);
+    if (group->workers == NULL) {
+        return -ENOMEM;
+    }
+    pthread_barrier_init(&group->started, NULL, workers_count + 1);
+    atomic_store(&group->undrained, workers_count);
+    for (unsigned i = 0; i < workers_count; i++) {
+        group->workers[i] = (struct worker){.index = i, .group = group, .ring_fd = -1};
+    }
+    for (unsigned i = 0; i < workers_count; i++) {
+        start_thread(&group->workers[i]);
+    }
+    pthread_barrier_wait(&group->started);
+    int failed = first_error(group);
+
+    for (unsigned i = 0; failed != 0 && i < workers_count; i++) {
+        group->workers[i].stopping = true;
+    }
+    pthread_barrier_wait(&group->started);
+    if (failed != 0) {
+        worker_group_join(group);
+        worker_group_destroy(group);
+    }
+    return failed;
+}
+
+void worker_group_join(struct worker_group *group)
+{
+    pthread_barrier_wait(&group->started);
+    for (unsigned i = 0; i < group->workers_count; i++) {
+        pthread_join(group->workers[i].thread, NULL);
+    }
+}
+
+void worker_group_destroy(struct worker_group *group)
+{
+    pthread_barrier_destroy(&group->started);
+    free(group->workers);
+    group->workers = NULL;
+}
+
+void worker_call(struct worker *from, struct worker *target, struct call *call)
+{
+    counters_increment(&from->counters, letters_sent);
+    mailbox_post(&from->ring, atomic_load(&target->ring_fd),
+                 letter_pack(LETTER_CALL, call, target->index));
+}
+
+bool worker_post_message(struct worker *from, unsigned target_index, void *message)
+{
+    struct worker *target = &from->group->workers[target_index];
+
+    if (atomic_load_explicit(&target->letters_pending, memory_order_relaxed) >=
+        LETTERS_PENDING_MAX) {
+        return false;
+    }
+    atomic_fetch_add_explicit(&target->letters_pending, 1, memory_order_relaxed);
+    counters_increment(&from->counters, letters_sent);
+    mailbox_post(&from->ring, atomic_load_explicit(&target->ring_fd, memory_order_relaxed),
+                 letter_pack(LETTER_MESSAGE, message, target_index));
+    return true;
+}
+
+void worker_post_home(struct worker *from, unsigned target_index, void *message)
+{
+    struct worker *target = &from->group->workers[target_index];
+
+    counters_increment(&from->counters, letters_sent);
+    mailbox_post(&from->ring, atomic_load_explicit(&target->ring_fd, memory_order_relaxed),
+                 letter_pack(LETTER_MESSAGE_HOME, message, target_index));
+}

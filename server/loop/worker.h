@@ -1,0 +1,77 @@
+/* A worker: one thread with its own ring, receive buffers, message memory, timers and counters. It
+ * turns: wait, run completions, run timers, send what became ready, submit. Everything in struct
+ * worker belongs to that thread unless said otherwise. What connections are is known above: the
+ * loop calls upward through worker_ops. */
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "base/log.h"
+#include "server/loop/block_pool.h"
+#include "server/loop/mailbox.h"
+#include "server/loop/recv_pool.h"
+#include "server/loop/ring.h"
+#include "server/loop/timer.h"
+#include "server/stats/counters.h"
+
+struct worker_ops {
+    /* In the worker's thread, before and after all else. on_start: 0 or -errno. */
+    int (*on_start)(struct worker *worker);
+    void (*on_stop)(struct worker *worker);
+    /* A LETTER_MESSAGE or LETTER_MESSAGE_HOME arrived, or came back undelivered. */
+    void (*on_letter)(struct worker *worker, enum letter_kind kind, void *pointer);
+    void (*on_undelivered)(struct worker *worker, enum letter_kind kind, void *pointer);
+    /* After the completions and timers of a turn, before the submit. */
+    void (*on_turn_end)(struct worker *worker);
+    /* True when nothing is left to wait for; asked while stopping only. */
+    bool (*is_drained)(struct worker *worker);
+};
+
+struct worker_group;
+
+struct worker {
+    unsigned index;
+    struct worker_group *group;
+    struct ring ring;
+    struct recv_pool recv_pool;
+    struct block_pool blocks;
+    struct timer_wheel timers;
+    struct counters counters;   /* others may read */
+    uint64_t now_ms;            /* clock_monotonic_ms at the start of this turn */
+    bool stopping;              /* set by a call; no new connections */
+    void *context;              /* the layer above: its state of this worker */
+    struct log_limit log_limit; /* lines an outsider can cause */
+    pthread_t thread;
+    int start_error;
+    _Atomic int ring_fd;              /* others post to it; -1 before start */
+    _Atomic uint32_t letters_pending; /* messages posted to this worker and not yet taken */
+};
+
+struct worker_group {
+    struct worker *workers;
+    unsigned workers_count;
+    const struct worker_ops *ops;
+    void *context;              /* shared by all: the server */
+    size_t message_bytes_max;   /* per worker */
+    pthread_barrier_t started;  /* workers and the starting thread */
+    _Atomic unsigned undrained; /* workers that still have something to wait for */
+};
+
+/* Starts workers_count threads and waits until each is ready. On failure all are ended again.
+ * 0, or -errno of the first that failed. */
+MUST_USE int worker_group_start(struct worker_group *group, unsigned workers_count);
+
+/* Waits for the end of all threads, after a call on each has set `stopping`. Counters stay
+ * readable. */
+void worker_group_join(struct worker_group *group);
+void worker_group_destroy(struct worker_group *group);
+
+/* Runs call on the worker, from one of the workers. */
+void worker_call(struct worker *from, struct worker *target, struct call *call);
+
+/* Posts to another worker. False, with nothing taken, when it is LETTERS_PENDING_MAX behind
+ * (LETTER_MESSAGE only). */
+MUST_USE bool worker_post_message(struct worker *from, unsigned target, void *message);
+void worker_post_home(struct worker *from, unsigned target, void *message);

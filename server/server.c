@@ -1,0 +1,337 @@
+#include "server/server.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "base/version.h"
+#include "server/conn/conn_table.h"
+#include "server/hub/fanout.h"
+#include "server/limits.h"
+#include "server/listen.h"
+#include "server/loop/worker.h"
+
+enum {
+    ERROR_SIZE = 512,
+    COUNTERS_JSON_SIZE = 3500,
+    DESCRIPTORS_SPARE = 64,
+    WORKER_MEMORY_MIN = 32
+};
+
+struct server {
+    const struct server_config *config;
+    struct token_keys *keys;
+    struct topic_registry topics;
+    struct conn_shared shared;
+    struct conn_table *tables; /* one for each worker */
+    struct worker_group group;
+    struct ring post; /* of the main thread, to post calls to the workers */
+    uint16_t port_access, port_relay;
+    int *fds_access, *fds_relay; /* one for each worker */
+};
+
+static struct conn_table *table_of(struct worker *worker)
+{
+    return worker->context;
+}
+
+static int on_start(struct worker *worker)
+{
+    struct server *server = worker->group->context;
+    const int fds[] = {server->fds_access[worker->index], server->fds_relay[worker->index]};
+    const enum listener_role roles[] = {LISTENER_ACCESS, LISTENER_RELAY};
+
+    worker->context = &server->tables[worker->index];
+    return conn_table_init(table_of(worker), worker, &server->shared, fds, roles,
+                           ARRAY_LENGTH(fds));
+}
+
+static void on_stop(struct worker *worker)
+{
+    if (worker->context != NULL) {
+        conn_table_deinit(table_of(worker));
+    }
+}
+
+static void on_letter(struct worker *worker, enum letter_kind kind, void *pointer)
+{
+    if (kind == LETTER_MESSAGE) {
+        fanout_receive(worker, pointer, &table_of(worker)->shared->bounds);
+    } else {
+        message_come_home(worker, pointer);
+    }
+}
+
+static void on_undelivered(struct worker *worker, enum letter_kind kind, void *pointer)
+{
+    struct message *message = pointer;
+
+    if (kind == LETTER_MESSAGE) {
+        counters_increment(&worker->counters, messages_dropped_mailbox);
+        message_drop_hold(worker, message);
+    } else {
+        /* Its memory must come home; the receiver lives until it does. */
+        worker_post_home(worker, message->home, message);
+    }
+}
+
+static void on_turn_end(struct worker *worker)
+{
+    conn_table_on_turn_end(table_of(worker));
+}
+
+static bool is_drained(struct worker *worker)
+{
+    return conn_table_is_drained(table_of(worker));
+}
+
+static const struct worker_ops ops = {
+    .on_start = on_start,
+    .on_stop = on_stop,
+    .on_letter = on_letter,
+    .on_undelivered = on_undelivered,
+    .on_turn_end = on_turn_end,
+    .is_drained = is_drained,
+};
+
+static void run_stop(struct worker *worker, struct call *call)
+{
+    if (!worker->stopping) {
+        worker->stopping = true;
+        conn_table_stop(table_of(worker));
+    }
+}
+
+static void stop_workers(struct server *server)
+{
+    static struct call calls[WORKERS_MAX];
+
+    for (unsigned i = 0; i < server->group.workers_count; i++) {
+        struct worker *worker = &server->group.workers[i];
+
+        calls[i].run = run_stop;
+        int failed =
+            mailbox_post_from_outside(&server->post, atomic_load(&worker->ring_fd), &calls[i]);
+
+        CHECK(failed == 0);
+    }
+}
+
+/* Reads the workers' counters while they run: a moment's approximation. */
+static void log_counters(struct server *server, const char *event)
+{
+    struct counters sum = {0};
+    char text[COUNTERS_JSON_SIZE];
+    struct json_writer json;
+
+    for (unsigned i = 0; i < server->group.workers_count; i++) {
+        counters_accumulate(&sum, &server->group.workers[i].counters);
+    }
+    json_writer_init(&json, text, sizeof text);
+    counters_write_json(&sum, &json);
+    /* At warn, so that the default level shows what the operator asked for. */
+    log_warn(event, LOG_JSON("counters", text),
+             LOG_INT("connections_open", atomic_load(&server->shared.connections)),
+             LOG_INT("topics", server->topics.topics_count),
+             LOG_INT("codes_waiting", code_store_count(server->shared.access.codes)));
+}
+
+/* Signals are blocked before any thread exists, so only this thread takes them. */
+static void wait_for_stop(struct server *server, const sigset_t *signals)
+{
+    for (;;) {
+        int signal_number = 0;
+
+        if (sigwait(signals, &signal_number) != 0) {
+            continue;
+        }
+        switch (signal_number) {
+        case SIGHUP:
+            log_reopen();
+            log_info("log file opened again", LOG_TEXT("signal", "SIGHUP"));
+            break;
+        case SIGUSR1:
+            log_counters(server, "counters");
+            break;
+        default:
+            log_info("stopping",
+                     LOG_TEXT("signal", signal_number == SIGINT ? "SIGINT" : "SIGTERM"));
+            return;
+        }
+    }
+}
+
+static void block_signals(sigset_t *signals)
+{
+    sigemptyset(signals);
+    sigaddset(signals, SIGINT);
+    sigaddset(signals, SIGTERM);
+    sigaddset(signals, SIGHUP);
+    sigaddset(signals, SIGUSR1);
+    pthread_sigmask(SIG_BLOCK, signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static int raise_descriptor_limit(const struct server_config *config)
+{
+    struct rlimit limit;
+    rlim_t wanted = (rlim_t)config->connections_max + DESCRIPTORS_SPARE;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+        return 0;
+    }
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_max != RLIM_INFINITY && limit.rlim_max < wanted) {
+        log_warn("the limit of open files is below RELAY_CONNECTIONS_MAX; raise LimitNOFILE",
+                 LOG_INT("limit", limit.rlim_max),
+                 LOG_INT("connections_max", config->connections_max));
+    }
+    return 0;
+}
+
+static void open_log(const struct server_config *config)
+{
+    enum log_level level = LOG_LEVEL_WARN;
+    int failed = log_level_parse(config->log_level, &level);
+
+    CHECK(failed == 0); /* config_complete checked it */
+    failed = log_open(config->log_file, level,
+                      strcmp(config->log_format, "text") == 0 ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON);
+    if (failed != 0) {
+        log_warn("cannot open the log file, logging to stderr", LOG_TEXT("file", config->log_file),
+                 LOG_TEXT("error", strerror(-failed)));
+    }
+}
+
+static int fail(const char *text)
+{
+    fprintf(stderr, "relay serve: %s\n", text);
+    return -1;
+}
+
+static int open_listeners(struct server *server, char *error)
+{
+    const struct server_config *config = server->config;
+    unsigned workers = (unsigned)config->workers;
+
+    server->port_access = (uint16_t)config->port_access;
+    server->port_relay = (uint16_t)config->port_relay;
+    int failed = listen_open(config->bind_address, &server->port_access, server->fds_access,
+                             workers, error, ERROR_SIZE);
+
+    if (failed != 0) {
+        return failed;
+    }
+    failed = listen_open(config->bind_address, &server->port_relay, server->fds_relay, workers,
+                         error, ERROR_SIZE);
+    for (unsigned i = 0; failed != 0 && i < workers; i++) {
+        close(server->fds_access[i]);
+    }
+    return failed;
+}
+
+static size_t worker_memory(const struct server_config *config)
+{
+    int64_t mib = config->message_memory_mib / config->workers;
+
+    return (size_t)(mib < WORKER_MEMORY_MIN ? WORKER_MEMORY_MIN : mib) * 1024 * 1024;
+}
+
+static int make_parts(struct server *server)
+{
+    const struct server_config *config = server->config;
+    unsigned workers = (unsigned)config->workers;
+
+    server->keys = token_keys_create(config->secret);
+    server->tables = calloc(workers, sizeof *server->tables);
+    server->fds_access = calloc(workers, sizeof(int));
+    server->fds_relay = calloc(workers, sizeof(int));
+    topic_registry_init(&server->topics, workers);
+    server->shared = (struct conn_shared){
+        .config = config,
+        .access = {.keys = server->keys,
+                   .audience = config->audience,
+                   .url = config->url,
+                   .allow_no_booking_id = config->allow_no_booking_id,
+                   .codes = code_store_create((uint32_t)config->codes_max,
+                                              (uint64_t)config->code_ttl_ms)},
+        .topics = &server->topics,
+        .bounds = {.messages_max = (uint32_t)config->buffer_size,
+                   .bytes_max = (uint64_t)config->queue_bytes,
+                   .age_ms_max = (uint64_t)config->queue_age_ms},
+    };
+    server->group = (struct worker_group){
+        .ops = &ops, .context = server, .message_bytes_max = worker_memory(config)};
+    return server->keys == NULL || server->tables == NULL || server->fds_access == NULL ||
+                   server->fds_relay == NULL || server->shared.access.codes == NULL
+               ? -ENOMEM
+               : 0;
+}
+
+static void destroy_parts(struct server *server)
+{
+    code_store_destroy(server->shared.access.codes);
+    topic_registry_deinit(&server->topics);
+    token_keys_destroy(server->keys);
+    free(server->tables);
+    free(server->fds_access);
+    free(server->fds_relay);
+}
+
+static int start(struct server *server)
+{
+    char error[ERROR_SIZE];
+
+    if (make_parts(server) != 0) {
+        return fail("out of memory");
+    }
+    if (ring_probe(error, sizeof error) != 0 || open_listeners(server, error) != 0) {
+        return fail(error);
+    }
+    int failed = ring_init(&server->post, 4, 8);
+
+    if (failed == 0) {
+        failed = worker_group_start(&server->group, (unsigned)server->config->workers);
+    }
+    if (failed != 0) {
+        ring_error_text(failed, error, sizeof error);
+        ring_deinit(&server->post);
+        return fail(error);
+    }
+    return 0;
+}
+
+int server_run(const struct server_config *config)
+{
+    struct server server = {.config = config};
+    sigset_t signals;
+
+    block_signals(&signals);
+    open_log(config);
+    raise_descriptor_limit(config);
+    if (start(&server) != 0) {
+        destroy_parts(&server);
+        log_close();
+        return 1;
+    }
+    /* Level warn on purpose: the one line that every operator and every script waits for. */
+    log_warn("listening", LOG_INT("access_port", server.port_access),
+             LOG_INT("relay_port", server.port_relay), LOG_INT("workers", config->workers),
+             LOG_TEXT("version", RELAY_VERSION));
+    wait_for_stop(&server, &signals);
+    stop_workers(&server);
+    worker_group_join(&server.group);
+    log_counters(&server, "stopped");
+    worker_group_destroy(&server.group);
+    ring_deinit(&server.post);
+    destroy_parts(&server);
+    log_close();
+    return 0;
+}

@@ -1,0 +1,29 @@
+#include "server/stats/counters.h"
+
+void counters_accumulate(struct counters *target, const struct counters *source)
+{
+#define COUNTERS_ADD(name)                                                                         \
+    counters_add(target, name, atomic_load_explicit(&source->name, memory_order_relaxed));
+    COUNTERS_TABLE(COUNTERS_ADD)
+#undef COUNTERS_ADD
+}
+
+static void write_member(struct json_writer *json, const char *name, uint64_t value)
+{
+    json_writer_text(json, name);
+    json_writer_raw(json, ":");
+    json_writer_integer(json, (int64_t)value);
+}
+
+void counters_write_json(const struct counters *counters, struct json_writer *json)
+{
+    const char *separator = "{";
+
+#define COUNTERS_WRITE(name)                                                                       \
+    json_writer_raw(json, separator);                                                              \
+    write_member(json, #name, atomic_load_explicit(&counters->name, memory_order_relaxed));        \
+    separator = ",";
+    COUNTERS_TABLE(COUNTERS_WRITE)
+#undef COUNTERS_WRITE
+    json_writer_raw(json, "}");
+}

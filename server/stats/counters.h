@@ -1,0 +1,70 @@
+/* What one worker has counted. Written by the owner worker only; anybody may read (relaxed), so a
+ * sum over workers is a moment's approximation. One table makes the struct, the names in the log
+ * and the JSON. */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "base/json_writer.h"
+
+#define COUNTERS_TABLE(X)                                                                          \
+    X(connections_accepted)                                                                        \
+    X(connections_closed)                                                                          \
+    X(connections_refused_limit) /* the table of connections was full */                           \
+    X(accept_pauses)             /* out of descriptors */                                          \
+    X(http_requests)                                                                               \
+    X(http_refused) /* malformed or too large */                                                   \
+    X(handshake_timeouts)                                                                          \
+    X(sessions_granted) /* one-time codes given out */                                             \
+    X(sessions_refused)                                                                            \
+    X(codes_refused_full) /* the code store was full */                                            \
+    X(websockets_opened)                                                                           \
+    X(websockets_refused) /* no, bad or used code; wrong topic; no scope */                        \
+    X(closed_by_peer)                                                                              \
+    X(closed_protocol_error)                                                                       \
+    X(closed_too_big)                                                                              \
+    X(closed_expired)                                                                              \
+    X(closed_denied)                                                                               \
+    X(closed_drain)                                                                                \
+    X(closed_policy)                                                                               \
+    X(closed_no_pong)                                                                              \
+    X(closed_send_stalled)                                                                         \
+    X(closed_assembly_timeout)                                                                     \
+    X(closed_io_error)                                                                             \
+    X(messages_received)                                                                           \
+    X(bytes_received) /* payload */                                                                \
+    X(messages_sent)                                                                               \
+    X(bytes_sent)                  /* frames as handed to the kernel */                            \
+    X(messages_discarded_readonly) /* from a connection without write scope */                     \
+    X(messages_dropped_queue)      /* a viewer's queue was full: messages or bytes */              \
+    X(messages_dropped_age)        /* a viewer's queue held them too long */                       \
+    X(messages_dropped_memory)     /* RELAY_MESSAGE_MEMORY was used up */                          \
+    X(messages_dropped_mailbox)    /* another worker was LETTERS_PENDING_MAX behind */             \
+    X(letters_sent)                                                                                \
+    X(letters_failed)                                                                              \
+    X(pongs_skipped)                                                                               \
+    X(sends_submitted)                                                                             \
+    X(sends_short)                                                                                 \
+    X(recv_starved) /* the receive pool was empty for a moment */                                  \
+    X(turns)                                                                                       \
+    X(stale_completions)
+
+struct counters {
+#define COUNTERS_MEMBER(name) _Atomic uint64_t name;
+    COUNTERS_TABLE(COUNTERS_MEMBER)
+#undef COUNTERS_MEMBER
+};
+
+/* Owner only: no read-modify-write is needed, so none is paid for. */
+#define counters_add(counters, name, value)                                                        \
+    atomic_store_explicit(&(counters)->name,                                                       \
+                          atomic_load_explicit(&(counters)->name, memory_order_relaxed) + (value), \
+                          memory_order_relaxed)
+#define counters_increment(counters, name) counters_add(counters, name, 1)
+
+/* Adds source to the plain sums of target, which no other thread uses. */
+void counters_accumulate(struct counters *target, const struct counters *source);
+
+/* All members as one JSON object. */
+void counters_write_json(const struct counters *counters, struct json_writer *json);
