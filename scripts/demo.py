@@ -384,8 +384,8 @@ class Demo:
 
     def start_decoder(self):
         return self.children.start("ffmpeg", [
-            "ffmpeg", "-hide_banner", "-loglevel", "error", "-f", "mpegts", "-fflags", "nobuffer",
-            "-probesize", "200000", "-i", "pipe:0", "-fps_mode", "passthrough", "-progress",
+            "ffmpeg", "-hide_banner", "-loglevel", "error", "-f", "mpegts", "-probesize", "32768",
+            "-analyzeduration", "500000", "-i", "pipe:0", "-fps_mode", "passthrough", "-progress",
             "pipe:1", "-stats_period", "1", "-f", "null", "-"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
