@@ -130,14 +130,56 @@ static void write_value(struct json_writer *json, const struct log_field *field)
     }
 }
 
+/* Room kept for level, message and time, so that no field can push them out of the line. */
+enum { LOG_TAIL_BYTES = 512 };
+
+/* Takes back what was written since before when it did not fit; the line stays whole. */
+static bool keep_or_undo(struct json_writer *json, size_t before)
+{
+    if (!json->overflow) {
+        return true;
+    }
+    json->len = before;
+    json->data[before] = '\0';
+    json->overflow = false;
+    return false;
+}
+
+/* Returns how many fields were too long to be written. */
+static unsigned write_fields(struct json_writer *json, enum log_format format,
+                             const struct log_field *fields, unsigned fields_count)
+{
+    unsigned omitted = 0;
+
+    for (unsigned i = 0; i < fields_count; i++) {
+        size_t before = json->len;
+
+        if (format == LOG_FORMAT_JSON) {
+            json_writer_text(json, fields[i].key);
+            json_writer_raw(json, ":");
+            write_value(json, &fields[i]);
+            json_writer_raw(json, ",");
+        } else {
+            json_writer_raw(json, " ");
+            json_writer_raw(json, fields[i].key);
+            json_writer_raw(json, "=");
+            write_value(json, &fields[i]);
+        }
+        omitted += !keep_or_undo(json, before);
+    }
+    return omitted;
+}
+
 static void write_json(struct json_writer *json, enum log_level level, const char *time_text,
                        const char *message, const struct log_field *fields, unsigned fields_count)
 {
     json_writer_raw(json, "{");
-    for (unsigned i = 0; i < fields_count; i++) {
-        json_writer_text(json, fields[i].key);
-        json_writer_raw(json, ":");
-        write_value(json, &fields[i]);
+    unsigned omitted = write_fields(json, LOG_FORMAT_JSON, fields, fields_count);
+
+    json->size += LOG_TAIL_BYTES;
+    if (omitted > 0) {
+        json_writer_raw(json, "\"fields_omitted\":");
+        json_writer_integer(json, omitted);
         json_writer_raw(json, ",");
     }
     json_writer_raw(json, "\"level\":");
@@ -157,11 +199,12 @@ static void write_text(struct json_writer *json, enum log_level level, const cha
     json_writer_raw(json, level_names[level]);
     json_writer_raw(json, " ");
     json_writer_raw(json, message);
-    for (unsigned i = 0; i < fields_count; i++) {
-        json_writer_raw(json, " ");
-        json_writer_raw(json, fields[i].key);
-        json_writer_raw(json, "=");
-        write_value(json, &fields[i]);
+    unsigned omitted = write_fields(json, LOG_FORMAT_TEXT, fields, fields_count);
+
+    json->size += LOG_TAIL_BYTES;
+    if (omitted > 0) {
+        json_writer_raw(json, " fields_omitted=");
+        json_writer_integer(json, omitted);
     }
 }
 
@@ -173,7 +216,7 @@ void log_write(enum log_level level, const char *message, const struct log_field
     struct json_writer json;
 
     format_time(time_text, sizeof time_text);
-    json_writer_init(&json, line, LOG_LINE_BYTES_MAX);
+    json_writer_init(&json, line, LOG_LINE_BYTES_MAX - LOG_TAIL_BYTES);
     if (log_state.format == LOG_FORMAT_JSON) {
         write_json(&json, level, time_text, message, fields, fields_count);
     } else {

@@ -81,7 +81,7 @@ struct log_limit {
 enum log_limits {
     LOG_LIMIT_PERIOD_MS = 10000,
     LOG_LIMIT_BURST = 5,
-    LOG_LINE_BYTES_MAX = 4096, /* longer lines are cut */
+    LOG_LINE_BYTES_MAX = 4096, /* fields that do not fit are left out and counted */
 };
 
 /* True when a line may be written now; *ret_suppressed counts those left out since the last one. */

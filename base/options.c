@@ -54,6 +54,9 @@ static int integer_parse(const char *text, int64_t *ret_value)
 {
     char *end;
 
+    if (!isdigit((unsigned char)*text) && *text != '-') {
+        return -EINVAL;
+    }
     errno = 0;
     long long value = strtoll(text, &end, 10);
 
@@ -66,26 +69,66 @@ static int integer_parse(const char *text, int64_t *ret_value)
 
 static const struct {
     const char *name;
-    double ms;
-} duration_units[] = {{"ms", 1},      {"us", 0.001}, {"\xc2\xb5s", 0.001}, {"ns", 0.000001},
-                      {"h", 3600000}, {"m", 60000},  {"s", 1000}};
+    uint64_t ns;
+} duration_units[] = {
+    {"ns", 1},
+    {"us", 1000},
+    {"\xc2\xb5s", 1000}, /* U+00B5, the micro sign */
+    {"\xce\xbcs", 1000}, /* U+03BC, the Greek letter */
+    {"ms", 1000000},
+    {"s", 1000000000},
+    {"m", 60 * UINT64_C(1000000000)},
+    {"h", 3600 * UINT64_C(1000000000)},
+};
 
-static double duration_unit_take(const char **text)
+static uint64_t duration_unit_take(const char **text)
 {
     for (size_t i = 0; i < ARRAY_LENGTH(duration_units); i++) {
         size_t len = strlen(duration_units[i].name);
 
         if (strncmp(*text, duration_units[i].name, len) == 0) {
             *text += len;
-            return duration_units[i].ms;
+            return duration_units[i].ns;
         }
     }
     return 0;
 }
 
+/* digits / scale. Whole numbers, because 1.001 s must not become 1000 ms. */
+struct decimal {
+    uint64_t digits;
+    uint64_t scale;
+};
+
+/* Digits with at most one point between, before or after them; what is below a billionth is passed
+ * over. */
+static bool decimal_take(const char **text, struct decimal *ret_decimal)
+{
+    struct decimal decimal = {.scale = 1};
+    bool has_digits = false, has_point = false;
+
+    for (; isdigit((unsigned char)**text) || (**text == '.' && !has_point); (*text)++) {
+        if (**text == '.') {
+            has_point = true;
+            continue;
+        }
+        has_digits = true;
+        if (decimal.scale == 1000000000) {
+            continue;
+        }
+        if (__builtin_mul_overflow(decimal.digits, (uint64_t)10, &decimal.digits) ||
+            __builtin_add_overflow(decimal.digits, (uint64_t)(**text - '0'), &decimal.digits)) {
+            return false;
+        }
+        decimal.scale *= has_point ? 10 : 1;
+    }
+    *ret_decimal = decimal;
+    return has_digits;
+}
+
 int duration_parse(const char *text, int64_t *ret_ms)
 {
-    double total_ms = 0;
+    unsigned __int128 total_ns = 0;
 
     if (strcmp(text, "0") == 0) {
         *ret_ms = 0;
@@ -95,25 +138,19 @@ int duration_parse(const char *text, int64_t *ret_ms)
         return -EINVAL;
     }
     while (*text != '\0') {
-        char *end;
+        struct decimal decimal;
 
-        if (!isdigit((unsigned char)*text) && *text != '.') {
+        if (!decimal_take(&text, &decimal)) {
             return -EINVAL;
         }
-        double number = strtod(text, &end);
+        uint64_t unit_ns = duration_unit_take(&text);
 
-        text = end;
-        double unit_ms = duration_unit_take(&text);
-
-        if (unit_ms <= 0) {
+        total_ns += (unsigned __int128)decimal.digits * unit_ns / decimal.scale;
+        if (unit_ns == 0 || total_ns > INT64_MAX) {
             return -EINVAL;
         }
-        total_ms += number * unit_ms;
     }
-    if (!(total_ms < 9.0e15)) {
-        return -EINVAL;
-    }
-    *ret_ms = (int64_t)total_ms;
+    *ret_ms = (int64_t)(total_ns / 1000000);
     return 0;
 }
 
@@ -375,6 +412,9 @@ int secret_file_read(const char *path, char **ret_text)
     int failed = ferror(file) ? -EIO : len > SECRET_FILE_BYTES_MAX ? -EFBIG : 0;
 
     fclose(file);
+    if (failed == 0 && memchr(text, '\0', len) != NULL) {
+        failed = -EINVAL; /* everything behind the NUL would be lost unseen */
+    }
     while (failed == 0 && len > 0 && (text[len - 1] == '\n' || text[len - 1] == '\r')) {
         len--;
     }

@@ -64,6 +64,7 @@ void options_print_markdown(const struct option_table *table, FILE *out);
 /* Go's time.ParseDuration for non-negative values, in ms. -EINVAL on anything else. */
 MUST_USE int duration_parse(const char *text, int64_t *ret_ms);
 
-/* Reads a small secret file: whole content less trailing newline, at most 64 KiB. On success
- * *ret_text is malloc'ed and to be wiped and freed. -errno otherwise. Blocks on the file. */
+/* Reads a small secret file: whole content less trailing newlines, at most 64 KiB. On success
+ * *ret_text is malloc'ed and to be wiped and freed. -errno otherwise: -EFBIG when it is longer,
+ * -EINVAL when it holds a NUL. Blocks on the file. */
 MUST_USE int secret_file_read(const char *path, char **ret_text);
