@@ -23,6 +23,6 @@ void json_writer_raw(struct json_writer *json, const char *text);
 /* A quoted string. Control characters are escaped (RFC 8259 §7); bytes that are not valid UTF-8
  * become U+FFFD, so that the result is always valid JSON. */
 void json_writer_text(struct json_writer *json, const char *text);
-void json_writer_bytes(struct json_writer *json, struct bytes bytes);
+void json_writer_bytes(struct json_writer *json, struct bytes in);
 void json_writer_integer(struct json_writer *json, int64_t value);
 void json_writer_boolean(struct json_writer *json, bool value);
