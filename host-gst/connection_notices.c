@@ -1,0 +1,164 @@
+#include "connection_notices.h"
+
+#include <string.h>
+
+enum notice_limits {
+    WARNING_INTERVAL_MS = 60 * 1000,
+    HEALTHY_MS = 10 * 1000, /* a connection that lived this long makes old warnings forgotten */
+};
+
+void connection_notices_init(struct connection_notices *notices)
+{
+    *notices = (struct connection_notices){.info_due = true};
+}
+
+static int event_code(const struct relay_client_event *event)
+{
+    return event->http_status != 0 ? event->http_status : event->close_code;
+}
+
+static bool warning_is_due(struct connection_notices *notices,
+                           const struct relay_client_event *event, uint64_t now_ms)
+{
+    unsigned fault = (unsigned)event->fault < NOTICE_FAULTS ? (unsigned)event->fault : 0;
+
+    if (notices->warnings[fault].posted && notices->warnings[fault].code == event_code(event) &&
+        now_ms - notices->warnings[fault].posted_ms < WARNING_INTERVAL_MS) {
+        return false;
+    }
+    notices->warnings[fault].posted = true;
+    notices->warnings[fault].code = event_code(event);
+    notices->warnings[fault].posted_ms = now_ms;
+    return true;
+}
+
+static void connection_ended(struct connection_notices *notices, uint64_t now_ms)
+{
+    if (notices->connected_ms != 0 && now_ms - notices->connected_ms >= HEALTHY_MS) {
+        memset(notices->warnings, 0, sizeof notices->warnings);
+    }
+    notices->connected_ms = 0;
+}
+
+enum notice connection_notices_next(struct connection_notices *notices,
+                                    const struct relay_client_event *event, uint64_t now_ms)
+{
+    switch (event->state) {
+    case RELAY_CLIENT_IDLE:
+    case RELAY_CLIENT_ACCESSING:
+    case RELAY_CLIENT_CONNECTING:
+        return NOTICE_NONE;
+    case RELAY_CLIENT_CONNECTED:
+        notices->connected_before = true;
+        notices->connected_ms = now_ms;
+        if (!notices->info_due) {
+            return NOTICE_NONE; /* a flapping connection whose warning was held back */
+        }
+        notices->info_due = false;
+        return NOTICE_INFO;
+    case RELAY_CLIENT_WAITING:
+        connection_ended(notices, now_ms);
+        if (!warning_is_due(notices, event, now_ms)) {
+            return NOTICE_NONE;
+        }
+        notices->info_due = true;
+        return NOTICE_WARNING;
+    case RELAY_CLIENT_FAILED:
+        connection_ended(notices, now_ms);
+        return NOTICE_ERROR;
+    }
+    return NOTICE_NONE;
+}
+
+static struct notice_error resource_error(GstResourceError code)
+{
+    return (struct notice_error){GST_RESOURCE_ERROR, (int)code};
+}
+
+struct notice_error notice_error_of(const struct relay_client_event *event, bool connected_before)
+{
+    GstResourceError write =
+        connected_before ? GST_RESOURCE_ERROR_WRITE : GST_RESOURCE_ERROR_OPEN_WRITE;
+
+    switch (event->fault) {
+    case RELAY_CLIENT_FAULT_TOKEN_FILE:
+        return resource_error(GST_RESOURCE_ERROR_NOT_FOUND);
+    case RELAY_CLIENT_FAULT_REFUSED:
+        return resource_error(GST_RESOURCE_ERROR_NOT_AUTHORIZED);
+    case RELAY_CLIENT_FAULT_TLS:
+        return resource_error(GST_RESOURCE_ERROR_OPEN_WRITE);
+    case RELAY_CLIENT_FAULT_HTTP:
+        switch (event->http_status) {
+        case 404:
+            return resource_error(GST_RESOURCE_ERROR_NOT_FOUND);
+        case 409:
+            return resource_error(GST_RESOURCE_ERROR_BUSY);
+        default:
+            return resource_error(write);
+        }
+    case RELAY_CLIENT_FAULT_NONE:
+    case RELAY_CLIENT_FAULT_RESOLVE:
+    case RELAY_CLIENT_FAULT_CONNECT:
+    case RELAY_CLIENT_FAULT_TIMEOUT:
+    case RELAY_CLIENT_FAULT_CLOSED:
+    case RELAY_CLIENT_FAULT_STALLED:
+        return resource_error(write);
+    }
+    return resource_error(write);
+}
+
+static void state_post(GstElement *element, const struct relay_client_event *event,
+                       const struct notice_error *error)
+{
+    GstStructure *structure = gst_structure_new(
+        "relay-connection-state", "state", G_TYPE_STRING, relay_client_state_text(event->state),
+        "previous-state", G_TYPE_STRING, relay_client_state_text(event->previous_state), "attempt",
+        G_TYPE_UINT64, event->attempt, "http-status", G_TYPE_INT, event->http_status, "close-code",
+        G_TYPE_INT, event->close_code, "message", G_TYPE_STRING, event->message, "retry-in",
+        G_TYPE_UINT64, event->retry_in_ms * GST_MSECOND, NULL);
+
+    if (event->fault != RELAY_CLIENT_FAULT_NONE) {
+        gst_structure_set(structure, "fault", G_TYPE_STRING, relay_client_fault_text(event->fault),
+                          "error-domain", G_TYPE_STRING, g_quark_to_string(error->domain),
+                          "error-code", G_TYPE_INT, error->code, NULL);
+    }
+    gst_element_post_message(element, gst_message_new_element(GST_OBJECT(element), structure));
+}
+
+static void text_post(GstElement *element, GstMessageType type, const struct notice_error *error,
+                      char *text)
+{
+    gst_element_message_full(element, type, error->domain, error->code, text, NULL, __FILE__,
+                             G_STRFUNC, __LINE__);
+}
+
+static const char *event_message(const struct relay_client_event *event)
+{
+    return event->message != NULL ? event->message : relay_client_fault_text(event->fault);
+}
+
+void connection_notices_post(struct connection_notices *notices, GstElement *element,
+                             const struct relay_client_event *event, uint64_t now_ms)
+{
+    struct notice_error error = notice_error_of(event, notices->connected_before);
+    uint64_t tries = event->attempt;
+
+    state_post(element, event, &error);
+    switch (connection_notices_next(notices, event, now_ms)) {
+    case NOTICE_NONE:
+        break;
+    case NOTICE_INFO:
+        text_post(element, GST_MESSAGE_INFO, &error,
+                  g_strdup_printf("connected after %" G_GUINT64_FORMAT " %s", tries,
+                                  tries == 1 ? "try" : "tries"));
+        break;
+    case NOTICE_WARNING:
+        text_post(element, GST_MESSAGE_WARNING, &error,
+                  g_strdup_printf("%s; next try in %" G_GUINT64_FORMAT " ms", event_message(event),
+                                  event->retry_in_ms));
+        break;
+    case NOTICE_ERROR:
+        text_post(element, GST_MESSAGE_ERROR, &error, g_strdup(event_message(event)));
+        break;
+    }
+}

@@ -1,0 +1,48 @@
+/* What the user is told of the connection: which changes become messages on the bus, and which
+ * error they carry. A live pipeline lives through faults of the network, so each is a WARNING once
+ * per cause and minute; only giving up is an ERROR. One thread, the client's. */
+#pragma once
+
+#include <gst/gst.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "client/relay_client.h"
+
+enum { NOTICE_FAULTS = RELAY_CLIENT_FAULT_STALLED + 1 };
+
+struct connection_notices {
+    struct {
+        bool posted;
+        int code; /* HTTP status or close code */
+        uint64_t posted_ms;
+    } warnings[NOTICE_FAULTS];
+    bool info_due; /* true exactly when a WARNING, or nothing, was posted last */
+    bool connected_before;
+    uint64_t connected_ms; /* when the present connection was made; 0: none */
+};
+
+struct notice_error {
+    GQuark domain;
+    int code;
+};
+
+enum notice {
+    NOTICE_NONE,
+    NOTICE_INFO,
+    NOTICE_WARNING,
+    NOTICE_ERROR,
+};
+
+void connection_notices_init(struct connection_notices *notices);
+
+/* Decides and remembers. now_ms: monotonic, not 0. */
+enum notice connection_notices_next(struct connection_notices *notices,
+                                    const struct relay_client_event *event, uint64_t now_ms);
+
+/* The GStreamer error of a fault. */
+struct notice_error notice_error_of(const struct relay_client_event *event, bool connected_before);
+
+/* Posts the element message relay-connection-state, and what connection_notices_next decides. */
+void connection_notices_post(struct connection_notices *notices, GstElement *element,
+                             const struct relay_client_event *event, uint64_t now_ms);

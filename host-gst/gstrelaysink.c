@@ -1,0 +1,539 @@
+/**
+ * SECTION:element-relaysink
+ * @title: relaysink
+ *
+ * Sends a live stream to a relay, from where any number of viewers get it: one WebSocket message
+ * per video frame (MPEG-TS), per image (JPEG) or per buffer (data). It never blocks the pipeline
+ * unless asked to, connects again by itself, and after a loss goes on with a keyframe.
+ *
+ * ## Example launch line
+ * |[
+ * gst-launch-1.0 v4l2src ! videoconvert ! video/x-raw,format=I420 ! x264enc tune=zerolatency
+ *   speed-preset=ultrafast key-int-max=50 ! mpegtsmux ! relaysink
+ *   location=https://relay.example.org/session/expt00-video token-file=/etc/relay/video.token
+ * ]| An H.264 camera with the lowest latency.
+ */
+#include "gstrelaysink.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "message_assembler.h"
+#include "publisher.h"
+#include "sink_settings.h"
+#include "sink_statistics.h"
+
+GST_DEBUG_CATEGORY_STATIC(relay_sink_debug);
+#define GST_CAT_DEFAULT relay_sink_debug
+
+enum {
+    SINK_PROPERTY_CONNECTION_STATE = SINK_PROPERTY_COUNT,
+    SINK_PROPERTY_STATS,
+};
+
+enum { KEYFRAME_REQUEST_INTERVAL_MS = 1000 };
+
+/* Lock order: preroll lock, the assembler's, the publisher's; the object lock last and alone. The
+ * client's thread takes none of them but the object lock. */
+struct _GstRelaySink {
+    GstBaseSink parent;
+
+    struct sink_settings settings; /* object lock */
+    bool settings_changed;         /* object lock; true until a client is made with them */
+    bool location_refused;         /* object lock; it held a password and was not stored */
+
+    struct publisher publisher;
+    struct message_assembler assembler;
+
+    /* Streaming thread. */
+    bool liveness_checked;
+    uint64_t keyframe_requested_ms; /* 0: never */
+};
+
+static void uri_handler_init(gpointer interface, gpointer data);
+
+G_DEFINE_TYPE_WITH_CODE(GstRelaySink, gst_relay_sink, GST_TYPE_BASE_SINK,
+                        G_IMPLEMENT_INTERFACE(GST_TYPE_URI_HANDLER, uri_handler_init))
+
+static GstStaticPadTemplate sink_template =
+    GST_STATIC_PAD_TEMPLATE("sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS_ANY);
+
+static GParamSpec *connection_state_spec;
+
+static GType connection_state_type(void)
+{
+    static gsize type;
+    static const GEnumValue values[] = {
+        {RELAY_CLIENT_IDLE, "Not started", "idle"},
+        {RELAY_CLIENT_ACCESSING, "Asking for access", "accessing"},
+        {RELAY_CLIENT_CONNECTING, "Opening the WebSocket", "connecting"},
+        {RELAY_CLIENT_CONNECTED, "Connected", "connected"},
+        {RELAY_CLIENT_WAITING, "Waiting before the next attempt", "waiting"},
+        {RELAY_CLIENT_FAILED, "Gave up", "failed"},
+        {0, NULL, NULL},
+    };
+
+    if (g_once_init_enter(&type)) {
+        g_once_init_leave(&type, g_enum_register_static("GstRelaySinkConnectionState", values));
+    }
+    return type;
+}
+
+/* Called with the assembler's lock. */
+static GstFlowReturn message_send(const struct outgoing *message, void *context)
+{
+    GstRelaySink *sink = context;
+
+    return publisher_send(&sink->publisher, message, sink->assembler.kind);
+}
+
+static void lists_not_frames_warn(void *context)
+{
+    GstRelaySink *sink = context;
+
+    GST_ELEMENT_WARNING(sink, STREAM, FORMAT,
+                        ("the muxer cuts its output inside of frames, which delays each frame: "
+                         "leave the property alignment of mpegtsmux at its default"),
+                        (NULL));
+}
+
+static void keyframe_request(GstRelaySink *sink)
+{
+    uint64_t now_ms = clock_monotonic_ms();
+    bool enabled;
+
+    if (!g_atomic_int_get(&sink->publisher.keyframe_wanted)) {
+        return;
+    }
+    GST_OBJECT_LOCK(sink);
+    enabled = sink->settings.request_keyframe;
+    GST_OBJECT_UNLOCK(sink);
+    if (!enabled) {
+        g_atomic_int_set(&sink->publisher.keyframe_wanted, FALSE);
+        return;
+    }
+    if (sink->keyframe_requested_ms != 0 &&
+        now_ms - sink->keyframe_requested_ms < KEYFRAME_REQUEST_INTERVAL_MS) {
+        return; /* it stays wanted: a later buffer asks */
+    }
+    sink->keyframe_requested_ms = now_ms;
+    g_atomic_int_set(&sink->publisher.keyframe_wanted, FALSE);
+    GST_DEBUG_OBJECT(sink, "asking the encoder for a keyframe");
+    gst_pad_push_event(
+        GST_BASE_SINK_PAD(sink),
+        gst_event_new_custom(GST_EVENT_CUSTOM_UPSTREAM,
+                             gst_structure_new("GstForceKeyUnit", "running-time", G_TYPE_UINT64,
+                                               GST_CLOCK_TIME_NONE, "all-headers", G_TYPE_BOOLEAN,
+                                               TRUE, "count", G_TYPE_UINT, 0, NULL)));
+}
+
+/* On a thread that holds no lock: the query runs through the whole pipeline. */
+static void liveness_check(GstElement *element, gpointer data)
+{
+    GstQuery *query = gst_query_new_latency();
+    gboolean live = TRUE;
+
+    if (gst_pad_peer_query(GST_BASE_SINK_PAD(element), query)) {
+        gst_query_parse_latency(query, &live, NULL, NULL);
+    }
+    gst_query_unref(query);
+    if (!live) {
+        GST_ELEMENT_INFO(element, RESOURCE, SETTINGS,
+                         ("the source is not live, so its data is sent as fast as it comes: set "
+                          "sync=true for its own pace, wait-for-connection=true to lose nothing"),
+                         (NULL));
+    }
+}
+
+static void liveness_check_once(GstRelaySink *sink, GstBuffer *buffer)
+{
+    GstBaseSink *base = GST_BASE_SINK(sink);
+
+    if (sink->liveness_checked) {
+        return;
+    }
+    sink->liveness_checked = true;
+    if (base->segment.format == GST_FORMAT_TIME && GST_BUFFER_PTS_IS_VALID(buffer) &&
+        !gst_base_sink_get_sync(base) && !sink->publisher.waits) {
+        gst_element_call_async(GST_ELEMENT(sink), liveness_check, NULL, NULL);
+    }
+}
+
+static GstFlowReturn relay_sink_render(GstBaseSink *base, GstBuffer *buffer)
+{
+    GstRelaySink *sink = GST_RELAY_SINK(base);
+
+    liveness_check_once(sink, buffer);
+    keyframe_request(sink);
+    return assembler_push_buffer(&sink->assembler, buffer);
+}
+
+static GstFlowReturn relay_sink_render_list(GstBaseSink *base, GstBufferList *list)
+{
+    GstRelaySink *sink = GST_RELAY_SINK(base);
+
+    if (gst_buffer_list_length(list) == 0) {
+        return GST_FLOW_OK;
+    }
+    liveness_check_once(sink, gst_buffer_list_get(list, 0));
+    keyframe_request(sink);
+    return assembler_push_list(&sink->assembler, list);
+}
+
+static gboolean relay_sink_set_caps(GstBaseSink *base, GstCaps *caps)
+{
+    GstRelaySink *sink = GST_RELAY_SINK(base);
+    gint packet_size = MPEGTS_PACKET_SIZE;
+
+    if (stream_kind_of_caps(caps) == STREAM_MPEGTS) {
+        gst_structure_get_int(gst_caps_get_structure(caps, 0), "packetsize", &packet_size);
+    }
+    if (packet_size != MPEGTS_PACKET_SIZE) {
+        GST_ELEMENT_WARNING(sink, STREAM, FORMAT,
+                            ("transport stream packets of %d bytes are not supported: set "
+                             "m2ts-mode=false on the muxer",
+                             packet_size),
+                            (NULL));
+        return FALSE;
+    }
+    assembler_set_kind(&sink->assembler, stream_kind_of_caps(caps));
+    return TRUE;
+}
+
+/* Sends the rest and waits for it, as long as eos-timeout allows and nobody calls unlock. */
+static void drain(GstRelaySink *sink)
+{
+    guint timeout_ms;
+
+    GST_BASE_SINK_PREROLL_LOCK(sink);
+    (void)assembler_finish(&sink->assembler);
+    GST_BASE_SINK_PREROLL_UNLOCK(sink);
+    GST_OBJECT_LOCK(sink);
+    timeout_ms = sink->settings.eos_timeout_ms;
+    GST_OBJECT_UNLOCK(sink);
+    publisher_drain(&sink->publisher, timeout_ms);
+}
+
+static gboolean relay_sink_event(GstBaseSink *base, GstEvent *event)
+{
+    GstRelaySink *sink = GST_RELAY_SINK(base);
+
+    if (GST_EVENT_TYPE(event) == GST_EVENT_EOS) {
+        drain(sink);
+    } else if (GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_START) {
+        publisher_flush(&sink->publisher);
+    } else if (GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_STOP) {
+        assembler_reset(&sink->assembler);
+    }
+    return GST_BASE_SINK_CLASS(gst_relay_sink_parent_class)->event(base, event);
+}
+
+static gboolean relay_sink_unlock(GstBaseSink *base)
+{
+    publisher_cancel_waits(&GST_RELAY_SINK(base)->publisher, true);
+    return TRUE;
+}
+
+static gboolean relay_sink_unlock_stop(GstBaseSink *base)
+{
+    publisher_cancel_waits(&GST_RELAY_SINK(base)->publisher, false);
+    return TRUE;
+}
+
+/* --- life --- */
+
+/* What the client's own checks do not know: here the location is shown to everybody. */
+static const char *location_fault(const GstRelaySink *sink)
+{
+    const char *location = sink->settings.location;
+
+    if (sink->location_refused) {
+        return "location must not contain a user or password: use token-file";
+    }
+    if (location == NULL || location[0] == '\0') {
+        return "No location set: it is the URL of the access point, https://HOST/session/TOPIC";
+    }
+    if (!g_str_has_prefix(location, "https://") && !g_str_has_prefix(location, "http://")) {
+        return "location must begin with https:// (or http:// for tests)";
+    }
+    return NULL;
+}
+
+static bool publisher_open_with_settings(GstRelaySink *sink, enum sink_framing *ret_framing)
+{
+    char error[RELAY_CLIENT_ERROR_SIZE] = "";
+    const char *fault;
+    bool opened;
+
+    GST_OBJECT_LOCK(sink);
+    fault = location_fault(sink);
+    if (fault != NULL) {
+        g_strlcpy(error, fault, sizeof error);
+    }
+    opened = fault == NULL && publisher_open(&sink->publisher, &sink->settings, error);
+    sink->settings_changed = false;
+    *ret_framing = (enum sink_framing)sink->settings.framing;
+    GST_OBJECT_UNLOCK(sink);
+    if (!opened) {
+        GST_ELEMENT_ERROR(sink, RESOURCE, SETTINGS, ("%s", error), (NULL));
+    }
+    return opened;
+}
+
+static gboolean relay_sink_start(GstBaseSink *base)
+{
+    GstRelaySink *sink = GST_RELAY_SINK(base);
+    enum sink_framing framing;
+
+    if (!publisher_open_with_settings(sink, &framing)) {
+        return FALSE;
+    }
+    sink->liveness_checked = false;
+    sink->keyframe_requested_ms = 0;
+    if (!assembler_start(&sink->assembler, framing, !sink->publisher.waits)) {
+        publisher_close(&sink->publisher);
+        GST_ELEMENT_ERROR(sink, RESOURCE, FAILED, ("cannot start a thread"), (NULL));
+        return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean relay_sink_stop(GstBaseSink *base)
+{
+    GstRelaySink *sink = GST_RELAY_SINK(base);
+
+    assembler_stop(&sink->assembler);
+    publisher_close(&sink->publisher);
+    return TRUE;
+}
+
+/* Settings that changed in READY need a new connection. */
+static bool settings_apply(GstRelaySink *sink)
+{
+    bool changed;
+
+    GST_OBJECT_LOCK(sink);
+    changed = sink->settings_changed;
+    GST_OBJECT_UNLOCK(sink);
+    if (!changed) {
+        return true;
+    }
+    relay_sink_stop(GST_BASE_SINK(sink));
+    return relay_sink_start(GST_BASE_SINK(sink));
+}
+
+static GstStateChangeReturn relay_sink_change_state(GstElement *element, GstStateChange transition)
+{
+    if (transition == GST_STATE_CHANGE_READY_TO_PAUSED &&
+        !settings_apply(GST_RELAY_SINK(element))) {
+        return GST_STATE_CHANGE_FAILURE;
+    }
+    return GST_ELEMENT_CLASS(gst_relay_sink_parent_class)->change_state(element, transition);
+}
+
+/* --- properties --- */
+
+static bool has_userinfo(const char *location)
+{
+    const char *authority = location != NULL ? strstr(location, "://") : NULL;
+
+    if (authority == NULL) {
+        return false;
+    }
+    authority += 3;
+    return memchr(authority, '@', strcspn(authority, "/?#")) != NULL;
+}
+
+static void relay_sink_set_property(GObject *object, guint property, const GValue *value,
+                                    GParamSpec *spec)
+{
+    GstRelaySink *sink = GST_RELAY_SINK(object);
+    bool refused = property == SINK_PROPERTY_LOCATION && has_userinfo(g_value_get_string(value));
+    GValue nothing = G_VALUE_INIT;
+    bool known;
+
+    g_value_init(&nothing, G_TYPE_STRING);
+    GST_OBJECT_LOCK(sink);
+    known = sink_settings_set(&sink->settings, property, refused ? &nothing : value);
+    if (property == SINK_PROPERTY_LOCATION) {
+        sink->location_refused = refused;
+    }
+    if (!(spec->flags & GST_PARAM_MUTABLE_PLAYING)) {
+        sink->settings_changed = true;
+    }
+    GST_OBJECT_UNLOCK(sink);
+    g_value_unset(&nothing);
+    if (!known) {
+        G_OBJECT_WARN_INVALID_PROPERTY_ID(object, property, spec);
+        return;
+    }
+    if (property == SINK_PROPERTY_TOKEN) {
+        publisher_set_token(&sink->publisher, g_value_get_string(value));
+    } else if (property == SINK_PROPERTY_TOKEN_FILE) {
+        publisher_set_token_file(&sink->publisher, g_value_get_string(value));
+    }
+}
+
+static GstStructure *statistics_get(GstRelaySink *sink)
+{
+    struct relay_client_statistics statistics;
+
+    publisher_statistics(&sink->publisher, &statistics);
+    return sink_statistics_structure(&statistics, gst_base_sink_get_stats(GST_BASE_SINK(sink)));
+}
+
+static void relay_sink_get_property(GObject *object, guint property, GValue *value,
+                                    GParamSpec *spec)
+{
+    GstRelaySink *sink = GST_RELAY_SINK(object);
+    bool known;
+
+    if (property == SINK_PROPERTY_CONNECTION_STATE) {
+        g_value_set_enum(value, g_atomic_int_get(&sink->publisher.state));
+        return;
+    }
+    if (property == SINK_PROPERTY_STATS) {
+        g_value_take_boxed(value, statistics_get(sink));
+        return;
+    }
+    GST_OBJECT_LOCK(sink);
+    known = sink_settings_get(&sink->settings, property, value);
+    GST_OBJECT_UNLOCK(sink);
+    if (!known) {
+        G_OBJECT_WARN_INVALID_PROPERTY_ID(object, property, spec);
+    }
+}
+
+static void relay_sink_finalize(GObject *object)
+{
+    GstRelaySink *sink = GST_RELAY_SINK(object);
+
+    assembler_deinit(&sink->assembler);
+    sink_settings_deinit(&sink->settings);
+    publisher_deinit(&sink->publisher);
+    G_OBJECT_CLASS(gst_relay_sink_parent_class)->finalize(object);
+}
+
+static void gst_relay_sink_init(GstRelaySink *sink)
+{
+    const struct assembler_callbacks callbacks = {
+        .send = message_send,
+        .on_lists_not_frames = lists_not_frames_warn,
+        .context = sink,
+    };
+    GstBaseSink *base = GST_BASE_SINK(sink);
+
+    sink_settings_init(&sink->settings);
+    publisher_init(&sink->publisher, base, connection_state_spec);
+    assembler_init(&sink->assembler, &callbacks);
+
+    /* Live by nature: send what comes when it comes, and let nobody wait for the first buffer. */
+    gst_base_sink_set_sync(base, FALSE);
+    gst_base_sink_set_async_enabled(base, FALSE);
+    gst_base_sink_set_last_sample_enabled(base, FALSE);
+    gst_base_sink_set_processing_deadline(base, 0);
+    gst_base_sink_set_qos_enabled(base, FALSE);
+}
+
+static void gst_relay_sink_class_init(GstRelaySinkClass *class)
+{
+    GObjectClass *object_class = G_OBJECT_CLASS(class);
+    GstElementClass *element_class = GST_ELEMENT_CLASS(class);
+    GstBaseSinkClass *base_class = GST_BASE_SINK_CLASS(class);
+
+    GST_DEBUG_CATEGORY_INIT(relay_sink_debug, "relaysink", 0, "relay sink");
+    object_class->set_property = relay_sink_set_property;
+    object_class->get_property = relay_sink_get_property;
+    object_class->finalize = relay_sink_finalize;
+    sink_settings_install(object_class);
+    connection_state_spec = g_param_spec_enum(
+        "connection-state", "Connection State", "What the connection to the relay is doing",
+        connection_state_type(), RELAY_CLIENT_IDLE,
+        (GParamFlags)(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
+    g_object_class_install_property(object_class, SINK_PROPERTY_CONNECTION_STATE,
+                                    connection_state_spec);
+    gst_type_mark_as_plugin_api(connection_state_type(), 0);
+    g_object_class_install_property(
+        object_class, SINK_PROPERTY_STATS,
+        g_param_spec_boxed("stats", "Statistics",
+                           "Counters of the connection and of what was sent and dropped; times "
+                           "in ns",
+                           GST_TYPE_STRUCTURE,
+                           (GParamFlags)(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));
+
+    gst_element_class_add_static_pad_template(element_class, &sink_template);
+    gst_element_class_set_static_metadata(
+        element_class, "Relay sink", "Sink/Network",
+        "Sends live video and data to many viewers through a relay",
+        "The relay project <relay@users.noreply.github.com>");
+    element_class->change_state = GST_DEBUG_FUNCPTR(relay_sink_change_state);
+
+    base_class->start = GST_DEBUG_FUNCPTR(relay_sink_start);
+    base_class->stop = GST_DEBUG_FUNCPTR(relay_sink_stop);
+    base_class->set_caps = GST_DEBUG_FUNCPTR(relay_sink_set_caps);
+    base_class->event = GST_DEBUG_FUNCPTR(relay_sink_event);
+    base_class->render = GST_DEBUG_FUNCPTR(relay_sink_render);
+    base_class->render_list = GST_DEBUG_FUNCPTR(relay_sink_render_list);
+    base_class->unlock = GST_DEBUG_FUNCPTR(relay_sink_unlock);
+    base_class->unlock_stop = GST_DEBUG_FUNCPTR(relay_sink_unlock_stop);
+}
+
+/* --- relay+https://HOST/session/TOPIC; plain https belongs to others --- */
+
+#define URI_PREFIX "relay+"
+
+static GstURIType uri_type(GType type)
+{
+    return GST_URI_SINK;
+}
+
+static const gchar *const *uri_protocols(GType type)
+{
+    static const gchar *const protocols[] = {"relay+https", "relay+http", NULL};
+
+    return protocols;
+}
+
+static gchar *uri_get(GstURIHandler *handler)
+{
+    GstRelaySink *sink = GST_RELAY_SINK(handler);
+    gchar *uri = NULL;
+
+    GST_OBJECT_LOCK(sink);
+    if (sink->settings.location != NULL) {
+        uri = g_strconcat(URI_PREFIX, sink->settings.location, NULL);
+    }
+    GST_OBJECT_UNLOCK(sink);
+    return uri;
+}
+
+static gboolean uri_set(GstURIHandler *handler, const gchar *uri, GError **error)
+{
+    GstState state;
+
+    GST_OBJECT_LOCK(handler);
+    state = GST_STATE(handler);
+    GST_OBJECT_UNLOCK(handler);
+    if (state > GST_STATE_READY) {
+        g_set_error_literal(error, GST_URI_ERROR, GST_URI_ERROR_BAD_STATE,
+                            "the location can be changed in NULL and READY only");
+        return FALSE;
+    }
+    if (has_userinfo(uri)) {
+        g_set_error_literal(error, GST_URI_ERROR, GST_URI_ERROR_BAD_URI,
+                            "the location must not contain a user or password: use token-file");
+        return FALSE;
+    }
+    g_object_set(handler, "location", uri + strlen(URI_PREFIX), NULL);
+    return TRUE;
+}
+
+static void uri_handler_init(gpointer interface, gpointer data)
+{
+    GstURIHandlerInterface *handler = interface;
+
+    handler->get_type = uri_type;
+    handler->get_protocols = uri_protocols;
+    handler->get_uri = uri_get;
+    handler->set_uri = uri_set;
+}

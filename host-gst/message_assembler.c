@@ -1,0 +1,426 @@
+#include "message_assembler.h"
+
+#include <string.h>
+
+#include "base/check.h"
+
+enum assembler_limits {
+    /* A relay refuses larger messages; the memory is touched only as far as frames reach. */
+    FRAME_SIZE_MAX = 10 << 20,
+
+    /* A frame of unknown length ends this long after its last byte. */
+    HOLD_OPEN_US = 5 * 1000,
+    /* Tables and audio wait this long for the frame behind them. */
+    HOLD_BETWEEN_US = 50 * 1000,
+    /* A frame of known length is incomplete; its rest is lost when it takes this long. */
+    HOLD_PARTIAL_US = 200 * 1000,
+
+    /* A stream that has marked no random-access point by now does not mark them at all, and every
+     * message counts as one; else such a stream would never start. */
+    UNMARKED_AFTER_US = 5 * 1000 * 1000,
+};
+
+void assembler_init(struct message_assembler *assembler,
+                    const struct assembler_callbacks *callbacks)
+{
+    memset(assembler, 0, sizeof *assembler);
+    assembler->callbacks = *callbacks;
+    g_mutex_init(&assembler->lock);
+    g_cond_init(&assembler->wake);
+    assembler->maps = g_array_new(FALSE, FALSE, sizeof(GstMapInfo));
+    assembler->slices = g_array_new(FALSE, FALSE, sizeof(struct relay_client_slice));
+}
+
+void assembler_deinit(struct message_assembler *assembler)
+{
+    CHECK(assembler->flusher == NULL);
+    g_array_unref(assembler->maps);
+    g_array_unref(assembler->slices);
+    g_free(assembler->framer_buf);
+    g_cond_clear(&assembler->wake);
+    g_mutex_clear(&assembler->lock);
+}
+
+static bool is_random_access(struct message_assembler *assembler, bool marked)
+{
+    gint64 now_us;
+
+    if (assembler->kind != STREAM_MPEGTS) {
+        return true;
+    }
+    if (marked || assembler->random_access_seen) {
+        assembler->random_access_seen = true;
+        return marked;
+    }
+    now_us = g_get_monotonic_time();
+    if (assembler->first_message_us == 0) {
+        assembler->first_message_us = now_us;
+    }
+    return now_us - assembler->first_message_us >= UNMARKED_AFTER_US;
+}
+
+static GstFlowReturn message_send(struct message_assembler *assembler,
+                                  const struct mpegts_message *message)
+{
+    struct relay_client_slice slice = {message->packets.data, message->packets.len};
+    struct outgoing outgoing = {
+        .slices = &slice,
+        .slices_count = 1,
+        .len = slice.len,
+        .random_access = is_random_access(assembler, message->random_access),
+    };
+
+    return assembler->callbacks.send(&outgoing, assembler->callbacks.context);
+}
+
+/* The flusher is woken only for a deadline that it does not expect yet; for a later one it looks
+ * again by itself, so that a list split into packets does not wake it for each. */
+static void deadline_set(struct message_assembler *assembler, enum mpegts_pending pending)
+{
+    static const gint64 hold_us[] = {
+        [MPEGTS_PENDING_NOTHING] = 0,
+        [MPEGTS_PENDING_BETWEEN] = HOLD_BETWEEN_US,
+        [MPEGTS_PENDING_OPEN] = HOLD_OPEN_US,
+        [MPEGTS_PENDING_PARTIAL] = HOLD_PARTIAL_US,
+    };
+    gint64 previous_us = assembler->deadline_us;
+
+    assembler->pending = pending;
+    assembler->deadline_us =
+        pending == MPEGTS_PENDING_NOTHING ? 0 : g_get_monotonic_time() + hold_us[pending];
+    if (assembler->deadline_us != 0 && (previous_us == 0 || assembler->deadline_us < previous_us)) {
+        g_cond_signal(&assembler->wake);
+    }
+}
+
+static gpointer flusher_main(gpointer data)
+{
+    struct message_assembler *assembler = data;
+    struct mpegts_message message;
+
+    g_mutex_lock(&assembler->lock);
+    while (!assembler->quit) {
+        if (assembler->deadline_us == 0) {
+            g_cond_wait(&assembler->wake, &assembler->lock);
+        } else if (g_get_monotonic_time() < assembler->deadline_us) {
+            g_cond_wait_until(&assembler->wake, &assembler->lock, assembler->deadline_us);
+        } else {
+            if (mpegts_framer_flush(&assembler->framer, &message)) {
+                (void)message_send(assembler, &message);
+            }
+            deadline_set(assembler, mpegts_framer_pending(&assembler->framer));
+        }
+    }
+    g_mutex_unlock(&assembler->lock);
+    return NULL;
+}
+
+static void held_forget(struct message_assembler *assembler)
+{
+    assembler->lists_are_frames = true;
+    assembler->random_access_seen = false;
+    assembler->first_message_us = 0;
+    if (assembler->framer_buf != NULL) {
+        mpegts_framer_reset(&assembler->framer);
+    }
+    deadline_set(assembler, MPEGTS_PENDING_NOTHING);
+}
+
+bool assembler_start(struct message_assembler *assembler, enum sink_framing framing,
+                     bool flush_early)
+{
+    CHECK(assembler->flusher == NULL);
+    assembler->framing = framing;
+    assembler->kind = framing == SINK_FRAMING_FRAME ? STREAM_MPEGTS : STREAM_UNKNOWN;
+    assembler->quit = false;
+    held_forget(assembler);
+    if (!flush_early) {
+        return true;
+    }
+    assembler->flusher = g_thread_try_new("relaysink-flush", flusher_main, assembler, NULL);
+    return assembler->flusher != NULL;
+}
+
+void assembler_stop(struct message_assembler *assembler)
+{
+    if (assembler->flusher == NULL) {
+        return;
+    }
+    g_mutex_lock(&assembler->lock);
+    assembler->quit = true;
+    g_cond_signal(&assembler->wake);
+    g_mutex_unlock(&assembler->lock);
+    g_thread_join(assembler->flusher);
+    assembler->flusher = NULL;
+}
+
+enum stream_kind stream_kind_of_caps(const GstCaps *caps)
+{
+    const GstStructure *structure;
+    const char *name;
+
+    if (caps == NULL || gst_caps_is_any(caps) || gst_caps_is_empty(caps)) {
+        return STREAM_UNKNOWN;
+    }
+    structure = gst_caps_get_structure(caps, 0);
+    name = gst_structure_get_name(structure);
+    if (g_str_equal(name, "video/mpegts")) {
+        return STREAM_MPEGTS;
+    }
+    if (g_str_has_prefix(name, "image/")) {
+        return STREAM_IMAGE;
+    }
+    if (g_str_equal(name, "text/x-raw") || g_str_equal(name, "application/x-json")) {
+        return STREAM_TEXT;
+    }
+    return STREAM_DATA;
+}
+
+void assembler_set_kind(struct message_assembler *assembler, enum stream_kind kind)
+{
+    g_mutex_lock(&assembler->lock);
+    if (assembler->framing != SINK_FRAMING_FRAME && assembler->kind != kind) {
+        assembler->kind = kind;
+        held_forget(assembler);
+    }
+    g_mutex_unlock(&assembler->lock);
+}
+
+enum stream_kind assembler_kind(struct message_assembler *assembler)
+{
+    enum stream_kind kind;
+
+    g_mutex_lock(&assembler->lock);
+    kind = assembler->kind;
+    g_mutex_unlock(&assembler->lock);
+    return kind;
+}
+
+static void unmap_all(struct message_assembler *assembler)
+{
+    for (guint i = 0; i < assembler->maps->len; i++) {
+        GstMapInfo *map = &g_array_index(assembler->maps, GstMapInfo, i);
+
+        gst_buffer_unmap(map->user_data[0], map);
+    }
+    g_array_set_size(assembler->maps, 0);
+    g_array_set_size(assembler->slices, 0);
+}
+
+static bool map_one(struct message_assembler *assembler, GstBuffer *buffer)
+{
+    struct relay_client_slice slice;
+    GstMapInfo map;
+
+    if (!gst_buffer_map(buffer, &map, GST_MAP_READ)) {
+        return false;
+    }
+    map.user_data[0] = buffer;
+    slice = (struct relay_client_slice){map.data, map.size};
+    g_array_append_val(assembler->maps, map);
+    g_array_append_val(assembler->slices, slice);
+    return true;
+}
+
+static bool map_list(struct message_assembler *assembler, GstBufferList *list)
+{
+    guint count = gst_buffer_list_length(list);
+
+    for (guint i = 0; i < count; i++) {
+        if (!map_one(assembler, gst_buffer_list_get(list, i))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static struct bytes slice_bytes(const struct message_assembler *assembler, guint index)
+{
+    const struct relay_client_slice *slice =
+        &g_array_index(assembler->slices, struct relay_client_slice, index);
+
+    return bytes_of(slice->data, slice->len);
+}
+
+/* Everything mapped, as one message. */
+static GstFlowReturn send_mapped(struct message_assembler *assembler)
+{
+    struct outgoing outgoing = {
+        .slices = (const struct relay_client_slice *)(const void *)assembler->slices->data,
+        .slices_count = assembler->slices->len,
+    };
+    bool marked = false;
+
+    for (guint i = 0; i < assembler->slices->len; i++) {
+        struct bytes slice = slice_bytes(assembler, i);
+
+        outgoing.len += slice.len;
+        marked = marked || (assembler->kind == STREAM_MPEGTS && mpegts_has_random_access(slice));
+    }
+    if (outgoing.len == 0) {
+        return GST_FLOW_OK;
+    }
+    outgoing.random_access = is_random_access(assembler, marked);
+    return assembler->callbacks.send(&outgoing, assembler->callbacks.context);
+}
+
+static bool framer_ready(struct message_assembler *assembler)
+{
+    if (assembler->framer_buf == NULL) {
+        assembler->framer_buf = g_try_malloc(FRAME_SIZE_MAX);
+        if (assembler->framer_buf == NULL) {
+            return false;
+        }
+        mpegts_framer_init(&assembler->framer, assembler->framer_buf, FRAME_SIZE_MAX);
+    }
+    return true;
+}
+
+/* Everything mapped, through the framer. */
+static GstFlowReturn frame_mapped(struct message_assembler *assembler)
+{
+    GstFlowReturn flow = GST_FLOW_OK;
+    struct mpegts_message message;
+    enum mpegts_pending pending;
+    bool sent = false;
+
+    if (!framer_ready(assembler)) {
+        return GST_FLOW_ERROR;
+    }
+    for (guint i = 0; i < assembler->slices->len; i++) {
+        struct bytes slice = slice_bytes(assembler, i);
+
+        while (mpegts_framer_push(&assembler->framer, &slice, &message)) {
+            sent = true;
+            flow = message_send(assembler, &message);
+            if (flow != GST_FLOW_OK) {
+                return flow;
+            }
+        }
+    }
+    pending = mpegts_framer_pending(&assembler->framer);
+    /* What waits between frames counts from its first packet, or steady audio would never go. */
+    if (sent || pending != assembler->pending || pending != MPEGTS_PENDING_BETWEEN) {
+        deadline_set(assembler, pending);
+    }
+    return flow;
+}
+
+/* True when the mapped list is whole packets and begins where a unit begins: packets without
+ * payload (clock, stuffing) may come first. */
+static bool mapped_is_unit(const struct message_assembler *assembler)
+{
+    bool begun = false;
+
+    for (guint i = 0; i < assembler->slices->len; i++) {
+        struct bytes slice = slice_bytes(assembler, i);
+        struct mpegts_packet packet;
+
+        if (!mpegts_is_whole_packets(slice)) {
+            return false;
+        }
+        for (; !begun && slice.len > 0; slice = bytes_skip(slice, MPEGTS_PACKET_SIZE)) {
+            if (mpegts_packet_parse(bytes_of(slice.data, MPEGTS_PACKET_SIZE), &packet) == 0 &&
+                packet.payload.len > 0 && packet.pid != MPEGTS_PID_NULL) {
+                if (!packet.payload_unit_start) {
+                    return false;
+                }
+                begun = true;
+            }
+        }
+    }
+    return true;
+}
+
+static GstFlowReturn list_mapped(struct message_assembler *assembler)
+{
+    if (assembler->kind != STREAM_MPEGTS || assembler->framing == SINK_FRAMING_LIST) {
+        return send_mapped(assembler);
+    }
+    if (assembler->framing == SINK_FRAMING_FRAME || !assembler->lists_are_frames ||
+        assembler->pending != MPEGTS_PENDING_NOTHING) {
+        return frame_mapped(assembler);
+    }
+    if (mapped_is_unit(assembler)) {
+        return send_mapped(assembler);
+    }
+    assembler->lists_are_frames = false;
+    assembler->callbacks.on_lists_not_frames(assembler->callbacks.context);
+    return frame_mapped(assembler);
+}
+
+static void kind_probe(struct message_assembler *assembler)
+{
+    if (assembler->kind == STREAM_UNKNOWN && assembler->slices->len > 0 &&
+        slice_bytes(assembler, 0).len > 0) {
+        assembler->kind = mpegts_probe(slice_bytes(assembler, 0)) ? STREAM_MPEGTS : STREAM_DATA;
+    }
+}
+
+static GstFlowReturn push_buffer_locked(struct message_assembler *assembler, GstBuffer *buffer)
+{
+    GstFlowReturn flow = GST_FLOW_ERROR;
+
+    if (map_one(assembler, buffer)) {
+        kind_probe(assembler);
+        flow = assembler->kind == STREAM_MPEGTS && assembler->framing != SINK_FRAMING_BUFFER &&
+                       assembler->framing != SINK_FRAMING_LIST
+                   ? frame_mapped(assembler)
+                   : send_mapped(assembler);
+    }
+    unmap_all(assembler);
+    return flow;
+}
+
+GstFlowReturn assembler_push_buffer(struct message_assembler *assembler, GstBuffer *buffer)
+{
+    GstFlowReturn flow;
+
+    g_mutex_lock(&assembler->lock);
+    flow = push_buffer_locked(assembler, buffer);
+    g_mutex_unlock(&assembler->lock);
+    return flow;
+}
+
+GstFlowReturn assembler_push_list(struct message_assembler *assembler, GstBufferList *list)
+{
+    GstFlowReturn flow = GST_FLOW_OK;
+
+    g_mutex_lock(&assembler->lock);
+    if (assembler->framing == SINK_FRAMING_BUFFER) {
+        for (guint i = 0; flow == GST_FLOW_OK && i < gst_buffer_list_length(list); i++) {
+            flow = push_buffer_locked(assembler, gst_buffer_list_get(list, i));
+        }
+    } else {
+        flow = GST_FLOW_ERROR;
+        if (map_list(assembler, list)) {
+            kind_probe(assembler);
+            flow = list_mapped(assembler);
+        }
+        unmap_all(assembler);
+    }
+    g_mutex_unlock(&assembler->lock);
+    return flow;
+}
+
+GstFlowReturn assembler_finish(struct message_assembler *assembler)
+{
+    GstFlowReturn flow = GST_FLOW_OK;
+    struct mpegts_message message;
+
+    g_mutex_lock(&assembler->lock);
+    while (flow == GST_FLOW_OK && assembler->framer_buf != NULL &&
+           mpegts_framer_flush(&assembler->framer, &message)) {
+        flow = message_send(assembler, &message);
+    }
+    deadline_set(assembler, MPEGTS_PENDING_NOTHING);
+    g_mutex_unlock(&assembler->lock);
+    return flow;
+}
+
+void assembler_reset(struct message_assembler *assembler)
+{
+    g_mutex_lock(&assembler->lock);
+    held_forget(assembler);
+    g_mutex_unlock(&assembler->lock);
+}

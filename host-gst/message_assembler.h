@@ -1,0 +1,82 @@
+/* Turns the buffers that reach the sink into messages: one per video frame of a transport stream,
+ * whether it comes in lists, split lists or a pipe's blocks; else one per buffer or list. Owned by
+ * the element. The streaming thread pushes; a flusher thread ends a frame whose end the stream does
+ * not tell, a few milliseconds after its last byte. Both hold the lock while they call send. */
+#pragma once
+
+#include <gst/gst.h>
+#include <stdbool.h>
+
+#include "client/relay_client.h"
+#include "sink_settings.h"
+#include "wire/mpegts_framer.h"
+
+enum stream_kind {
+    STREAM_UNKNOWN, /* no caps: the first bytes will tell */
+    STREAM_MPEGTS,
+    STREAM_IMAGE,
+    STREAM_TEXT,
+    STREAM_DATA,
+};
+
+struct outgoing {
+    const struct relay_client_slice *slices; /* borrowed until send returns */
+    size_t slices_count;
+    size_t len;
+    bool random_access;
+};
+
+struct assembler_callbacks {
+    GstFlowReturn (*send)(const struct outgoing *message, void *context);
+    /* Once per stream: buffer lists of a transport stream are not frames (alignment=7). */
+    void (*on_lists_not_frames)(void *context);
+    void *context;
+};
+
+struct message_assembler {
+    struct assembler_callbacks callbacks;
+    GMutex lock; /* guards everything below */
+    enum sink_framing framing;
+    enum stream_kind kind;
+    bool lists_are_frames;   /* true until a list begins inside a frame */
+    bool random_access_seen; /* the stream marks its random-access points */
+    gint64 first_message_us;
+    GArray *maps;   /* of GstMapInfo, parallel to slices */
+    GArray *slices; /* of struct relay_client_slice */
+
+    struct mpegts_framer framer;
+    uint8_t *framer_buf; /* NULL until a stream needs it */
+    enum mpegts_pending pending;
+    gint64 deadline_us; /* when the flusher ends what is pending; 0: never */
+
+    GThread *flusher; /* NULL: not running */
+    GCond wake;
+    bool quit;
+};
+
+void assembler_init(struct message_assembler *assembler,
+                    const struct assembler_callbacks *callbacks);
+void assembler_deinit(struct message_assembler *assembler);
+
+/* A new stream. flush_early: end frames by the clock, too; not when sending may wait. False: no
+ * thread or memory. Stop joins the flusher; nothing is sent after it. */
+bool assembler_start(struct message_assembler *assembler, enum sink_framing framing,
+                     bool flush_early);
+void assembler_stop(struct message_assembler *assembler);
+
+enum stream_kind stream_kind_of_caps(const GstCaps *caps);
+
+/* Streaming thread only. A change of kind forgets what is held. */
+void assembler_set_kind(struct message_assembler *assembler, enum stream_kind kind);
+enum stream_kind assembler_kind(struct message_assembler *assembler);
+
+/* Streaming thread only. The first result of send that is not GST_FLOW_OK, and nothing more of the
+ * buffer is sent then. */
+GstFlowReturn assembler_push_buffer(struct message_assembler *assembler, GstBuffer *buffer);
+GstFlowReturn assembler_push_list(struct message_assembler *assembler, GstBufferList *list);
+
+/* Sends what is held: the stream ends. */
+GstFlowReturn assembler_finish(struct message_assembler *assembler);
+
+/* Forgets what is held, as after a seek. */
+void assembler_reset(struct message_assembler *assembler);

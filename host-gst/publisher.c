@@ -1,0 +1,256 @@
+#include "publisher.h"
+
+#include <errno.h>
+
+#include "base/clock.h"
+
+enum { ROOM_WAIT_MS = 1000 }; /* then the wait is looked at again; it goes on */
+
+void publisher_init(struct publisher *publisher, GstBaseSink *sink, GParamSpec *state_property)
+{
+    *publisher = (struct publisher){.sink = sink, .state_property = state_property};
+    g_mutex_init(&publisher->lock);
+    connection_notices_init(&publisher->notices);
+}
+
+void publisher_deinit(struct publisher *publisher)
+{
+    g_mutex_clear(&publisher->lock);
+}
+
+/* What the client says, on its own thread. */
+
+static void state_set(struct publisher *publisher, enum relay_client_state state)
+{
+    if (g_atomic_int_get(&publisher->state) != (gint)state) {
+        g_atomic_int_set(&publisher->state, (gint)state);
+        g_object_notify_by_pspec(G_OBJECT(publisher->sink), publisher->state_property);
+    }
+}
+
+static void client_on_event(const struct relay_client_event *event, void *context)
+{
+    struct publisher *publisher = context;
+
+    state_set(publisher, event->state);
+    connection_notices_post(&publisher->notices, GST_ELEMENT(publisher->sink), event,
+                            clock_monotonic_ms());
+    if (event->state == RELAY_CLIENT_FAILED) {
+        g_atomic_int_set(&publisher->gave_up, TRUE);
+    }
+}
+
+/* Only a flag: the event goes upstream from the streaming thread, which holds no lock of ours. */
+static void client_on_keyframe_wanted(void *context)
+{
+    struct publisher *publisher = context;
+
+    g_atomic_int_set(&publisher->keyframe_wanted, TRUE);
+}
+
+/* Life. */
+
+bool publisher_open(struct publisher *publisher, const struct sink_settings *settings,
+                    char error[RELAY_CLIENT_ERROR_SIZE])
+{
+    const struct relay_client_callbacks callbacks = {
+        .on_event = client_on_event,
+        .on_keyframe_wanted = client_on_keyframe_wanted,
+        .context = publisher,
+    };
+    struct relay_client_options options;
+    struct relay_client *client;
+    int failed;
+
+    sink_settings_to_options(settings, &options);
+    client = relay_client_create(&options, &callbacks, error);
+    if (client == NULL) {
+        return false;
+    }
+    publisher->waits = sink_settings_waits(settings);
+    publisher->waits_for_connection = settings->wait_for_connection;
+    publisher->message_type = (enum sink_message_type)settings->message_type;
+    connection_notices_init(&publisher->notices);
+    g_atomic_int_set(&publisher->gave_up, FALSE);
+    g_atomic_int_set(&publisher->keyframe_wanted, FALSE);
+    g_atomic_int_set(&publisher->oversize_warned, FALSE);
+    failed = relay_client_start(client);
+    if (failed != 0) {
+        g_snprintf(error, RELAY_CLIENT_ERROR_SIZE, "cannot start the network thread: %s",
+                   g_strerror(-failed));
+        relay_client_destroy(client);
+        return false;
+    }
+    g_mutex_lock(&publisher->lock);
+    publisher->client = client;
+    g_mutex_unlock(&publisher->lock);
+    return true;
+}
+
+void publisher_close(struct publisher *publisher)
+{
+    struct relay_client *client;
+
+    g_mutex_lock(&publisher->lock);
+    client = publisher->client;
+    publisher->client = NULL;
+    g_mutex_unlock(&publisher->lock);
+    if (client == NULL) {
+        return;
+    }
+    relay_client_stop(client, 0);
+    g_mutex_lock(&publisher->lock);
+    relay_client_statistics(client, &publisher->last_statistics);
+    g_mutex_unlock(&publisher->lock);
+    relay_client_destroy(client);
+    state_set(publisher, RELAY_CLIENT_IDLE);
+}
+
+/* Sending. */
+
+static bool slices_are_utf8(const struct outgoing *message)
+{
+    for (size_t i = 0; i < message->slices_count; i++) {
+        if (!g_utf8_validate_len(message->slices[i].data, message->slices[i].len, NULL)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Receivers close a connection that brings text that is not UTF-8, so that goes as binary. */
+static enum relay_client_type message_type_of(const struct publisher *publisher,
+                                              const struct outgoing *message, enum stream_kind kind)
+{
+    bool text = publisher->message_type == SINK_MESSAGE_TEXT ||
+                (publisher->message_type == SINK_MESSAGE_AUTO && kind == STREAM_TEXT);
+
+    return text && slices_are_utf8(message) ? RELAY_CLIENT_TEXT : RELAY_CLIENT_BINARY;
+}
+
+static GstFlowReturn wait_for_room(struct publisher *publisher, size_t len)
+{
+    for (;;) {
+        int result = relay_client_wait_room(publisher->client, len, publisher->waits_for_connection,
+                                            ROOM_WAIT_MS);
+        GstFlowReturn flow;
+
+        if (result == -ETIMEDOUT) {
+            continue;
+        }
+        if (result != -ECANCELED) {
+            return GST_FLOW_OK; /* room, or an end that sending will report */
+        }
+        flow = gst_base_sink_wait_preroll(publisher->sink);
+        if (flow != GST_FLOW_OK) {
+            return flow;
+        }
+    }
+}
+
+static void oversize_warn(struct publisher *publisher, size_t len)
+{
+    if (g_atomic_int_compare_and_exchange(&publisher->oversize_warned, FALSE, TRUE)) {
+        GST_ELEMENT_WARNING(
+            publisher->sink, STREAM, FORMAT,
+            ("a message of %" G_GSIZE_FORMAT " bytes is too large and was dropped", len),
+            ("further ones are dropped silently"));
+    }
+}
+
+GstFlowReturn publisher_send(struct publisher *publisher, const struct outgoing *message,
+                             enum stream_kind kind)
+{
+    int result;
+
+    if (publisher->waits) {
+        GstFlowReturn flow = wait_for_room(publisher, message->len);
+
+        if (flow != GST_FLOW_OK) {
+            return flow;
+        }
+    }
+    result = relay_client_send_slices(publisher->client, message_type_of(publisher, message, kind),
+                                      message->slices, message->slices_count,
+                                      message->random_access ? RELAY_CLIENT_RANDOM_ACCESS : 0);
+    switch (result) {
+    case -EMSGSIZE:
+        oversize_warn(publisher, message->len);
+        return GST_FLOW_OK;
+    case -ESHUTDOWN:
+        return g_atomic_int_get(&publisher->gave_up) ? GST_FLOW_ERROR : GST_FLOW_OK;
+    default:
+        return GST_FLOW_OK; /* sent, or dropped and counted by the client */
+    }
+}
+
+void publisher_drain(struct publisher *publisher, guint timeout_ms)
+{
+    if (timeout_ms > 0 && relay_client_drain(publisher->client, timeout_ms) != 0) {
+        GST_INFO_OBJECT(publisher->sink, "the stream ends before everything was sent");
+    }
+}
+
+/* From any thread. */
+
+void publisher_flush(struct publisher *publisher)
+{
+    g_mutex_lock(&publisher->lock);
+    if (publisher->client != NULL) {
+        relay_client_flush(publisher->client);
+    }
+    g_mutex_unlock(&publisher->lock);
+}
+
+void publisher_cancel_waits(struct publisher *publisher, bool cancelled)
+{
+    g_mutex_lock(&publisher->lock);
+    if (publisher->client != NULL) {
+        relay_client_cancel_waits(publisher->client, cancelled);
+    }
+    g_mutex_unlock(&publisher->lock);
+}
+
+static void token_result(struct publisher *publisher, int result)
+{
+    if (result != 0) {
+        GST_ELEMENT_WARNING(publisher->sink, RESOURCE, SETTINGS,
+                            ("the new token was not taken over: %s", g_strerror(-result)), (NULL));
+    }
+}
+
+void publisher_set_token(struct publisher *publisher, const char *token)
+{
+    int result = 0;
+
+    g_mutex_lock(&publisher->lock);
+    if (publisher->client != NULL) {
+        result = relay_client_set_token(publisher->client, token);
+    }
+    g_mutex_unlock(&publisher->lock);
+    token_result(publisher, result);
+}
+
+void publisher_set_token_file(struct publisher *publisher, const char *path)
+{
+    int result = 0;
+
+    g_mutex_lock(&publisher->lock);
+    if (publisher->client != NULL) {
+        result = relay_client_set_token_file(publisher->client, path);
+    }
+    g_mutex_unlock(&publisher->lock);
+    token_result(publisher, result);
+}
+
+void publisher_statistics(struct publisher *publisher,
+                          struct relay_client_statistics *ret_statistics)
+{
+    g_mutex_lock(&publisher->lock);
+    if (publisher->client != NULL) {
+        relay_client_statistics(publisher->client, ret_statistics);
+    } else {
+        *ret_statistics = publisher->last_statistics;
+    }
+    g_mutex_unlock(&publisher->lock);
+}

@@ -1,0 +1,66 @@
+/* The element's side of the connection: makes and ends the client, hands it the messages, waits for
+ * room where the user wants that, and tells the bus what happens. Owned by the element.
+ *
+ * Threads: open and close while no other function but the lock-taking ones runs (state changes);
+ * publisher_send on the streaming thread or the assembler's flusher; the others on any thread. */
+#pragma once
+
+#include <gst/base/gstbasesink.h>
+#include <stdbool.h>
+
+#include "base/attributes.h"
+#include "client/relay_client.h"
+#include "connection_notices.h"
+#include "message_assembler.h"
+#include "sink_settings.h"
+
+struct publisher {
+    GstBaseSink *sink;          /* the owner */
+    GParamSpec *state_property; /* notified when the state changes */
+
+    GMutex lock;                 /* guards the two below against the application's threads */
+    struct relay_client *client; /* only open and close change it, so publisher_send and the
+                                    streaming thread read it without the lock */
+    struct relay_client_statistics last_statistics; /* of the client before */
+
+    /* Set by open. */
+    bool waits;                /* sending waits for room */
+    bool waits_for_connection; /* and for a connection */
+    enum sink_message_type message_type;
+
+    struct connection_notices notices; /* client's thread only */
+
+    gint state;           /* atomic; enum relay_client_state */
+    gint keyframe_wanted; /* atomic: the encoder should make a random-access point */
+    gint gave_up;         /* atomic: the error is on the bus */
+    gint oversize_warned; /* atomic */
+};
+
+void publisher_init(struct publisher *publisher, GstBaseSink *sink, GParamSpec *state_property);
+void publisher_deinit(struct publisher *publisher);
+
+/* Makes the client and starts it, in well under 1 ms. False: error holds one line. settings are
+ * read until it returns. */
+MUST_USE bool publisher_open(struct publisher *publisher, const struct sink_settings *settings,
+                             char error[RELAY_CLIENT_ERROR_SIZE]);
+
+/* Ends the connection within 50 ms. Harmless when not open. */
+void publisher_close(struct publisher *publisher);
+
+/* Never waits unless the settings say so; then it holds the preroll lock like render and gives it
+ * up while the element is not PLAYING. A dropped message is GST_FLOW_OK. */
+GstFlowReturn publisher_send(struct publisher *publisher, const struct outgoing *message,
+                             enum stream_kind kind);
+
+/* Waits until everything accepted is sent, timeout_ms at most, or until waits are cancelled. */
+void publisher_drain(struct publisher *publisher, guint timeout_ms);
+
+void publisher_flush(struct publisher *publisher);
+void publisher_cancel_waits(struct publisher *publisher, bool cancelled);
+
+/* For the next access request. */
+void publisher_set_token(struct publisher *publisher, const char *token);
+void publisher_set_token_file(struct publisher *publisher, const char *path);
+
+void publisher_statistics(struct publisher *publisher,
+                          struct relay_client_statistics *ret_statistics);

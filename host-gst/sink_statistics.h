@@ -1,0 +1,10 @@
+/* The "stats" property of relaysink as a structure. Any thread; never blocks. */
+#pragma once
+
+#include <gst/gst.h>
+
+#include "client/relay_client.h"
+
+/* base: the statistics of GstBaseSink, taken over and freed. */
+GstStructure *sink_statistics_structure(const struct relay_client_statistics *statistics,
+                                        GstStructure *base);
