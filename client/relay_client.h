@@ -3,11 +3,12 @@
  * It asks the access API for a one-time code (POST location, Authorization: token), opens the
  * WebSocket of the answer, sends and receives whole messages, answers and sends pings, and
  * reconnects for ever with jittered exponential back-off. One background thread per client does
- * all network work with poll(2); OpenSSL does TLS, wslay the framing. Works on any Linux.
+ * all network work with poll(2); OpenSSL does TLS, wslay the framing. Works on any Linux. Nothing
+ * is logged or printed, no signal is raised or caught.
  *
  * Threads: every function may be called from any thread unless it says otherwise; none blocks on
  * the network. Callbacks run on the client's own thread, one at a time, and must not block nor
- * call relay_client_stop or relay_client_destroy.
+ * call relay_client_start, _stop or _destroy; whoever calls those holds no lock a callback takes.
  */
 #pragma once
 
@@ -152,7 +153,8 @@ RELAY_CLIENT_API int relay_client_start(struct relay_client *client);
 /* Copies the message into the outgoing ring. Never waits. 0: accepted (older ones may have made
  * room). -EAGAIN: full, or disconnected and nothing is kept, see relay_client_drop. -EMSGSIZE: over
  * 10 MiB. -ESHUTDOWN: not started or failed. Messages are sent whole and in order, or not at all;
- * after a reconnect sending starts at the next message, never inside one. */
+ * after a reconnect sending never starts inside one: what a lost connection cut short is dropped,
+ * or sent again as a whole with queue_while_disconnected. */
 RELAY_CLIENT_API int relay_client_send(struct relay_client *client, enum relay_client_type type,
                                        const void *data, size_t len, unsigned flags);
 
@@ -181,7 +183,8 @@ RELAY_CLIENT_API void relay_client_cancel_waits(struct relay_client *client, boo
 /* Drops everything queued; the connection stays. */
 RELAY_CLIENT_API void relay_client_flush(struct relay_client *client);
 
-/* Replaces the token for the next access request. 0 or -ENOMEM. */
+/* Replaces the token for the next access request; it wins over a token file. NULL or empty: none.
+ * 0, -EINVAL (not a token: such characters, or over 8 KiB) or -ENOMEM. */
 RELAY_CLIENT_API int relay_client_set_token(struct relay_client *client, const char *token);
 RELAY_CLIENT_API int relay_client_set_token_file(struct relay_client *client, const char *path);
 

@@ -1,0 +1,22 @@
+/* The access request: POST to the location with the token, answered by {"uri": "wss://…?code=…"}.
+ * Pure, any thread. */
+#pragma once
+
+#include <stddef.h>
+
+#include "base/attributes.h"
+#include "client/net/fault.h"
+#include "client/net/http_answer.h"
+#include "client/net/url.h"
+
+/* Writes the request; its length, or -ENOSPC. The text holds the token: wipe it after use. */
+MUST_USE int access_request_write(const struct url *location, const char *token,
+                                  const char *user_agent, char *text, size_t size);
+
+/* Judges a whole answer. PROGRESS_DONE: *ret_url is the WebSocket to dial. PROGRESS_FAILED: the
+ * fault holds status, Retry-After and the server's own words, cleaned and cut. */
+MUST_USE enum progress access_answer_read(const struct http_answer *answer, struct url *ret_url,
+                                          struct fault *fault);
+
+/* The fault of any answer that is not what was hoped for; also for a refused handshake. */
+enum progress access_fault(const struct http_answer *answer, struct fault *fault);

@@ -1,0 +1,53 @@
+/* What the public functions (client.c, any thread) and the client's own thread (connection.c and
+ * below) share. Everything under "guarded" only with the mutex; no callback runs with it held. */
+#pragma once
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "client/net/fault.h"
+#include "client/relay_client.h"
+#include "client/ring.h"
+#include "client/settings.h"
+
+struct relay_client {
+    struct settings settings;
+    struct relay_client_callbacks callbacks;
+    int wake_fd; /* eventfd the client's thread polls */
+
+    /* Serialises start and stop; taken before the mutex. */
+    pthread_mutex_t life_mutex;
+    pthread_t thread;
+    bool started;
+
+    pthread_mutex_t mutex;
+    pthread_cond_t changed; /* state, room in the ring, waits_cancelled */
+
+    /* Guarded. */
+    struct ring ring;
+    enum relay_client_state state;
+    struct relay_client_statistics statistics; /* counters; the rest is filled in when asked */
+    uint64_t send_latency_sum_ns;
+    uint64_t connected_at_ns; /* monotonic; 0: not connected */
+    int connected_fd;         /* for SIOCOUTQ; -1: none */
+    char *token, *token_file; /* NULL: none */
+    bool stopping;
+    uint32_t linger_ms;
+    bool waits_cancelled;
+    bool keyframe_wanted; /* the ring lost something since the callback last ran */
+    bool wake_sent;       /* the eventfd is readable already */
+};
+
+/* Makes the client's thread look again. With the mutex held. */
+void client_wake(struct relay_client *client);
+
+/* The client's thread saw the wake-up. Takes the mutex; true when it is to stop. */
+bool client_wake_taken(struct relay_client *client, uint32_t *ret_linger_ms);
+
+/* Notes the state and tells the callback. Without the mutex. */
+void client_enter_state(struct relay_client *client, const struct relay_client_event *event);
+
+/* A copy of the token for one access request, from memory or file; the caller's to release. */
+MUST_USE enum progress client_token_take(struct relay_client *client, char **ret_token,
+                                         struct fault *fault);

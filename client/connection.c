@@ -1,0 +1,290 @@
+#include "client/connection.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/random.h"
+
+static void wait_on_turn(struct connection *connection)
+{
+    if (connection->now_ms >= connection->deadline_ms) {
+        connection_enter(connection, PHASE_START);
+    }
+}
+
+static uint64_t deadline_wake_ms(const struct connection *connection)
+{
+    return connection->deadline_ms;
+}
+
+static const struct phase_ops phase_wait = {.on_turn = wait_on_turn, .wake_ms = deadline_wake_ms};
+static const struct phase_ops phase_ended = {0};
+
+static const struct phase_ops *const phases[PHASE_COUNT] = {
+    [PHASE_START] = &phase_start,   [PHASE_RESOLVE] = &phase_resolve,
+    [PHASE_DIAL] = &phase_dial,     [PHASE_TLS] = &phase_tls,
+    [PHASE_ACCESS] = &phase_access, [PHASE_HANDSHAKE] = &phase_handshake,
+    [PHASE_OPEN] = &phase_open,     [PHASE_CLOSING] = &phase_closing,
+    [PHASE_WAIT] = &phase_wait,     [PHASE_ENDED] = &phase_ended,
+};
+
+void connection_enter(struct connection *connection, enum phase phase)
+{
+    connection->phase = phase;
+    connection->again = true;
+    if (phases[phase]->on_enter != NULL) {
+        phases[phase]->on_enter(connection);
+    }
+}
+
+static void announce(struct connection *connection, struct relay_client_event *event)
+{
+    event->previous_state = connection->state;
+    event->attempt = connection->attempt;
+    connection->state = event->state;
+    client_enter_state(connection->client, event);
+}
+
+void connection_announce(struct connection *connection, enum relay_client_state state,
+                         const char *message)
+{
+    struct relay_client_event event = {.state = state, .message = message};
+
+    announce(connection, &event);
+}
+
+/* Everything of the connection goes; what the ring keeps is the settings' choice. */
+static void connection_drop(struct connection *connection)
+{
+    struct relay_client *client = connection->client;
+
+    pthread_mutex_lock(&client->mutex);
+    client->connected_fd = -1;
+    client->connected_at_ns = 0;
+    ring_rewind(&client->ring);
+    if (!client->settings.queue_while_disconnected) {
+        ring_drop_all(&client->ring, RING_DISCONNECTED);
+    }
+    pthread_cond_broadcast(&client->changed);
+    pthread_mutex_unlock(&client->mutex);
+
+    dialer_cancel(&connection->dialer);
+    transport_close(&connection->transport);
+    websocket_destroy(connection->websocket);
+    connection->websocket = NULL;
+    bytes_wipe(connection->request, sizeof connection->request);
+    bytes_wipe(connection->url.target, sizeof connection->url.target);
+}
+
+static const char *phase_noun(const struct connection *connection)
+{
+    if (connection->phase == PHASE_OPEN) {
+        return "connection to ";
+    }
+    return connection->for_access ? "access " : "websocket ";
+}
+
+static void fault_describe(const struct connection *connection, char *message, size_t size)
+{
+    char authority[URL_AUTHORITY_SIZE];
+
+    if (connection->fault.kind == RELAY_CLIENT_FAULT_TOKEN_FILE) {
+        snprintf(message, size, "%s", connection->fault.text);
+        return;
+    }
+    url_authority(&connection->url, authority);
+    snprintf(message, size, "%s%s: %s", phase_noun(connection), authority, connection->fault.text);
+}
+
+static void failure_count(struct connection *connection)
+{
+    struct relay_client *client = connection->client;
+
+    if (connection->phase == PHASE_OPEN) {
+        if (connection->now_ms - connection->connected_ms >= BACKOFF_HEALTHY_MS) {
+            backoff_reset(&connection->backoff);
+            connection->attempt = 0;
+        }
+        return;
+    }
+    pthread_mutex_lock(&client->mutex);
+    client->statistics.connect_failures++;
+    pthread_mutex_unlock(&client->mutex);
+}
+
+static bool gives_up(const struct connection *connection)
+{
+    const struct settings *settings = &connection->client->settings;
+
+    return settings->no_reconnect ||
+           (settings->retries_max > 0 && connection->attempt > settings->retries_max);
+}
+
+void connection_fail(struct connection *connection)
+{
+    const struct fault *fault = &connection->fault;
+    char message[FAULT_TEXT_SIZE + URL_AUTHORITY_SIZE + 32];
+    struct relay_client_event event = {.fault = fault->kind,
+                                       .http_status = fault->http_status,
+                                       .close_code = fault->close_code,
+                                       .message = message};
+    uint32_t random;
+
+    fault_describe(connection, message, sizeof message);
+    if (fault->kind == RELAY_CLIENT_FAULT_TLS) {
+        tls_context_deinit(&connection->tls); /* the next attempt reads the CA file anew */
+    }
+    failure_count(connection);
+    connection_drop(connection);
+    if (gives_up(connection)) {
+        event.state = RELAY_CLIENT_FAILED;
+        announce(connection, &event);
+        connection_enter(connection, PHASE_ENDED);
+        return;
+    }
+    random_bytes(&random, sizeof random);
+    event.state = RELAY_CLIENT_WAITING;
+    event.retry_in_ms =
+        backoff_next_ms(&connection->backoff, fault->kind == RELAY_CLIENT_FAULT_REFUSED,
+                        fault->retry_after_ms, random);
+    connection->deadline_ms = connection->now_ms + event.retry_in_ms;
+    connection_enter(connection, PHASE_WAIT);
+    announce(connection, &event);
+}
+
+static void check_deadline(struct connection *connection)
+{
+    const char *missing = phases[connection->phase]->missing;
+
+    if (missing != NULL && connection->now_ms >= connection->deadline_ms) {
+        fault_set(&connection->fault, RELAY_CLIENT_FAULT_TIMEOUT, "no %s within %u ms", missing,
+                  connection->client->settings.connect_timeout_ms);
+        connection_fail(connection);
+    }
+}
+
+static int poll_timeout_ms(const struct connection *connection)
+{
+    const struct phase_ops *ops = phases[connection->phase];
+    uint64_t wake_ms = ops->wake_ms == NULL ? UINT64_MAX : ops->wake_ms(connection);
+
+    if (ops->missing != NULL && connection->deadline_ms < wake_ms) {
+        wake_ms = connection->deadline_ms;
+    }
+    if (connection->again) {
+        return 0;
+    }
+    if (wake_ms == UINT64_MAX) {
+        return -1;
+    }
+    uint64_t now_ms = clock_monotonic_ms();
+    uint64_t wait_ms = wake_ms > now_ms ? wake_ms - now_ms : 0;
+
+    return wait_ms > INT_MAX ? INT_MAX : (int)wait_ms;
+}
+
+static void wait_for_events(struct connection *connection)
+{
+    const struct phase_ops *ops = phases[connection->phase];
+    struct pollfd fds[1 + CONNECTION_FDS_MAX] = {
+        {.fd = connection->client->wake_fd, .events = POLLIN},
+    };
+    nfds_t count = 1;
+
+    if (ops->poll_fds != NULL) {
+        count += ops->poll_fds(connection, fds + 1);
+    }
+    poll(fds, count, poll_timeout_ms(connection));
+    connection->again = false;
+    connection->now_ms = clock_monotonic_ms();
+}
+
+/* The application wants us gone: politely when a connection is open, at once otherwise. */
+static void begin_stop(struct connection *connection, uint32_t linger_ms)
+{
+    if (connection->phase == PHASE_CLOSING || connection->phase == PHASE_ENDED) {
+        return;
+    }
+    if (connection->phase != PHASE_OPEN) {
+        connection_enter(connection, PHASE_ENDED);
+        return;
+    }
+    connection->deadline_ms = connection->now_ms + linger_ms;
+    connection_enter(connection, PHASE_CLOSING);
+}
+
+static void turn(struct connection *connection)
+{
+    uint32_t linger_ms;
+    bool stopping = client_wake_taken(connection->client, &linger_ms);
+
+    if (stopping) {
+        begin_stop(connection, linger_ms);
+    }
+    if (phases[connection->phase]->on_turn != NULL) {
+        phases[connection->phase]->on_turn(connection);
+    }
+    check_deadline(connection);
+}
+
+static struct connection *connection_create(struct relay_client *client)
+{
+    struct connection *connection = calloc(1, sizeof *connection);
+
+    if (connection == NULL) {
+        return NULL;
+    }
+    connection->client = client;
+    connection->state = RELAY_CLIENT_IDLE;
+    connection->url = client->settings.location;
+    transport_init(&connection->transport);
+    backoff_init(&connection->backoff, client->settings.reconnect_delay_ms,
+                 client->settings.reconnect_delay_max_ms);
+    return connection;
+}
+
+static void connection_destroy(struct connection *connection)
+{
+    connection_drop(connection);
+    resolver_abandon(&connection->resolver);
+    tls_context_deinit(&connection->tls);
+    bytes_wipe(connection, sizeof *connection);
+    free(connection);
+}
+
+static void ring_empty(struct relay_client *client)
+{
+    pthread_mutex_lock(&client->mutex);
+    ring_drop_all(&client->ring, RING_DISCONNECTED);
+    pthread_mutex_unlock(&client->mutex);
+}
+
+void connection_run(struct relay_client *client)
+{
+    struct connection *connection = connection_create(client);
+    struct relay_client_event out_of_memory = {
+        .state = RELAY_CLIENT_FAILED, .fault = RELAY_CLIENT_FAULT_CONNECT, .message = "no memory"};
+
+    if (connection == NULL) {
+        client_enter_state(client, &out_of_memory);
+        return;
+    }
+    connection->now_ms = clock_monotonic_ms();
+    connection_enter(connection, PHASE_START);
+    while (connection->phase != PHASE_ENDED) {
+        wait_for_events(connection);
+        turn(connection);
+    }
+    connection_drop(connection);
+    ring_empty(client);
+    if (connection->state != RELAY_CLIENT_FAILED) {
+        connection_announce(connection, RELAY_CLIENT_IDLE, "stopped");
+    }
+    connection_destroy(connection);
+}

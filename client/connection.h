@@ -1,0 +1,103 @@
+/* The client's thread: one machine of phases driven by poll(2). Each phase either waits for
+ * descriptors and a time, or moves on; nothing in it blocks, so a stop is seen at once everywhere.
+ *
+ *   START → RESOLVE → DIAL → (TLS) → ACCESS → RESOLVE → DIAL → (TLS) → HANDSHAKE → OPEN
+ *   any fault → WAIT → START, or ENDED        a stop → (CLOSING) → ENDED
+ *
+ * dial.c has the phases up to HANDSHAKE, session.c OPEN and CLOSING. */
+#pragma once
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "client/backoff.h"
+#include "client/client.h"
+#include "client/handshake.h"
+#include "client/liveness.h"
+#include "client/net/dialer.h"
+#include "client/net/http_answer.h"
+#include "client/net/resolver.h"
+#include "client/net/transport.h"
+#include "client/websocket.h"
+
+enum connection_sizes {
+    CONNECTION_FDS_MAX = DIALER_SOCKETS_MAX,
+    /* Request line and target, token, user agent, and the fixed lines. */
+    CONNECTION_REQUEST_SIZE = URL_TARGET_SIZE + 8192 + 1024,
+};
+
+enum phase {
+    PHASE_START,
+    PHASE_RESOLVE,
+    PHASE_DIAL,
+    PHASE_TLS,
+    PHASE_ACCESS,
+    PHASE_HANDSHAKE,
+    PHASE_OPEN,
+    PHASE_CLOSING,
+    PHASE_WAIT,
+    PHASE_ENDED,
+    PHASE_COUNT,
+};
+
+struct connection {
+    struct relay_client *client;
+    enum phase phase;
+    enum relay_client_state state; /* as last announced */
+    bool again;                    /* turn once more before waiting */
+    uint64_t now_ms;               /* of this turn */
+    uint64_t deadline_ms;          /* of this attempt, of the closing, or of the wait */
+
+    struct backoff backoff;
+    uint64_t attempt; /* since the last healthy connection, from 1 */
+    struct fault fault;
+
+    /* The present dial. */
+    bool for_access; /* true: to the access API; false: to the WebSocket */
+    struct url url;
+    struct resolver resolver;
+    struct addresses addresses;
+    struct dialer dialer;
+    struct tls_context tls;
+    struct transport transport;
+    char request[CONNECTION_REQUEST_SIZE]; /* holds a secret until it is sent */
+    size_t request_len, request_sent;
+    struct http_answer answer;
+    struct handshake handshake;
+
+    /* The open connection. */
+    struct websocket *websocket;
+    struct liveness liveness;
+    uint64_t connected_ms;
+};
+
+/* Runs until the client is stopped or gives up. */
+void connection_run(struct relay_client *client);
+
+/* For the phases. */
+
+void connection_enter(struct connection *connection, enum phase phase);
+
+/* Announces a state that is not WAITING or FAILED. */
+void connection_announce(struct connection *connection, enum relay_client_state state,
+                         const char *message);
+
+/* Drops the connection for the reason in fault; waits for the next attempt or gives up. The phase
+ * must return at once. */
+void connection_fail(struct connection *connection);
+
+/* One phase: everything may be NULL but on_turn. */
+struct phase_ops {
+    void (*on_enter)(struct connection *connection);
+    /* Does what can be done without waiting. */
+    void (*on_turn)(struct connection *connection);
+    /* Fills what to poll, up to CONNECTION_FDS_MAX; returns how many. */
+    unsigned (*poll_fds)(const struct connection *connection, struct pollfd *fds);
+    /* When to turn although nothing is ready. */
+    uint64_t (*wake_ms)(const struct connection *connection);
+    const char *missing; /* what did not come when the attempt's time is up; NULL: no limit */
+};
+
+extern const struct phase_ops phase_start, phase_resolve, phase_dial, phase_tls, phase_access,
+    phase_handshake, phase_open, phase_closing;

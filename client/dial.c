@@ -1,0 +1,389 @@
+/* The phases of an attempt: to the access API for a one-time code, then to the WebSocket. */
+#include "client/connection.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/clock.h"
+#include "client/access.h"
+#include "client/credential.h"
+
+static const struct settings *settings_of(const struct connection *connection)
+{
+    return &connection->client->settings;
+}
+
+static void announce_dial(struct connection *connection)
+{
+    char authority[URL_AUTHORITY_SIZE];
+    char message[URL_AUTHORITY_SIZE + 64];
+
+    url_authority(&connection->url, authority);
+    snprintf(message, sizeof message, "%s %s",
+             connection->for_access ? "asking for access at" : "connecting to", authority);
+    connection_announce(connection,
+                        connection->for_access ? RELAY_CLIENT_ACCESSING : RELAY_CLIENT_CONNECTING,
+                        message);
+}
+
+/* START: one attempt begins. */
+
+static void attempt_note(struct connection *connection)
+{
+    struct relay_client *client = connection->client;
+
+    pthread_mutex_lock(&client->mutex);
+    client->statistics.last_retry_ns = clock_wall_ns();
+    pthread_mutex_unlock(&client->mutex);
+}
+
+static enum progress access_request_make(struct connection *connection)
+{
+    char *token;
+    enum progress progress = client_token_take(connection->client, &token, &connection->fault);
+
+    if (progress != PROGRESS_DONE) {
+        return progress;
+    }
+    int len = access_request_write(&connection->url, token, settings_of(connection)->user_agent,
+                                   connection->request, sizeof connection->request);
+
+    CHECK(len > 0); /* each part is bounded, and so is their sum */
+    connection->request_len = (size_t)len;
+    credential_release(token);
+    return PROGRESS_DONE;
+}
+
+static void start_on_turn(struct connection *connection)
+{
+    fault_clear(&connection->fault);
+    connection->attempt++;
+    connection->deadline_ms = connection->now_ms + settings_of(connection)->connect_timeout_ms;
+    connection->url = settings_of(connection)->location;
+    connection->for_access = !connection->url.websocket;
+    attempt_note(connection);
+    announce_dial(connection);
+    if (connection->for_access && access_request_make(connection) != PROGRESS_DONE) {
+        connection_fail(connection);
+        return;
+    }
+    connection_enter(connection, PHASE_RESOLVE);
+}
+
+const struct phase_ops phase_start = {.on_turn = start_on_turn};
+
+/* RESOLVE: the host's addresses. */
+
+static void resolve_on_enter(struct connection *connection)
+{
+    if (resolver_start(&connection->resolver, &connection->url, &connection->fault) ==
+        PROGRESS_FAILED) {
+        connection_fail(connection);
+    }
+}
+
+static void resolve_on_turn(struct connection *connection)
+{
+    switch (resolver_take(&connection->resolver, &connection->addresses, &connection->fault)) {
+    case PROGRESS_DONE:
+        connection_enter(connection, PHASE_DIAL);
+        break;
+    case PROGRESS_WAIT:
+        break;
+    case PROGRESS_FAILED:
+        connection_fail(connection);
+        break;
+    }
+}
+
+static unsigned resolve_poll_fds(const struct connection *connection, struct pollfd *fds)
+{
+    fds[0] = (struct pollfd){.fd = resolver_fd(&connection->resolver), .events = POLLIN};
+    return 1;
+}
+
+const struct phase_ops phase_resolve = {
+    .on_enter = resolve_on_enter,
+    .on_turn = resolve_on_turn,
+    .poll_fds = resolve_poll_fds,
+    .missing = "address for the host name",
+};
+
+/* DIAL: TCP. */
+
+static void dial_on_enter(struct connection *connection)
+{
+    dialer_start(&connection->dialer, &connection->addresses, connection->now_ms);
+}
+
+static void enter_request(struct connection *connection)
+{
+    connection_enter(connection, connection->for_access ? PHASE_ACCESS : PHASE_HANDSHAKE);
+}
+
+static void dial_on_turn(struct connection *connection)
+{
+    int fd = -1;
+
+    switch (dialer_advance(&connection->dialer, connection->now_ms, &fd, &connection->fault)) {
+    case PROGRESS_DONE:
+        transport_open(&connection->transport, fd);
+        if (connection->url.tls) {
+            connection_enter(connection, PHASE_TLS);
+        } else {
+            enter_request(connection);
+        }
+        break;
+    case PROGRESS_WAIT:
+        break;
+    case PROGRESS_FAILED:
+        connection_fail(connection);
+        break;
+    }
+}
+
+static unsigned dial_poll_fds(const struct connection *connection, struct pollfd *fds)
+{
+    return dialer_poll_fds(&connection->dialer, fds);
+}
+
+static uint64_t dial_wake_ms(const struct connection *connection)
+{
+    return dialer_wake_ms(&connection->dialer);
+}
+
+const struct phase_ops phase_dial = {
+    .on_enter = dial_on_enter,
+    .on_turn = dial_on_turn,
+    .poll_fds = dial_poll_fds,
+    .wake_ms = dial_wake_ms,
+    .missing = "TCP connection",
+};
+
+/* TLS: the handshake. */
+
+static unsigned transport_poll_fds(const struct connection *connection, struct pollfd *fds)
+{
+    fds[0] = (struct pollfd){.fd = connection->transport.fd,
+                             .events = transport_events(&connection->transport)};
+    return 1;
+}
+
+static enum progress tls_begin(struct connection *connection)
+{
+    const struct settings *settings = settings_of(connection);
+
+    if (connection->tls.ssl_context == NULL &&
+        tls_context_init(&connection->tls, settings->ca_file, settings->insecure,
+                         &connection->fault) != PROGRESS_DONE) {
+        return PROGRESS_FAILED;
+    }
+    return transport_start_tls(&connection->transport, &connection->tls, &connection->url,
+                               &connection->fault);
+}
+
+static void tls_on_enter(struct connection *connection)
+{
+    if (tls_begin(connection) != PROGRESS_DONE) {
+        connection_fail(connection);
+    }
+}
+
+static void tls_on_turn(struct connection *connection)
+{
+    switch (transport_handshake(&connection->transport, &connection->fault)) {
+    case PROGRESS_DONE:
+        enter_request(connection);
+        break;
+    case PROGRESS_WAIT:
+        break;
+    case PROGRESS_FAILED:
+        connection_fail(connection);
+        break;
+    }
+}
+
+const struct phase_ops phase_tls = {
+    .on_enter = tls_on_enter,
+    .on_turn = tls_on_turn,
+    .poll_fds = transport_poll_fds,
+    .missing = "end of the TLS handshake",
+};
+
+/* A request and its answer, for ACCESS and HANDSHAKE. */
+
+static enum progress request_send(struct connection *connection)
+{
+    while (connection->request_sent < connection->request_len) {
+        ssize_t sent =
+            transport_write(&connection->transport, connection->request + connection->request_sent,
+                            connection->request_len - connection->request_sent, &connection->fault);
+
+        if (sent < 0) {
+            return sent == -EAGAIN ? PROGRESS_WAIT : PROGRESS_FAILED;
+        }
+        connection->request_sent += (size_t)sent;
+    }
+    bytes_wipe(connection->request, sizeof connection->request);
+    return PROGRESS_DONE;
+}
+
+static enum progress answer_result(struct connection *connection, enum http_answer_result result)
+{
+    switch (result) {
+    case HTTP_ANSWER_OK:
+        return PROGRESS_DONE;
+    case HTTP_ANSWER_MORE:
+        return PROGRESS_WAIT;
+    case HTTP_ANSWER_MALFORMED:
+        return fault_set(&connection->fault, RELAY_CLIENT_FAULT_HTTP,
+                         connection->answer.bytes == 0 ? "the connection ended without an answer"
+                                                       : "the answer is not valid HTTP");
+    case HTTP_ANSWER_TOO_LARGE:
+        return fault_set(&connection->fault, RELAY_CLIENT_FAULT_HTTP, "the answer is too large");
+    }
+    UNREACHABLE();
+}
+
+struct receive_buffer {
+    uint8_t data[4096];
+    struct bytes leftover; /* what came behind the answer */
+};
+
+static enum progress answer_receive(struct connection *connection, struct receive_buffer *buffer)
+{
+    enum progress progress = PROGRESS_WAIT;
+
+    while (progress == PROGRESS_WAIT) {
+        ssize_t got = transport_read(&connection->transport, buffer->data, sizeof buffer->data,
+                                     &connection->fault);
+        size_t used = 0;
+
+        if (got == -EAGAIN) {
+            return PROGRESS_WAIT;
+        }
+        if (got < 0) {
+            return PROGRESS_FAILED;
+        }
+        if (got == 0) {
+            return answer_result(connection, http_answer_finish(&connection->answer));
+        }
+        struct bytes input = bytes_of(buffer->data, (size_t)got);
+
+        progress = answer_result(connection, http_answer_feed(&connection->answer, input, &used));
+        buffer->leftover = bytes_skip(input, used);
+    }
+    return progress;
+}
+
+static enum progress request_turn(struct connection *connection, struct receive_buffer *buffer)
+{
+    if (connection->request_sent < connection->request_len &&
+        request_send(connection) == PROGRESS_FAILED) {
+        return PROGRESS_FAILED;
+    }
+    return answer_receive(connection, buffer);
+}
+
+static void request_begin(struct connection *connection)
+{
+    connection->request_sent = 0;
+    http_answer_init(&connection->answer);
+}
+
+/* ACCESS: the POST that yields the WebSocket's address. */
+
+static void websocket_dial(struct connection *connection)
+{
+    transport_close(&connection->transport);
+    connection->for_access = false;
+    announce_dial(connection);
+    connection_enter(connection, PHASE_RESOLVE);
+}
+
+static enum progress access_judge(struct connection *connection)
+{
+    struct url url;
+    enum progress progress = access_answer_read(&connection->answer, &url, &connection->fault);
+
+    bytes_wipe(connection->answer.body, sizeof connection->answer.body);
+    if (progress != PROGRESS_DONE) {
+        return progress;
+    }
+    if (!settings_allow_plain(settings_of(connection), &url)) {
+        return fault_set(&connection->fault, RELAY_CLIENT_FAULT_HTTP,
+                         "the answer leads to an unencrypted ws:// address");
+    }
+    connection->url = url;
+    bytes_wipe(&url, sizeof url);
+    return PROGRESS_DONE;
+}
+
+static void access_on_turn(struct connection *connection)
+{
+    struct receive_buffer buffer;
+    enum progress progress = request_turn(connection, &buffer);
+
+    if (progress == PROGRESS_DONE) {
+        progress = access_judge(connection);
+    }
+    bytes_wipe(buffer.data, sizeof buffer.data);
+    if (progress == PROGRESS_DONE) {
+        websocket_dial(connection);
+    } else if (progress == PROGRESS_FAILED) {
+        connection_fail(connection);
+    }
+}
+
+const struct phase_ops phase_access = {
+    .on_enter = request_begin,
+    .on_turn = access_on_turn,
+    .poll_fds = transport_poll_fds,
+    .missing = "answer to the access request",
+};
+
+/* HANDSHAKE: the WebSocket upgrade. */
+
+static void handshake_on_enter(struct connection *connection)
+{
+    handshake_init(&connection->handshake);
+    int len = handshake_request_write(&connection->handshake, &connection->url,
+                                      settings_of(connection)->user_agent, connection->request,
+                                      sizeof connection->request);
+
+    CHECK(len > 0);
+    connection->request_len = (size_t)len;
+    request_begin(connection);
+}
+
+static void handshake_on_turn(struct connection *connection)
+{
+    struct receive_buffer buffer;
+    enum progress progress = request_turn(connection, &buffer);
+
+    if (progress == PROGRESS_DONE) {
+        progress =
+            handshake_answer_check(&connection->handshake, &connection->answer, &connection->fault);
+    }
+    if (progress == PROGRESS_DONE) {
+        connection->websocket = websocket_create(buffer.leftover);
+        if (connection->websocket == NULL) {
+            progress = fault_set(&connection->fault, RELAY_CLIENT_FAULT_CONNECT, "no memory");
+        }
+    }
+    if (progress == PROGRESS_DONE) {
+        connection_enter(connection, PHASE_OPEN);
+    } else if (progress == PROGRESS_FAILED) {
+        connection_fail(connection);
+    }
+}
+
+const struct phase_ops phase_handshake = {
+    .on_enter = handshake_on_enter,
+    .on_turn = handshake_on_turn,
+    .poll_fds = transport_poll_fds,
+    .missing = "answer to the WebSocket handshake",
+};

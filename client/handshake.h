@@ -1,0 +1,28 @@
+/* The client's side of the WebSocket opening handshake (RFC 6455 §4.1). Pure but for the random
+ * key; any thread. */
+#pragma once
+
+#include <stddef.h>
+
+#include "base/attributes.h"
+#include "client/net/fault.h"
+#include "client/net/http_answer.h"
+#include "client/net/url.h"
+
+enum handshake_sizes { HANDSHAKE_KEY_SIZE = 25 }; /* base64 of 16 bytes, and the terminator */
+
+struct handshake {
+    char key[HANDSHAKE_KEY_SIZE];
+};
+
+/* A fresh key. */
+void handshake_init(struct handshake *handshake);
+
+/* Writes the request; its length, or -ENOSPC. It holds the one-time code. */
+MUST_USE int handshake_request_write(const struct handshake *handshake, const struct url *url,
+                                     const char *user_agent, char *text, size_t size);
+
+/* Judges a whole answer: 101 with the right accept value and nothing negotiated. */
+MUST_USE enum progress handshake_answer_check(const struct handshake *handshake,
+                                              const struct http_answer *answer,
+                                              struct fault *fault);

@@ -1,0 +1,316 @@
+/* The open connection: messages both ways, pings, and the closing. */
+#include "client/connection.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+
+enum { CLOSE_TRY_MS = 30 }; /* how long a stop without linger tries to get its Close out */
+
+/* Entering. */
+
+static void connected_note(struct connection *connection)
+{
+    struct relay_client *client = connection->client;
+
+    pthread_mutex_lock(&client->mutex);
+    client->statistics.connects++;
+    client->connected_fd = connection->transport.fd;
+    client->connected_at_ns = clock_monotonic_ns();
+    client->keyframe_wanted = true;
+    if (client->ring.count == 0) {
+        ring_await_random_access(&client->ring, RING_DISCONNECTED);
+    }
+    pthread_mutex_unlock(&client->mutex);
+}
+
+static void open_on_enter(struct connection *connection)
+{
+    const struct settings *settings = &connection->client->settings;
+    char authority[URL_AUTHORITY_SIZE];
+    char message[URL_AUTHORITY_SIZE + 32];
+
+    bytes_wipe(connection->url.target, sizeof connection->url.target);
+    connection->connected_ms = connection->now_ms;
+    liveness_init(&connection->liveness, settings->stall_timeout_ms, settings->ping_interval_ms,
+                  connection->now_ms);
+    connected_note(connection);
+    url_authority(&connection->url, authority);
+    snprintf(message, sizeof message, "connected to %s", authority);
+    connection_announce(connection, RELAY_CLIENT_CONNECTED, message);
+}
+
+/* Receiving. */
+
+static void message_deliver(struct connection *connection, const struct websocket_message *message)
+{
+    struct relay_client *client = connection->client;
+
+    pthread_mutex_lock(&client->mutex);
+    client->statistics.messages_received++;
+    client->statistics.bytes_received += message->len;
+    pthread_mutex_unlock(&client->mutex);
+    if (client->callbacks.on_message != NULL) {
+        client->callbacks.on_message(message->type, message->data, message->len,
+                                     client->callbacks.context);
+    }
+}
+
+static void pong_note(struct connection *connection)
+{
+    struct relay_client *client = connection->client;
+
+    liveness_on_pong(&connection->liveness);
+    pthread_mutex_lock(&client->mutex);
+    client->statistics.rtt_ns = websocket_rtt_ns(connection->websocket);
+    pthread_mutex_unlock(&client->mutex);
+}
+
+/* False: the connection has ended, as the fault says. */
+static bool receive_all(struct connection *connection)
+{
+    websocket_turn(connection->websocket);
+    for (;;) {
+        struct websocket_message message;
+
+        switch (websocket_receive(connection->websocket, &connection->transport, &message,
+                                  &connection->fault)) {
+        case WEBSOCKET_MESSAGE:
+            message_deliver(connection, &message);
+            break;
+        case WEBSOCKET_PONG:
+            pong_note(connection);
+            break;
+        case WEBSOCKET_WAIT:
+            connection->again = websocket_turn_is_over(connection->websocket);
+            return true;
+        case WEBSOCKET_ENDED:
+            return false;
+        }
+    }
+}
+
+/* Sending. */
+
+static void sent_note(struct relay_client *client, const struct ring_message *message,
+                      uint64_t now_ns)
+{
+    struct relay_client_statistics *statistics = &client->statistics;
+    uint64_t latency_ns = now_ns > message->queued_ns ? now_ns - message->queued_ns : 0;
+
+    statistics->messages_sent++;
+    statistics->bytes_sent += message->len;
+    statistics->random_access_sent += message->random_access ? 1 : 0;
+    statistics->send_latency_last_ns = latency_ns;
+    client->send_latency_sum_ns += latency_ns;
+    if (latency_ns > statistics->send_latency_max_ns) {
+        statistics->send_latency_max_ns = latency_ns;
+    }
+}
+
+/* Lets go of what the kernel has. With the mutex held. */
+static void release_flushed(struct connection *connection)
+{
+    struct relay_client *client = connection->client;
+    uint64_t flushed = websocket_flushed(connection->websocket);
+    uint64_t now_ns = clock_monotonic_ns();
+    struct ring_message *message;
+
+    while ((message = ring_oldest_in_flight(&client->ring)) != NULL &&
+           message->end_offset <= flushed) {
+        message = ring_release(&client->ring);
+        sent_note(client, message, now_ns);
+        free(message);
+        pthread_cond_broadcast(&client->changed);
+    }
+}
+
+/* Begins as many messages as the outbox takes. */
+static void start_messages(struct connection *connection)
+{
+    struct relay_client *client = connection->client;
+
+    while (websocket_takes_message(connection->websocket)) {
+        pthread_mutex_lock(&client->mutex);
+        uint64_t aged_before = client->ring.dropped_messages[RING_AGE];
+        struct ring_message *message = ring_start(&client->ring, clock_monotonic_ns());
+
+        if (client->ring.dropped_messages[RING_AGE] != aged_before) {
+            client->keyframe_wanted = true;
+            pthread_cond_broadcast(&client->changed);
+        }
+        pthread_mutex_unlock(&client->mutex);
+        if (message == NULL) {
+            return;
+        }
+        /* In flight, so its bytes are ours to read and its end ours to write. */
+        message->end_offset = websocket_start_message(connection->websocket, message->type,
+                                                      message->data, message->len);
+    }
+}
+
+static enum progress send_all(struct connection *connection)
+{
+    struct relay_client *client = connection->client;
+    enum progress progress;
+
+    do {
+        start_messages(connection);
+        if (!websocket_send_waits(connection->websocket)) {
+            return PROGRESS_DONE;
+        }
+        progress =
+            websocket_send(connection->websocket, &connection->transport, &connection->fault);
+        pthread_mutex_lock(&client->mutex);
+        release_flushed(connection);
+        pthread_mutex_unlock(&client->mutex);
+    } while (progress == PROGRESS_DONE);
+    return progress;
+}
+
+/* Liveness. */
+
+static bool is_alive(struct connection *connection)
+{
+    struct liveness_input input = {
+        .now_ms = connection->now_ms,
+        .bytes_sent = connection->transport.bytes_sent,
+        .bytes_unacknowledged = transport_unacknowledged(&connection->transport),
+        .bytes_received = connection->transport.bytes_received,
+        .send_waits = websocket_send_waits(connection->websocket),
+    };
+    unsigned timeout_ms = connection->liveness.stall_timeout_ms;
+
+    switch (liveness_update(&connection->liveness, &input)) {
+    case LIVENESS_ALIVE:
+        return true;
+    case LIVENESS_NO_PROGRESS:
+        fault_set(&connection->fault, RELAY_CLIENT_FAULT_STALLED,
+                  "stalled: nothing could be sent for %u ms", timeout_ms);
+        return false;
+    case LIVENESS_NO_PONG:
+        fault_set(&connection->fault, RELAY_CLIENT_FAULT_STALLED,
+                  "stalled: no answer to a ping for %u ms", timeout_ms);
+        return false;
+    }
+    UNREACHABLE();
+}
+
+static void keyframe_ask(struct connection *connection)
+{
+    struct relay_client *client = connection->client;
+
+    pthread_mutex_lock(&client->mutex);
+    bool wanted = client->keyframe_wanted;
+
+    client->keyframe_wanted = false;
+    pthread_mutex_unlock(&client->mutex);
+    if (wanted && client->callbacks.on_keyframe_wanted != NULL) {
+        client->callbacks.on_keyframe_wanted(client->callbacks.context);
+    }
+}
+
+static void ping_begin(struct connection *connection)
+{
+    if (liveness_wants_ping(&connection->liveness, connection->now_ms)) {
+        websocket_ping(connection->websocket);
+        liveness_on_ping_begun(&connection->liveness, connection->now_ms);
+    }
+}
+
+static void ping_note(struct connection *connection)
+{
+    if (websocket_ping_sent(connection->websocket)) {
+        liveness_on_ping_sent(&connection->liveness, connection->transport.bytes_sent);
+    }
+}
+
+/* A dead peer gets the answer to its Close, or the reason for ours, if the kernel takes it. */
+static void last_words(struct connection *connection)
+{
+    struct fault ignored;
+
+    if (websocket_send(connection->websocket, &connection->transport, &ignored) == PROGRESS_DONE) {
+        transport_shutdown(&connection->transport);
+    }
+}
+
+static void open_on_turn(struct connection *connection)
+{
+    if (!receive_all(connection)) {
+        last_words(connection);
+        connection_fail(connection);
+        return;
+    }
+    ping_begin(connection);
+    if (send_all(connection) == PROGRESS_FAILED) {
+        connection->fault.kind = RELAY_CLIENT_FAULT_CLOSED;
+        connection_fail(connection);
+        return;
+    }
+    ping_note(connection);
+    if (!is_alive(connection)) {
+        connection_fail(connection);
+        return;
+    }
+    keyframe_ask(connection);
+}
+
+static unsigned open_poll_fds(const struct connection *connection, struct pollfd *fds)
+{
+    fds[0] = (struct pollfd){.fd = connection->transport.fd,
+                             .events = transport_events(&connection->transport)};
+    return 1;
+}
+
+static uint64_t open_wake_ms(const struct connection *connection)
+{
+    return liveness_wake_ms(&connection->liveness);
+}
+
+const struct phase_ops phase_open = {
+    .on_enter = open_on_enter,
+    .on_turn = open_on_turn,
+    .poll_fds = open_poll_fds,
+    .wake_ms = open_wake_ms,
+};
+
+/* CLOSING: our Close goes out, and what the peer still says is read until its own Close comes: a
+ * socket closed over unread bytes is reset, and a reset destroys what was sent before it. */
+
+static void closing_on_enter(struct connection *connection)
+{
+    websocket_close(connection->websocket, WEBSOCKET_CLOSE_NORMAL);
+    if (connection->deadline_ms < connection->now_ms + CLOSE_TRY_MS) {
+        connection->deadline_ms = connection->now_ms + CLOSE_TRY_MS;
+    }
+}
+
+static void closing_on_turn(struct connection *connection)
+{
+    bool over = !receive_all(connection);
+    enum progress progress =
+        websocket_send(connection->websocket, &connection->transport, &connection->fault);
+
+    pthread_mutex_lock(&connection->client->mutex);
+    release_flushed(connection);
+    pthread_mutex_unlock(&connection->client->mutex);
+    if (over || progress == PROGRESS_FAILED || connection->now_ms >= connection->deadline_ms) {
+        transport_shutdown(&connection->transport);
+        connection_enter(connection, PHASE_ENDED);
+    }
+}
+
+static uint64_t closing_wake_ms(const struct connection *connection)
+{
+    return connection->deadline_ms;
+}
+
+const struct phase_ops phase_closing = {
+    .on_enter = closing_on_enter,
+    .on_turn = closing_on_turn,
+    .poll_fds = open_poll_fds,
+    .wake_ms = closing_wake_ms,
+};

@@ -1,0 +1,35 @@
+/* The options of a client, checked, copied and with defaults filled in. Immutable after creation,
+ * so any thread may read. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attributes.h"
+#include "client/net/url.h"
+#include "client/relay_client.h"
+#include "client/ring.h"
+
+struct settings {
+    struct url location;
+    char *ca_file; /* NULL: the system's store */
+    char *user_agent;
+    bool insecure;
+    bool no_reconnect;
+    bool queue_while_disconnected;
+    uint64_t retries_max; /* 0: for ever */
+    uint32_t reconnect_delay_ms;
+    uint32_t reconnect_delay_max_ms;
+    uint32_t connect_timeout_ms;
+    uint32_t stall_timeout_ms;
+    uint32_t ping_interval_ms; /* 0: no pings */
+    struct ring_limits ring;
+};
+
+/* 0, or -errno with one line in error. */
+MUST_USE int settings_init(struct settings *settings, const struct relay_client_options *options,
+                           char error[static RELAY_CLIENT_ERROR_SIZE]);
+void settings_deinit(struct settings *settings);
+
+/* Plain text may go there: the host is this machine, or the user insists. */
+bool settings_allow_plain(const struct settings *settings, const struct url *url);

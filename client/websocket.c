@@ -1,0 +1,584 @@
+#include "client/websocket.h"
+
+#include <errno.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/random.h"
+
+enum { MESSAGE_KEEP_BYTES = 1024 * 1024, PING_SIZE = 8, FRAME_HEAD_MAX = 14 };
+
+/* What the receive callback found; wslay itself only says "want read". */
+enum input_state { INPUT_READY, INPUT_WAIT, INPUT_END, INPUT_FAILED };
+
+struct control {
+    uint8_t data[WEBSOCKET_CONTROL_MAX];
+    size_t len;
+};
+
+struct websocket {
+    wslay_frame_context_ptr frames;
+
+    /* Outgoing. */
+    uint8_t outbox[WEBSOCKET_OUTBOX_SIZE];
+    size_t outbox_start, outbox_end;
+    uint64_t encoded, flushed;
+    struct wslay_frame_iocb frame; /* the data frame being encoded */
+    bool frame_begun;              /* true exactly while part of it is not encoded */
+    bool ping_wanted, pong_wanted, close_wanted, closing;
+    struct control pong;
+    uint16_t close_code;
+    uint64_t ping_number, ping_sent_ns, ping_end, rtt_ns;
+
+    /* Incoming. */
+    uint8_t inbox[WEBSOCKET_INBOX_SIZE];
+    size_t inbox_start, inbox_end;
+    size_t turn_bytes;
+    enum input_state input;
+    struct transport *transport; /* during websocket_receive only */
+    struct fault *fault;
+    bool frame_open; /* true exactly between the header and the end of an incoming frame */
+    uint64_t frame_left;
+    struct control control;
+    uint8_t *message;
+    size_t message_len, message_size;
+    uint8_t message_opcode; /* 0: none in progress */
+    bool message_delivered;
+};
+
+static ssize_t on_encode(const uint8_t *data, size_t len, int flags, void *context)
+{
+    struct websocket *websocket = context;
+    size_t room = sizeof websocket->outbox - websocket->outbox_end;
+
+    if (room == 0) {
+        return -1;
+    }
+    len = len < room ? len : room;
+    memcpy(websocket->outbox + websocket->outbox_end, data, len);
+    websocket->outbox_end += len;
+    websocket->encoded += len;
+    return (ssize_t)len;
+}
+
+static bool inbox_fill(struct websocket *websocket)
+{
+    if (websocket->turn_bytes >= WEBSOCKET_TURN_BYTES_MAX) {
+        websocket->input = INPUT_WAIT;
+        return false;
+    }
+    ssize_t got = transport_read(websocket->transport, websocket->inbox, sizeof websocket->inbox,
+                                 websocket->fault);
+
+    if (got > 0) {
+        websocket->inbox_start = 0;
+        websocket->inbox_end = (size_t)got;
+        websocket->turn_bytes += (size_t)got;
+        return true;
+    }
+    websocket->input = got == 0 ? INPUT_END : got == -EAGAIN ? INPUT_WAIT : INPUT_FAILED;
+    return false;
+}
+
+static ssize_t on_decode(uint8_t *data, size_t len, int flags, void *context)
+{
+    struct websocket *websocket = context;
+
+    if (websocket->inbox_start == websocket->inbox_end && !inbox_fill(websocket)) {
+        return -1;
+    }
+    size_t available = websocket->inbox_end - websocket->inbox_start;
+
+    len = len < available ? len : available;
+    memcpy(data, websocket->inbox + websocket->inbox_start, len);
+    websocket->inbox_start += len;
+    return (ssize_t)len;
+}
+
+static int on_mask_wanted(uint8_t *data, size_t len, void *context)
+{
+    random_bytes(data, len);
+    return 0;
+}
+
+struct websocket *websocket_create(struct bytes leftover)
+{
+    static const struct wslay_frame_callbacks callbacks = {
+        .send_callback = on_encode,
+        .recv_callback = on_decode,
+        .genmask_callback = on_mask_wanted,
+    };
+    struct websocket *websocket = calloc(1, sizeof *websocket);
+
+    if (websocket == NULL) {
+        return NULL;
+    }
+    CHECK(leftover.len <= sizeof websocket->inbox);
+    if (wslay_frame_context_init(&websocket->frames, &callbacks, websocket) != 0) {
+        free(websocket);
+        return NULL;
+    }
+    if (leftover.len > 0) {
+        memcpy(websocket->inbox, leftover.data, leftover.len);
+        websocket->inbox_end = leftover.len;
+    }
+    return websocket;
+}
+
+void websocket_destroy(struct websocket *websocket)
+{
+    if (websocket == NULL) {
+        return;
+    }
+    wslay_frame_context_free(websocket->frames);
+    free(websocket->message);
+    free(websocket);
+}
+
+void websocket_turn(struct websocket *websocket)
+{
+    websocket->turn_bytes = 0;
+}
+
+bool websocket_turn_is_over(const struct websocket *websocket)
+{
+    return websocket->turn_bytes >= WEBSOCKET_TURN_BYTES_MAX;
+}
+
+/* Sending. */
+
+static void encode_control(struct websocket *websocket, uint8_t opcode, const void *data,
+                           size_t len)
+{
+    struct wslay_frame_iocb frame = {.fin = 1,
+                                     .opcode = opcode,
+                                     .payload_length = len,
+                                     .mask = 1,
+                                     .data = data,
+                                     .data_length = len};
+    ssize_t encoded = wslay_frame_send(websocket->frames, &frame);
+
+    CHECK(encoded == (ssize_t)len); /* the caller made sure that it fits */
+}
+
+static void encode_close(struct websocket *websocket)
+{
+    uint8_t payload[2] = {(uint8_t)(websocket->close_code >> 8), (uint8_t)websocket->close_code};
+    bool empty = websocket->close_code == WEBSOCKET_CLOSE_NO_STATUS;
+
+    encode_control(websocket, WSLAY_CONNECTION_CLOSE, payload, empty ? 0 : sizeof payload);
+    websocket->close_wanted = false;
+    websocket->closing = true;
+}
+
+static void encode_ping(struct websocket *websocket)
+{
+    uint8_t payload[PING_SIZE];
+
+    websocket->ping_number++;
+    memcpy(payload, &websocket->ping_number, sizeof payload);
+    encode_control(websocket, WSLAY_PING, payload, sizeof payload);
+    websocket->ping_end = websocket->encoded;
+    websocket->ping_sent_ns = clock_monotonic_ns();
+    websocket->ping_wanted = false;
+}
+
+static bool control_fits(const struct websocket *websocket)
+{
+    return sizeof websocket->outbox - websocket->outbox_end >=
+           WEBSOCKET_CONTROL_MAX + FRAME_HEAD_MAX;
+}
+
+/* Control frames go between data frames only, and nothing follows a Close. */
+static void encode_controls(struct websocket *websocket)
+{
+    if (websocket->frame_begun || websocket->closing) {
+        return;
+    }
+    if (websocket->pong_wanted && control_fits(websocket)) {
+        encode_control(websocket, WSLAY_PONG, websocket->pong.data, websocket->pong.len);
+        websocket->pong_wanted = false;
+    }
+    if (websocket->ping_wanted && control_fits(websocket)) {
+        encode_ping(websocket);
+    }
+    if (websocket->close_wanted && control_fits(websocket)) {
+        encode_close(websocket);
+    }
+}
+
+static void encode_data(struct websocket *websocket)
+{
+    struct wslay_frame_iocb *frame = &websocket->frame;
+
+    while (websocket->frame_begun) {
+        ssize_t encoded = wslay_frame_send(websocket->frames, frame);
+
+        if (encoded == WSLAY_ERR_WANT_WRITE) {
+            return;
+        }
+        CHECK(encoded >= 0);
+        frame->data += encoded;
+        frame->data_length -= (size_t)encoded;
+        websocket->frame_begun = frame->data_length > 0;
+    }
+}
+
+bool websocket_takes_message(const struct websocket *websocket)
+{
+    return !websocket->frame_begun && !websocket->closing && !websocket->close_wanted &&
+           websocket->outbox_end < sizeof websocket->outbox;
+}
+
+static size_t frame_head_len(size_t payload_len)
+{
+    return 6 + (payload_len < 126 ? 0 : payload_len <= UINT16_MAX ? 2 : 8);
+}
+
+uint64_t websocket_start_message(struct websocket *websocket, enum relay_client_type type,
+                                 const void *data, size_t len)
+{
+    CHECK(websocket_takes_message(websocket));
+    uint64_t end = websocket->encoded + frame_head_len(len) + len;
+
+    websocket->frame = (struct wslay_frame_iocb){.fin = 1,
+                                                 .opcode = (uint8_t)type,
+                                                 .payload_length = len,
+                                                 .mask = 1,
+                                                 .data = data,
+                                                 .data_length = len};
+    websocket->frame_begun = true;
+    encode_data(websocket);
+    encode_controls(websocket);
+    return end;
+}
+
+static enum progress outbox_flush(struct websocket *websocket, struct transport *transport,
+                                  struct fault *fault)
+{
+    while (websocket->outbox_start < websocket->outbox_end) {
+        ssize_t sent = transport_write(transport, websocket->outbox + websocket->outbox_start,
+                                       websocket->outbox_end - websocket->outbox_start, fault);
+
+        if (sent < 0) {
+            return sent == -EAGAIN ? PROGRESS_WAIT : PROGRESS_FAILED;
+        }
+        websocket->outbox_start += (size_t)sent;
+        websocket->flushed += (uint64_t)sent;
+    }
+    websocket->outbox_start = 0;
+    websocket->outbox_end = 0;
+    return PROGRESS_DONE;
+}
+
+enum progress websocket_send(struct websocket *websocket, struct transport *transport,
+                             struct fault *fault)
+{
+    enum progress progress;
+
+    do {
+        encode_data(websocket);
+        encode_controls(websocket);
+        progress = outbox_flush(websocket, transport, fault);
+    } while (progress == PROGRESS_DONE && websocket_send_waits(websocket));
+    return progress;
+}
+
+uint64_t websocket_flushed(const struct websocket *websocket)
+{
+    return websocket->flushed;
+}
+
+bool websocket_send_waits(const struct websocket *websocket)
+{
+    bool control = !websocket->closing &&
+                   (websocket->ping_wanted || websocket->pong_wanted || websocket->close_wanted);
+
+    return websocket->outbox_start < websocket->outbox_end || websocket->frame_begun || control;
+}
+
+void websocket_ping(struct websocket *websocket)
+{
+    websocket->ping_wanted = !websocket->closing;
+}
+
+bool websocket_ping_sent(const struct websocket *websocket)
+{
+    return !websocket->ping_wanted && websocket->flushed >= websocket->ping_end;
+}
+
+uint64_t websocket_rtt_ns(const struct websocket *websocket)
+{
+    return websocket->rtt_ns;
+}
+
+void websocket_close(struct websocket *websocket, uint16_t code)
+{
+    if (!websocket->closing && !websocket->close_wanted) {
+        websocket->close_wanted = true;
+        websocket->close_code = code;
+    }
+}
+
+/* Receiving. */
+
+static enum websocket_result refuse(struct websocket *websocket, uint16_t code, const char *cause)
+{
+    websocket_close(websocket, code);
+    fault_set(websocket->fault, RELAY_CLIENT_FAULT_CLOSED, "closed with %u: %s", code, cause);
+    return WEBSOCKET_ENDED;
+}
+
+static bool is_data(uint8_t opcode)
+{
+    return opcode == WSLAY_TEXT_FRAME || opcode == WSLAY_BINARY_FRAME;
+}
+
+/* NULL: the header is in order (RFC 6455 §5.1, §5.2, §5.4, §5.5). */
+static const char *header_fault(const struct websocket *websocket,
+                                const struct wslay_frame_iocb *frame)
+{
+    bool in_message = websocket->message_opcode != 0;
+
+    if (frame->mask) {
+        return "the server sent a masked frame";
+    }
+    if (frame->rsv != 0) {
+        return "the server used an extension nobody agreed on";
+    }
+    if (wslay_is_ctrl_frame(frame->opcode)) {
+        bool known = frame->opcode <= WSLAY_PONG;
+
+        return known && frame->fin && frame->payload_length <= WEBSOCKET_CONTROL_MAX
+                   ? NULL
+                   : "the server sent a bad control frame";
+    }
+    if (frame->opcode == WSLAY_CONTINUATION_FRAME) {
+        return in_message ? NULL : "the server continued a message that never began";
+    }
+    if (!is_data(frame->opcode)) {
+        return "the server sent a frame of unknown type";
+    }
+    return in_message ? "the server began a message inside another" : NULL;
+}
+
+static bool message_reserve(struct websocket *websocket, size_t len)
+{
+    size_t size = websocket->message_len + len;
+
+    if (size <= websocket->message_size) {
+        return true;
+    }
+    uint8_t *message = realloc(websocket->message, size);
+
+    if (message == NULL) {
+        return false;
+    }
+    websocket->message = message;
+    websocket->message_size = size;
+    return true;
+}
+
+static enum websocket_result frame_open(struct websocket *websocket,
+                                        const struct wslay_frame_iocb *frame)
+{
+    const char *cause = header_fault(websocket, frame);
+
+    if (cause != NULL) {
+        return refuse(websocket, WEBSOCKET_CLOSE_PROTOCOL, cause);
+    }
+    websocket->frame_open = true;
+    websocket->frame_left = frame->payload_length;
+    if (wslay_is_ctrl_frame(frame->opcode)) {
+        websocket->control.len = 0;
+        return WEBSOCKET_WAIT;
+    }
+    if (frame->payload_length > WEBSOCKET_MESSAGE_BYTES_MAX - websocket->message_len) {
+        return refuse(websocket, WEBSOCKET_CLOSE_TOO_BIG, "a message is larger than 10 MiB");
+    }
+    if (!message_reserve(websocket, (size_t)frame->payload_length)) {
+        return refuse(websocket, WEBSOCKET_CLOSE_TOO_BIG, "no memory for a message");
+    }
+    if (frame->opcode != WSLAY_CONTINUATION_FRAME) {
+        websocket->message_opcode = frame->opcode;
+    }
+    return WEBSOCKET_WAIT;
+}
+
+static void frame_append(struct websocket *websocket, const struct wslay_frame_iocb *frame)
+{
+    CHECK(frame->data_length <= websocket->frame_left);
+    websocket->frame_left -= frame->data_length;
+    if (frame->data_length == 0) {
+        return;
+    }
+    if (wslay_is_ctrl_frame(frame->opcode)) {
+        memcpy(websocket->control.data + websocket->control.len, frame->data, frame->data_length);
+        websocket->control.len += frame->data_length;
+    } else {
+        memcpy(websocket->message + websocket->message_len, frame->data, frame->data_length);
+        websocket->message_len += frame->data_length;
+    }
+}
+
+static const char *close_meaning(unsigned code)
+{
+    static const struct {
+        unsigned code;
+        const char *meaning;
+    } meanings[] = {
+        {1000, "normal"},         {1001, "going away"},
+        {1002, "protocol error"}, {1005, "no reason given"},
+        {1008, "policy"},         {1009, "message too big"},
+        {1011, "server error"},   {1013, "try again later"},
+        {4401, "token expired"},  {4403, "booking cancelled"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(meanings); i++) {
+        if (meanings[i].code == code) {
+            return meanings[i].meaning;
+        }
+    }
+    return "unknown reason";
+}
+
+static enum websocket_result close_received(struct websocket *websocket)
+{
+    const struct control *control = &websocket->control;
+    unsigned code = WEBSOCKET_CLOSE_NO_STATUS;
+    int reason_len = 0;
+
+    if (control->len == 1) {
+        return refuse(websocket, WEBSOCKET_CLOSE_PROTOCOL, "the server sent a bad Close");
+    }
+    if (control->len >= 2) {
+        code = (unsigned)control->data[0] << 8 | control->data[1];
+        reason_len = (int)control->len - 2;
+    }
+    if (code < WEBSOCKET_CLOSE_NORMAL) {
+        return refuse(websocket, WEBSOCKET_CLOSE_PROTOCOL, "the server sent a bad Close");
+    }
+    websocket_close(websocket, (uint16_t)code);
+    websocket->fault->close_code = (int)code;
+    fault_set(websocket->fault, RELAY_CLIENT_FAULT_CLOSED, "closed by the relay with %u (%s)%s%.*s",
+              code, close_meaning(code), reason_len > 0 ? ": " : "", reason_len,
+              (const char *)control->data + 2);
+    return WEBSOCKET_ENDED;
+}
+
+static enum websocket_result control_received(struct websocket *websocket, uint8_t opcode)
+{
+    const struct control *control = &websocket->control;
+
+    if (opcode == WSLAY_CONNECTION_CLOSE) {
+        return close_received(websocket);
+    }
+    if (opcode == WSLAY_PING) {
+        /* Only the latest ping needs its answer (RFC 6455 §5.5.3). */
+        websocket->pong = *control;
+        websocket->pong_wanted = true;
+        return WEBSOCKET_WAIT;
+    }
+    if (control->len == PING_SIZE &&
+        memcmp(control->data, &websocket->ping_number, PING_SIZE) == 0) {
+        websocket->rtt_ns = clock_monotonic_ns() - websocket->ping_sent_ns;
+        return WEBSOCKET_PONG;
+    }
+    return WEBSOCKET_WAIT;
+}
+
+static enum websocket_result frame_end(struct websocket *websocket,
+                                       const struct wslay_frame_iocb *frame,
+                                       struct websocket_message *ret_message)
+{
+    websocket->frame_open = false;
+    if (wslay_is_ctrl_frame(frame->opcode)) {
+        return control_received(websocket, frame->opcode);
+    }
+    if (!frame->fin) {
+        return WEBSOCKET_WAIT;
+    }
+    *ret_message = (struct websocket_message){.type = websocket->message_opcode,
+                                              .data = websocket->message,
+                                              .len = websocket->message_len};
+    websocket->message_delivered = true;
+    return WEBSOCKET_MESSAGE;
+}
+
+static void message_reset(struct websocket *websocket)
+{
+    websocket->message_delivered = false;
+    websocket->message_opcode = 0;
+    websocket->message_len = 0;
+    if (websocket->message_size > MESSAGE_KEEP_BYTES) {
+        free(websocket->message);
+        websocket->message = NULL;
+        websocket->message_size = 0;
+    }
+}
+
+static enum websocket_result on_chunk(struct websocket *websocket,
+                                      const struct wslay_frame_iocb *frame,
+                                      struct websocket_message *ret_message)
+{
+    if (!websocket->frame_open && frame_open(websocket, frame) == WEBSOCKET_ENDED) {
+        return WEBSOCKET_ENDED;
+    }
+    frame_append(websocket, frame);
+    return websocket->frame_left > 0 ? WEBSOCKET_WAIT : frame_end(websocket, frame, ret_message);
+}
+
+/* Why wslay has nothing for us. WEBSOCKET_WAIT with INPUT_READY: just call it again. */
+static enum websocket_result input_result(struct websocket *websocket)
+{
+    switch (websocket->input) {
+    case INPUT_READY:
+    case INPUT_WAIT:
+        return WEBSOCKET_WAIT;
+    case INPUT_END:
+        fault_set(websocket->fault, RELAY_CLIENT_FAULT_CLOSED,
+                  "the connection ended without a Close");
+        return WEBSOCKET_ENDED;
+    case INPUT_FAILED:
+        websocket->fault->kind = RELAY_CLIENT_FAULT_CLOSED;
+        return WEBSOCKET_ENDED;
+    }
+    UNREACHABLE();
+}
+
+static enum websocket_result receive_step(struct websocket *websocket,
+                                          struct websocket_message *ret_message)
+{
+    struct wslay_frame_iocb frame;
+
+    websocket->input = INPUT_READY;
+    ssize_t got = wslay_frame_recv(websocket->frames, &frame);
+
+    if (got >= 0) {
+        return on_chunk(websocket, &frame, ret_message);
+    }
+    if (got == WSLAY_ERR_WANT_READ) {
+        return input_result(websocket);
+    }
+    return refuse(websocket, WEBSOCKET_CLOSE_PROTOCOL, "the server sent a malformed frame");
+}
+
+enum websocket_result websocket_receive(struct websocket *websocket, struct transport *transport,
+                                        struct websocket_message *ret_message, struct fault *fault)
+{
+    enum websocket_result result;
+
+    websocket->transport = transport;
+    websocket->fault = fault;
+    if (websocket->message_delivered) {
+        message_reset(websocket);
+    }
+    do {
+        result = receive_step(websocket, ret_message);
+    } while (result == WEBSOCKET_WAIT && websocket->input == INPUT_READY);
+    return result;
+}

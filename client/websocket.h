@@ -1,0 +1,87 @@
+/* WebSocket frames over a transport, by wslay's frame layer: one frame per outgoing message, masked
+ * straight from the ring into the outbox; incoming messages put together whole. wslay's event layer
+ * is not used: it cuts or copies what is sent, and closes the connection on text that is not UTF-8,
+ * which the relay passes on as it came. Owner thread only; never blocks. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <wslay/wslay.h>
+
+#include "base/attributes.h"
+#include "client/net/fault.h"
+#include "client/net/transport.h"
+#include "client/relay_client.h"
+
+enum websocket_limits {
+    WEBSOCKET_MESSAGE_BYTES_MAX = 10 * 1024 * 1024,
+    WEBSOCKET_OUTBOX_SIZE = 16 * 1024, /* one TLS record */
+    WEBSOCKET_INBOX_SIZE = 32 * 1024,
+    WEBSOCKET_TURN_BYTES_MAX = 256 * 1024, /* received in a row before others get their turn */
+    WEBSOCKET_CONTROL_MAX = 125,
+};
+
+enum websocket_close {
+    WEBSOCKET_CLOSE_NORMAL = 1000,
+    WEBSOCKET_CLOSE_PROTOCOL = 1002,
+    WEBSOCKET_CLOSE_NO_STATUS = 1005,
+    WEBSOCKET_CLOSE_TOO_BIG = 1009,
+};
+
+enum websocket_result {
+    WEBSOCKET_WAIT,
+    WEBSOCKET_MESSAGE, /* *ret_message is valid until the next call */
+    WEBSOCKET_PONG,    /* to the latest ping */
+    WEBSOCKET_ENDED,   /* the fault says how */
+};
+
+struct websocket_message {
+    enum relay_client_type type;
+    const void *data;
+    size_t len;
+};
+
+struct websocket;
+
+/* NULL: no memory. leftover: what came behind the handshake's answer. */
+MUST_USE struct websocket *websocket_create(struct bytes leftover);
+void websocket_destroy(struct websocket *websocket);
+
+/* At the start of each turn of the loop: allows WEBSOCKET_TURN_BYTES_MAX more. */
+void websocket_turn(struct websocket *websocket);
+
+/* The turn's allowance is used up: there may be more to receive at once. */
+bool websocket_turn_is_over(const struct websocket *websocket);
+
+/* What has come. After WEBSOCKET_ENDED only websocket_send may be called, to bring out a Close. */
+MUST_USE enum websocket_result websocket_receive(struct websocket *websocket,
+                                                 struct transport *transport,
+                                                 struct websocket_message *ret_message,
+                                                 struct fault *fault);
+
+/* True when the next message can begin. */
+bool websocket_takes_message(const struct websocket *websocket);
+
+/* Begins a message; data must live until websocket_flushed reaches the end that is returned. */
+uint64_t websocket_start_message(struct websocket *websocket, enum relay_client_type type,
+                                 const void *data, size_t len);
+
+/* Moves what it can to the kernel. PROGRESS_DONE: nothing is left; PROGRESS_WAIT: the kernel is
+ * full. Call until it is done and no message begins any more. */
+MUST_USE enum progress websocket_send(struct websocket *websocket, struct transport *transport,
+                                      struct fault *fault);
+
+/* Stream position up to which the kernel has everything. */
+uint64_t websocket_flushed(const struct websocket *websocket);
+
+/* Bytes wait to be given to the kernel. */
+bool websocket_send_waits(const struct websocket *websocket);
+
+/* Asks for a ping; websocket_ping_sent becomes true when the kernel has it. */
+void websocket_ping(struct websocket *websocket);
+bool websocket_ping_sent(const struct websocket *websocket);
+uint64_t websocket_rtt_ns(const struct websocket *websocket);
+
+/* Sends a Close behind the message that is being sent; none begins after it. Once only. */
+void websocket_close(struct websocket *websocket, uint16_t code);
