@@ -30,18 +30,19 @@ class Secrecy(RelayTestCase):
         viewer = self.track(relay.viewer())
         for uri in (used, used, misused.replace("/session/t0", "/session/t9")):
             parts = urlsplit(uri)
-            client = self.track(RawClient(relay.relay_port))
-            client.ask_upgrade(f"{parts.path}?{parts.query}")
-            client.reply()
+            with RawClient(relay.relay_port) as client:
+                client.ask_upgrade(f"{parts.path}?{parts.query}")
+                client.reply()
         for request in (f"GET /session/t0?code={code_of(unused)}\r\n\r\n",
                         f"GET /session/t0?code={code_of(unused)} HTTP/1.1\r\nHost: a\r\n\r\n",
                         f"POST /session/t0 HTTP/1.1\r\nAuthorization: {good}\r\nX\r\n\r\n",
                         f"GET //session/t0?code={code_of(unused)} HTTP/1.1\r\nHost: a\r\n\r\n"):
             for port in (relay.access_port, relay.relay_port):
-                client = self.track(RawClient(port))
-                client.send(request.encode())
-                client.reply()
+                with RawClient(port) as client:
+                    client.send(request.encode())
+                    client.reply()
         viewer.barrier()
+        viewer.kill()
         return [relay.secret, "another-secret-altogether",
                 *(part for token in (good, expired, wrong, other) for part in
                   (token, token.split(".")[2])),

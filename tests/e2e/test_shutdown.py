@@ -14,11 +14,13 @@ from ws_raw import BINARY, CLOSE, TEXT, RawClient, close_payload
 
 
 def close_frame_of(client):
-    """Reads on to the server's close frame and answers it, as clients do."""
+    """Reads on to the server's close frame and the end of the stream, answers as clients do."""
     while True:
         frame = client.frame()
         if frame.opcode == CLOSE:
             client.send_frame(CLOSE, close_payload(1001))
+            client.expect_end()
+            client.kill()
             return frame.close()[0]
 
 
@@ -125,6 +127,7 @@ class Shutdown(RelayTestCase):
         for number in range(30):
             publisher.send_message(f"{number}")
         publisher.barrier()
+        publisher.kill()
         received = []
 
         def view():
@@ -132,6 +135,7 @@ class Shutdown(RelayTestCase):
                 frame = viewer.frame()
                 if frame.opcode == CLOSE:
                     received.append(frame.close()[0])
+                    viewer.kill()
                     return
                 received.append((frame.opcode, frame.payload))
 
@@ -141,6 +145,40 @@ class Shutdown(RelayTestCase):
         listener.join()
         self.assertEqual(received,
                          [(TEXT, f"{number}".encode()) for number in range(30)] + [1001])
+
+    def test_what_waits_for_a_slow_viewer_is_still_sent(self):
+        """More than the kernel's buffers hold is waiting when the signal comes; then the viewer
+        begins to read."""
+        relay = self.start(RELAY_BUFFER_SIZE="512", RELAY_QUEUE_AGE="0")
+        publisher = self.track(relay.publisher())
+        viewer = self.track(relay.viewer(rcvbuf=16384))
+        payloads = [bytes([number]) * 100_000 for number in range(50)]
+        for payload in payloads:
+            publisher.send_frame(BINARY, payload)
+        publisher.barrier()
+        publisher.kill()
+        received = []
+
+        def view():
+            try:
+                while True:
+                    frame = viewer.frame()
+                    if frame.opcode == CLOSE:
+                        received.append(frame.close()[0])
+                        viewer.kill()
+                        return
+                    received.append(frame.payload)
+            except OSError as failure:
+                received.append(repr(failure))
+
+        relay.process.send_signal(signal.SIGTERM)
+        listener = threading.Thread(target=view)
+        listener.start()
+        relay.stop()
+        listener.join()
+        self.assertEqual(received[-1], 1001)
+        self.assertTrue(received[:-1] == payloads,
+                        f"{len(received) - 1} of {len(payloads)} messages arrived")
 
     def test_half_made_requests_do_not_hold_it_up(self):
         relay = self.start()
@@ -167,6 +205,7 @@ class Shutdown(RelayTestCase):
         self.track(relay.raw("t0"))
         relay.process.send_signal(signal.SIGTERM)
         relay.process.send_signal(signal.SIGTERM)
+        relay.process.send_signal(signal.SIGINT)
         relay.stop()
 
     def test_nobody_is_let_in_any_more(self):
@@ -187,8 +226,7 @@ class Shutdown(RelayTestCase):
     def test_the_port_can_be_used_again_at_once(self):
         first = self.start()
         client = self.track(first.raw("t0"))
-        client.barrier()
-        first.stop()
+        self.stopped_beside(first, signal.SIGTERM, [client])
         second = self.start(RELAY_PORT_ACCESS=str(first.access_port),
                             RELAY_PORT_RELAY=str(first.relay_port))
         self.assertEqual(second.listening["access_port"], first.access_port)
@@ -202,6 +240,8 @@ class Shutdown(RelayTestCase):
         self.assertEqual((now["messages_received"], now["messages_sent"]), (1, 1))
         self.assertEqual(now["bytes_received"], 100)
         self.assertEqual(now["websockets_opened"], 2)
+        viewer.kill()
+        publisher.kill()
         stopped = relay.stop()
         self.assertEqual((stopped["messages_received"], stopped["messages_sent"]), (1, 1))
 
