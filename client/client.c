@@ -231,6 +231,17 @@ static int locked_text_replace(struct relay_client *client, char **target, const
     return failed;
 }
 
+void relay_client_set_queue(struct relay_client *client, enum relay_client_drop drop,
+                            uint64_t queue_bytes_max, uint64_t queue_age_max_ms)
+{
+    struct ring_limits limits = settings_ring_limits(drop, queue_bytes_max, queue_age_max_ms, 0);
+
+    pthread_mutex_lock(&client->mutex);
+    ring_set_limits(&client->ring, &limits);
+    pthread_cond_broadcast(&client->changed);
+    pthread_mutex_unlock(&client->mutex);
+}
+
 int relay_client_set_token(struct relay_client *client, const char *token)
 {
     if (token != NULL && token[0] != '\0' && !credential_is_valid(token)) {
@@ -285,7 +296,7 @@ static bool keeps_messages(const struct relay_client *client)
 
 static bool is_lossy(const struct relay_client *client)
 {
-    return client->settings.ring.drop != RELAY_CLIENT_DROP_NONE;
+    return client->ring.limits.drop != RELAY_CLIENT_DROP_NONE;
 }
 
 /* What can be said before the message is copied: 0, or -errno. With the mutex held. */

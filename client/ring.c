@@ -22,6 +22,17 @@ void ring_deinit(struct ring *ring)
     ring->slots = NULL;
 }
 
+void ring_set_limits(struct ring *ring, const struct ring_limits *limits)
+{
+    uint32_t messages_max = ring->limits.messages_max; /* the slots are made */
+
+    ring->limits = *limits;
+    ring->limits.messages_max = messages_max;
+    if (limits->drop != RELAY_CLIENT_DROP_KEYFRAME) {
+        ring->awaits_random_access = false;
+    }
+}
+
 struct ring_message *ring_message_create(enum relay_client_type type,
                                          const struct relay_client_slice *slices,
                                          size_t slices_count, size_t len, unsigned flags)

@@ -45,6 +45,9 @@ struct ring {
 MUST_USE int ring_init(struct ring *ring, const struct ring_limits *limits);
 void ring_deinit(struct ring *ring);
 
+/* Takes over everything but messages_max, for the messages to come and those that wait. */
+void ring_set_limits(struct ring *ring, const struct ring_limits *limits);
+
 /* A message of its own memory, for ring_push or free(). NULL: no memory. */
 MUST_USE struct ring_message *ring_message_create(enum relay_client_type type,
                                                   const struct relay_client_slice *slices,

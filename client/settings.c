@@ -104,17 +104,16 @@ static void times_set(struct settings *settings, const struct relay_client_optio
         options->no_pings ? 0 : or_default(options->ping_interval_ms, PING_INTERVAL_MS);
 }
 
-static void ring_limits_set(struct settings *settings, const struct relay_client_options *options)
+struct ring_limits settings_ring_limits(enum relay_client_drop drop, uint64_t queue_bytes_max,
+                                        uint64_t queue_age_max_ms, uint32_t queue_messages_max)
 {
-    uint32_t messages_max = or_default(options->queue_messages_max, QUEUE_MESSAGES_MAX);
+    uint32_t messages_max = or_default(queue_messages_max, QUEUE_MESSAGES_MAX);
 
-    settings->ring = (struct ring_limits){
-        .bytes_max = options->queue_bytes_max == 0 ? QUEUE_BYTES_MAX : options->queue_bytes_max,
+    return (struct ring_limits){
+        .bytes_max = queue_bytes_max == 0 ? QUEUE_BYTES_MAX : queue_bytes_max,
         .messages_max = messages_max < QUEUE_MESSAGES_LIMIT ? messages_max : QUEUE_MESSAGES_LIMIT,
-        .age_max_ns = options->queue_age_max_ms > UINT64_MAX / 1000000u
-                          ? 0
-                          : options->queue_age_max_ms * 1000000u,
-        .drop = options->drop,
+        .age_max_ns = queue_age_max_ms > UINT64_MAX / 1000000u ? 0 : queue_age_max_ms * 1000000u,
+        .drop = drop,
     };
 }
 
@@ -148,7 +147,8 @@ int settings_init(struct settings *settings, const struct relay_client_options *
     settings->queue_while_disconnected = options->queue_while_disconnected;
     settings->retries_max = options->retries_max > 0 ? (uint64_t)options->retries_max : 0;
     times_set(settings, options);
-    ring_limits_set(settings, options);
+    settings->ring = settings_ring_limits(options->drop, options->queue_bytes_max,
+                                          options->queue_age_max_ms, options->queue_messages_max);
 
     int failed = location_check(settings, options->location, error);
 

@@ -29,6 +29,10 @@ struct settings {
 /* 0, or -errno with one line in error. */
 MUST_USE int settings_init(struct settings *settings, const struct relay_client_options *options,
                            char error[static RELAY_CLIENT_ERROR_SIZE]);
+
+/* The limits that the options ask for, with defaults filled in. */
+struct ring_limits settings_ring_limits(enum relay_client_drop drop, uint64_t queue_bytes_max,
+                                        uint64_t queue_age_max_ms, uint32_t queue_messages_max);
 void settings_deinit(struct settings *settings);
 
 /* Plain text may go there: the host is this machine, or the user insists. */

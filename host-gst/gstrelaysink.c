@@ -33,14 +33,15 @@ enum {
 
 enum { KEYFRAME_REQUEST_INTERVAL_MS = 1000 };
 
-/* Lock order: preroll lock, the assembler's, the publisher's; the object lock last and alone. The
- * client's thread takes none of them but the object lock. */
+/* Lock order: preroll lock, the assembler's, object lock, the publisher's. The client's thread
+ * takes none of them but the object lock. */
 struct _GstRelaySink {
     GstBaseSink parent;
 
     struct sink_settings settings; /* object lock */
     bool settings_changed;         /* object lock; true until a client is made with them */
     bool location_refused;         /* object lock; it held a password and was not stored */
+    bool images;                   /* object lock; what is sent does not depend on what was sent */
 
     struct publisher publisher;
     struct message_assembler assembler;
@@ -79,12 +80,32 @@ static GType connection_state_type(void)
     return type;
 }
 
+/* Pictures and data may lose the oldest where a video has to go on with a keyframe; which of them
+ * comes is known with the first buffer only. */
+static void queue_suit(GstRelaySink *sink, bool images)
+{
+    GST_OBJECT_LOCK(sink);
+    if (sink->images != images) {
+        sink->images = images;
+        publisher_set_queue(&sink->publisher, &sink->settings, images);
+    }
+    GST_OBJECT_UNLOCK(sink);
+}
+
 /* Called with the assembler's lock. */
-static GstFlowReturn message_send(const struct outgoing *message, void *context)
+static GstFlowReturn message_send(const struct outgoing *message, bool may_wait, void *context)
 {
     GstRelaySink *sink = context;
 
-    return publisher_send(&sink->publisher, message, sink->assembler.kind);
+    queue_suit(sink, sink->assembler.kind != STREAM_MPEGTS);
+    return publisher_send(&sink->publisher, message, sink->assembler.kind, may_wait);
+}
+
+static bool frames_may_flush(void *context)
+{
+    GstRelaySink *sink = context;
+
+    return !g_atomic_int_get(&sink->publisher.waits);
 }
 
 static void lists_not_frames_warn(void *context)
@@ -154,7 +175,7 @@ static void liveness_check_once(GstRelaySink *sink, GstBuffer *buffer)
     }
     sink->liveness_checked = true;
     if (base->segment.format == GST_FORMAT_TIME && GST_BUFFER_PTS_IS_VALID(buffer) &&
-        !gst_base_sink_get_sync(base) && !sink->publisher.waits) {
+        !gst_base_sink_get_sync(base) && !g_atomic_int_get(&sink->publisher.waits)) {
         gst_element_call_async(GST_ELEMENT(sink), liveness_check, NULL, NULL);
     }
 }
@@ -272,6 +293,7 @@ static bool publisher_open_with_settings(GstRelaySink *sink, enum sink_framing *
     }
     opened = fault == NULL && publisher_open(&sink->publisher, &sink->settings, error);
     sink->settings_changed = false;
+    sink->images = false;
     *ret_framing = (enum sink_framing)sink->settings.framing;
     GST_OBJECT_UNLOCK(sink);
     if (!opened) {
@@ -290,7 +312,7 @@ static gboolean relay_sink_start(GstBaseSink *base)
     }
     sink->liveness_checked = false;
     sink->keyframe_requested_ms = 0;
-    if (!assembler_start(&sink->assembler, framing, !sink->publisher.waits)) {
+    if (!assembler_start(&sink->assembler, framing)) {
         publisher_close(&sink->publisher);
         GST_ELEMENT_ERROR(sink, RESOURCE, FAILED, ("cannot start a thread"), (NULL));
         return FALSE;
@@ -360,6 +382,8 @@ static void relay_sink_set_property(GObject *object, guint property, const GValu
     }
     if (!(spec->flags & GST_PARAM_MUTABLE_PLAYING)) {
         sink->settings_changed = true;
+    } else if (known) {
+        publisher_set_queue(&sink->publisher, &sink->settings, sink->images);
     }
     GST_OBJECT_UNLOCK(sink);
     g_value_unset(&nothing);
@@ -418,6 +442,7 @@ static void gst_relay_sink_init(GstRelaySink *sink)
 {
     const struct assembler_callbacks callbacks = {
         .send = message_send,
+        .may_flush = frames_may_flush,
         .on_lists_not_frames = lists_not_frames_warn,
         .context = sink,
     };

@@ -60,7 +60,7 @@ static bool is_random_access(struct message_assembler *assembler, bool marked)
 }
 
 static GstFlowReturn message_send(struct message_assembler *assembler,
-                                  const struct mpegts_message *message)
+                                  const struct mpegts_message *message, bool may_wait)
 {
     struct relay_client_slice slice = {message->packets.data, message->packets.len};
     struct outgoing outgoing = {
@@ -70,7 +70,7 @@ static GstFlowReturn message_send(struct message_assembler *assembler,
         .random_access = is_random_access(assembler, message->random_access),
     };
 
-    return assembler->callbacks.send(&outgoing, assembler->callbacks.context);
+    return assembler->callbacks.send(&outgoing, may_wait, assembler->callbacks.context);
 }
 
 /* The flusher is woken only for a deadline that it does not expect yet; for a later one it looks
@@ -93,10 +93,24 @@ static void deadline_set(struct message_assembler *assembler, enum mpegts_pendin
     }
 }
 
+/* Ends what has been pending too long. */
+static void flush_due(struct message_assembler *assembler)
+{
+    struct mpegts_message message;
+
+    if (!assembler->callbacks.may_flush(assembler->callbacks.context)) {
+        assembler->deadline_us = 0; /* the next buffer sets another */
+        return;
+    }
+    if (mpegts_framer_flush(&assembler->framer, &message)) {
+        (void)message_send(assembler, &message, false);
+    }
+    deadline_set(assembler, mpegts_framer_pending(&assembler->framer));
+}
+
 static gpointer flusher_main(gpointer data)
 {
     struct message_assembler *assembler = data;
-    struct mpegts_message message;
 
     g_mutex_lock(&assembler->lock);
     while (!assembler->quit) {
@@ -105,10 +119,7 @@ static gpointer flusher_main(gpointer data)
         } else if (g_get_monotonic_time() < assembler->deadline_us) {
             g_cond_wait_until(&assembler->wake, &assembler->lock, assembler->deadline_us);
         } else {
-            if (mpegts_framer_flush(&assembler->framer, &message)) {
-                (void)message_send(assembler, &message);
-            }
-            deadline_set(assembler, mpegts_framer_pending(&assembler->framer));
+            flush_due(assembler);
         }
     }
     g_mutex_unlock(&assembler->lock);
@@ -126,17 +137,13 @@ static void held_forget(struct message_assembler *assembler)
     deadline_set(assembler, MPEGTS_PENDING_NOTHING);
 }
 
-bool assembler_start(struct message_assembler *assembler, enum sink_framing framing,
-                     bool flush_early)
+bool assembler_start(struct message_assembler *assembler, enum sink_framing framing)
 {
     CHECK(assembler->flusher == NULL);
     assembler->framing = framing;
     assembler->kind = framing == SINK_FRAMING_FRAME ? STREAM_MPEGTS : STREAM_UNKNOWN;
     assembler->quit = false;
     held_forget(assembler);
-    if (!flush_early) {
-        return true;
-    }
     assembler->flusher = g_thread_try_new("relaysink-flush", flusher_main, assembler, NULL);
     return assembler->flusher != NULL;
 }
@@ -261,7 +268,7 @@ static GstFlowReturn send_mapped(struct message_assembler *assembler)
         return GST_FLOW_OK;
     }
     outgoing.random_access = is_random_access(assembler, marked);
-    return assembler->callbacks.send(&outgoing, assembler->callbacks.context);
+    return assembler->callbacks.send(&outgoing, true, assembler->callbacks.context);
 }
 
 static bool framer_ready(struct message_assembler *assembler)
@@ -292,7 +299,7 @@ static GstFlowReturn frame_mapped(struct message_assembler *assembler)
 
         while (mpegts_framer_push(&assembler->framer, &slice, &message)) {
             sent = true;
-            flow = message_send(assembler, &message);
+            flow = message_send(assembler, &message, true);
             if (flow != GST_FLOW_OK) {
                 return flow;
             }
@@ -411,7 +418,7 @@ GstFlowReturn assembler_finish(struct message_assembler *assembler)
     g_mutex_lock(&assembler->lock);
     while (flow == GST_FLOW_OK && assembler->framer_buf != NULL &&
            mpegts_framer_flush(&assembler->framer, &message)) {
-        flow = message_send(assembler, &message);
+        flow = message_send(assembler, &message, true);
     }
     deadline_set(assembler, MPEGTS_PENDING_NOTHING);
     g_mutex_unlock(&assembler->lock);

@@ -27,7 +27,10 @@ struct outgoing {
 };
 
 struct assembler_callbacks {
-    GstFlowReturn (*send)(const struct outgoing *message, void *context);
+    /* may_wait: on the streaming thread. */
+    GstFlowReturn (*send)(const struct outgoing *message, bool may_wait, void *context);
+    /* False while frames must not be ended by the clock, as sending them could wait. */
+    bool (*may_flush)(void *context);
     /* Once per stream: buffer lists of a transport stream are not frames (alignment=7). */
     void (*on_lists_not_frames)(void *context);
     void *context;
@@ -58,10 +61,8 @@ void assembler_init(struct message_assembler *assembler,
                     const struct assembler_callbacks *callbacks);
 void assembler_deinit(struct message_assembler *assembler);
 
-/* A new stream. flush_early: end frames by the clock, too; not when sending may wait. False: no
- * thread or memory. Stop joins the flusher; nothing is sent after it. */
-bool assembler_start(struct message_assembler *assembler, enum sink_framing framing,
-                     bool flush_early);
+/* A new stream. False: no thread. Stop joins the flusher; nothing is sent after it. */
+bool assembler_start(struct message_assembler *assembler, enum sink_framing framing);
 void assembler_stop(struct message_assembler *assembler);
 
 enum stream_kind stream_kind_of_caps(const GstCaps *caps);

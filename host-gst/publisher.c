@@ -67,7 +67,7 @@ bool publisher_open(struct publisher *publisher, const struct sink_settings *set
     if (client == NULL) {
         return false;
     }
-    publisher->waits = sink_settings_waits(settings);
+    g_atomic_int_set(&publisher->waits, sink_settings_waits(settings));
     publisher->waits_for_connection = settings->wait_for_connection;
     publisher->message_type = (enum sink_message_type)settings->message_type;
     connection_notices_init(&publisher->notices);
@@ -159,11 +159,11 @@ static void oversize_warn(struct publisher *publisher, size_t len)
 }
 
 GstFlowReturn publisher_send(struct publisher *publisher, const struct outgoing *message,
-                             enum stream_kind kind)
+                             enum stream_kind kind, bool may_wait)
 {
     int result;
 
-    if (publisher->waits) {
+    if (may_wait && g_atomic_int_get(&publisher->waits)) {
         GstFlowReturn flow = wait_for_room(publisher, message->len);
 
         if (flow != GST_FLOW_OK) {
@@ -207,6 +207,20 @@ void publisher_cancel_waits(struct publisher *publisher, bool cancelled)
     g_mutex_lock(&publisher->lock);
     if (publisher->client != NULL) {
         relay_client_cancel_waits(publisher->client, cancelled);
+    }
+    g_mutex_unlock(&publisher->lock);
+}
+
+void publisher_set_queue(struct publisher *publisher, const struct sink_settings *settings,
+                         bool images)
+{
+    struct sink_queue queue;
+
+    sink_settings_queue(settings, images, &queue);
+    g_mutex_lock(&publisher->lock);
+    if (publisher->client != NULL) {
+        g_atomic_int_set(&publisher->waits, sink_settings_waits(settings));
+        relay_client_set_queue(publisher->client, queue.drop, queue.bytes_max, queue.age_max_ms);
     }
     g_mutex_unlock(&publisher->lock);
 }

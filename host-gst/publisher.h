@@ -24,9 +24,10 @@ struct publisher {
     struct relay_client_statistics last_statistics; /* of the client before */
 
     /* Set by open. */
-    bool waits;                /* sending waits for room */
-    bool waits_for_connection; /* and for a connection */
+    bool waits_for_connection;
     enum sink_message_type message_type;
+
+    gint waits; /* atomic: sending waits for room */
 
     struct connection_notices notices; /* client's thread only */
 
@@ -47,16 +48,21 @@ MUST_USE bool publisher_open(struct publisher *publisher, const struct sink_sett
 /* Ends the connection within 50 ms. Harmless when not open. */
 void publisher_close(struct publisher *publisher);
 
-/* Never waits unless the settings say so; then it holds the preroll lock like render and gives it
- * up while the element is not PLAYING. A dropped message is GST_FLOW_OK. */
+/* Waits only when the settings say so and may_wait is set; the caller holds the preroll lock then,
+ * as render does, and it is given up while the element is not PLAYING. A dropped message is
+ * GST_FLOW_OK. */
 GstFlowReturn publisher_send(struct publisher *publisher, const struct outgoing *message,
-                             enum stream_kind kind);
+                             enum stream_kind kind, bool may_wait);
 
 /* Waits until everything accepted is sent, timeout_ms at most, or until waits are cancelled. */
 void publisher_drain(struct publisher *publisher, guint timeout_ms);
 
 void publisher_flush(struct publisher *publisher);
 void publisher_cancel_waits(struct publisher *publisher, bool cancelled);
+
+/* From now on. images: see sink_settings_queue. */
+void publisher_set_queue(struct publisher *publisher, const struct sink_settings *settings,
+                         bool images);
 
 /* For the next access request. */
 void publisher_set_token(struct publisher *publisher, const char *token);

@@ -134,13 +134,13 @@ static const struct setting settings_table[] = {
      .mutable = GST_PARAM_MUTABLE_READY, .enum_type = message_type_type},
     {SINK_PROPERTY_MAX_QUEUE_TIME, "max-queue-time", "Max Queue Time",
      "Messages that waited longer than this are dropped, in ns (0 = no limit)", SETTING_UINT64,
-     AT(max_queue_time_ns), 0, G_MAXINT64, 500 * GST_MSECOND, GST_PARAM_MUTABLE_READY, NULL},
+     AT(max_queue_time_ns), 0, G_MAXINT64, 500 * GST_MSECOND, GST_PARAM_MUTABLE_PLAYING, NULL},
     {SINK_PROPERTY_MAX_QUEUE_BYTES, "max-queue-bytes", "Max Queue Bytes",
      "Bytes that may wait; one larger message still passes when nothing else waits", SETTING_UINT64,
-     AT(max_queue_bytes), 1, G_MAXINT64, 8 << 20, GST_PARAM_MUTABLE_READY, NULL},
+     AT(max_queue_bytes), 1, G_MAXINT64, 8 << 20, GST_PARAM_MUTABLE_PLAYING, NULL},
     {SINK_PROPERTY_DROP_POLICY, "drop-policy", "Drop Policy",
      "What is dropped when the network is too slow", SETTING_ENUM, AT(drop_policy),
-     .initial = SINK_DROP_KEYFRAME, .mutable = GST_PARAM_MUTABLE_READY,
+     .initial = SINK_DROP_KEYFRAME, .mutable = GST_PARAM_MUTABLE_PLAYING,
      .enum_type = drop_policy_type},
     {SINK_PROPERTY_REQUEST_KEYFRAME, "request-keyframe", "Request Keyframe",
      "Ask the encoder for a keyframe after connecting and after drops, once per second at most",
@@ -316,14 +316,14 @@ bool sink_settings_waits(const struct sink_settings *settings)
     return settings->wait_for_connection || settings->drop_policy == SINK_DROP_NONE;
 }
 
-static enum relay_client_drop drop_of(const struct sink_settings *settings)
+static enum relay_client_drop drop_of(const struct sink_settings *settings, bool images)
 {
     if (sink_settings_waits(settings)) {
         return RELAY_CLIENT_DROP_NONE;
     }
     switch ((enum sink_drop_policy)settings->drop_policy) {
     case SINK_DROP_KEYFRAME:
-        return RELAY_CLIENT_DROP_KEYFRAME;
+        return images ? RELAY_CLIENT_DROP_OLDEST : RELAY_CLIENT_DROP_KEYFRAME;
     case SINK_DROP_OLDEST:
         return RELAY_CLIENT_DROP_OLDEST;
     case SINK_DROP_NEWEST:
@@ -334,9 +334,25 @@ static enum relay_client_drop drop_of(const struct sink_settings *settings)
     UNREACHABLE();
 }
 
+void sink_settings_queue(const struct sink_settings *settings, bool images,
+                         struct sink_queue *ret_queue)
+{
+    /* Whoever waits for room wants everything to arrive, however late. */
+    guint64 age_ns = sink_settings_waits(settings) ? 0 : settings->max_queue_time_ns;
+
+    *ret_queue = (struct sink_queue){
+        .drop = drop_of(settings, images),
+        .bytes_max = settings->max_queue_bytes,
+        .age_max_ms = age_ns / GST_MSECOND + (age_ns % GST_MSECOND != 0),
+    };
+}
+
 void sink_settings_to_options(const struct sink_settings *settings,
                               struct relay_client_options *ret_options)
 {
+    struct sink_queue queue;
+
+    sink_settings_queue(settings, false, &queue);
     *ret_options = (struct relay_client_options){
         .location = settings->location,
         .token = settings->token,
@@ -352,12 +368,9 @@ void sink_settings_to_options(const struct sink_settings *settings,
         .stall_timeout_ms = settings->stall_timeout_ms,
         .ping_interval_ms = settings->ping_interval_ms,
         .no_pings = settings->ping_interval_ms == 0,
-        .drop = drop_of(settings),
-        .queue_bytes_max = settings->max_queue_bytes,
-        /* Whoever waits for room wants everything to arrive, however late. */
-        .queue_age_max_ms = sink_settings_waits(settings)
-                                ? 0
-                                : (settings->max_queue_time_ns + GST_MSECOND - 1) / GST_MSECOND,
+        .drop = queue.drop,
+        .queue_bytes_max = queue.bytes_max,
+        .queue_age_max_ms = queue.age_max_ms,
         .queue_while_disconnected = settings->wait_for_connection,
     };
 }

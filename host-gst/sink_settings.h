@@ -87,6 +87,16 @@ void sink_settings_deinit(struct sink_settings *settings);
 bool sink_settings_set(struct sink_settings *settings, guint property, const GValue *value);
 bool sink_settings_get(const struct sink_settings *settings, guint property, GValue *value);
 
+/* Limits of the client's queue. images: what is sent does not depend on what was sent before, so
+ * the oldest goes where a video must go on with a keyframe. */
+struct sink_queue {
+    enum relay_client_drop drop;
+    guint64 bytes_max;
+    guint64 age_max_ms; /* 0: none */
+};
+void sink_settings_queue(const struct sink_settings *settings, bool images,
+                         struct sink_queue *ret_queue);
+
 /* The texts are borrowed from settings. */
 void sink_settings_to_options(const struct sink_settings *settings,
                               struct relay_client_options *ret_options);
