@@ -79,17 +79,16 @@ static void run_slot(struct timer_wheel *wheel, unsigned slot, uint64_t now_ms)
 void timer_wheel_advance(struct timer_wheel *wheel, uint64_t now_ms)
 {
     uint64_t now_tick = now_ms / TIMER_TICK_MS;
-    uint64_t ticks = now_tick > wheel->tick ? now_tick - wheel->tick : 0;
-    uint64_t first = wheel->tick + 1;
 
-    /* After a long sleep of the machine one round over all slots is enough. */
-    if (ticks > TIMER_SLOTS) {
-        ticks = TIMER_SLOTS;
+    /* After a long sleep one round over all slots is enough. The wheel jumps to its start, so that
+     * what a handler arms lies in a slot that is still to come. */
+    if (now_tick > wheel->tick + TIMER_SLOTS) {
+        wheel->tick = now_tick - TIMER_SLOTS;
     }
-    for (uint64_t i = 0; i < ticks; i++) {
-        unsigned slot = slot_of(first + i);
+    while (wheel->tick < now_tick) {
+        wheel->tick++;
+        unsigned slot = slot_of(wheel->tick);
 
-        wheel->tick = i + 1 == ticks ? now_tick : first + i;
         if (!list_empty(&wheel->slots[slot])) {
             run_slot(wheel, slot, now_ms);
         } else {
