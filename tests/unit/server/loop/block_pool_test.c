@@ -1,0 +1,252 @@
+/* Goal: message memory has the promised sizes, is reused, stays within its bound, and every block
+ * is accounted for.
+ * Method: each class at its edges, the bound from both sides, and random takes and puts against a
+ * plain sum. */
+#include <criterion/criterion.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/limits.h"
+#include "server/loop/block_pool.h"
+
+enum { LARGEST = 16 * 1024 * 1024, PLENTY = 1 << 30 };
+
+Test(block_pool, gives_what_was_asked_for_and_at_most_a_quarter_more)
+{
+    struct block_pool pool;
+
+    block_pool_init(&pool, PLENTY);
+    for (size_t size = 0; size <= LARGEST; size += size < 5000 ? 1 : size / 7) {
+        void *block = block_pool_take(&pool, size);
+
+        cr_assert_not_null(block);
+        cr_assert_eq((uintptr_t)block % 16, 0, "%zu bytes are not aligned", size);
+        cr_assert_geq(block_capacity(block), size);
+        if (size > BLOCK_CLASS_BYTES_MIN) {
+            cr_assert_leq(block_capacity(block) * 4, size * 5, "%zu became %zu", size,
+                          block_capacity(block));
+        }
+        memset(block, 0xa5, block_capacity(block));
+        block_pool_put(&pool, block);
+        block_pool_trim(&pool, 0);
+    }
+    block_pool_deinit(&pool);
+}
+
+Test(block_pool, has_classes_that_end_exactly_at_their_capacity)
+{
+    struct block_pool pool;
+    size_t size = 1;
+    unsigned classes = 0;
+
+    block_pool_init(&pool, PLENTY);
+    while (size <= LARGEST) {
+        void *block = block_pool_take(&pool, size);
+        size_t capacity = block_capacity(block);
+        void *same = block_pool_take(&pool, capacity);
+
+        cr_assert_eq(block_capacity(same), capacity);
+        block_pool_put(&pool, block);
+        block_pool_put(&pool, same);
+        size = capacity + 1;
+        classes++;
+    }
+    cr_assert_eq(classes, BLOCK_CLASSES);
+    cr_assert_eq(size, (size_t)LARGEST + 1);
+    block_pool_deinit(&pool);
+}
+
+Test(block_pool, holds_the_largest_message)
+{
+    struct block_pool pool;
+
+    block_pool_init(&pool, PLENTY);
+    void *block = block_pool_take(&pool, BLOCK_BYTES_MAX);
+
+    cr_assert_not_null(block);
+    block_pool_put(&pool, block);
+    block_pool_deinit(&pool);
+}
+
+Test(block_pool, uses_a_block_that_came_back_again)
+{
+    struct block_pool pool;
+
+    block_pool_init(&pool, PLENTY);
+    void *first = block_pool_take(&pool, 1000);
+    size_t held = pool.bytes_held;
+
+    for (int i = 0; i < 10; i++) {
+        block_pool_put(&pool, first);
+        cr_assert_eq(pool.blocks_used, 0);
+        cr_assert_eq(pool.bytes_free, held);
+        cr_assert_eq(block_pool_take(&pool, 990), first);
+        cr_assert_eq(pool.blocks_used, 1);
+        cr_assert_eq(pool.bytes_free, 0);
+        cr_assert_eq(pool.bytes_held, held);
+    }
+    /* Another class finds nothing to reuse. */
+    void *larger = block_pool_take(&pool, 2000);
+
+    cr_assert_neq(larger, first);
+    cr_assert_gt(pool.bytes_held, held);
+    block_pool_put(&pool, larger);
+    block_pool_put(&pool, first);
+    block_pool_deinit(&pool);
+}
+
+Test(block_pool, stops_at_its_bound_and_goes_on_when_a_block_came_back)
+{
+    struct block_pool pool;
+    void *blocks[64];
+    unsigned count = 0;
+
+    block_pool_init(&pool, 10 * 1024);
+    while (count < 64 && (blocks[count] = block_pool_take(&pool, 1024)) != NULL) {
+        count++;
+        cr_assert_leq(pool.bytes_held, pool.bytes_max);
+    }
+    cr_assert_eq(count, 9, "ten do not fit with their headers, nine do");
+    cr_assert_eq(pool.blocks_used, 9);
+    cr_assert_null(block_pool_take(&pool, 1024), "still nothing");
+    block_pool_put(&pool, blocks[3]);
+    blocks[3] = block_pool_take(&pool, 1024);
+    cr_assert_not_null(blocks[3]);
+    cr_assert_null(block_pool_take(&pool, 1024));
+    for (unsigned i = 0; i < count; i++) {
+        block_pool_put(&pool, blocks[i]);
+    }
+    cr_assert_eq(pool.blocks_used, 0);
+    block_pool_deinit(&pool);
+}
+
+Test(block_pool, gives_up_kept_blocks_of_other_sizes_before_it_refuses)
+{
+    struct block_pool pool;
+    void *blocks[8];
+
+    block_pool_init(&pool, 10 * 1024);
+    for (unsigned i = 0; i < 8; i++) {
+        blocks[i] = block_pool_take(&pool, 1024);
+        cr_assert_not_null(blocks[i]);
+    }
+    cr_assert_null(block_pool_take(&pool, 4096), "all of it is out");
+    for (unsigned i = 0; i < 4; i++) {
+        block_pool_put(&pool, blocks[i]);
+    }
+    void *larger = block_pool_take(&pool, 4096);
+
+    cr_assert_not_null(larger);
+    cr_assert_leq(pool.bytes_held, pool.bytes_max);
+    cr_assert_null(block_pool_take(&pool, LARGEST), "more than the bound altogether");
+    block_pool_put(&pool, larger);
+    for (unsigned i = 4; i < 8; i++) {
+        block_pool_put(&pool, blocks[i]);
+    }
+    block_pool_deinit(&pool);
+}
+
+Test(block_pool, trims_the_largest_first_and_keeps_what_was_allowed)
+{
+    struct block_pool pool;
+    void *blocks[3];
+    const size_t sizes[3] = {64, 4096, 65536};
+
+    block_pool_init(&pool, PLENTY);
+    for (unsigned i = 0; i < 3; i++) {
+        blocks[i] = block_pool_take(&pool, sizes[i]);
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        block_pool_put(&pool, blocks[i]);
+    }
+    size_t all = pool.bytes_free;
+
+    block_pool_trim(&pool, all);
+    cr_assert_eq(pool.bytes_free, all, "nothing is above the limit");
+    block_pool_trim(&pool, all - 1);
+    cr_assert_lt(pool.bytes_free, all - 65536 + 1, "the largest one went");
+    cr_assert_eq(block_pool_take(&pool, 4096), blocks[1], "the others stayed");
+    cr_assert_eq(block_pool_take(&pool, 64), blocks[0]);
+    block_pool_trim(&pool, 0);
+    cr_assert_eq(pool.bytes_free, 0);
+    cr_assert_eq(pool.blocks_used, 2, "used blocks are not touched");
+    block_pool_put(&pool, blocks[0]);
+    block_pool_put(&pool, blocks[1]);
+    block_pool_trim(&pool, 0);
+    cr_assert_eq(pool.bytes_held, 0);
+    block_pool_deinit(&pool);
+}
+
+Test(block_pool, accepts_null)
+{
+    struct block_pool pool;
+
+    block_pool_init(&pool, PLENTY);
+    block_pool_put(&pool, NULL);
+    cr_assert_eq(pool.blocks_used, 0);
+    block_pool_deinit(&pool);
+}
+
+Test(block_pool, adds_up_under_random_use)
+{
+    enum { SLOTS = 50, STEPS = 20000 };
+    struct block_pool pool;
+    uint8_t *blocks[SLOTS] = {0};
+    unsigned used = 0, refused = 0;
+
+    srand(7);
+    block_pool_init(&pool, 400 * 1024);
+    for (unsigned step = 0; step < STEPS; step++) {
+        unsigned slot = (unsigned)rand() % SLOTS;
+
+        if (blocks[slot] != NULL) {
+            size_t capacity = block_capacity(blocks[slot]);
+
+            cr_assert_eq(blocks[slot][0], (uint8_t)slot, "somebody else wrote here");
+            cr_assert_eq(blocks[slot][capacity - 1], (uint8_t)~slot);
+            block_pool_put(&pool, blocks[slot]);
+            blocks[slot] = NULL;
+            used--;
+        } else if ((blocks[slot] = block_pool_take(&pool, (size_t)rand() % 30000)) != NULL) {
+            blocks[slot][0] = (uint8_t)slot;
+            blocks[slot][block_capacity(blocks[slot]) - 1] = (uint8_t)~slot;
+            used++;
+        } else {
+            refused++;
+        }
+        cr_assert_eq(pool.blocks_used, used);
+        cr_assert_leq(pool.bytes_held, pool.bytes_max);
+        cr_assert_leq(pool.bytes_free, pool.bytes_held);
+    }
+    cr_assert_gt(refused, 0, "the bound was never reached: the test is too tame");
+    for (unsigned slot = 0; slot < SLOTS; slot++) {
+        block_pool_put(&pool, blocks[slot]);
+    }
+    cr_assert_eq(pool.bytes_free, pool.bytes_held);
+    block_pool_deinit(&pool);
+}
+
+Test(block_pool, catches_a_block_that_is_put_twice, .signal = SIGABRT)
+{
+    struct block_pool pool;
+
+    block_pool_init(&pool, PLENTY);
+    void *block = block_pool_take(&pool, 100);
+    void *other = block_pool_take(&pool, 100);
+
+    (void)other;
+    block_pool_put(&pool, block);
+    block_pool_put(&pool, block);
+}
+
+Test(block_pool, catches_a_block_that_did_not_come_home, .signal = SIGABRT)
+{
+    struct block_pool pool;
+
+    block_pool_init(&pool, PLENTY);
+    void *block = block_pool_take(&pool, 100);
+
+    (void)block;
+    block_pool_deinit(&pool);
+}
