@@ -176,6 +176,7 @@ static int spawned_measure(const struct runner *runner, struct measurement *meas
     struct load_config config = load_config_of(runner, &measurement->scenario);
     struct spawn_config spawn = {
         .path = settings->spawn,
+        .log_path = settings->server_log,
         .cpu = (int)settings->server_cpu,
         .workers = (int)settings->workers,
         .tls_cert = settings->tls_cert,

@@ -98,6 +98,9 @@ static void print_faults(const struct measurement *m, FILE *out)
             fprintf(out, "        %s: %" PRIu64 "\n", faults[i].text, faults[i].count);
         }
     }
+    if (result->first_cut[0] != '\0') {
+        fprintf(out, "        first cut: %s\n", result->first_cut);
+    }
 }
 
 static void print_header(FILE *out)

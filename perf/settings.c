@@ -29,6 +29,8 @@ static const struct option_spec specs[] = {
      "Time under load before the window."},
     {NULL, "spawn", OPTION_TEXT, AT(spawn), NULL, false, 0, 0,
      "Measure a relay of our own: starts \"TEXT serve\" on free ports for each run, and ends it."},
+    {NULL, "server-log", OPTION_TEXT, AT(server_log), NULL, false, 0, 0,
+     "File to append the output of spawned relays to."},
     {NULL, "server-pid", OPTION_TEXT, AT(server_pid), NULL, false, 0, 0,
      "Process id of the running server to account for; several with commas are added up."},
     {NULL, "access", OPTION_TEXT, AT(access), NULL, false, 0, 0,

@@ -19,6 +19,7 @@ struct settings {
     int64_t compare; /* rounds; 0: not asked for */
     bool floor;
     char *spawn;
+    char *server_log;
     char *server_pid;
     char *access;
     char *connect;

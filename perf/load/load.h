@@ -12,6 +12,7 @@
 #include "perf/target/process.h"
 
 enum load_limits {
+    LOAD_CUT_SIZE = 192,
     LOAD_LATE_AFTER_MS = 2,  /* or the interval of one publisher, where that is longer */
     LOAD_SKIP_AFTER_MS = 10, /* likewise; older slots are left out, not sent in a burst */
     LOAD_DRAIN_MS = 2000,    /* time for what is under way at the end of the window */
@@ -28,14 +29,15 @@ struct load_config {
 /* All counts are of the measured window but for `whole_run`. */
 struct load_result {
     uint64_t window_ns;
-    uint64_t planned;         /* messages that the rate asks for */
-    uint64_t published;       /* messages begun */
-    uint64_t delivered;       /* messages received, all viewers together */
-    uint64_t delivered_bytes; /* their payload */
-    uint64_t late;            /* sent after LOAD_LATE_AFTER_MS: this machine was too slow */
-    uint64_t skipped;         /* not sent at all: this machine was far too slow */
-    uint64_t held;            /* not sent: the server had not taken the one before */
-    uint64_t own_cpu_ns;      /* the generator's */
+    uint64_t planned;              /* messages that the rate asks for */
+    uint64_t published;            /* messages begun */
+    uint64_t delivered;            /* messages received, all viewers together */
+    uint64_t delivered_bytes;      /* their payload */
+    uint64_t late;                 /* sent after LOAD_LATE_AFTER_MS: this machine was too slow */
+    uint64_t skipped;              /* not sent at all: this machine was far too slow */
+    uint64_t held;                 /* not sent: the server had not taken the one before */
+    uint64_t own_cpu_ns;           /* the generator's */
+    char first_cut[LOAD_CUT_SIZE]; /* how the server first ended a connection; empty: never */
 
     struct {
         uint64_t published;

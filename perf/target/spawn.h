@@ -17,6 +17,7 @@ enum spawn_limits {
 
 struct spawn_config {
     const char *path;
+    const char *log_path; /* its output is appended there when it has ended; NULL: not kept */
     int cpu;              /* -1: any */
     int workers;          /* 0: the server's own default */
     const char *tls_cert; /* NULL: plain */
@@ -26,6 +27,7 @@ struct spawn_config {
 struct spawned {
     pid_t pid; /* 0 while none runs */
     int output_fd;
+    const char *log_path;
     uint16_t port_access;
     uint16_t port_relay;
     char secret[SPAWN_SECRET_SIZE];

@@ -1,0 +1,49 @@
+/* One connection of a run: what it sends, and the checking of what it receives. Events count in the
+ * run's result. Non-blocking; the run's thread only. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "perf/load/frame_reader.h"
+#include "perf/load/load.h"
+#include "perf/load/publisher.h"
+
+enum load_conn_sizes { LOAD_RECEIVE_BYTES = 256 * 1024 };
+
+/* What all connections of a run share. */
+struct load_view {
+    struct load_result *result;
+    uint32_t run;
+    bool in_window;           /* what happens now counts as of the window */
+    uint64_t window_start_ns; /* latency is recorded of messages sent between these */
+    uint64_t window_end_ns;
+    uint8_t *receive_buf; /* LOAD_RECEIVE_BYTES; nothing in it outlives a call */
+};
+
+struct load_conn {
+    struct transport transport;
+    struct frame_reader reader;
+    struct publisher *publisher; /* NULL for viewers */
+    unsigned topic;
+    uint64_t next_sequence;
+    uint64_t received;
+    uint8_t pong[PUBLISHER_PONG_BYTES_MAX];
+    size_t pong_len;
+    size_t pong_sent;
+};
+
+bool load_conn_is_open(const struct load_conn *conn);
+
+/* Bytes that came in, now or with the handshake. */
+void load_conn_on_bytes(struct load_view *view, struct load_conn *conn, struct bytes input);
+
+/* The socket of an open connection has become readable or writable. */
+void load_conn_on_event(struct load_view *view, struct load_conn *conn);
+
+/* Sends the publisher's next message, or leaves it out when the one before still waits. */
+void load_conn_publish(struct load_view *view, struct load_conn *conn);
+
+/* Says goodbye where the server knows WebSocket, and closes. */
+void load_conn_end(struct load_conn *conn, bool is_websocket);
