@@ -46,9 +46,20 @@ const char *verdict_text(enum verdict verdict)
     UNREACHABLE();
 }
 
+/* Messages of the window that arrived after it, beyond one on its way to each viewer: a server that
+ * works through a backlog later than it is measured. */
+static uint64_t undelivered(const struct measurement *measurement)
+{
+    uint64_t expected = measurement->result.published * measurement->scenario.viewers;
+    uint64_t arrived = measurement->result.delivered + scenario_connections(&measurement->scenario);
+
+    return expected > arrived ? expected - arrived : 0;
+}
+
 enum verdict measurement_verdict(const struct measurement *measurement)
 {
     const struct load_result *result = &measurement->result;
+    const struct scenario *scenario = &measurement->scenario;
     uint64_t wrong = result->whole_run.lost + result->whole_run.out_of_order +
                      result->whole_run.foreign + result->whole_run.damaged +
                      result->whole_run.closed;
@@ -60,7 +71,9 @@ enum verdict measurement_verdict(const struct measurement *measurement)
         result->own_cpu_ns > result->window_ns / 100 * OWN_CPU_PERCENT_MAX) {
         return VERDICT_GENERATOR_LATE;
     }
-    if (result->held * 100 > result->planned * FAULTS_PER_HUNDRED_MAX) {
+    if (result->held * 100 > result->planned * FAULTS_PER_HUNDRED_MAX ||
+        undelivered(measurement) * 100 >
+            result->planned * scenario->viewers * FAULTS_PER_HUNDRED_MAX) {
         return VERDICT_SERVER_LATE;
     }
     return VERDICT_VALID;

@@ -167,6 +167,7 @@ static void tls_explain(const struct transport_peer *peer, const SSL *ssl, char 
 static int tls_start(struct transport *transport, const struct transport_peer *peer, char *error)
 {
     struct in6_addr address;
+    char name[256]; /* OpenSSL's macro wants it writable */
     bool is_address = inet_pton(AF_INET, peer->host, &address) == 1 ||
                       inet_pton(AF_INET6, peer->host, &address) == 1;
 
@@ -176,7 +177,8 @@ static int tls_start(struct transport *transport, const struct transport_peer *p
         return -ENOMEM;
     }
     /* An address is checked as an address; only names are sent as SNI (RFC 6066 §3). */
-    bool named = is_address ? true : SSL_set_tlsext_host_name(transport->ssl, peer->host) == 1;
+    snprintf(name, sizeof name, "%s", peer->host);
+    bool named = is_address || SSL_set_tlsext_host_name(transport->ssl, name) == 1;
 
     if (peer->verify_name && is_address) {
         named = X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(transport->ssl), peer->host) == 1;
