@@ -1,0 +1,748 @@
+/* Goal: a viewer gets whole messages in order, the newest ones when it is slow; bounds hold; what
+ * the kernel has or has begun to send is never touched; control frames are never dropped.
+ * Method: a worker without threads. Single cases, every split of a send, and random use against a
+ * plain array that keeps the same rules. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tests/unit/server/hub/hub_fixture.h"
+
+enum { MEMORY = 64 * 1024 * 1024 };
+
+static const struct send_queue_bounds roomy = {.messages_max = 128, .bytes_max = 1 << 24};
+
+struct scene {
+    struct worker worker;
+    struct send_queue queue;
+    uint8_t sent[1 << 20];
+    size_t sent_len;
+};
+
+static struct scene scene;
+
+static void open_scene(void)
+{
+    lone_worker_init(&scene.worker, MEMORY);
+    send_queue_init(&scene.queue);
+    scene.sent_len = 0;
+}
+
+static void close_scene(void)
+{
+    cr_assert(send_queue_empty(&scene.queue));
+    cr_assert_eq(scene.queue.bytes, 0);
+    cr_assert_eq(scene.queue.pongs, 0);
+    lone_worker_deinit(&scene.worker);
+}
+
+TestSuite(send_queue, .init = open_scene, .fini = close_scene);
+
+static bool push_message(struct message *message, const struct send_queue_bounds *bounds)
+{
+    bool pushed = send_queue_push(&scene.queue, &scene.worker, bounds, &message->home_share);
+
+    message_release(&scene.worker, message);
+    return pushed;
+}
+
+static bool push(const char *text, const struct send_queue_bounds *bounds)
+{
+    struct message *message = message_of_text(&scene.worker, WS_OPCODE_TEXT, text);
+
+    message->received_ms = scene.worker.now_ms;
+    return push_message(message, bounds);
+}
+
+static bool push_control(enum ws_opcode opcode, const char *text,
+                         const struct send_queue_bounds *bounds)
+{
+    struct message *message = message_create_control(&scene.worker, opcode, bytes_of_text(text));
+
+    cr_assert_not_null(message);
+    message->is_pong = opcode == WS_OPCODE_PONG;
+    return push_message(message, bounds);
+}
+
+/* One send of which the kernel takes at most len bytes. Returns the messages that are complete. */
+static unsigned send_at_most(size_t len, const struct send_queue_bounds *bounds)
+{
+    struct iovec slices[SEND_SLICES_MAX];
+    unsigned count = send_queue_begin(&scene.queue, &scene.worker, bounds, slices, SEND_SLICES_MAX);
+    size_t taken = 0;
+
+    for (unsigned i = 0; i < count && taken < len; i++) {
+        size_t part = slices[i].iov_len < len - taken ? slices[i].iov_len : len - taken;
+
+        cr_assert_leq(scene.sent_len + part, sizeof scene.sent);
+        memcpy(scene.sent + scene.sent_len, slices[i].iov_base, part);
+        scene.sent_len += part;
+        taken += part;
+    }
+    return count == 0 ? 0 : send_queue_end(&scene.queue, &scene.worker, taken);
+}
+
+static void send_all(const struct send_queue_bounds *bounds)
+{
+    for (unsigned i = 0; !send_queue_empty(&scene.queue); i++) {
+        cr_assert_lt(i, 10000, "the queue does not empty");
+        send_at_most(SIZE_MAX, bounds);
+    }
+}
+
+/* Unmasked short frames, one after the other: "text|text|…", control frames in brackets. */
+static void expect_sent(const char *expected)
+{
+    char text[8192] = "";
+    size_t used = 0;
+
+    for (size_t at = 0; at < scene.sent_len;) {
+        uint8_t opcode = scene.sent[at] & 0x0f;
+        size_t len = scene.sent[at + 1];
+
+        cr_assert_eq(scene.sent[at] & 0xf0, 0x80, "not the start of a frame");
+        cr_assert_lt(len, 126);
+        used += (size_t)snprintf(text + used, sizeof text - used,
+                                 opcode >= WS_OPCODE_CLOSE ? "%s[%.*s]" : "%s%.*s",
+                                 used == 0 ? "" : "|", (int)len, scene.sent + at + 2);
+        at += 2 + len;
+        cr_assert_leq(at, scene.sent_len, "a frame was cut");
+    }
+    cr_assert_str_eq(text, expected);
+    scene.sent_len = 0;
+}
+
+Test(send_queue, keeps_the_order)
+{
+    cr_assert(send_queue_empty(&scene.queue));
+    push("one", &roomy);
+    push("two", &roomy);
+    push("", &roomy);
+    push("three", &roomy);
+    cr_assert(!send_queue_empty(&scene.queue));
+    cr_assert_eq(send_at_most(SIZE_MAX, &roomy), 4);
+    expect_sent("one|two||three");
+}
+
+Test(send_queue, holds_a_reference_for_each_entry)
+{
+    struct message *message = message_of_text(&scene.worker, WS_OPCODE_TEXT, "shared");
+
+    for (unsigned i = 0; i < 3; i++) {
+        cr_assert(send_queue_push(&scene.queue, &scene.worker, &roomy, &message->home_share));
+        cr_assert_eq(message->home_share.count, i + 2);
+    }
+    send_at_most(SIZE_MAX, &roomy);
+    cr_assert_eq(message->home_share.count, 1);
+    message_release(&scene.worker, message);
+    expect_sent("shared|shared|shared");
+}
+
+Test(send_queue, drops_the_oldest_at_its_bound_of_messages)
+{
+    static const struct send_queue_bounds three = {.messages_max = 3, .bytes_max = 1 << 20};
+    const char *const texts[] = {"a", "b", "c", "d", "e"};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(texts); i++) {
+        cr_assert(push(texts[i], &three));
+        cr_assert_leq(scene.queue.count, 3);
+    }
+    cr_assert_eq(counted(&scene.worker, messages_dropped_queue), 2);
+    send_all(&three);
+    expect_sent("c|d|e");
+}
+
+Test(send_queue, drops_the_oldest_at_its_bound_of_bytes)
+{
+    /* Each frame has a header of two bytes. */
+    static const struct send_queue_bounds bytes = {.messages_max = 100, .bytes_max = 30};
+
+    push("0123456789", &bytes);
+    push("abcd", &bytes);
+    push("0123456789", &bytes);
+    cr_assert_eq(scene.queue.bytes, 30);
+    cr_assert_eq(counted(&scene.worker, messages_dropped_queue), 0, "exactly full is not over");
+    push("x", &bytes);
+    cr_assert_eq(counted(&scene.worker, messages_dropped_queue), 1);
+    push("0123456789012345678", &bytes);
+    cr_assert_eq(counted(&scene.worker, messages_dropped_queue), 3);
+    send_all(&bytes);
+    expect_sent("x|0123456789012345678");
+}
+
+Test(send_queue, lets_one_message_pass_that_is_larger_than_its_bound_of_bytes)
+{
+    static const struct send_queue_bounds bytes = {.messages_max = 100, .bytes_max = 10};
+
+    push("small", &bytes);
+    cr_assert(push("much larger than ten bytes", &bytes));
+    cr_assert_eq(scene.queue.count, 1);
+    push("next", &bytes);
+    send_all(&bytes);
+    expect_sent("next");
+    cr_assert(push("much larger than ten bytes", &bytes));
+    send_all(&bytes);
+    expect_sent("much larger than ten bytes");
+}
+
+Test(send_queue, drops_what_waited_too_long)
+{
+    static const struct send_queue_bounds aged = {
+        .messages_max = 100, .bytes_max = 1 << 20, .age_ms_max = 1000};
+
+    scene.worker.now_ms = 50000;
+    push("first", &aged);
+    scene.worker.now_ms = 50500;
+    push("second", &aged);
+    scene.worker.now_ms = 51000;
+    send_at_most(7, &aged);
+    expect_sent("first");
+    scene.worker.now_ms = 51500;
+    push("third", &aged);
+    scene.worker.now_ms = 51501;
+    send_all(&aged);
+    expect_sent("third");
+    cr_assert_eq(counted(&scene.worker, messages_dropped_age), 1);
+}
+
+Test(send_queue, has_no_limit_of_age_when_it_is_zero)
+{
+    scene.worker.now_ms = 1;
+    push("old", &roomy);
+    scene.worker.now_ms = UINT64_MAX / 2;
+    send_all(&roomy);
+    expect_sent("old");
+    cr_assert_eq(counted(&scene.worker, messages_dropped_age), 0);
+}
+
+Test(send_queue, can_become_empty_by_age_alone)
+{
+    static const struct send_queue_bounds aged = {
+        .messages_max = 100, .bytes_max = 1 << 20, .age_ms_max = 10};
+    struct iovec slices[SEND_SLICES_MAX];
+
+    for (unsigned i = 0; i < 20; i++) {
+        push("stale", &aged);
+    }
+    scene.worker.now_ms = 1000;
+    cr_assert_eq(send_queue_begin(&scene.queue, &scene.worker, &aged, slices, SEND_SLICES_MAX), 0);
+    cr_assert(send_queue_empty(&scene.queue));
+    cr_assert_eq(counted(&scene.worker, messages_dropped_age), 20);
+    push("fresh", &roomy);
+    send_all(&roomy);
+    expect_sent("fresh");
+}
+
+Test(send_queue, does_not_age_what_another_workers_clock_puts_into_the_future)
+{
+    static const struct send_queue_bounds aged = {
+        .messages_max = 100, .bytes_max = 1 << 20, .age_ms_max = 10};
+
+    scene.worker.now_ms = 2000;
+    push("ahead", &aged);
+    scene.worker.now_ms = 1990;
+    send_all(&aged);
+    expect_sent("ahead");
+}
+
+Test(send_queue, never_drops_what_is_in_flight)
+{
+    static const struct send_queue_bounds two = {
+        .messages_max = 2, .bytes_max = 1 << 20, .age_ms_max = 10};
+    struct iovec slices[SEND_SLICES_MAX];
+
+    push("a", &two);
+    push("b", &two);
+    cr_assert_eq(send_queue_begin(&scene.queue, &scene.worker, &two, slices, SEND_SLICES_MAX), 2);
+    const void *first = slices[0].iov_base;
+
+    scene.worker.now_ms = 5000;
+    for (unsigned i = 0; i < 10; i++) {
+        cr_assert(!push("x", &two), "there is no room until the send ends");
+    }
+    cr_assert_eq(counted(&scene.worker, messages_dropped_queue), 10);
+    send_queue_drop_waiting(&scene.queue, &scene.worker);
+    cr_assert_eq(scene.queue.count, 2);
+    cr_assert_eq(memcmp(first,
+                        "\x81\x01"
+                        "a",
+                        3),
+                 0, "its bytes are still there");
+    cr_assert_eq(send_queue_end(&scene.queue, &scene.worker, 6), 2);
+}
+
+Test(send_queue, drops_behind_what_is_in_flight)
+{
+    static const struct send_queue_bounds three = {.messages_max = 3, .bytes_max = 1 << 20};
+    struct iovec slices[SEND_SLICES_MAX];
+
+    push("a", &three);
+    cr_assert_eq(send_queue_begin(&scene.queue, &scene.worker, &three, slices, 1), 1);
+    push("b", &three);
+    push("c", &three);
+    push("d", &three);
+    push("e", &three);
+    cr_assert_eq(counted(&scene.worker, messages_dropped_queue), 2);
+    cr_assert_eq(send_queue_end(&scene.queue, &scene.worker, 3), 1);
+    send_all(&three);
+    expect_sent("d|e");
+}
+
+Test(send_queue, finishes_what_it_has_begun_to_send)
+{
+    static const struct send_queue_bounds one = {
+        .messages_max = 1, .bytes_max = 20, .age_ms_max = 10};
+
+    push("begun", &one);
+    cr_assert_eq(send_at_most(3, &one), 0);
+    cr_assert(!push("next", &one), "the begun one fills the queue");
+    scene.worker.now_ms = 9999;
+    send_queue_drop_waiting(&scene.queue, &scene.worker);
+    cr_assert_eq(scene.queue.count, 1);
+    cr_assert_eq(send_at_most(SIZE_MAX, &one), 1);
+    expect_sent("begun");
+}
+
+Test(send_queue, sends_the_same_bytes_however_the_kernel_splits_them)
+{
+    const char *const texts[] = {"hello", "", "a longer message", "z"};
+    size_t total = 0;
+
+    for (size_t i = 0; i < ARRAY_LENGTH(texts); i++) {
+        total += strlen(texts[i]) + 2;
+    }
+    for (size_t first = 0; first <= total; first++) {
+        for (size_t second = 0; second <= total - first; second++) {
+            for (size_t i = 0; i < ARRAY_LENGTH(texts); i++) {
+                push(texts[i], &roomy);
+            }
+            unsigned completed = 0;
+
+            completed += send_at_most(first, &roomy);
+            completed += send_at_most(second, &roomy);
+            cr_assert_eq(scene.sent_len, first + second);
+            completed += send_at_most(SIZE_MAX, &roomy);
+            cr_assert_eq(completed, ARRAY_LENGTH(texts));
+            cr_assert(send_queue_empty(&scene.queue));
+            expect_sent("hello||a longer message|z");
+        }
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(texts); i++) {
+        push(texts[i], &roomy);
+    }
+    while (!send_queue_empty(&scene.queue)) {
+        send_at_most(1, &roomy);
+    }
+    expect_sent("hello||a longer message|z");
+}
+
+Test(send_queue, tries_again_when_nothing_was_sent)
+{
+    push("patient", &roomy);
+    for (unsigned i = 0; i < 5; i++) {
+        cr_assert_eq(send_at_most(0, &roomy), 0);
+    }
+    send_all(&roomy);
+    expect_sent("patient");
+}
+
+Test(send_queue, never_drops_control_frames)
+{
+    static const struct send_queue_bounds two = {
+        .messages_max = 2, .bytes_max = 12, .age_ms_max = 10};
+
+    push("a", &two);
+    push_control(WS_OPCODE_PING, "p1", &two);
+    push("b", &two);
+    push_control(WS_OPCODE_PONG, "p2", &two);
+    cr_assert_eq(scene.queue.pongs, 1);
+    scene.worker.now_ms = 1000;
+    for (unsigned i = 0; i < 30; i++) {
+        push("much too long for this queue", &two);
+    }
+    push_control(WS_OPCODE_CLOSE, "\x03\xe8", &two);
+    send_all(&two);
+    expect_sent("[p1]|[p2]|[\x03\xe8]");
+    cr_assert_eq(scene.queue.pongs, 0);
+}
+
+Test(send_queue, has_room_for_control_frames_when_it_is_full)
+{
+    for (uint32_t messages_max = 1; messages_max < 20; messages_max++) {
+        struct send_queue_bounds bounds = {.messages_max = messages_max, .bytes_max = 1 << 20};
+        unsigned controls = 0;
+
+        for (unsigned i = 0; i < messages_max; i++) {
+            cr_assert(push("data", &bounds));
+        }
+        while (push_control(WS_OPCODE_PONG, "", &bounds)) {
+            controls++;
+            cr_assert_leq(controls, SEND_QUEUE_CONTROL);
+        }
+        cr_assert_eq(controls, SEND_QUEUE_CONTROL);
+        cr_assert_eq(scene.queue.pongs, controls);
+        cr_assert_eq(scene.queue.count, messages_max + SEND_QUEUE_CONTROL);
+        send_queue_clear(&scene.queue, &scene.worker);
+        cr_assert_eq(scene.queue.pongs, 0);
+    }
+}
+
+Test(send_queue, does_not_count_control_frames_as_messages_sent)
+{
+    push_control(WS_OPCODE_PING, "", &roomy);
+    push("data", &roomy);
+    push_control(WS_OPCODE_PONG, "", &roomy);
+    cr_assert_eq(send_at_most(SIZE_MAX, &roomy), 1);
+}
+
+Test(send_queue, takes_a_block_only_while_more_wait_than_fit_inside)
+{
+    unsigned counts[] = {SEND_QUEUE_INLINE, SEND_QUEUE_INLINE + 1, 17, 65, 128};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(counts); i++) {
+        for (unsigned j = 0; j < counts[i]; j++) {
+            push("x", &roomy);
+        }
+        cr_assert_eq(scene.worker.blocks.blocks_used,
+                     counts[i] + (counts[i] > SEND_QUEUE_INLINE ? 1 : 0));
+        cr_assert_eq(scene.queue.entries == scene.queue.inline_entries,
+                     counts[i] <= SEND_QUEUE_INLINE);
+        send_all(&roomy);
+        cr_assert_eq(scene.worker.blocks.blocks_used, 0);
+        cr_assert_eq(scene.queue.entries, scene.queue.inline_entries);
+    }
+}
+
+Test(send_queue, grows_in_the_middle_of_a_ring_and_of_a_send)
+{
+    struct iovec slices[SEND_SLICES_MAX];
+
+    push("1", &roomy);
+    push("2", &roomy);
+    push("3", &roomy);
+    cr_assert_eq(send_at_most(6, &roomy), 2);
+    expect_sent("1|2");
+    cr_assert_eq(send_queue_begin(&scene.queue, &scene.worker, &roomy, slices, 1), 1);
+    push("4", &roomy);
+    push("5", &roomy);
+    push("6", &roomy);
+    push("7", &roomy);
+    push("8", &roomy);
+    cr_assert_eq(memcmp(slices[0].iov_base,
+                        "\x81\x01"
+                        "3",
+                        3),
+                 0);
+    cr_assert_eq(send_queue_end(&scene.queue, &scene.worker, 2), 0);
+    send_all(&roomy);
+    cr_assert_eq(scene.sent[0], '3', "goes on where it stopped");
+    memmove(scene.sent, scene.sent + 1, --scene.sent_len);
+    expect_sent("4|5|6|7|8");
+}
+
+Test(send_queue, drops_a_message_when_there_is_no_memory_to_grow)
+{
+    struct message *message = message_of_text(&scene.worker, WS_OPCODE_TEXT, "x");
+
+    scene.worker.blocks.bytes_max = scene.worker.blocks.bytes_held;
+    for (unsigned i = 0; i < SEND_QUEUE_INLINE; i++) {
+        cr_assert(send_queue_push(&scene.queue, &scene.worker, &roomy, &message->home_share));
+    }
+    cr_assert(!send_queue_push(&scene.queue, &scene.worker, &roomy, &message->home_share));
+    cr_assert_eq(counted(&scene.worker, messages_dropped_memory), 1);
+    cr_assert_eq(message->home_share.count, 1 + SEND_QUEUE_INLINE);
+    message_release(&scene.worker, message);
+    send_all(&roomy);
+    expect_sent("x|x|x|x");
+}
+
+Test(send_queue, limits_what_one_send_describes)
+{
+    enum { LARGE = 100 * 1000 };
+    struct iovec slices[SEND_SLICES_MAX];
+
+    for (unsigned i = 0; i < 100; i++) {
+        push("small", &roomy);
+    }
+    cr_assert_eq(send_queue_begin(&scene.queue, &scene.worker, &roomy, slices, SEND_SLICES_MAX),
+                 SEND_SLICES_MAX);
+    cr_assert_eq(send_queue_end(&scene.queue, &scene.worker, 0), 0);
+    cr_assert_eq(send_queue_begin(&scene.queue, &scene.worker, &roomy, slices, 3), 3);
+    cr_assert_eq(send_queue_end(&scene.queue, &scene.worker, 0), 0);
+    send_queue_clear(&scene.queue, &scene.worker);
+    for (unsigned i = 0; i < 4; i++) {
+        struct message *message = message_create(&scene.worker, LARGE);
+
+        message->payload_len = LARGE;
+        message_frame(message, WS_OPCODE_BINARY);
+        push_message(message, &roomy);
+    }
+    cr_assert_eq(send_queue_begin(&scene.queue, &scene.worker, &roomy, slices, SEND_SLICES_MAX), 2,
+                 "three would exceed SEND_BYTES_MAX");
+    cr_assert_eq(send_queue_end(&scene.queue, &scene.worker, 0), 0);
+    send_queue_clear(&scene.queue, &scene.worker);
+}
+
+Test(send_queue, sends_a_message_alone_that_is_larger_than_one_send)
+{
+    struct iovec slices[SEND_SLICES_MAX];
+    struct message *message = message_create(&scene.worker, MESSAGE_BYTES_MAX);
+
+    message->payload_len = MESSAGE_BYTES_MAX;
+    message_frame(message, WS_OPCODE_BINARY);
+    push_message(message, &roomy);
+    push("next", &roomy);
+    cr_assert_eq(send_queue_begin(&scene.queue, &scene.worker, &roomy, slices, SEND_SLICES_MAX), 1);
+    cr_assert_eq(slices[0].iov_len, MESSAGE_BYTES_MAX + 10);
+    cr_assert_eq(send_queue_end(&scene.queue, &scene.worker, SEND_BYTES_MAX), 0);
+    cr_assert_eq(send_queue_begin(&scene.queue, &scene.worker, &roomy, slices, SEND_SLICES_MAX), 1);
+    cr_assert_eq(slices[0].iov_len, MESSAGE_BYTES_MAX + 10 - SEND_BYTES_MAX);
+    cr_assert_eq(send_queue_end(&scene.queue, &scene.worker, slices[0].iov_len), 1);
+    send_all(&roomy);
+    expect_sent("next");
+}
+
+Test(send_queue, drops_all_that_waits_for_a_goodbye)
+{
+    struct iovec slices[SEND_SLICES_MAX];
+
+    push("a", &roomy);
+    push("b", &roomy);
+    push("c", &roomy);
+    push_control(WS_OPCODE_PONG, "p", &roomy);
+    cr_assert_eq(send_queue_begin(&scene.queue, &scene.worker, &roomy, slices, 1), 1);
+    push("d", &roomy);
+    push("e", &roomy);
+    send_queue_drop_waiting(&scene.queue, &scene.worker);
+    cr_assert_eq(scene.queue.count, 1);
+    cr_assert_eq(scene.queue.pongs, 0);
+    push_control(WS_OPCODE_CLOSE, "bye", &roomy);
+    cr_assert_eq(send_queue_end(&scene.queue, &scene.worker, 3), 1);
+    send_all(&roomy);
+    expect_sent("[bye]");
+    send_queue_drop_waiting(&scene.queue, &scene.worker);
+}
+
+Test(send_queue, is_not_cleared_while_the_kernel_has_its_bytes, .signal = SIGABRT)
+{
+    struct iovec slices[SEND_SLICES_MAX];
+
+    push("a", &roomy);
+    cr_assert_eq(send_queue_begin(&scene.queue, &scene.worker, &roomy, slices, 1), 1);
+    send_queue_clear(&scene.queue, &scene.worker);
+}
+
+/* The same rules on an array. */
+struct model_entry {
+    uint32_t id;
+    uint32_t bytes;
+    uint64_t received_ms;
+    bool is_control;
+};
+
+enum { MODEL_ENTRIES_MAX = 64 };
+
+struct model {
+    struct send_queue_bounds bounds;
+    struct model_entry entries[MODEL_ENTRIES_MAX];
+    unsigned count, in_flight;
+    uint32_t sent_offset;
+    uint64_t dropped_queue, dropped_age;
+};
+
+static uint64_t model_bytes(const struct model *model)
+{
+    uint64_t bytes = 0;
+
+    for (unsigned i = 0; i < model->count; i++) {
+        bytes += model->entries[i].bytes;
+    }
+    return bytes;
+}
+
+static void model_remove(struct model *model, unsigned index)
+{
+    memmove(&model->entries[index], &model->entries[index + 1],
+            (model->count - index - 1) * sizeof model->entries[0]);
+    model->count--;
+}
+
+static unsigned model_pinned(const struct model *model)
+{
+    unsigned begun = model->sent_offset > 0 ? 1 : 0;
+
+    return model->in_flight > begun ? model->in_flight : begun;
+}
+
+static unsigned model_oldest(const struct model *model)
+{
+    unsigned index = model_pinned(model);
+
+    while (index < model->count && model->entries[index].is_control) {
+        index++;
+    }
+    return index;
+}
+
+static bool model_push(struct model *model, const struct model_entry *entry)
+{
+    if (entry->is_control) {
+        if (model->count >= model->bounds.messages_max + SEND_QUEUE_CONTROL) {
+            model->dropped_queue++;
+            return false;
+        }
+    } else {
+        while (model->count >= model->bounds.messages_max ||
+               (model->count > 0 && model_bytes(model) + entry->bytes > model->bounds.bytes_max)) {
+            unsigned oldest = model_oldest(model);
+
+            model->dropped_queue++;
+            if (oldest == model->count) {
+                return false;
+            }
+            model_remove(model, oldest);
+        }
+    }
+    model->entries[model->count++] = *entry;
+    return true;
+}
+
+static void model_begin(struct model *model, uint64_t now_ms, unsigned slices_max)
+{
+    uint64_t total = 0;
+    unsigned oldest;
+
+    while (model->bounds.age_ms_max > 0 && (oldest = model_oldest(model)) < model->count &&
+           model->entries[oldest].received_ms + model->bounds.age_ms_max < now_ms) {
+        model_remove(model, oldest);
+        model->dropped_age++;
+    }
+    model->in_flight = 0;
+    for (unsigned i = 0; i < model->count && i < slices_max; i++) {
+        uint64_t bytes = model->entries[i].bytes - (i == 0 ? model->sent_offset : 0);
+
+        if (i > 0 && total + bytes > SEND_BYTES_MAX) {
+            break;
+        }
+        total += bytes;
+        model->in_flight++;
+    }
+}
+
+static unsigned model_end(struct model *model, size_t len)
+{
+    unsigned completed = 0;
+
+    model->in_flight = 0;
+    while (len > 0) {
+        uint32_t left = model->entries[0].bytes - model->sent_offset;
+
+        if (len < left) {
+            model->sent_offset += (uint32_t)len;
+            break;
+        }
+        len -= left;
+        completed += !model->entries[0].is_control;
+        model->sent_offset = 0;
+        model_remove(model, 0);
+    }
+    return completed;
+}
+
+static void compare(struct model *model)
+{
+    struct send_queue *queue = &scene.queue;
+
+    cr_assert_eq(queue->count, model->count);
+    cr_assert_eq(queue->in_flight, model->in_flight);
+    cr_assert_eq(queue->sent_offset, model->sent_offset);
+    cr_assert_eq(queue->bytes, model_bytes(model));
+    cr_assert_eq(counted(&scene.worker, messages_dropped_queue), model->dropped_queue);
+    cr_assert_eq(counted(&scene.worker, messages_dropped_age), model->dropped_age);
+    cr_assert_eq(scene.worker.blocks.blocks_used,
+                 model->count + (queue->entries != queue->inline_entries));
+}
+
+static void random_push(struct model *model, uint32_t id)
+{
+    struct model_entry entry = {
+        .id = id, .is_control = rand() % 6 == 0, .received_ms = scene.worker.now_ms};
+    uint32_t len = entry.is_control   ? 4 + (uint32_t)rand() % 100
+                   : rand() % 50 == 0 ? 70000 + (uint32_t)rand() % 200000
+                                      : 4 + (uint32_t)rand() % 3000;
+    struct message *message = message_create(&scene.worker, len);
+
+    cr_assert_not_null(message);
+    memset(message->payload, (int)id, len);
+    memcpy(message->payload, &id, sizeof id);
+    message->payload_len = len;
+    message->is_control = entry.is_control;
+    message->received_ms = entry.received_ms;
+    message_frame(message, entry.is_control ? WS_OPCODE_PING : WS_OPCODE_BINARY);
+    entry.bytes = len + message->header_len;
+    cr_assert_eq(push_message(message, &model->bounds), model_push(model, &entry));
+}
+
+/* What the kernel is given must be the model's entries, from the byte where the last send ended. */
+static void random_begin(struct model *model, struct iovec *slices)
+{
+    unsigned slices_max = rand() % 3 == 0 ? 1 : 1 + (unsigned)rand() % SEND_SLICES_MAX;
+
+    model_begin(model, scene.worker.now_ms, slices_max);
+    unsigned count =
+        send_queue_begin(&scene.queue, &scene.worker, &model->bounds, slices, slices_max);
+
+    cr_assert_eq(count, model->in_flight);
+    for (unsigned i = 0; i < count; i++) {
+        const struct model_entry *entry = &model->entries[i];
+        uint32_t skipped = i == 0 ? model->sent_offset : 0;
+        const uint8_t *end = (const uint8_t *)slices[i].iov_base + slices[i].iov_len;
+        uint32_t id;
+
+        cr_assert_eq(slices[i].iov_len, entry->bytes - skipped);
+        size_t header_len = entry->bytes > 65535 + 4 ? 10 : entry->bytes > 125 + 2 ? 4 : 2;
+        memcpy(&id, end - (entry->bytes - header_len), sizeof id);
+        cr_assert_eq(id, entry->id);
+    }
+}
+
+Test(send_queue, does_what_a_simple_model_does_under_random_use)
+{
+    for (unsigned round = 0; round < 40; round++) {
+        struct iovec slices[SEND_SLICES_MAX];
+        struct model model = {
+            .bounds = {.messages_max = 1 + (uint32_t)rand() % 40,
+                       .bytes_max = round % 2 == 0 ? 1 << 24 : 500 + (uint32_t)rand() % 20000,
+                       .age_ms_max = round % 3 == 0 ? 0 : 200},
+            .dropped_queue = counted(&scene.worker, messages_dropped_queue),
+            .dropped_age = counted(&scene.worker, messages_dropped_age)};
+
+        srand(round);
+        for (uint32_t step = 0; step < 3000; step++) {
+            unsigned action = (unsigned)rand() % 10;
+
+            scene.worker.now_ms += (unsigned)rand() % 20;
+            if (action < 6) {
+                random_push(&model, step);
+            } else if (model.in_flight == 0) {
+                random_begin(&model, slices);
+            } else {
+                size_t total = 0;
+
+                for (unsigned i = 0; i < model.in_flight; i++) {
+                    total += slices[i].iov_len;
+                }
+                size_t len = rand() % 2 == 0 ? total : (size_t)rand() % (total + 1);
+
+                cr_assert_eq(send_queue_end(&scene.queue, &scene.worker, len),
+                             model_end(&model, len));
+            }
+            compare(&model);
+        }
+        if (scene.queue.in_flight > 0) {
+            send_queue_end(&scene.queue, &scene.worker, 0);
+        }
+        send_queue_clear(&scene.queue, &scene.worker);
+        cr_assert_eq(scene.worker.blocks.blocks_used, 0);
+    }
+}
