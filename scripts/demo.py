@@ -167,7 +167,7 @@ class Viewer:
         self.lock = threading.Lock()
         self.first_picture = threading.Event()
         self.fault = None
-        self._picture = None
+        self._picture, self._video_stream = None, None
         self._to_decoder = queue.Queue()
         self._reader = threading.Thread(target=self._read, args=(client.stdout,), daemon=True)
         self._feeder = threading.Thread(target=self._feed, args=(decoder.stdin,), daemon=True)
@@ -202,10 +202,11 @@ class Viewer:
             self.fault = "what arrived is not a transport stream"
             return
         starts, stamp = video_time_stamp(packet)
+        stream = (packet[1] & 0x1F) << 8 | packet[2]
         if starts:
             self._finish_picture()
-            self._picture = [stamp, now]
-        elif self._picture is not None:
+            self._picture, self._video_stream = [stamp, now], stream
+        elif self._picture is not None and stream == self._video_stream:
             self._picture[1] = now
 
     def _finish_picture(self):
