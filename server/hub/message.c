@@ -113,13 +113,16 @@ void message_hold(struct message *message)
 
 void message_drop_hold(struct worker *worker, struct message *message)
 {
+    /* Nothing is read after the hold is gone: home may use the memory again. */
+    unsigned home = message->home;
+
     if (atomic_fetch_sub_explicit(&message->workers, 1, memory_order_acq_rel) > 1) {
         return;
     }
-    if (message->home == worker->index) {
+    if (home == worker->index) {
         message_come_home(worker, message);
     } else {
-        worker_post_home(worker, message->home, message);
+        worker_post_home(worker, home, message);
     }
 }
 
