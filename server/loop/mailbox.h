@@ -3,6 +3,7 @@
  * the receiver. Letters from one thread to one worker arrive in the order they were posted. */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -20,6 +21,7 @@ enum letter_kind {
  * back by another letter. */
 struct call {
     void (*run)(struct worker *worker, struct call *call);
+    _Atomic bool posted; /* private: what was written before the post is seen by run */
 };
 
 /* The letter as it travels. */
@@ -32,6 +34,9 @@ bool letter_is(uint64_t user_data);
 /* Posts through `from`, the ring of the calling thread; it leaves with that ring's next submit.
  * When the kernel cannot deliver, the sender gets a completion with OP_TAG_UNDELIVERED set. */
 void mailbox_post(struct ring *from, int target_ring_fd, uint64_t letter);
+
+/* The same for a call to the worker with index target. */
+void mailbox_post_call(struct ring *from, int target_ring_fd, struct call *call, unsigned target);
 
 /* Posts a call from a thread that is no worker, by a ring of its own; returns when the kernel took
  * it. 0 or -errno. */

@@ -32,6 +32,7 @@ static void take_letter(struct worker *worker, uint64_t user_data, int result)
     case LETTER_CALL: {
         struct call *call = pointer;
 
+        CHECK(atomic_load_explicit(&call->posted, memory_order_acquire));
         call->run(worker, call);
         return;
     }
@@ -244,8 +245,7 @@ void worker_group_destroy(struct worker_group *group)
 void worker_call(struct worker *from, struct worker *target, struct call *call)
 {
     counters_increment(&from->counters, letters_sent);
-    mailbox_post(&from->ring, atomic_load(&target->ring_fd),
-                 letter_pack(LETTER_CALL, call, target->index));
+    mailbox_post_call(&from->ring, atomic_load(&target->ring_fd), call, target->index);
 }
 
 bool worker_post_message(struct worker *from, unsigned target_index, void *message)
