@@ -67,6 +67,45 @@ static const struct option_spec specs[] = {
      .min = 0,
      .max = 65535,
      .help = "TCP port of the WebSockets; 0 takes a free one and logs it."},
+    {.env = "RELAY_TLS_CERT",
+     .flag = "tls-cert",
+     .type = OPTION_TEXT,
+     OFFSET(tls_cert),
+     .default_text = "",
+     .help = "PEM file with the certificate and its chain: both ports then speak TLS. Several, "
+             "separated by "
+             "commas, are chosen by server name (SNI), the first for unknown names. A name without "
+             "a slash "
+             "is looked for among the systemd credentials first. Read again on SIGHUP and when it "
+             "changes."},
+    {.env = "RELAY_TLS_KEY",
+     .flag = "tls-key",
+     .type = OPTION_TEXT,
+     OFFSET(tls_key),
+     .default_text = "",
+     .help = "PEM file with the private key of the certificate; as many as certificates."},
+    {.env = "RELAY_TLS_MIN",
+     .flag = "tls-min",
+     .type = OPTION_TEXT,
+     OFFSET(tls_min),
+     .default_text = "1.2",
+     .help = "Oldest TLS version that is accepted: 1.2 or 1.3."},
+    {.env = "RELAY_TLS_TICKETS",
+     .flag = "tls-tickets",
+     .type = OPTION_INTEGER,
+     OFFSET(tls_tickets),
+     .default_text = "2",
+     .min = 0,
+     .max = 8,
+     .help = "Session tickets for each handshake, which make the next one cheaper; 0: none."},
+    {.env = "RELAY_KTLS",
+     .flag = "ktls",
+     .type = OPTION_TEXT,
+     OFFSET(ktls),
+     .default_text = "auto",
+     .help = "TLS records in the kernel: auto (where kernel and client allow), off, or require "
+             "(refuse to "
+             "start, and refuse clients, where it is not possible)."},
     {.env = "RELAY_WORKERS",
      .flag = "workers",
      .type = OPTION_INTEGER,
@@ -230,6 +269,44 @@ static int read_secret_file(struct server_config *config, char *error)
     return 0;
 }
 
+static bool is_one_of(const char *text, const char *const *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(text, values[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int check_tls(const struct server_config *config, char *error)
+{
+    static const char *const versions[] = {"1.2", "1.3"};
+    static const char *const modes[] = {"auto", "off", "require"};
+
+    if (!is_one_of(config->tls_min, versions, ARRAY_LENGTH(versions))) {
+        snprintf(error, OPTIONS_ERROR_SIZE, "RELAY_TLS_MIN can be 1.2 or 1.3 but not %s",
+                 config->tls_min);
+        return -EINVAL;
+    }
+    if (!is_one_of(config->ktls, modes, ARRAY_LENGTH(modes))) {
+        snprintf(error, OPTIONS_ERROR_SIZE, "RELAY_KTLS can be auto, off or require but not %s",
+                 config->ktls);
+        return -EINVAL;
+    }
+    if ((config->tls_cert[0] == '\0') != (config->tls_key[0] == '\0')) {
+        snprintf(error, OPTIONS_ERROR_SIZE,
+                 "RELAY_TLS_CERT and RELAY_TLS_KEY belong together: set both");
+        return -EINVAL;
+    }
+    if (config->tls_cert[0] == '\0' && strcmp(config->ktls, "require") == 0) {
+        snprintf(error, OPTIONS_ERROR_SIZE,
+                 "RELAY_KTLS=require needs RELAY_TLS_CERT and RELAY_TLS_KEY");
+        return -EINVAL;
+    }
+    return 0;
+}
+
 static int check_names(const struct server_config *config, char *error)
 {
     enum log_level level;
@@ -246,7 +323,7 @@ static int check_names(const struct server_config *config, char *error)
                  config->log_format);
         return -EINVAL;
     }
-    return 0;
+    return check_tls(config, error);
 }
 
 static int64_t usable_cpus(void)

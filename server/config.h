@@ -13,6 +13,11 @@ struct server_config {
     char *secret;
     char *secret_file;
     bool allow_no_booking_id;
+    char *tls_cert; /* empty: plain TCP */
+    char *tls_key;
+    char *tls_min;
+    int64_t tls_tickets;
+    char *ktls;
     char *bind_address;
     int64_t port_access;
     int64_t port_relay;

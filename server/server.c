@@ -16,12 +16,14 @@
 #include "server/limits.h"
 #include "server/listen.h"
 #include "server/loop/worker.h"
+#include "server/tls_reload.h"
 
 enum {
     ERROR_SIZE = 512,
     COUNTERS_JSON_SIZE = 3500,
     DESCRIPTORS_SPARE = 64,
-    WORKER_MEMORY_MIN = 32
+    WORKER_MEMORY_MIN = 32,
+    FILES_LOOK_S = 5
 };
 
 struct server {
@@ -29,6 +31,7 @@ struct server {
     struct token_keys *keys;
     struct topic_registry topics;
     struct conn_shared shared;
+    struct tls_reload tls;
     struct conn_table *tables; /* one for each worker */
     struct worker_group group;
     struct ring post; /* of the main thread, to post calls to the workers */
@@ -145,15 +148,18 @@ static void log_counters(struct server *server, const char *event)
 /* Signals are blocked before any thread exists, so only this thread takes them. */
 static void wait_for_stop(struct server *server, const sigset_t *signals)
 {
-    for (;;) {
-        int signal_number = 0;
+    const struct timespec period = {.tv_sec = FILES_LOOK_S};
 
-        if (sigwait(signals, &signal_number) != 0) {
-            continue;
-        }
+    for (;;) {
+        int signal_number = sigtimedwait(signals, NULL, &period);
+
         switch (signal_number) {
+        case -1: /* the period is over */
+            tls_reload_if_changed(&server->tls);
+            break;
         case SIGHUP:
             log_reopen();
+            tls_reload_now(&server->tls);
             log_info("log file opened again", LOG_TEXT("signal", "SIGHUP"));
             break;
         case SIGUSR1:
@@ -277,6 +283,7 @@ static int make_parts(struct server *server)
 
 static void destroy_parts(struct server *server)
 {
+    tls_reload_deinit(&server->tls);
     code_store_destroy(server->shared.access.codes);
     topic_registry_deinit(&server->topics);
     token_keys_destroy(server->keys);
@@ -292,17 +299,19 @@ static int start(struct server *server)
     if (make_parts(server) != 0) {
         return fail("out of memory");
     }
-    if (ring_probe(error, sizeof error) != 0 || open_listeners(server, error) != 0) {
+    if (ring_probe(error, sizeof error) != 0 ||
+        tls_reload_init(&server->tls, server->config, &server->shared, error) != 0 ||
+        open_listeners(server, error) != 0) {
         return fail(error);
     }
-    int failed = ring_init(&server->post, 4, 8);
+    int failed = ring_open(&server->post, 4, 8);
 
     if (failed == 0) {
         failed = worker_group_start(&server->group, (unsigned)server->config->workers);
     }
     if (failed != 0) {
         ring_error_text(failed, error, sizeof error);
-        ring_deinit(&server->post);
+        ring_close(&server->post);
         return fail(error);
     }
     return 0;
@@ -324,13 +333,15 @@ int server_run(const struct server_config *config)
     /* Level warn on purpose: the one line that every operator and every script waits for. */
     log_warn("listening", LOG_INT("access_port", server.port_access),
              LOG_INT("relay_port", server.port_relay), LOG_INT("workers", config->workers),
-             LOG_TEXT("version", RELAY_VERSION));
+             LOG_TEXT("version", RELAY_VERSION),
+             LOG_TEXT("kernel_tls",
+                      server.shared.tls == NULL ? "not used: plain TCP" : server.shared.ktls.text));
     wait_for_stop(&server, &signals);
     stop_workers(&server);
     worker_group_join(&server.group);
     log_counters(&server, "stopped");
     worker_group_destroy(&server.group);
-    ring_deinit(&server.post);
+    ring_close(&server.post);
     destroy_parts(&server);
     log_close();
     return 0;

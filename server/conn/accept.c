@@ -124,6 +124,12 @@ void conn_open(struct conn_table *table, int fd, enum listener_role role)
     conn_send_init(conn);
     conn_close_init(conn);
     counters_increment(&worker->counters, connections_accepted);
-    conn_enter_phase(conn, PHASE_HTTP);
-    conn_receive_start(conn);
+    conn->transport = TRANSPORT_PLAIN;
+    if (table->shared->tls != NULL) {
+        conn_enter_phase(conn, PHASE_TLS);
+        tls_start(conn);
+    } else {
+        conn_enter_phase(conn, PHASE_HTTP);
+        conn_receive_start(conn);
+    }
 }

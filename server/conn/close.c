@@ -22,6 +22,8 @@ const char *close_reason_text(enum close_reason reason)
         [CLOSE_SEND_STALLED] = "send stalled",
         [CLOSE_ASSEMBLY_TIMEOUT] = "message not completed in time",
         [CLOSE_IO_ERROR] = "connection broken",
+        [CLOSE_TLS_FAILED] = "TLS failed",
+        [CLOSE_REKEY] = "TLS key change not supported by this kernel",
     };
 
     return texts[reason];
@@ -35,6 +37,10 @@ static void count_reason(struct counters *counters, enum close_reason reason)
         break;
     case CLOSE_HTTP_DONE:
     case CLOSE_HTTP_REFUSED:
+    case CLOSE_TLS_FAILED: /* counted where it was found */
+        break;
+    case CLOSE_REKEY:
+        counters_increment(counters, tls_rekeys_refused);
         break;
     case CLOSE_HANDSHAKE_TIMEOUT:
         counters_increment(counters, handshake_timeouts);
@@ -96,6 +102,11 @@ static void shutdown_on_complete(struct op *op, int result, uint32_t flags)
     op_on_complete_ignored(op, container_of(op, struct conn, shutdown_op));
 }
 
+static void notify_on_complete(struct op *op, int result, uint32_t flags)
+{
+    op_on_complete_ignored(op, container_of(op, struct conn, notify_op));
+}
+
 static void cancel_on_complete(struct op *op, int result, uint32_t flags)
 {
     op_on_complete_ignored(op, container_of(op, struct conn, cancel_op));
@@ -112,11 +123,48 @@ static void close_on_complete(struct op *op, int result, uint32_t flags)
 
 void conn_close_init(struct conn *conn)
 {
+    op_init(&conn->notify_op, notify_on_complete);
     op_init(&conn->shutdown_op, shutdown_on_complete);
     op_init(&conn->cancel_op, cancel_on_complete);
     op_init(&conn->close_op, close_on_complete);
+    conn->peer_ended = false;
+    conn->receive_blocked = false;
+    conn->notify_submitted = false;
     conn->fin_submitted = false;
     conn->close_submitted = false;
+}
+
+/* close_notify (RFC 8446 §6.1) tells the peer that nothing was cut off. On a kernel TLS socket its
+ * completion also says that all records before it are in TCP's hands: a FIN or close before that
+ * would overtake them. Memory that is used up costs the peer this courtesy, not its data. */
+static void submit_notify(struct conn *conn)
+{
+    static const uint8_t close_notify[] = {1, 0};
+
+    conn->notify_submitted = true;
+    if (conn->notify_record == NULL) {
+        conn->notify_record = block_pool_take(&conn->worker->blocks, sizeof *conn->notify_record);
+    }
+    if (conn->notify_record == NULL) {
+        return;
+    }
+    struct ktls_record *record = conn->notify_record;
+
+    if (conn->transport == TRANSPORT_USER_TLS) {
+        struct bytes bytes = user_tls_close_notify(conn, record->data, sizeof record->data);
+
+        if (bytes.len > 0) {
+            struct io_uring_sqe *sqe = ring_sqe(&conn->worker->ring, &conn->notify_op);
+
+            io_uring_prep_send(sqe, conn->fd, bytes.data, bytes.len, MSG_NOSIGNAL);
+        }
+        return;
+    }
+    ktls_record_prepare_send(record, KTLS_RECORD_ALERT,
+                             bytes_of(close_notify, sizeof close_notify));
+    struct io_uring_sqe *sqe = ring_sqe(&conn->worker->ring, &conn->notify_op);
+
+    io_uring_prep_sendmsg(sqe, conn->fd, &record->header, MSG_NOSIGNAL);
 }
 
 static void submit_fin(struct conn *conn)
@@ -147,8 +195,8 @@ static void submit_close(struct conn *conn)
 
 static bool is_quiet(const struct conn *conn)
 {
-    return !conn->recv_op.in_flight && !conn->send_op.in_flight && !conn->shutdown_op.in_flight &&
-           !conn->cancel_op.in_flight && !conn->close_op.in_flight;
+    return !conn->recv_op.in_flight && !conn->send_op.in_flight && !conn->notify_op.in_flight &&
+           !conn->shutdown_op.in_flight && !conn->cancel_op.in_flight && !conn->close_op.in_flight;
 }
 
 /* The only place where a connection ends. */
@@ -156,7 +204,9 @@ static void release(struct conn *conn)
 {
     CHECK(is_quiet(conn));
     CHECK(conn->fd == -1);
+    user_tls_discard(conn);
     send_queue_clear(&conn->subscriber.queue, conn->worker);
+    tls_release(conn);
     list_remove(&conn->ready_node);
     list_remove(&conn->starved_node);
     timer_disarm(&conn->liveness);
@@ -175,8 +225,19 @@ void conn_close_join(struct conn *conn)
         }
         return;
     }
-    if (send_queue_empty(&conn->subscriber.queue) && !conn->fin_submitted) {
+    if (!conn_send_idle(conn) || conn->notify_op.in_flight || conn->shutdown_op.in_flight) {
+        return;
+    }
+    if (conn->transport != TRANSPORT_PLAIN && !conn->notify_submitted) {
+        submit_notify(conn);
+        if (conn->notify_op.in_flight) {
+            return;
+        }
+    }
+    if (!conn->fin_submitted) {
         submit_fin(conn);
+    } else if (conn->peer_ended) {
+        submit_close(conn);
     }
 }
 
@@ -230,20 +291,10 @@ static void closing_on_bytes(struct conn *conn, struct bytes bytes)
 {
 }
 
+/* A half-closed peer still gets what is queued; the deadline bounds it. */
 static void closing_on_eof(struct conn *conn)
 {
-    /* A half-closed peer still gets what is queued; the deadline bounds it. */
-    if (conn->fin_submitted) {
-        conn_close_now(conn, conn->close_reason);
-    }
-}
-
-static void closing_on_sent(struct conn *conn)
-{
-    if (!conn->recv_op.in_flight && !conn->close_submitted && list_empty(&conn->starved_node)) {
-        /* The peer's end was seen before our last byte went out. */
-        conn_close_now(conn, conn->close_reason);
-    }
+    CHECK(conn->peer_ended);
 }
 
 static void closing_on_deadline(struct conn *conn)
@@ -251,10 +302,9 @@ static void closing_on_deadline(struct conn *conn)
     conn_close_now(conn, conn->close_reason);
 }
 
-const struct phase_ops phase_closing = {
+const struct phase_ops phase_closing_ops = {
     .on_enter = closing_on_enter,
     .on_bytes = closing_on_bytes,
-    .on_sent = closing_on_sent,
     .on_eof = closing_on_eof,
     .on_deadline = closing_on_deadline,
 };

@@ -4,9 +4,10 @@
 
 /* The map of the server: what each phase does stands in its own file. */
 static const struct phase_ops *const phases[PHASE_COUNT] = {
-    [PHASE_HTTP] = &phase_http,
-    [PHASE_WEBSOCKET] = &phase_websocket,
-    [PHASE_CLOSING] = &phase_closing,
+    [PHASE_TLS] = &phase_tls_ops,
+    [PHASE_HTTP] = &phase_http_ops,
+    [PHASE_WEBSOCKET] = &phase_websocket_ops,
+    [PHASE_CLOSING] = &phase_closing_ops,
 };
 
 const struct phase_ops *conn_phase_ops(const struct conn *conn)

@@ -15,6 +15,7 @@
 
 enum conn_phase {
     PHASE_FREE,
+    PHASE_TLS,
     PHASE_HTTP,
     PHASE_WEBSOCKET,
     PHASE_CLOSING,
@@ -37,7 +38,39 @@ enum close_reason {
     CLOSE_SEND_STALLED,
     CLOSE_ASSEMBLY_TIMEOUT,
     CLOSE_IO_ERROR,
+    CLOSE_TLS_FAILED, /* the handshake, or a record after it */
+    CLOSE_REKEY,      /* the peer changed its TLS key and this kernel cannot follow */
     CLOSE_REASON_COUNT,
+};
+
+/* Who makes and opens TLS records. */
+enum transport {
+    TRANSPORT_PLAIN, /* nobody; also during the handshake, whose records are made in phase_tls.c */
+    TRANSPORT_KERNEL_TLS, /* the kernel: data goes as over plain TCP, control records apart */
+    TRANSPORT_USER_TLS,   /* OpenSSL, on the way between socket and phase */
+};
+
+struct handshake_input; /* phase_tls.c */
+
+struct phase_tls {
+    struct tls_session *session; /* from the first record on: a silent connection costs none */
+    uint32_t tickets_sent;
+    bool done; /* the handshake is complete; its last bytes may still be on their way */
+};
+
+/* Kept while the kernel could follow a KeyUpdate. */
+struct rekey {
+    enum ktls_suite suite;
+    bool answer_wanted; /* the peer asked for our KeyUpdate too */
+    struct tls_secrets secrets;
+    struct ktls_record record; /* our KeyUpdate, while it is being sent */
+};
+
+/* Records that are made and not yet sent, for TRANSPORT_USER_TLS. */
+struct tls_output {
+    uint8_t *records; /* a block, or NULL */
+    uint32_t len, sent;
+    size_t plain_len; /* bytes of the send queue that are in it */
 };
 
 struct phase_http {
@@ -74,19 +107,31 @@ struct conn {
     struct conn_table *table;
     enum listener_role role;
     enum close_reason close_reason; /* the first one, while PHASE_CLOSING */
-    struct op recv_op, send_op, shutdown_op, cancel_op, close_op;
-    bool fin_submitted;           /* our direction ends when what is queued was sent */
-    bool close_submitted;         /* the descriptor is being closed: nothing may be started */
-    struct subscriber subscriber; /* its queue holds everything that is sent, HTTP too */
-    struct timer deadline;        /* of the phase: request, send progress, end of closing */
-    struct timer liveness;        /* pings */
-    struct timer expiry;          /* of the token */
+    struct op recv_op, send_op, notify_op, shutdown_op, cancel_op, close_op;
+    bool peer_ended;       /* its FIN or close_notify came */
+    bool receive_blocked;  /* receiving would break the connection (TLS key change) */
+    bool notify_submitted; /* close_notify */
+    bool fin_submitted;    /* our direction of TCP ends */
+    bool close_submitted;  /* the descriptor is being closed: nothing may be started */
+
+    enum transport transport;
+    struct tls_session *tls; /* TRANSPORT_USER_TLS */
+    struct tls_output tls_output;
+    struct rekey *rekey;                /* a block, or NULL */
+    struct ktls_record *control_record; /* a block that recv_op may use; freed at the end */
+    struct ktls_record *notify_record;  /* the same, for notify_op */
+    struct handshake_input *handshake;  /* the same, for the handshake */
+    struct subscriber subscriber;       /* its queue holds everything that is sent, HTTP too */
+    struct timer deadline;              /* of the phase: request, send progress, end of closing */
+    struct timer liveness;              /* pings */
+    struct timer expiry;                /* of the token */
     uint64_t send_progress_ms;
     uint64_t messages_sent, bytes_sent;
     struct list open_node;    /* all open connections; the free list while PHASE_FREE */
     struct list ready_node;   /* something is queued and no send is in flight */
     struct list starved_node; /* the receive pool was empty */
     union {
+        struct phase_tls tls;
         struct phase_http http;
         struct phase_websocket websocket;
     } in; /* dies when the phase is left */
@@ -102,18 +147,39 @@ struct phase_ops {
     void (*on_leave)(struct conn *conn);
 };
 
-extern const struct phase_ops phase_http, phase_websocket, phase_closing;
+extern const struct phase_ops phase_tls_ops, phase_http_ops, phase_websocket_ops, phase_closing_ops;
 
 /* conn.c */
 void conn_enter_phase(struct conn *conn, enum conn_phase phase);
 const struct phase_ops *conn_phase_ops(const struct conn *conn);
 
-/* accept.c: a new descriptor becomes a connection in PHASE_HTTP. */
+/* accept.c: a new descriptor becomes a connection in PHASE_TLS or PHASE_HTTP. */
 void conn_open(struct conn_table *table, int fd, enum listener_role role);
 
 /* receive.c */
 void conn_receive_start(struct conn *conn); /* nothing when armed, waiting for buffers or closing */
 void conn_receive_init(struct conn *conn);
+/* The peer will send nothing more. */
+void conn_receive_end(struct conn *conn);
+
+/* phase_tls.c: the first receive of the handshake; frees what it used at the end of a connection.
+ */
+void tls_start(struct conn *conn);
+void tls_release(struct conn *conn);
+
+/* transport_user.c: TRANSPORT_USER_TLS. */
+void user_tls_receive(struct conn *conn, struct bytes records);
+/* Makes records of what is queued, or goes on with those that are made. False: nothing to send. */
+bool user_tls_prepare(struct conn *conn, struct bytes *ret_records);
+/* len bytes of the records were sent. True when all were; then *ret_plain_len of the queue is sent.
+ */
+bool user_tls_sent(struct conn *conn, size_t len, size_t *ret_plain_len);
+void user_tls_discard(struct conn *conn);
+struct bytes user_tls_close_notify(struct conn *conn, uint8_t *records, size_t size);
+
+/* transport_kernel.c: TRANSPORT_KERNEL_TLS. */
+void kernel_tls_receive_control(struct conn *conn); /* the next record is not data */
+void kernel_tls_answer_rekey(struct conn *conn);    /* instead of the next send */
 
 /* send.c */
 void conn_send_init(struct conn *conn);
@@ -122,6 +188,12 @@ void conn_send_init(struct conn *conn);
 bool conn_send(struct conn *conn, struct message *message);
 /* Sends what is queued; at the end of the turn, so that a burst goes out in one call. */
 void conn_send_next(struct conn *conn);
+/* After send_op served something else than the queue. */
+void conn_send_restore(struct conn *conn);
+/* Something became ready to send: in the queue or beside it. */
+void conn_send_wake(struct conn *conn);
+/* Nothing is queued, made or in flight. */
+bool conn_send_idle(const struct conn *conn);
 /* Progress of sending is watched by the phase's deadline. */
 bool conn_send_stalled(const struct conn *conn);
 

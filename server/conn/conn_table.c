@@ -1,6 +1,7 @@
 #include "server/conn/conn_table.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 
 #include "base/check.h"
@@ -26,6 +27,12 @@ int conn_table_init(struct conn_table *table, struct worker *worker, struct conn
         return -errno;
     }
     table->conns = pages;
+    if (shared->tls != NULL) {
+        table->plaintext = malloc(TLS_RECORD_PAYLOAD_MAX);
+        if (table->plaintext == NULL) {
+            return -ENOMEM;
+        }
+    }
     for (unsigned i = 0; i < listeners_count; i++) {
         table->listeners[i] = (struct listener){.fd = fds[i], .role = roles[i], .table = table};
         listener_start(&table->listeners[i]);
@@ -36,6 +43,7 @@ int conn_table_init(struct conn_table *table, struct worker *worker, struct conn
 void conn_table_deinit(struct conn_table *table)
 {
     CHECK(table->open_count == 0);
+    free(table->plaintext);
     if (table->conns != NULL) {
         munmap(table->conns, table->conns_max * sizeof(struct conn));
         table->conns = NULL;
@@ -111,6 +119,8 @@ void conn_table_stop(struct conn_table *table)
             conn_close_websocket(conn, CLOSE_DRAIN, WS_CLOSE_GOING_AWAY, "server is stopping");
         } else if (conn->phase == PHASE_HTTP) {
             conn_close_begin(conn, CLOSE_DRAIN);
+        } else if (conn->phase == PHASE_TLS) {
+            conn_close_now(conn, CLOSE_DRAIN);
         }
     }
 }

@@ -12,6 +12,7 @@
 #include "server/hub/send_queue.h"
 #include "server/hub/topic.h"
 #include "server/loop/worker.h"
+#include "server/tls/ktls.h"
 
 struct conn;
 
@@ -37,6 +38,9 @@ struct conn_shared {
     struct access_context access;
     struct topic_registry *topics;
     struct send_queue_bounds bounds;
+    struct tls_slot *tls; /* NULL: plain TCP */
+    struct ktls_support ktls;
+    bool ktls_required;
     _Atomic uint32_t connections; /* over all workers */
 };
 
@@ -54,6 +58,7 @@ struct conn_table {
     struct listener listeners[LISTENERS_MAX];
     unsigned listeners_count;
     struct timer accept_retry;
+    uint8_t *plaintext; /* TLS_RECORD_PAYLOAD_MAX: what user-space TLS decrypts, for one turn */
 };
 
 /* Takes over the listening descriptors. 0 or -errno. On the worker's thread. */

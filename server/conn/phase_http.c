@@ -235,9 +235,10 @@ static void http_on_bytes(struct conn *conn, struct bytes bytes)
     }
 }
 
+/* A peer that half-closed after its request still gets the answer. */
 static void http_on_eof(struct conn *conn)
 {
-    conn_close_now(conn, CLOSE_BY_PEER);
+    conn_close_begin(conn, CLOSE_BY_PEER);
 }
 
 /* A kept-alive connection without a request is simply done. */
@@ -246,7 +247,7 @@ static void http_on_deadline(struct conn *conn)
     conn_close_now(conn, CLOSE_HANDSHAKE_TIMEOUT);
 }
 
-const struct phase_ops phase_http = {
+const struct phase_ops phase_http_ops = {
     .on_enter = http_on_enter,
     .on_bytes = http_on_bytes,
     .on_eof = http_on_eof,

@@ -445,7 +445,7 @@ static void websocket_on_deadline(struct conn *conn)
     }
 }
 
-const struct phase_ops phase_websocket = {
+const struct phase_ops phase_websocket_ops = {
     .on_bytes = websocket_on_bytes,
     .on_eof = websocket_on_eof,
     .on_deadline = websocket_on_deadline,

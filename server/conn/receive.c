@@ -11,28 +11,59 @@ static bool is_peer_gone(int error)
            error == -EHOSTUNREACH || error == -ENETUNREACH;
 }
 
-static void take_end(struct conn *conn, int result)
+void conn_receive_end(struct conn *conn)
 {
-    if (result == 0) {
-        conn_phase_ops(conn)->on_eof(conn);
-    } else {
-        conn_close_now(conn, is_peer_gone(result) ? CLOSE_BY_PEER : CLOSE_IO_ERROR);
-    }
+    conn->peer_ended = true;
+    conn_phase_ops(conn)->on_eof(conn);
 }
 
-static void take_bytes(struct conn *conn, int result, uint32_t flags)
+static void take_error(struct conn *conn, int error)
 {
-    struct recv_pool *pool = &conn->worker->recv_pool;
-
-    if (result == -ENOBUFS) {
+    switch (error) {
+    case -ENOBUFS:
         /* A state, not a failure: nothing is lost, buffers are back at the end of this turn. */
         counters_increment(&conn->worker->counters, recv_starved);
         list_append(&conn->table->starved, &conn->starved_node);
-    } else if (result <= 0) {
-        take_end(conn, result);
+        return;
+    case -EIO:
+        if (conn->transport == TRANSPORT_KERNEL_TLS) {
+            kernel_tls_receive_control(conn);
+            return;
+        }
+        break;
+    case -EBADMSG:
+    case -EMSGSIZE:
+    case -EINVAL:
+        if (conn->transport == TRANSPORT_KERNEL_TLS) {
+            counters_increment(&conn->worker->counters, tls_broken);
+            conn_close_now(conn, CLOSE_TLS_FAILED);
+            return;
+        }
+        break;
+    default:
+        break;
+    }
+    conn_close_now(conn, is_peer_gone(error) ? CLOSE_BY_PEER : CLOSE_IO_ERROR);
+}
+
+static void take_bytes(struct conn *conn, struct bytes bytes)
+{
+    if (conn->transport == TRANSPORT_USER_TLS) {
+        user_tls_receive(conn, bytes);
     } else {
-        conn_phase_ops(conn)->on_bytes(conn, recv_pool_claim(pool, result, flags));
-        conn_receive_start(conn);
+        conn_phase_ops(conn)->on_bytes(conn, bytes);
+    }
+    conn_receive_start(conn);
+}
+
+static void take_result(struct conn *conn, int result, uint32_t flags)
+{
+    if (result > 0) {
+        take_bytes(conn, recv_pool_claim(&conn->worker->recv_pool, result, flags));
+    } else if (result == 0) {
+        conn_receive_end(conn);
+    } else {
+        take_error(conn, result);
     }
 }
 
@@ -43,7 +74,7 @@ static void recv_on_complete(struct op *op, int result, uint32_t flags)
 
     CHECK(conn->phase != PHASE_FREE);
     if (!conn->close_submitted) {
-        take_bytes(conn, result, flags);
+        take_result(conn, result, flags);
     }
     recv_pool_return(pool, flags); /* whoever needs the bytes has moved them */
     if (conn->phase == PHASE_CLOSING) {
@@ -58,7 +89,8 @@ void conn_receive_init(struct conn *conn)
 
 void conn_receive_start(struct conn *conn)
 {
-    if (conn->recv_op.in_flight || conn->close_submitted || !list_empty(&conn->starved_node)) {
+    if (conn->recv_op.in_flight || conn->close_submitted || conn->peer_ended ||
+        conn->receive_blocked || !list_empty(&conn->starved_node)) {
         return;
     }
     struct io_uring_sqe *sqe = ring_sqe(&conn->worker->ring, &conn->recv_op);

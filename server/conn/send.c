@@ -8,51 +8,98 @@
 
 _Static_assert(sizeof(struct msghdr) <= 4 * sizeof(struct iovec), "a msghdr fits in four slices");
 
-static void on_queued(struct subscriber *subscriber)
+void conn_send_wake(struct conn *conn)
 {
-    struct conn *conn = container_of(subscriber, struct conn, subscriber);
-
     if (!conn->send_op.in_flight && list_empty(&conn->ready_node)) {
         list_append(&conn->table->ready, &conn->ready_node);
+    }
+}
+
+static void on_queued(struct subscriber *subscriber)
+{
+    conn_send_wake(container_of(subscriber, struct conn, subscriber));
+}
+
+bool conn_send_idle(const struct conn *conn)
+{
+    return !conn->send_op.in_flight && send_queue_empty(&conn->subscriber.queue) &&
+           conn->tls_output.records == NULL;
+}
+
+static void count_sent(struct conn *conn, size_t wire_len, unsigned completed)
+{
+    struct counters *counters = &conn->worker->counters;
+
+    conn->send_progress_ms = conn->worker->now_ms;
+    conn->messages_sent += completed;
+    conn->bytes_sent += wire_len;
+    counters_add(counters, messages_sent, completed);
+    counters_add(counters, bytes_sent, wire_len);
+    if (conn->subscriber.queue.sent_offset > 0 || conn->tls_output.records != NULL) {
+        counters_increment(counters, sends_short);
+    }
+}
+
+static void take_sent(struct conn *conn, size_t wire_len)
+{
+    struct send_queue *queue = &conn->subscriber.queue;
+    size_t plain_len = wire_len;
+    unsigned completed = 0;
+
+    if (conn->transport == TRANSPORT_USER_TLS && !user_tls_sent(conn, wire_len, &plain_len)) {
+        count_sent(conn, wire_len, 0); /* some records are still to go */
+        return;
+    }
+    if (queue->in_flight > 0) {
+        completed = send_queue_end(queue, conn->worker, plain_len);
+    }
+    count_sent(conn, wire_len, completed);
+}
+
+static void take_failure(struct conn *conn, int error)
+{
+    struct send_queue *queue = &conn->subscriber.queue;
+
+    user_tls_discard(conn);
+    if (queue->in_flight > 0) {
+        send_queue_end(queue, conn->worker, 0);
+    }
+    if (!conn->close_submitted) {
+        /* The receive tells reliably how the connection ended; a send that fails only ends it. */
+        conn_close_now(conn,
+                       error == -EPIPE || error == -ECONNRESET ? CLOSE_BY_PEER : CLOSE_IO_ERROR);
     }
 }
 
 static void send_on_complete(struct op *op, int result, uint32_t flags)
 {
     struct conn *conn = container_of(op, struct conn, send_op);
-    struct send_queue *queue = &conn->subscriber.queue;
-    struct worker *worker = conn->worker;
 
     CHECK(conn->phase != PHASE_FREE);
-    unsigned completed = send_queue_end(queue, worker, result > 0 ? (size_t)result : 0);
-
-    if (result > 0) {
-        conn->send_progress_ms = worker->now_ms;
-        conn->messages_sent += completed;
-        conn->bytes_sent += (uint64_t)result;
-        counters_add(&worker->counters, messages_sent, completed);
-        counters_add(&worker->counters, bytes_sent, (uint64_t)result);
-        if (queue->sent_offset > 0) {
-            counters_increment(&worker->counters, sends_short);
+    if (result <= 0) {
+        take_failure(conn, result);
+    } else {
+        take_sent(conn, (size_t)result);
+        if (!conn_send_idle(conn)) {
+            conn_send_wake(conn);
+        } else if (conn_phase_ops(conn)->on_sent != NULL) {
+            conn_phase_ops(conn)->on_sent(conn);
         }
-    }
-    if (result <= 0 && !conn->close_submitted) {
-        /* The receive tells reliably how the connection ended; a send that fails only ends it. */
-        conn_close_now(conn,
-                       result == -EPIPE || result == -ECONNRESET ? CLOSE_BY_PEER : CLOSE_IO_ERROR);
-    } else if (!send_queue_empty(queue)) {
-        on_queued(&conn->subscriber);
-    } else if (conn_phase_ops(conn)->on_sent != NULL) {
-        conn_phase_ops(conn)->on_sent(conn);
     }
     if (conn->phase == PHASE_CLOSING) {
         conn_close_join(conn);
     }
 }
 
-void conn_send_init(struct conn *conn)
+void conn_send_restore(struct conn *conn)
 {
     op_init(&conn->send_op, send_on_complete);
+}
+
+void conn_send_init(struct conn *conn)
+{
+    conn_send_restore(conn);
+    conn->tls_output = (struct tls_output){0};
     list_init(&conn->ready_node);
     send_queue_init(&conn->subscriber.queue);
     conn->subscriber.on_queued = on_queued;
@@ -66,7 +113,7 @@ bool conn_send(struct conn *conn, struct message *message)
 
     share_unref(conn->worker, &message->home_share);
     if (queued) {
-        on_queued(&conn->subscriber);
+        conn_send_wake(conn);
     }
     return queued;
 }
@@ -81,14 +128,11 @@ static void prepare_many(struct io_uring_sqe *sqe, struct conn *conn, struct iov
     io_uring_prep_sendmsg(sqe, conn->fd, header, MSG_NOSIGNAL);
 }
 
-void conn_send_next(struct conn *conn)
+/* The frames themselves, for plain TCP and kernel TLS. */
+static bool prepare_frames(struct conn *conn)
 {
     struct worker *worker = conn->worker;
     struct send_queue *queue = &conn->subscriber.queue;
-
-    if (conn->send_op.in_flight || conn->close_submitted || send_queue_empty(queue)) {
-        return;
-    }
     struct iovec one[1];
 
     /* First of all: getting a slot may submit, and slices taken before that would be given out
@@ -100,7 +144,7 @@ void conn_send_next(struct conn *conn)
                                       many ? SEND_SLICES_MAX : 1);
 
     if (count == 0) {
-        return; /* what waited became too old */
+        return false; /* what waited became too old */
     }
     struct io_uring_sqe *sqe = ring_sqe(&worker->ring, &conn->send_op);
 
@@ -108,6 +152,44 @@ void conn_send_next(struct conn *conn)
         io_uring_prep_send(sqe, conn->fd, slices[0].iov_base, slices[0].iov_len, MSG_NOSIGNAL);
     } else {
         prepare_many(sqe, conn, slices, count);
+    }
+    return true;
+}
+
+static bool prepare_records(struct conn *conn)
+{
+    struct bytes records;
+
+    if (!user_tls_prepare(conn, &records)) {
+        return false;
+    }
+    struct io_uring_sqe *sqe = ring_sqe(&conn->worker->ring, &conn->send_op);
+
+    io_uring_prep_send(sqe, conn->fd, records.data, records.len, MSG_NOSIGNAL);
+    return true;
+}
+
+static bool prepare(struct conn *conn)
+{
+    if (conn->transport == TRANSPORT_USER_TLS) {
+        return prepare_records(conn);
+    }
+    return !send_queue_empty(&conn->subscriber.queue) && prepare_frames(conn);
+}
+
+void conn_send_next(struct conn *conn)
+{
+    struct worker *worker = conn->worker;
+
+    if (conn->send_op.in_flight || conn->close_submitted || conn->notify_submitted) {
+        return;
+    }
+    if (conn->rekey != NULL && conn->rekey->answer_wanted) {
+        kernel_tls_answer_rekey(conn);
+        return;
+    }
+    if (!prepare(conn)) {
+        return;
     }
     counters_increment(&worker->counters, sends_submitted);
     conn->send_progress_ms = worker->now_ms;

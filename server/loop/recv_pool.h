@@ -20,7 +20,7 @@ struct recv_pool {
 /* Registers with the ring; once per ring (6.1 keeps the head index of a group for ever). */
 MUST_USE int recv_pool_init(struct recv_pool *pool, struct ring *ring);
 
-/* After ring_deinit: until then the kernel may write into the buffers. */
+/* After ring_close: until then the kernel may write into the buffers. */
 void recv_pool_deinit(struct recv_pool *pool);
 
 /* What a completion with this result and these flags brought; empty when it brought no buffer. */

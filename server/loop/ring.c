@@ -12,7 +12,7 @@
 #include "base/check.h"
 #include "server/limits.h"
 
-int ring_init(struct ring *ring, unsigned sq_entries, unsigned cq_entries)
+int ring_open(struct ring *ring, unsigned sq_entries, unsigned cq_entries)
 {
     struct io_uring_params params = {
         .flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE |
@@ -34,7 +34,7 @@ int ring_init(struct ring *ring, unsigned sq_entries, unsigned cq_entries)
     return 0;
 }
 
-void ring_deinit(struct ring *ring)
+void ring_close(struct ring *ring)
 {
     if (ring->iovecs != NULL) {
         io_uring_queue_exit(&ring->uring);
@@ -242,7 +242,7 @@ int ring_probe(char *error, size_t error_size)
 {
     struct ring ring;
     int sockets[2];
-    int failed = ring_init(&ring, 8, 16);
+    int failed = ring_open(&ring, 8, 16);
 
     if (failed != 0) {
         ring_error_text(failed, error, error_size);
@@ -251,7 +251,7 @@ int ring_probe(char *error, size_t error_size)
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) != 0) {
         failed = -errno;
         snprintf(error, error_size, "cannot make a socket pair: %s", strerror(-failed));
-        ring_deinit(&ring);
+        ring_close(&ring);
         return failed;
     }
     failed = probe_with_sockets(&ring.uring, sockets);

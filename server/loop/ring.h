@@ -1,5 +1,5 @@
 /* The io_uring of one thread: set-up, submission slots, waiting. Only the thread that called
- * ring_init may use it (IORING_SETUP_SINGLE_ISSUER). Facts and reasons: docs/decisions/0001. */
+ * ring_open may use it (IORING_SETUP_SINGLE_ISSUER). Facts and reasons: docs/decisions/0001. */
 #pragma once
 
 #include <liburing.h>
@@ -16,10 +16,10 @@ struct ring {
 };
 
 /* 0 or -errno; see ring_error_text. */
-MUST_USE int ring_init(struct ring *ring, unsigned sq_entries, unsigned cq_entries);
-void ring_deinit(struct ring *ring);
+MUST_USE int ring_open(struct ring *ring, unsigned sq_entries, unsigned cq_entries);
+void ring_close(struct ring *ring);
 
-/* One sentence with cause and cure for a failure of ring_init. */
+/* One sentence with cause and cure for a failure of ring_open. */
 void ring_error_text(int error, char *text, size_t text_size);
 
 /* Tries everything the server relies on, by doing it: ring flags, provided buffers, multishot

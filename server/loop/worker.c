@@ -129,14 +129,14 @@ static void run(struct worker *worker)
 
 static int start(struct worker *worker)
 {
-    int failed = ring_init(&worker->ring, RING_SQ_ENTRIES, RING_CQ_ENTRIES);
+    int failed = ring_open(&worker->ring, RING_SQ_ENTRIES, RING_CQ_ENTRIES);
 
     if (failed != 0) {
         return failed;
     }
     failed = recv_pool_init(&worker->recv_pool, &worker->ring);
     if (failed != 0) {
-        ring_deinit(&worker->ring);
+        ring_close(&worker->ring);
         return failed;
     }
     worker->now_ms = clock_monotonic_ms();
@@ -164,7 +164,7 @@ static void *thread_main(void *argument)
         worker->group->ops->on_stop(worker);
         /* Nobody may post to a ring that is gone. */
         pthread_barrier_wait(&worker->group->started);
-        ring_deinit(&worker->ring);
+        ring_close(&worker->ring);
         recv_pool_deinit(&worker->recv_pool);
         block_pool_deinit(&worker->blocks);
     } else {

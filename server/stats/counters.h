@@ -19,6 +19,14 @@
     X(sessions_granted) /* one-time codes given out */                                             \
     X(sessions_refused)                                                                            \
     X(codes_refused_full) /* the code store was full */                                            \
+    X(tls_kernel)         /* handshakes whose records the kernel took over */                      \
+    X(tls_user)           /* handshakes whose records stay with OpenSSL */                         \
+    X(tls_failed)                                                                                  \
+    X(tls_plain_refused) /* plain HTTP on a TLS port */                                            \
+    X(tls_broken)        /* a bad record after the handshake */                                    \
+    X(tls_alerts)        /* the peer gave up after the handshake */                                \
+    X(tls_rekeys)                                                                                  \
+    X(tls_rekeys_refused) /* this kernel cannot follow a KeyUpdate */                              \
     X(websockets_opened)                                                                           \
     X(websockets_refused) /* no, bad or used code; wrong topic; no scope */                        \
     X(closed_by_peer)                                                                              \

@@ -1,0 +1,375 @@
+/* The TLS handshake. It receives exactly one record at a time, so that nothing of what follows the
+ * client's Finished is read: the kernel can then take over with record number 0. Afterwards the
+ * connection is in one of three transports (conn.h) and enters PHASE_HTTP like a plain one. */
+#include <poll.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "server/conn/conn.h"
+
+enum { HANDSHAKE_OUTPUT_BYTES = 16384, RECORD_ALERT = 21, RECORD_HANDSHAKE = 22 };
+
+/* What the kernel writes into; outlives the phase when a receive is in flight at its end. */
+struct handshake_input {
+    uint32_t wanted; /* bytes of the record known so far: its header, then all of it */
+    uint32_t got;
+    uint8_t record[TLS_RECORD_BYTES_MAX];
+};
+
+static void receive_next(struct conn *conn);
+
+static void tls_on_enter(struct conn *conn)
+{
+    conn->in.tls = (struct phase_tls){0};
+    timer_arm(&conn->worker->timers, &conn->deadline,
+              conn->worker->now_ms + (uint64_t)conn->table->shared->config->handshake_timeout_ms);
+}
+
+static void tls_on_leave(struct conn *conn)
+{
+    tls_session_destroy(conn->in.tls.session);
+}
+
+static void release_input(struct conn *conn)
+{
+    if (conn->handshake != NULL) {
+        bytes_wipe(conn->handshake, sizeof *conn->handshake);
+        block_pool_put(&conn->worker->blocks, conn->handshake);
+        conn->handshake = NULL;
+    }
+}
+
+void tls_release(struct conn *conn)
+{
+    release_input(conn);
+    if (conn->rekey != NULL) {
+        bytes_wipe(conn->rekey, sizeof *conn->rekey);
+        block_pool_put(&conn->worker->blocks, conn->rekey);
+        conn->rekey = NULL;
+    }
+    block_pool_put(&conn->worker->blocks, conn->control_record);
+    conn->control_record = NULL;
+    block_pool_put(&conn->worker->blocks, conn->notify_record);
+    conn->notify_record = NULL;
+    tls_session_destroy(conn->tls);
+    conn->tls = NULL;
+}
+
+static void log_failure(struct conn *conn, const char *reason)
+{
+    struct worker *worker = conn->worker;
+    uint32_t suppressed;
+
+    counters_increment(&worker->counters, tls_failed);
+    if (log_enabled(LOG_LEVEL_INFO) &&
+        log_limit_allow(&worker->log_limit, worker->now_ms, &suppressed)) {
+        log_info("TLS handshake failed", LOG_TEXT("reason", reason),
+                 LOG_INT("suppressed", suppressed));
+    }
+}
+
+/* What is queued (an alert, an answer) still goes out; the rest of the peer's bytes is thrown away.
+ */
+static void close_politely(struct conn *conn, enum close_reason reason)
+{
+    conn_close_begin(conn, reason);
+    conn_receive_init(conn);
+    conn_receive_start(conn);
+}
+
+/* Somebody who speaks HTTP to this port gets an answer that says so. */
+static void refuse_plain_http(struct conn *conn)
+{
+    static const char answer[] =
+        "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n"
+        "Connection: close\r\nContent-Length: 53\r\n\r\n"
+        "This port speaks TLS: use https:// or wss:// instead\n";
+    struct message *message = message_create(conn->worker, sizeof answer);
+
+    _Static_assert(sizeof answer > 53, "the length above is of the last line");
+    counters_increment(&conn->worker->counters, tls_plain_refused);
+    if (message != NULL) {
+        memcpy(message->payload, answer, sizeof answer - 1);
+        message->payload_len = sizeof answer - 1;
+        conn_send(conn, message);
+    }
+    close_politely(conn, CLOSE_HTTP_REFUSED);
+}
+
+static void refuse_record(struct conn *conn, const uint8_t header[static TLS_RECORD_HEADER])
+{
+    if (header[0] >= 'A' && header[0] <= 'Z') {
+        refuse_plain_http(conn);
+        return;
+    }
+    log_failure(conn, "not TLS");
+    conn_close_now(conn, CLOSE_TLS_FAILED);
+}
+
+static uint32_t count_records(const uint8_t *data, size_t len)
+{
+    uint32_t count = 0;
+
+    for (size_t offset = 0; offset + TLS_RECORD_HEADER <= len; count++) {
+        offset += TLS_RECORD_HEADER + ((size_t)data[offset + 3] << 8 | data[offset + 4]);
+    }
+    return count;
+}
+
+/* One call of SSL_accept into a message of its own; more calls when the flight does not fit. */
+static enum tls_status advance(struct conn *conn, struct bytes *record)
+{
+    struct phase_tls *tls = &conn->in.tls;
+    struct message *message = message_create(conn->worker, HANDSHAKE_OUTPUT_BYTES);
+
+    if (message == NULL) {
+        return TLS_STATUS_FAILED;
+    }
+    tls_session_set_output(tls->session, message->payload, HANDSHAKE_OUTPUT_BYTES);
+    enum tls_status status = tls_session_accept(tls->session, record);
+
+    message->payload_len = (uint32_t)tls_session_output_len(tls->session);
+    tls_session_set_output(tls->session, NULL, 0);
+    /* What the last call writes are session tickets, the first records under the traffic key. */
+    tls->tickets_sent +=
+        status == TLS_STATUS_OK ? count_records(message->payload, message->payload_len) : 0;
+    if (message->payload_len > 0) {
+        return conn_send(conn, message) ? status : TLS_STATUS_FAILED;
+    }
+    share_unref(conn->worker, &message->home_share);
+    return status;
+}
+
+static enum tls_status feed(struct conn *conn, struct bytes record)
+{
+    enum tls_status status = advance(conn, &record);
+
+    while (status == TLS_STATUS_WANT_OUTPUT) {
+        status = advance(conn, &record);
+    }
+    return status;
+}
+
+/* Kernel TLS where it can, else OpenSSL in user space; or neither, where the operator requires it.
+ */
+static enum ktls_result choose_transport(struct conn *conn)
+{
+    const struct conn_shared *shared = conn->table->shared;
+    struct phase_tls *tls = &conn->in.tls;
+    enum ktls_suite suite = ktls_suite_of(tls_session_cipher_id(tls->session));
+
+    if (!shared->ktls.any || !tls_session_is_tls13(tls->session) || suite == KTLS_SUITE_COUNT ||
+        !shared->ktls.suites[suite] || tls_session_limits_fragments(tls->session)) {
+        return KTLS_REFUSED;
+    }
+    return ktls_install(conn->fd, suite, tls_session_secrets(tls->session), tls->tickets_sent);
+}
+
+static void keep_secrets(struct conn *conn)
+{
+    const struct phase_tls *tls = &conn->in.tls;
+
+    if (!conn->table->shared->ktls.rekey) {
+        return;
+    }
+    conn->rekey = block_pool_take(&conn->worker->blocks, sizeof *conn->rekey);
+    if (conn->rekey != NULL) {
+        conn->rekey->suite = ktls_suite_of(tls_session_cipher_id(tls->session));
+        conn->rekey->secrets = *tls_session_secrets(tls->session);
+    }
+}
+
+static void leave_for_http(struct conn *conn)
+{
+    release_input(conn);
+    conn_receive_init(conn);
+    conn_enter_phase(conn, PHASE_HTTP);
+    conn_receive_start(conn);
+}
+
+static void become_kernel(struct conn *conn)
+{
+    /* After the installation nothing may fail: the socket is encrypted whatever we do. */
+    conn->transport = TRANSPORT_KERNEL_TLS;
+    keep_secrets(conn);
+    counters_increment(&conn->worker->counters, tls_kernel);
+    leave_for_http(conn);
+}
+
+static void become_user(struct conn *conn)
+{
+    struct phase_tls *tls = &conn->in.tls;
+
+    if (conn->table->shared->ktls_required) {
+        log_failure(conn, "kernel TLS is required, but not for this client");
+        conn_close_now(conn, CLOSE_TLS_FAILED);
+        return;
+    }
+    conn->transport = TRANSPORT_USER_TLS;
+    conn->tls = tls->session;
+    tls->session = NULL;
+    counters_increment(&conn->worker->counters, tls_user);
+    leave_for_http(conn);
+}
+
+static void finish(struct conn *conn)
+{
+    switch (choose_transport(conn)) {
+    case KTLS_INSTALLED:
+        become_kernel(conn);
+        break;
+    case KTLS_REFUSED:
+        become_user(conn);
+        break;
+    case KTLS_PEER_GONE:
+        conn_close_now(conn, CLOSE_BY_PEER);
+        break;
+    case KTLS_BROKEN:
+        log_failure(conn, "the kernel took one direction only");
+        conn_close_now(conn, CLOSE_TLS_FAILED);
+        break;
+    }
+}
+
+/* All handshake bytes must have left before the kernel takes over. */
+static void finish_if_sent(struct conn *conn)
+{
+    if (conn->in.tls.done && send_queue_empty(&conn->subscriber.queue)) {
+        finish(conn);
+    }
+}
+
+static void take_record(struct conn *conn)
+{
+    struct phase_tls *tls = &conn->in.tls;
+    enum tls_status status = feed(conn, bytes_of(conn->handshake->record, conn->handshake->got));
+
+    switch (status) {
+    case TLS_STATUS_OK:
+        tls->done = true;
+        finish_if_sent(conn);
+        return;
+    case TLS_STATUS_WANT_INPUT:
+        conn->handshake->got = 0;
+        conn->handshake->wanted = TLS_RECORD_HEADER;
+        receive_next(conn);
+        return;
+    case TLS_STATUS_CLOSED:
+    case TLS_STATUS_WANT_OUTPUT:
+    case TLS_STATUS_FAILED:
+        log_failure(conn, tls_session_failure(tls->session));
+        close_politely(conn, CLOSE_TLS_FAILED);
+        return;
+    }
+}
+
+/* The header tells how much more belongs to this record (RFC 8446 §5.1). */
+static bool take_header(struct conn *conn)
+{
+    struct handshake_input *input = conn->handshake;
+    const uint8_t *header = input->record;
+    uint32_t len = (uint32_t)header[3] << 8 | header[4];
+
+    if (header[0] < RECORD_ALERT - 1 || header[0] > RECORD_HANDSHAKE + 1 || header[1] != 3 ||
+        len == 0 || TLS_RECORD_HEADER + len > sizeof input->record) {
+        refuse_record(conn, header);
+        return false;
+    }
+    input->wanted = TLS_RECORD_HEADER + len;
+    return true;
+}
+
+static void take_bytes(struct conn *conn, uint32_t len)
+{
+    struct handshake_input *input = conn->handshake;
+
+    input->got += len;
+    if (input->got == TLS_RECORD_HEADER && input->wanted == TLS_RECORD_HEADER &&
+        !take_header(conn)) {
+        return;
+    }
+    if (input->got < input->wanted) {
+        receive_next(conn);
+    } else {
+        take_record(conn);
+    }
+}
+
+static void tls_recv_on_complete(struct op *op, int result, uint32_t flags)
+{
+    struct conn *conn = container_of(op, struct conn, recv_op);
+
+    CHECK(conn->phase != PHASE_FREE);
+    if (conn->phase == PHASE_TLS && result > 0) {
+        take_bytes(conn, (uint32_t)result);
+    } else if (conn->phase == PHASE_TLS) {
+        conn_close_now(conn, CLOSE_BY_PEER);
+    }
+    if (conn->phase == PHASE_CLOSING) {
+        conn_close_join(conn);
+    }
+}
+
+/* Never more than is missing of the present record. */
+static void receive_next(struct conn *conn)
+{
+    struct handshake_input *input = conn->handshake;
+    struct io_uring_sqe *sqe = ring_sqe(&conn->worker->ring, &conn->recv_op);
+
+    io_uring_prep_recv(sqe, conn->fd, input->record + input->got, input->wanted - input->got, 0);
+}
+
+static bool make_session(struct conn *conn)
+{
+    struct phase_tls *tls = &conn->in.tls;
+    struct tls_context *context = tls_slot_get(conn->table->shared->tls);
+
+    tls->session = tls_session_create(context);
+    tls_context_unref(context);
+    conn->handshake = block_pool_take(&conn->worker->blocks, sizeof *conn->handshake);
+    if (tls->session == NULL || conn->handshake == NULL) {
+        counters_increment(&conn->worker->counters, messages_dropped_memory);
+        conn_close_now(conn, CLOSE_IO_ERROR);
+        return false;
+    }
+    return true;
+}
+
+/* The first bytes are there, not yet read: only now the connection costs memory. */
+static void tls_on_readable(struct op *op, int result, uint32_t flags)
+{
+    struct conn *conn = container_of(op, struct conn, recv_op);
+
+    CHECK(conn->phase != PHASE_FREE);
+    if (conn->phase == PHASE_TLS && result >= 0 && make_session(conn)) {
+        conn->handshake->got = 0;
+        conn->handshake->wanted = TLS_RECORD_HEADER;
+        op_init(&conn->recv_op, tls_recv_on_complete);
+        receive_next(conn);
+    } else if (conn->phase == PHASE_TLS) {
+        conn_close_now(conn, CLOSE_BY_PEER);
+    }
+    if (conn->phase == PHASE_CLOSING) {
+        conn_close_join(conn);
+    }
+}
+
+void tls_start(struct conn *conn)
+{
+    op_init(&conn->recv_op, tls_on_readable);
+    struct io_uring_sqe *sqe = ring_sqe(&conn->worker->ring, &conn->recv_op);
+
+    io_uring_prep_poll_add(sqe, conn->fd, POLLIN);
+}
+
+static void tls_on_deadline(struct conn *conn)
+{
+    conn_close_now(conn, CLOSE_HANDSHAKE_TIMEOUT);
+}
+
+const struct phase_ops phase_tls_ops = {
+    .on_enter = tls_on_enter,
+    .on_sent = finish_if_sent,
+    .on_deadline = tls_on_deadline,
+    .on_leave = tls_on_leave,
+};

@@ -1,0 +1,88 @@
+/* TLS 1.3 records in the kernel: keys from the handshake's secrets, installed into the socket. From
+ * then on plain send and receive calls carry the plain text. Facts:
+ * docs/decisions/0004-kernel-tls.md. Owner worker only; never blocks. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "base/attributes.h"
+#include "base/bytes.h"
+#include "server/tls/tls_session.h"
+
+enum ktls_suite {
+    KTLS_AES_128_GCM,
+    KTLS_AES_256_GCM,
+    KTLS_CHACHA20_POLY1305,
+    KTLS_SUITE_COUNT,
+};
+
+/* What this kernel can do. */
+struct ktls_support {
+    bool suites[KTLS_SUITE_COUNT];
+    bool any;
+    bool rekey;     /* TLS_RX may be set again: KeyUpdate can be followed (Linux 6.14) */
+    char text[256]; /* "yes, AES-128-GCM …", or why not and the cure */
+};
+
+/* Tries it on a loopback connection of its own. Blocks for a moment; at start only. */
+void ktls_probe(struct ktls_support *ret_support);
+
+/* The suite of an IANA number (0x1301 …), or KTLS_SUITE_COUNT. */
+enum ktls_suite ktls_suite_of(uint16_t cipher_id);
+
+enum ktls_result {
+    KTLS_INSTALLED,
+    KTLS_PEER_GONE, /* an end of the connection, no error */
+    KTLS_REFUSED,   /* nothing was changed: user space goes on */
+    KTLS_BROKEN,    /* one direction only was installed: close */
+};
+
+/* Both directions. All handshake bytes must be in the socket already, and none of the peer's after
+ * its Finished may have been read. tx_records: records that were already sent under the server's
+ * key (session tickets). */
+MUST_USE enum ktls_result ktls_install(int fd, enum ktls_suite suite,
+                                       const struct tls_secrets *secrets, uint64_t tx_records);
+
+/* KeyUpdate (RFC 8446 §4.6.3, §7.2): replaces the secret by the next one and installs it. 0 or
+ * -errno. */
+MUST_USE int ktls_rekey_receive(int fd, enum ktls_suite suite, struct tls_secrets *secrets);
+MUST_USE int ktls_rekey_send(int fd, enum ktls_suite suite, struct tls_secrets *secrets);
+
+/* Control records travel with their type beside the data. */
+enum ktls_record_type {
+    KTLS_RECORD_ALERT = 21,
+    KTLS_RECORD_HANDSHAKE = 22,
+    KTLS_RECORD_DATA = 23,
+};
+
+enum ktls_control_sizes { KTLS_CONTROL_SIZE = CMSG_SPACE(1), KTLS_RECORD_SIZE = 1024 };
+
+/* A message header with everything it points to; in memory that lives until the operation is done.
+ */
+struct ktls_record {
+    struct msghdr header;
+    struct iovec slice;
+    _Alignas(struct cmsghdr) uint8_t control[KTLS_CONTROL_SIZE];
+    uint8_t data[KTLS_RECORD_SIZE];
+};
+
+/* For recvmsg of the next record. */
+void ktls_record_prepare_receive(struct ktls_record *record);
+/* For sendmsg of a control record of that type; payload of at most KTLS_RECORD_SIZE. */
+void ktls_record_prepare_send(struct ktls_record *record, enum ktls_record_type type,
+                              struct bytes payload);
+/* Type of a received record; data when the kernel named none. */
+uint8_t ktls_record_type(const struct ktls_record *record);
+
+/* What a received control record means. Pure. */
+enum ktls_control {
+    KTLS_CONTROL_CLOSE,            /* close_notify */
+    KTLS_CONTROL_ALERT,            /* another alert: the peer gave up */
+    KTLS_CONTROL_REKEY,            /* KeyUpdate */
+    KTLS_CONTROL_REKEY_AND_ANSWER, /* KeyUpdate that asks for ours */
+    KTLS_CONTROL_BAD,
+};
+enum ktls_control ktls_control_parse(uint8_t type, struct bytes payload);

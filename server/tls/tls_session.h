@@ -1,0 +1,76 @@
+/* One TLS connection without its socket: bytes in, bytes out. OpenSSL reads straight from the
+ * caller's input and writes straight into the caller's output buffer, through two BIOs of ours.
+ * Owner worker only; never blocks. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attributes.h"
+#include "base/bytes.h"
+#include "server/tls/tls_context.h"
+
+enum tls_sizes {
+    TLS_SECRET_BYTES_MAX = 48,
+    TLS_RECORD_PAYLOAD_MAX = 16384,
+    TLS_RECORD_HEADER = 5,
+    TLS_RECORD_BYTES_MAX = TLS_RECORD_HEADER + TLS_RECORD_PAYLOAD_MAX + 256, /* RFC 8446 §5.2 */
+    TLS_RECORD_OVERHEAD = 64, /* header, tag, padding of one record; generous */
+    TLS_LATE_BYTES = 512,
+};
+
+/* The application traffic secrets of a TLS 1.3 handshake (RFC 8446 §7.1). */
+struct tls_secrets {
+    uint8_t client[TLS_SECRET_BYTES_MAX];
+    uint8_t server[TLS_SECRET_BYTES_MAX];
+    size_t client_len, server_len;
+};
+
+enum tls_status {
+    TLS_STATUS_OK,
+    TLS_STATUS_WANT_INPUT,
+    TLS_STATUS_WANT_OUTPUT, /* the output buffer is full: send it, then call again */
+    TLS_STATUS_CLOSED,      /* close_notify came */
+    TLS_STATUS_FAILED,      /* an alert may be in the output */
+};
+
+struct tls_session;
+
+MUST_USE struct tls_session *tls_session_create(struct tls_context *context);
+/* Wipes the secrets. Accepts NULL. */
+void tls_session_destroy(struct tls_session *session);
+
+/* Where records go from now on, until the next call; NULL: a small buffer inside, for what OpenSSL
+ * says on its own (answers to KeyUpdate), which tls_session_take_late hands out. */
+void tls_session_set_output(struct tls_session *session, uint8_t *output, size_t size);
+size_t tls_session_output_len(const struct tls_session *session);
+struct bytes tls_session_late(const struct tls_session *session);
+void tls_session_take_late(struct tls_session *session);
+
+/* Goes on with the handshake; advances *input past what was used. */
+MUST_USE enum tls_status tls_session_accept(struct tls_session *session, struct bytes *input);
+
+/* Decrypts into plain, at most size bytes. */
+MUST_USE enum tls_status tls_session_decrypt(struct tls_session *session, struct bytes *input,
+                                             uint8_t *plain, size_t size, size_t *ret_len);
+
+/* Encrypts all of plain into the output, which must have room (TLS_RECORD_OVERHEAD per record). */
+MUST_USE enum tls_status tls_session_encrypt(struct tls_session *session, struct bytes plain);
+
+/* Writes close_notify into the output. */
+void tls_session_close_notify(struct tls_session *session);
+
+/* After the handshake. */
+bool tls_session_is_tls13(const struct tls_session *session);
+uint16_t tls_session_cipher_id(const struct tls_session *session); /* IANA number, 0x1301 … */
+bool tls_session_limits_fragments(
+    const struct tls_session *session); /* RFC 6066 §4 was agreed on */
+const struct tls_secrets *tls_session_secrets(const struct tls_session *session);
+const char *tls_session_version_text(const struct tls_session *session);
+
+/* Why it failed: a constant text of OpenSSL's. */
+const char *tls_session_failure(const struct tls_session *session);
+
+/* For tls_context.c: collects the secrets. */
+void tls_session_on_keylog(const SSL *ssl, const char *line);

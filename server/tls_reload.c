@@ -1,0 +1,96 @@
+#include "server/tls_reload.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+enum { EXPIRY_WARNING_S = 14 * 24 * 3600 };
+
+static void warn_of_expiry(const struct tls_context *context)
+{
+    int64_t left_s = tls_context_expires_s(context) - clock_wall_s();
+
+    if (left_s < EXPIRY_WARNING_S) {
+        log_warn("a certificate expires soon", LOG_INT("days_left", left_s / (24 * 3600)));
+    }
+}
+
+static int init_kernel(const struct server_config *config, struct conn_shared *shared, char *error)
+{
+    shared->ktls_required = strcmp(config->ktls, "require") == 0;
+    if (strcmp(config->ktls, "off") == 0) {
+        snprintf(shared->ktls.text, sizeof shared->ktls.text, "off (RELAY_KTLS=off)");
+    } else {
+        ktls_probe(&shared->ktls);
+    }
+    if (shared->ktls_required && !shared->ktls.any) {
+        snprintf(error, TLS_ERROR_SIZE, "RELAY_KTLS=require, but kernel TLS: %s",
+                 shared->ktls.text);
+        return -ENOTSUP;
+    }
+    return 0;
+}
+
+int tls_reload_init(struct tls_reload *reload, const struct server_config *config,
+                    struct conn_shared *shared, char error[static TLS_ERROR_SIZE])
+{
+    *reload = (struct tls_reload){
+        .settings = {.cert_files = config->tls_cert,
+                     .key_files = config->tls_key,
+                     .tls13_only = strcmp(config->tls_min, "1.3") == 0,
+                     .tickets = (unsigned)config->tls_tickets},
+        .enabled = config->tls_cert[0] != '\0',
+    };
+    if (!reload->enabled) {
+        return 0;
+    }
+    reload->stamp = tls_settings_stamp(&reload->settings);
+    struct tls_context *context = tls_context_create(&reload->settings, error);
+
+    if (context == NULL) {
+        reload->enabled = false;
+        return -EINVAL;
+    }
+    tls_slot_init(&reload->slot, context);
+    shared->tls = &reload->slot;
+    warn_of_expiry(context);
+    return init_kernel(config, shared, error);
+}
+
+void tls_reload_deinit(struct tls_reload *reload)
+{
+    if (reload->enabled) {
+        tls_slot_deinit(&reload->slot);
+        reload->enabled = false;
+    }
+}
+
+void tls_reload_now(struct tls_reload *reload)
+{
+    char error[TLS_ERROR_SIZE];
+
+    if (!reload->enabled) {
+        return;
+    }
+    /* The stamp first: a change during the reading is seen the next time. */
+    reload->stamp = tls_settings_stamp(&reload->settings);
+    struct tls_context *context = tls_context_create(&reload->settings, error);
+
+    if (context == NULL) {
+        log_error("certificates not reloaded, the old ones stay in use", LOG_TEXT("error", error));
+        return;
+    }
+    warn_of_expiry(context);
+    tls_slot_replace(&reload->slot, context);
+    log_warn("certificates reloaded", LOG_TEXT("files", reload->settings.cert_files));
+}
+
+void tls_reload_if_changed(struct tls_reload *reload)
+{
+    if (reload->enabled && tls_settings_stamp(&reload->settings) != reload->stamp) {
+        tls_reload_now(reload);
+    }
+}
