@@ -159,7 +159,7 @@ class Video(RelayTestCase):
                               stderr=subprocess.STDOUT, text=True, timeout=PIPELINE_S, check=False)
         self.assertEqual(done.returncode, 0, done.stdout)
         relay.wait_line("connection closed",
-                        where=lambda line: line["can_write"])
+                        where=lambda line: line["messages_received"] > 0)
         counters = relay.stop()
         return [collector.end() for collector in collectors], counters
 
