@@ -3,6 +3,8 @@
 
 #include "base/attributes.h"
 #include "cli/command.h"
+#include "cli/option_tables.h"
+#include "server/config.h"
 
 static const struct command {
     const char *name;
@@ -25,8 +27,26 @@ static void print_help(FILE *out)
     fprintf(out, "\nrelay COMMAND --help describes each command's options.\n");
 }
 
+/* For docs/operations.md, which a test compares with this. */
+static void print_markdown(void)
+{
+    const struct option_table *const tables[] = {&serve_option_table, &token_option_table,
+                                                 &client_file_option_table,
+                                                 &client_pipe_option_table};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(tables); i++) {
+        printf("### %s\n\n", tables[i]->command);
+        options_print_markdown(tables[i], stdout);
+        printf("\n");
+    }
+}
+
 int main(int argc, char **argv)
 {
+    if (argc > 2 && strcmp(argv[1], "help") == 0 && strcmp(argv[2], "--markdown") == 0) {
+        print_markdown();
+        return 0;
+    }
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
         strcmp(argv[1], "help") == 0) {
         print_help(stdout);
