@@ -236,7 +236,7 @@ class Shutdown(RelayTestCase):
         viewer, publisher = self.track(relay.viewer()), self.track(relay.publisher())
         publisher.send_message("x" * 100)
         viewer.message()
-        now = relay.counters()
+        now = relay.wait_counter("messages_sent", 1)  # counted when the kernel reports the send
         self.assertEqual((now["messages_received"], now["messages_sent"]), (1, 1))
         self.assertEqual(now["bytes_received"], 100)
         self.assertEqual(now["websockets_opened"], 2)
