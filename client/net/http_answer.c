@@ -146,7 +146,7 @@ enum http_answer_result http_answer_feed(struct http_answer *answer, struct byte
         used = position == NULL ? 0 : (size_t)(position - data);
     }
     *ret_used = used;
-    answer->bytes += used;
+    answer->bytes += input.len;
     if (answer->complete) {
         return HTTP_ANSWER_OK;
     }

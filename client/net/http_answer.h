@@ -44,7 +44,7 @@ struct http_answer {
     size_t name_len;
     char *value; /* the member that takes the present field, or NULL */
     size_t value_len;
-    size_t bytes;
+    size_t bytes; /* received */
     bool complete;
 };
 

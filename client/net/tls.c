@@ -26,18 +26,24 @@ static int bio_write(BIO *bio, const char *data, int len)
 
 static int bio_read(BIO *bio, char *data, int len)
 {
-    const struct tls_session *session = BIO_get_data(bio);
+    struct tls_session *session = BIO_get_data(bio);
     ssize_t got = recv(session->fd, data, (size_t)len, MSG_DONTWAIT);
 
     BIO_clear_retry_flags(bio);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
         BIO_set_retry_read(bio);
     }
+    session->at_end = got == 0;
     return (int)got;
 }
 
 static long bio_control(BIO *bio, int command, long number, void *pointer)
 {
+    const struct tls_session *session = BIO_get_data(bio);
+
+    if (command == BIO_CTRL_EOF) {
+        return session->at_end; /* OpenSSL tells an end without close_notify from an error by it */
+    }
     return command == BIO_CTRL_FLUSH ? 1 : 0;
 }
 

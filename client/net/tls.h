@@ -22,6 +22,7 @@ struct tls_session {
     SSL *ssl; /* NULL: none */
     int fd;   /* not owned */
     char host[URL_HOST_SIZE];
+    bool at_end;                /* the socket gave its end */
     uint64_t bytes_sent;        /* records given to the kernel */
     char cause[TLS_CAUSE_SIZE]; /* what is wrong with the certificate; empty: nothing yet */
 };

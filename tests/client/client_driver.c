@@ -117,7 +117,7 @@ static void option_set(struct relay_client_options *options, const char *key, co
         }
     }
     if (strcmp(key, "retries_max") == 0) {
-        options->retries_max = atoi(value);
+        options->retries_max = (int)strtol(value, NULL, 10);
     } else if (strcmp(key, "queue_bytes_max") == 0) {
         options->queue_bytes_max = strtoull(value, NULL, 10);
     } else if (strcmp(key, "queue_age_max_ms") == 0) {
