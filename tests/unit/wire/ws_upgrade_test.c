@@ -80,6 +80,7 @@ Test(ws_upgrade, takes_only_the_base64_of_sixteen_bytes_as_key)
         {"AAAAAAAAAAAAAAAAAAAAA===", false},
         {"AAAAAAAAAAAAAAAAAAAAA==", false},
         {"AAAAAAAAAAAAAAAAAAAAAAA==", false},
+        {"AAAAAAAAAAAAAAAAAAAAAA==A", false},
         {"AAAAAAAAAAAAAAAAAAAA-A==", false},
         {"AAAAAAAAAAA AAAAAAAAAA==", false},
         {"AAAAAAAAAAAAAAAAAAAAA\xc3==", false},
