@@ -10,7 +10,8 @@ import time
 
 import relay_support
 from relay_support import RelayTestCase, SharedRelayTestCase
-from ws_raw import (BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, close_payload, encode_frame)
+from ws_raw import (BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, RawClient, close_payload,
+                    encode_frame)
 
 
 class ProtocolCase(SharedRelayTestCase):
@@ -131,6 +132,27 @@ class Faults(ProtocolCase):
             finally:
                 client.kill()
         self.check_bystanders()
+
+    def test_the_end_of_one_connection_does_not_touch_the_next(self):
+        """Descriptor numbers are used again at once: an operation of the old connection that is
+        late would hit the new one."""
+        for number in range(150):
+            old = self.relay.raw("next", ("read", "write"))
+            target = self.relay.target("next")
+            client = self.track(RawClient(self.relay.relay_port, timeout_s=relay_support.WAIT_S))
+            old.send_frame(3, b"bad")
+            if number % 3 == 0:
+                old.shutdown_write()
+                old.read_end()
+            elif number % 3 == 1:
+                old.frame()
+            old.reset()
+            with RawClient(self.relay.relay_port, timeout_s=relay_support.WAIT_S) as other:
+                client.upgrade(target)
+                other.upgrade(self.relay.target("next"))
+                self.assertEqual(client.barrier(), [])
+                self.assertEqual(other.barrier(), [])
+            client.kill()
 
     def test_faults_are_counted(self):
         before = self.relay.counters()["closed_protocol_error"]
