@@ -66,7 +66,7 @@ static inline void cluster_init(struct cluster *cluster, unsigned workers_count)
         struct worker *worker = &cluster->workers[i];
 
         *worker = (struct worker){.index = i, .group = &cluster->group};
-        cr_assert_eq(ring_init(&worker->ring, 64, 1024), 0);
+        cr_assert_eq(ring_open(&worker->ring, 64, 1024), 0);
         block_pool_init(&worker->blocks, CLUSTER_MEMORY);
         atomic_store(&worker->ring_fd, worker->ring.uring.ring_fd);
     }
@@ -78,7 +78,7 @@ static inline void cluster_deinit(struct cluster *cluster)
         cr_assert_eq(cluster->workers[i].letters_pending, 0);
         cr_assert_eq(cluster->workers[i].blocks.blocks_used, 0, "worker %u misses a block", i);
         block_pool_deinit(&cluster->workers[i].blocks);
-        ring_deinit(&cluster->workers[i].ring);
+        ring_close(&cluster->workers[i].ring);
     }
 }
 

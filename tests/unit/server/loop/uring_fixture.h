@@ -12,10 +12,10 @@ static inline void require_uring(void)
 {
     struct ring ring;
     char reason[256];
-    int failed = ring_init(&ring, 8, 16);
+    int failed = ring_open(&ring, 8, 16);
 
     if (failed == 0) {
-        ring_deinit(&ring);
+        ring_close(&ring);
         return;
     }
     ring_error_text(failed, reason, sizeof reason);
