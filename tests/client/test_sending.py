@@ -135,13 +135,15 @@ class Sending(ClientTestCase):
         self.assertEqual(driver.ask("send binary 0 1 10485761", "accepted")["result"], EMSGSIZE)
 
     def cut_inside(self, cut_after):
-        """A server that reads cut_after bytes of the first connection's frames and resets; the
-        second collects frames."""
+        """A server that waits for the event, reads cut_after bytes of the first connection's
+        frames and resets; the second collects frames."""
         heard = []
+        queued = threading.Event()
 
         def script(connection, number):
             connection.upgrade()
             if number == 0:
+                queued.wait(60)
                 while len(connection.buffer) < cut_after:
                     connection._fill()  # pylint: disable=protected-access
                 heard.append(connection.buffer)
@@ -149,7 +151,7 @@ class Sending(ClientTestCase):
                 return
             while True:
                 heard.append(connection.read_frame())
-        return self.server(script), heard
+        return self.server(script), heard, queued
 
     def whole_frames(self, data):
         frames = []
@@ -161,9 +163,10 @@ class Sending(ClientTestCase):
             data = data[used:]
 
     def test_after_a_reconnect_no_frame_begins_inside_a_message(self):
-        server, heard = self.cut_inside(cut_after=1500000)
+        server, heard, queued = self.cut_inside(cut_after=1500000)
         driver = self.connected(server.url("ws"), **FAST)
         driver.ask("send binary 0 4 1000000", "accepted")
+        queued.set()
         driver.state("waiting")
         wait_until(lambda: driver.stats()["connects"] == 2, "the second connection")
         # Dropped with the connection: nothing of 0…3 may come now.
@@ -176,9 +179,10 @@ class Sending(ClientTestCase):
         self.assertEqual(stats["drops_disconnected"], stats["messages_dropped"])
 
     def test_kept_messages_are_sent_again_as_a_whole(self):
-        server, heard = self.cut_inside(cut_after=1500000)
+        server, heard, queued = self.cut_inside(cut_after=1500000)
         driver = self.connected(server.url("ws"), queue_while_disconnected=1, **FAST)
         driver.ask("send binary 0 4 1000000", "accepted")
+        queued.set()
         wait_until(lambda: driver.stats()["connects"] == 2, "the second connection")
         self.assertEqual(driver.call("drain 10000")["result"], 0)
         wait_until(lambda: any(f[0] == BINARY and int(f[1][:8]) == 3 for f in heard[1:]),
