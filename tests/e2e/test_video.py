@@ -50,16 +50,16 @@ def sanitizer_libraries():
         return ""
 
 
-def has_elements(*names):
-    return all(subprocess.run(["gst-inspect-1.0", "--exists", name], env=gst_environment(),
+def has_elements(folder, *names):
+    return all(subprocess.run(["gst-inspect-1.0", "--exists", name], env=gst_environment(folder),
                               check=False).returncode == 0 for name in names)
 
 
-def gst_environment(folder=None):
+def gst_environment(folder):
+    """folder: where GStreamer may keep its list of plugins, for this test only."""
     environment = relay_support.relay_environment()
     environment["GST_PLUGIN_PATH_1_0"] = PLUGIN_FOLDER
-    environment["GST_REGISTRY"] = os.path.join(folder or tempfile.gettempdir(),
-                                               f"relay-e2e-{os.getpid()}.registry")
+    environment["GST_REGISTRY"] = os.path.join(folder, "registry")
     if relay_support.SANITIZED:
         environment["LD_PRELOAD"] = sanitizer_libraries()
         # GLib keeps memory until the end by design; the server is checked for leaks.
@@ -134,7 +134,7 @@ class Video(RelayTestCase):
         self.folder = folder.name
 
     def need(self, *elements):
-        if not has_elements(*elements):
+        if not has_elements(self.folder, *elements):
             self.skipTest(f"this GStreamer lacks one of {', '.join(elements)}")
 
     def path(self, name):
