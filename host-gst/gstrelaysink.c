@@ -221,14 +221,13 @@ static gboolean relay_sink_set_caps(GstBaseSink *base, GstCaps *caps)
     return TRUE;
 }
 
-/* Sends the rest and waits for it, as long as eos-timeout allows and nobody calls unlock. */
+/* Sends the rest and waits for it, as long as eos-timeout allows and nobody calls unlock. The base
+ * class holds the preroll lock for all serialised events but the end of a flush. */
 static void drain(GstRelaySink *sink)
 {
     guint timeout_ms;
 
-    GST_BASE_SINK_PREROLL_LOCK(sink);
     (void)assembler_finish(&sink->assembler);
-    GST_BASE_SINK_PREROLL_UNLOCK(sink);
     GST_OBJECT_LOCK(sink);
     timeout_ms = sink->settings.eos_timeout_ms;
     GST_OBJECT_UNLOCK(sink);

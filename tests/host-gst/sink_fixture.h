@@ -1,0 +1,47 @@
+/* A relaysink in a harness, connected to a fake relay; and what tests ask of the bus. */
+#pragma once
+
+#include <gst/check/gstcheck.h>
+#include <gst/check/gstharness.h>
+#include <stdbool.h>
+
+#include "fake_relay.h"
+
+struct sink_fixture {
+    struct fake_relay *relay;
+    GstElement *sink;
+    GstBus *bus;
+    GstHarness *harness; /* NULL until fixture_play */
+};
+
+enum { FIXTURE_WAIT_S = 20 };
+
+/* Location, token "test-token" and quick reconnecting are set; nothing runs yet. */
+void fixture_init(struct sink_fixture *fixture);
+
+/* Starts the sink with these caps (NULL: none). It connects meanwhile. */
+void fixture_play(struct sink_fixture *fixture, const char *caps);
+
+/* For after a flush. */
+void fixture_push_segment(struct sink_fixture *fixture);
+
+void fixture_deinit(struct sink_fixture *fixture);
+
+/* The next message of this type, or a failed test. The caller's to unref. */
+GstMessage *fixture_wait_message(struct sink_fixture *fixture, GstMessageType type);
+
+/* Waits for the element message that says so. */
+void fixture_wait_state(struct sink_fixture *fixture, const char *state);
+
+/* Fails when the bus holds a message of this type now. */
+void fixture_expect_none(struct sink_fixture *fixture, GstMessageType type);
+
+guint64 fixture_count(const struct sink_fixture *fixture, const char *field);
+
+/* Waits until a counter of "stats" is at least this. */
+void fixture_wait_count(const struct sink_fixture *fixture, const char *field, guint64 wanted);
+
+GstBuffer *fixture_buffer(const void *data, gsize len);
+
+/* Fails unless message index of the relay has this content. */
+void fixture_expect_message(struct sink_fixture *fixture, guint index, const void *data, gsize len);
