@@ -191,7 +191,8 @@ class Crowds(RelayTestCase):
             self.assertTrue(not data or data.startswith(b"HTTP/1.1 408 "), data[:100])
         relay_support.wait_until(lambda: relay.fds() <= fds, "descriptors to come back")
         watch.end()
-        print(f"the watch made {watch.rounds} rounds, the slowest took {watch.worst_s * 1e3:.1f} ms")
+        print(f"the watch made {watch.rounds} rounds, "
+              f"the slowest took {watch.worst_s * 1e3:.1f} ms")
         self.assertLess(watch.worst_s, 1.0 * relay_support.TIME_SCALE)
         counters = relay.counters()
         self.assertEqual(counters["websockets_refused"], CROWD)

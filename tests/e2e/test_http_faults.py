@@ -29,9 +29,10 @@ class HttpCase(SharedRelayTestCase):
         return client.reply()
 
     def session_request(self, version="1.1", extra="", body=b""):
-        length = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n" if body else ""
+        if body:
+            extra += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
         return (f"POST /session/t0 HTTP/{version}\r\nHost: relay.test\r\n"
-                f"Authorization: {self.relay.token()}\r\n{length}{extra}\r\n").encode() + body
+                f"Authorization: {self.relay.token()}\r\n{extra}\r\n").encode() + body
 
     def tearDown(self):
         self.assertEqual(self.relay.session("t0", self.relay.token()).status, 200)
@@ -81,7 +82,8 @@ class Oversized(HttpCase):
     def test_a_long_target_gets_414(self):
         for name, port in self.ports():
             with self.subTest(port=name):
-                reply = self.exchange(b"GET /" + b"a" * 4000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", port)
+                request = b"GET /" + b"a" * 4000 + b" HTTP/1.1\r\nHost: a\r\n\r\n"
+                reply = self.exchange(request, port)
                 self.assertEqual(reply.status, 414)
 
     def test_a_target_without_end_gets_414(self):

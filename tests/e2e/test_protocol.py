@@ -1,4 +1,4 @@
-"""WebSocket rules that peers break: close codes and reasons byte by byte, pings, the close handshake.
+"""WebSocket rules that peers break: close codes and reasons byte by byte, pings, closing.
 
 Method: frames made by hand on raw sockets; after each fault a bystander on the same topic must be
 able to go on.

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT: nobody is accepted any more, every WebSocket hears 1001, exit status 0 in 5 s.
+"""SIGTERM and SIGINT: nobody is let in any more, every WebSocket hears 1001, status 0 within 5 s.
 
 Method: servers in every state that matters (idle, busy, with viewers that do not read, in the
 middle of a request); the fixture checks exit status, time and the counts of what was left.

@@ -207,7 +207,8 @@ class Handshake(UpgradeCase):
                 self.assertEqual((reply.status, reply.body), (405, b"Method Not Allowed\n"))
 
     def test_other_paths(self):
-        for target in ("/", "/shell/t0", "/nope/t0", "/sessions/t0", "/session%2Ft0", "/favicon.ico"):
+        for target in ("/", "/shell/t0", "/nope/t0", "/sessions/t0", "/session%2Ft0",
+                       "/favicon.ico"):
             with self.subTest(target=target):
                 reply = self.ask(target + "?code=x")
                 self.assertEqual((reply.status, reply.body), (404, b"Not Found\n"))

@@ -6,6 +6,7 @@ others, and ends with relay_support.main(): exit status 77 when every test was s
 """
 
 import base64
+import ctypes
 import hashlib
 import hmac
 import http.client
@@ -54,6 +55,15 @@ def cache_value(name):
 SANITIZED = bool(cache_value("RELAY_SANITIZE"))
 TIME_SCALE = 5.0 if SANITIZED else 1.0
 WAIT_S = 10.0 * TIME_SCALE
+
+
+_LIBC = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent():
+    """For a child before its exec: no server outlives a test program that is killed."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def main():
@@ -139,7 +149,8 @@ class Relay:
         self.bookings = itertools.count(1)
         self.process = subprocess.Popen(
             [*launcher, relay_binary(), "serve"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, env=relay_environment(**environment))
+            stderr=subprocess.PIPE, env=relay_environment(**environment),
+            preexec_fn=die_with_parent)
         self.readers = [threading.Thread(target=self._read_output, daemon=True),
                         threading.Thread(target=self._read_errors, daemon=True)]
         for reader in self.readers:
