@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -26,6 +27,7 @@ static struct {
     atomic_int level;
     enum log_format format;
     char path[4096];
+    _Atomic uint64_t lines_lost; /* a reader stalled */
 } log_state = {.fd = STDERR_FILENO, .level = LOG_LEVEL_WARN};
 
 static int open_path(const char *path)
@@ -208,6 +210,37 @@ static void write_text(struct json_writer *json, enum log_level level, const cha
     }
 }
 
+/* Whether a write of one line would return at once. Regular files do; a pipe or terminal whose
+ * reader stalled does not, and the relay must not stall with it. POLLOUT on a pipe promises
+ * PIPE_BUF bytes. */
+static bool is_ready(int fd)
+{
+    struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
+
+    return poll(&poll_fd, 1, 0) == 1;
+}
+
+/* One line at a time: between the question and the write nobody else may take the room. */
+static void write_line(const char *line, size_t len)
+{
+    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    int fd = atomic_load(&log_state.fd);
+
+    pthread_mutex_lock(&mutex);
+    if (is_ready(fd)) {
+        /* A full disk or a closed pipe must not stop the relay; there is nobody left to tell. */
+        ssize_t ignored UNUSED = write(fd, line, len);
+    } else {
+        atomic_fetch_add(&log_state.lines_lost, 1);
+    }
+    pthread_mutex_unlock(&mutex);
+}
+
+uint64_t log_lines_lost(void)
+{
+    return atomic_load(&log_state.lines_lost);
+}
+
 void log_write(enum log_level level, const char *message, const struct log_field *fields,
                unsigned fields_count)
 {
@@ -223,8 +256,7 @@ void log_write(enum log_level level, const char *message, const struct log_field
         write_text(&json, level, time_text, message, fields, fields_count);
     }
     line[json.len] = '\n';
-    /* A full disk or a closed pipe must not stop the relay; there is nobody left to tell. */
-    ssize_t ignored UNUSED = write(atomic_load(&log_state.fd), line, json.len + 1);
+    write_line(line, json.len + 1);
 }
 
 bool log_limit_allow(struct log_limit *limit, uint64_t now_ms, uint32_t *ret_suppressed)

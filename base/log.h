@@ -34,6 +34,9 @@ MUST_USE int log_open(const char *path, enum log_level level, enum log_format fo
 void log_reopen(void);
 void log_close(void);
 
+/* Lines that were dropped because the reader of a pipe or terminal stalled. */
+uint64_t log_lines_lost(void);
+
 bool log_enabled(enum log_level level);
 
 /* "trace" … "panic", "warning" as warn; -EINVAL otherwise. */

@@ -19,7 +19,7 @@ enum limits_loop {
 
 enum limits_message {
     MESSAGE_BYTES_MAX = 10 * 1024 * 1024, /* payload; one byte more closes with 1009 */
-    BLOCK_BYTES_MAX = MESSAGE_BYTES_MAX + 4096,
+    MESSAGE_FIRST_BYTES_MAX = 256 * 1024, /* memory for a larger one grows as its bytes arrive */
 };
 
 enum limits_send {
@@ -34,13 +34,18 @@ enum limits_send {
 
 enum limits_connection {
     LISTEN_BACKLOG = 4096,
+    PONG_GRACE_MS = 1000,   /* between looks whether a slow viewer still takes bytes */
     CLOSE_LINGER_MS = 2000, /* for the peer's Close or FIN after ours */
     STOP_DEADLINE_MS = 4000,
+    STOP_ALARM_S = 5,      /* the process ends then, whatever holds a worker up */
     ACCEPT_RETRY_MS = 100, /* after running out of descriptors */
     REMOTE_ADDRESS_SIZE = 64,
 };
 
 enum limits_access {
+    REQUEST_MEMORY_BYTES = 64 * 1024 * 1024, /* per worker, for HTTP requests being read */
+    PIPELINED_ANSWERS_MAX = 4,  /* unsent answers after which a connection is not kept alive */
+    CODES_PER_SESSION_MAX = 64, /* unused codes of one booking and topic; the oldest makes room */
     HTTP_RESPONSE_BYTES_MAX = 4096,
     TOPIC_NAME_SIZE = 256,
 };
@@ -48,4 +53,5 @@ enum limits_access {
 _Static_assert((int)RECV_BUFFER_BYTES >= (int)HTTP_HEAD_BYTES_MAX,
                "a request head fits one buffer");
 _Static_assert((RECV_BUFFERS & (RECV_BUFFERS - 1)) == 0, "the kernel wants a power of two");
+_Static_assert((SEND_QUEUE_INLINE & (SEND_QUEUE_INLINE - 1)) == 0, "indices are masked");
 _Static_assert(CLOSE_LINGER_MS < STOP_DEADLINE_MS, "a stop lets every Close handshake end");

@@ -73,14 +73,17 @@ static void on_letter(struct worker *worker, enum letter_kind kind, void *pointe
 
 static void on_undelivered(struct worker *worker, enum letter_kind kind, void *pointer)
 {
-    struct message *message = pointer;
-
-    if (kind == LETTER_MESSAGE) {
+    switch (kind) {
+    case LETTER_MESSAGE:
         counters_increment(&worker->counters, messages_dropped_mailbox);
-        message_drop_hold(worker, message);
-    } else {
+        message_drop_hold(worker, pointer);
+        return;
+    case LETTER_MESSAGE_HOME:
         /* Its memory must come home; the receiver lives until it does. */
-        worker_post_home(worker, message->home, message);
+        worker_post_home(worker, ((struct message *)pointer)->home, pointer);
+        return;
+    case LETTER_CALL:
+        UNREACHABLE(); /* the loop sees to those itself */
     }
 }
 
@@ -109,6 +112,15 @@ static void run_stop(struct worker *worker, struct call *call)
         worker->stopping = true;
         conn_table_stop(table_of(worker));
     }
+}
+
+/* Nothing may hold up the end of the process: not a stuck disk, not a fault of ours. */
+static void on_alarm(int signal_number)
+{
+    static const char text[] = "relay serve: a worker did not end in time; giving up\n";
+    ssize_t ignored UNUSED = write(STDERR_FILENO, text, sizeof text - 1);
+
+    _exit(1);
 }
 
 static void stop_workers(struct server *server)
@@ -141,8 +153,9 @@ static void log_counters(struct server *server, const char *event)
     /* At warn, so that the default level shows what the operator asked for. */
     log_warn(event, LOG_JSON("counters", text),
              LOG_INT("connections_open", atomic_load(&server->shared.connections)),
-             LOG_INT("topics", server->topics.topics_count),
-             LOG_INT("codes_waiting", code_store_count(server->shared.access.codes)));
+             LOG_INT("topics", topic_registry_count(&server->topics)),
+             LOG_INT("codes_waiting", code_store_count(server->shared.access.codes)),
+             LOG_INT("log_lines_lost", log_lines_lost()));
 }
 
 /* Signals are blocked before any thread exists, so only this thread takes them. */
@@ -309,6 +322,12 @@ static int start(struct server *server)
     if (failed == 0) {
         failed = worker_group_start(&server->group, (unsigned)server->config->workers);
     }
+    if (failed == WORKER_GROUP_STUCK) {
+        fail("cannot start a thread for each worker: raise the limit of processes (TasksMax) or "
+             "lower "
+             "RELAY_WORKERS");
+        _exit(1);
+    }
     if (failed != 0) {
         ring_error_text(failed, error, sizeof error);
         ring_close(&server->post);
@@ -337,6 +356,8 @@ int server_run(const struct server_config *config)
              LOG_TEXT("kernel_tls",
                       server.shared.tls == NULL ? "not used: plain TCP" : server.shared.ktls.text));
     wait_for_stop(&server, &signals);
+    signal(SIGALRM, on_alarm);
+    alarm(STOP_ALARM_S);
     stop_workers(&server);
     worker_group_join(&server.group);
     log_counters(&server, "stopped");

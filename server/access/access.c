@@ -23,6 +23,7 @@ static void write_html_escaped(struct json_writer *json, const char *text)
 
     json_writer_init(&quoted, plain, sizeof plain);
     json_writer_text(&quoted, text);
+    json->overflow = json->overflow || quoted.overflow;
     for (const char *next = plain; *next != '\0'; next++) {
         const char one[2] = {*next, '\0'};
 
@@ -33,16 +34,26 @@ static void write_html_escaped(struct json_writer *json, const char *text)
     }
 }
 
+static void write_framework(struct json_writer *json, struct access_reply *reply, unsigned status,
+                            const char *message)
+{
+    json_writer_init(json, reply->body, sizeof reply->body);
+    json_writer_raw(json, "{\"code\":");
+    json_writer_integer(json, status);
+    json_writer_raw(json, ",\"message\":");
+    write_html_escaped(json, message);
+    json_writer_raw(json, "}");
+}
+
 void access_reply_framework(struct access_reply *reply, unsigned status, const char *message)
 {
     struct json_writer json;
 
-    json_writer_init(&json, reply->body, sizeof reply->body);
-    json_writer_raw(&json, "{\"code\":");
-    json_writer_integer(&json, status);
-    json_writer_raw(&json, ",\"message\":");
-    write_html_escaped(&json, message);
-    json_writer_raw(&json, "}");
+    write_framework(&json, reply, status, message);
+    if (json.overflow) {
+        /* Escaping made more of it than fits; half a text would not be JSON. */
+        write_framework(&json, reply, status, "too long to be repeated");
+    }
     finish(reply, status, &json);
 }
 

@@ -6,9 +6,11 @@
 #include <string.h>
 
 #include "base/list.h"
+#include "server/limits.h"
 
 struct code_entry {
-    struct list node; /* by age, or in the free list */
+    struct list node;         /* by age, or in the free list */
+    struct list session_node; /* in the bucket of its booking and topic, by age */
     struct code_entry *next_in_bucket;
     uint64_t expires_ms;
     char code[CODE_SIZE];
@@ -23,6 +25,7 @@ struct code_store {
     uint32_t buckets_count;
     uint64_t ttl_ms;
     struct code_entry **buckets;
+    struct list *sessions; /* buckets by booking and topic */
     struct code_entry *entries;
 };
 
@@ -37,14 +40,17 @@ struct code_store *code_store_create(uint32_t codes_max, uint64_t ttl_ms)
     store->buckets_count = codes_max;
     store->entries = calloc(codes_max, sizeof *store->entries);
     store->buckets = calloc(codes_max, sizeof(struct code_entry *));
+    store->sessions = calloc(codes_max, sizeof(struct list));
     list_init(&store->by_age);
     list_init(&store->unused);
     pthread_mutex_init(&store->mutex, NULL);
-    if (store->entries == NULL || store->buckets == NULL) {
+    if (store->entries == NULL || store->buckets == NULL || store->sessions == NULL) {
         code_store_destroy(store);
         return NULL;
     }
     for (uint32_t i = 0; i < codes_max; i++) {
+        list_init(&store->sessions[i]);
+        list_init(&store->entries[i].session_node);
         list_append(&store->unused, &store->entries[i].node);
     }
     return store;
@@ -60,6 +66,7 @@ void code_store_destroy(struct code_store *store)
                store->entries == NULL ? 0 : store->buckets_count * sizeof *store->entries);
     free(store->entries);
     free(store->buckets);
+    free(store->sessions);
     free(store);
 }
 
@@ -83,6 +90,7 @@ static void discard(struct code_store *store, struct code_entry *entry)
     }
     *place = entry->next_in_bucket;
     list_remove(&entry->node);
+    list_remove(&entry->session_node);
     bytes_wipe(entry->code, sizeof entry->code);
     list_append(&store->unused, &entry->node);
     store->count--;
@@ -100,11 +108,52 @@ static void discard_expired(struct code_store *store, uint64_t now_ms)
     }
 }
 
+static struct list *session_of(struct code_store *store, const struct permission *permission)
+{
+    uint64_t hash = 5381;
+
+    for (const char *next = permission->topic; *next != '\0'; next++) {
+        hash = hash * 33 + (uint8_t)*next;
+    }
+    for (const char *next = permission->booking_id; *next != '\0'; next++) {
+        hash = hash * 33 + (uint8_t)*next;
+    }
+    return &store->sessions[hash % store->buckets_count];
+}
+
+static bool is_same_session(const struct permission *a, const struct permission *b)
+{
+    return strcmp(a->topic, b->topic) == 0 && strcmp(a->booking_id, b->booking_id) == 0;
+}
+
+/* One holder of a token must not use up the codes of all others: its own oldest makes room. */
+static bool evict_of_session(struct code_store *store, const struct permission *permission)
+{
+    struct code_entry *oldest = NULL;
+    unsigned count = 0;
+
+    list_for_each(node, session_of(store, permission))
+    {
+        struct code_entry *entry = container_of(node, struct code_entry, session_node);
+
+        if (is_same_session(&entry->permission, permission)) {
+            oldest = oldest == NULL ? entry : oldest;
+            count++;
+        }
+    }
+    if (count < CODES_PER_SESSION_MAX) {
+        return false;
+    }
+    discard(store, oldest);
+    return true;
+}
+
 int code_store_put(struct code_store *store, const struct permission *permission, uint64_t now_ms,
-                   char code[static CODE_SIZE])
+                   char code[static CODE_SIZE], bool *ret_evicted)
 {
     pthread_mutex_lock(&store->mutex);
     discard_expired(store, now_ms);
+    *ret_evicted = evict_of_session(store, permission);
     if (list_empty(&store->unused)) {
         pthread_mutex_unlock(&store->mutex);
         return -ENOSPC;
@@ -120,6 +169,7 @@ int code_store_put(struct code_store *store, const struct permission *permission
     entry->next_in_bucket = *bucket;
     *bucket = entry;
     list_append(&store->by_age, &entry->node);
+    list_append(session_of(store, permission), &entry->session_node);
     store->count++;
     memcpy(code, entry->code, CODE_SIZE);
     pthread_mutex_unlock(&store->mutex);

@@ -21,9 +21,10 @@ MUST_USE struct code_store *code_store_create(uint32_t codes_max, uint64_t ttl_m
 /* Accepts NULL. */
 void code_store_destroy(struct code_store *store);
 
-/* Makes a code for the permission. 0, or -ENOSPC when codes_max unused ones are waiting. */
+/* Makes a code for the permission. 0, or -ENOSPC when codes_max unused ones are waiting.
+ * *ret_evicted: an older code of the same booking and topic died for it (CODES_PER_SESSION_MAX). */
 MUST_USE int code_store_put(struct code_store *store, const struct permission *permission,
-                            uint64_t now_ms, char code[static CODE_SIZE]);
+                            uint64_t now_ms, char code[static CODE_SIZE], bool *ret_evicted);
 
 /* Uses a code up. 0, or -ENOENT: never given out, used, or older than the time to live. */
 MUST_USE int code_store_take(struct code_store *store, struct bytes code, uint64_t now_ms,

@@ -53,6 +53,7 @@ void session_post(struct access_call *call, struct access_reply *reply)
     const char *reason = refusal(call);
     struct permission permission;
     char code[CODE_SIZE];
+    bool evicted = false;
 
     if (reason != NULL) {
         counters_increment(call->counters, sessions_refused);
@@ -65,12 +66,13 @@ void session_post(struct access_call *call, struct access_reply *reply)
         return;
     }
     permission_from_claims(&permission, &call->claims);
-    if (code_store_put(call->context->codes, &permission, call->now_ms, code) != 0) {
+    if (code_store_put(call->context->codes, &permission, call->now_ms, code, &evicted) != 0) {
         counters_increment(call->counters, codes_refused_full);
         access_reply_error(reply, 503, "too many unused codes, try again later");
         return;
     }
     counters_increment(call->counters, sessions_granted);
+    counters_add(call->counters, codes_evicted, evicted);
     reply_uri(call, code, reply);
     bytes_wipe(code, sizeof code);
 }

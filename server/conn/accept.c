@@ -13,7 +13,7 @@ static void refuse(struct listener *listener, int fd)
 
     close(fd);
     counters_increment(&worker->counters, connections_refused_limit);
-    if (log_limit_allow(&worker->log_limit, worker->now_ms, &suppressed)) {
+    if (log_limit_allow(&worker->alarm_log_limit, worker->now_ms, &suppressed)) {
         log_warn("connection refused: RELAY_CONNECTIONS_MAX is reached",
                  LOG_INT("connections_max", listener->table->shared->config->connections_max),
                  LOG_INT("suppressed", suppressed));
@@ -30,15 +30,16 @@ static void pause_accept(struct listener *listener, int error)
     listener->paused = true;
     counters_increment(&worker->counters, accept_pauses);
     timer_arm(&worker->timers, &listener->table->accept_retry, worker->now_ms + ACCEPT_RETRY_MS);
-    if (log_limit_allow(&worker->log_limit, worker->now_ms, &suppressed)) {
-        log_error("cannot accept connections; raise the limit of open files (LimitNOFILE)",
+    if (log_limit_allow(&worker->alarm_log_limit, worker->now_ms, &suppressed)) {
+        log_error("cannot accept connections for now; raise the limit of open files (LimitNOFILE)",
                   LOG_TEXT("error", strerror(-error)), LOG_INT("suppressed", suppressed));
     }
 }
 
-static bool is_exhaustion(int error)
+/* Errors of one connection that is gone; all others would come again at once. */
+static bool is_of_connection(int error)
 {
-    return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -ENOBUFS;
+    return error == -ECONNABORTED || error == -EPROTO || error == -EINTR;
 }
 
 static void accept_on_complete(struct op *op, int result, uint32_t flags)
@@ -50,10 +51,9 @@ static void accept_on_complete(struct op *op, int result, uint32_t flags)
         close(result);
     } else if (result >= 0) {
         conn_open(table, result, listener->role);
-    } else if (is_exhaustion(result) && !table->worker->stopping) {
+    } else if (!is_of_connection(result) && !table->worker->stopping) {
         pause_accept(listener, result);
     }
-    /* Other errors (-ECONNABORTED …) belong to one connection that is gone. */
     if (!op->in_flight && !listener->paused && !table->worker->stopping) {
         listener_start(listener);
     }

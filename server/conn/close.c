@@ -97,19 +97,19 @@ static void op_on_complete_ignored(struct op *op, struct conn *conn)
     conn_close_join(conn);
 }
 
-static void shutdown_on_complete(struct op *op, int result, uint32_t flags)
-{
-    op_on_complete_ignored(op, container_of(op, struct conn, shutdown_op));
-}
-
 static void notify_on_complete(struct op *op, int result, uint32_t flags)
 {
     op_on_complete_ignored(op, container_of(op, struct conn, notify_op));
 }
 
-static void cancel_on_complete(struct op *op, int result, uint32_t flags)
+static void cancel_receive_on_complete(struct op *op, int result, uint32_t flags)
 {
-    op_on_complete_ignored(op, container_of(op, struct conn, cancel_op));
+    op_on_complete_ignored(op, container_of(op, struct conn, cancel_receive_op));
+}
+
+static void cancel_send_on_complete(struct op *op, int result, uint32_t flags)
+{
+    op_on_complete_ignored(op, container_of(op, struct conn, cancel_send_op));
 }
 
 static void close_on_complete(struct op *op, int result, uint32_t flags)
@@ -124,13 +124,14 @@ static void close_on_complete(struct op *op, int result, uint32_t flags)
 void conn_close_init(struct conn *conn)
 {
     op_init(&conn->notify_op, notify_on_complete);
-    op_init(&conn->shutdown_op, shutdown_on_complete);
-    op_init(&conn->cancel_op, cancel_on_complete);
+    op_init(&conn->cancel_receive_op, cancel_receive_on_complete);
+    op_init(&conn->cancel_send_op, cancel_send_on_complete);
     op_init(&conn->close_op, close_on_complete);
     conn->peer_ended = false;
     conn->receive_blocked = false;
     conn->notify_submitted = false;
-    conn->fin_submitted = false;
+    conn->fin_sent = false;
+    conn->discard_unsent = false;
     conn->close_submitted = false;
 }
 
@@ -167,36 +168,60 @@ static void submit_notify(struct conn *conn)
     io_uring_prep_sendmsg(sqe, conn->fd, &record->header, MSG_NOSIGNAL);
 }
 
-static void submit_fin(struct conn *conn)
+/* A plain call: it does not block, and the ring would hand it to a thread that looks the descriptor
+ * up later, when its number may belong to another connection. */
+static void send_fin(struct conn *conn)
 {
-    struct io_uring_sqe *sqe = ring_sqe(&conn->worker->ring, &conn->shutdown_op);
-
-    io_uring_prep_shutdown(sqe, conn->fd, SHUT_WR);
-    conn->fin_submitted = true;
+    shutdown(conn->fd, SHUT_WR);
+    conn->fin_sent = true;
 }
 
-/* Cancel and close are hard-linked: a cancel that finds nothing fails, and the close must follow
- * all the same. Closing without the cancel would leave an armed receive, and the peer without a
- * FIN. */
+/* Linked to what follows by a hard link: a cancel that comes too late fails, and the close must
+ * follow all the same. By operation, not by descriptor, which would search everything in the ring.
+ */
+static void submit_cancel(struct conn *conn, const struct op *target, struct op *cancel_op)
+{
+    if (!target->in_flight) {
+        return;
+    }
+    struct io_uring_sqe *sqe = ring_sqe(&conn->worker->ring, cancel_op);
+
+    io_uring_prep_cancel64(sqe, op_user_data(target), 0);
+    sqe->flags |= IOSQE_IO_HARDLINK;
+}
+
+/* The kernel would go on offering what is unsent to a peer that takes nothing, outside all our
+ * bounds. */
+static void discard_unsent(const struct conn *conn)
+{
+    const struct linger linger = {.l_onoff = 1, .l_linger = 0};
+
+    if (conn->discard_unsent) {
+        setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+    }
+}
+
+/* Closing without the cancels would leave an armed receive, which keeps the connection open. */
 static void submit_close(struct conn *conn)
 {
     struct ring *ring = &conn->worker->ring;
 
-    ring_reserve(ring, 2);
-    struct io_uring_sqe *cancel = ring_sqe(ring, &conn->cancel_op);
+    discard_unsent(conn);
+    ring_reserve(ring, 3);
+    submit_cancel(conn, &conn->recv_op, &conn->cancel_receive_op);
+    submit_cancel(conn, conn->notify_op.in_flight ? &conn->notify_op : &conn->send_op,
+                  &conn->cancel_send_op);
+    struct io_uring_sqe *sqe = ring_sqe(ring, &conn->close_op);
 
-    io_uring_prep_cancel_fd(cancel, conn->fd, IORING_ASYNC_CANCEL_ALL);
-    cancel->flags |= IOSQE_IO_HARDLINK;
-    struct io_uring_sqe *close_sqe = ring_sqe(ring, &conn->close_op);
-
-    io_uring_prep_close(close_sqe, conn->fd);
+    io_uring_prep_close(sqe, conn->fd);
     conn->close_submitted = true;
 }
 
 static bool is_quiet(const struct conn *conn)
 {
     return !conn->recv_op.in_flight && !conn->send_op.in_flight && !conn->notify_op.in_flight &&
-           !conn->shutdown_op.in_flight && !conn->cancel_op.in_flight && !conn->close_op.in_flight;
+           !conn->cancel_receive_op.in_flight && !conn->cancel_send_op.in_flight &&
+           !conn->close_op.in_flight;
 }
 
 /* The only place where a connection ends. */
@@ -225,7 +250,7 @@ void conn_close_join(struct conn *conn)
         }
         return;
     }
-    if (!conn_send_idle(conn) || conn->notify_op.in_flight || conn->shutdown_op.in_flight) {
+    if (!conn_send_idle(conn) || conn->notify_op.in_flight) {
         return;
     }
     if (conn->transport != TRANSPORT_PLAIN && !conn->notify_submitted) {
@@ -234,9 +259,10 @@ void conn_close_join(struct conn *conn)
             return;
         }
     }
-    if (!conn->fin_submitted) {
-        submit_fin(conn);
-    } else if (conn->peer_ended) {
+    if (!conn->fin_sent) {
+        send_fin(conn);
+    }
+    if (conn->peer_ended) {
         submit_close(conn);
     }
 }
@@ -274,6 +300,7 @@ void conn_close_now(struct conn *conn, enum close_reason reason)
 {
     enter_closing(conn, reason);
     if (!conn->close_submitted) {
+        conn->discard_unsent = reason == CLOSE_NO_PONG || !conn_send_idle(conn);
         submit_close(conn);
     }
 }

@@ -74,7 +74,8 @@ struct tls_output {
 };
 
 struct phase_http {
-    struct http_request *request; /* a block, while a request is being read */
+    struct http_request *request; /* a block of worker.requests, while a request is being read */
+    bool answered;                /* at least one request was */
 };
 
 struct phase_websocket {
@@ -107,11 +108,12 @@ struct conn {
     struct conn_table *table;
     enum listener_role role;
     enum close_reason close_reason; /* the first one, while PHASE_CLOSING */
-    struct op recv_op, send_op, notify_op, shutdown_op, cancel_op, close_op;
+    struct op recv_op, send_op, notify_op, cancel_receive_op, cancel_send_op, close_op;
     bool peer_ended;       /* its FIN or close_notify came */
     bool receive_blocked;  /* receiving would break the connection (TLS key change) */
     bool notify_submitted; /* close_notify */
-    bool fin_submitted;    /* our direction of TCP ends */
+    bool fin_sent;         /* our direction of TCP ended */
+    bool discard_unsent;   /* the peer takes nothing: the close resets */
     bool close_submitted;  /* the descriptor is being closed: nothing may be started */
 
     enum transport transport;
@@ -125,7 +127,8 @@ struct conn {
     struct timer deadline;              /* of the phase: request, send progress, end of closing */
     struct timer liveness;              /* pings */
     struct timer expiry;                /* of the token */
-    uint64_t send_progress_ms;
+    uint64_t send_progress_ms;          /* the kernel took bytes, or the peer did */
+    int kernel_unsent;                  /* SIOCOUTQ when it was looked at last */
     uint64_t messages_sent, bytes_sent;
     struct list open_node;    /* all open connections; the free list while PHASE_FREE */
     struct list ready_node;   /* something is queued and no send is in flight */
@@ -194,8 +197,13 @@ void conn_send_restore(struct conn *conn);
 void conn_send_wake(struct conn *conn);
 /* Nothing is queued, made or in flight. */
 bool conn_send_idle(const struct conn *conn);
-/* Progress of sending is watched by the phase's deadline. */
-bool conn_send_stalled(const struct conn *conn);
+/* Asks the kernel whether the peer took bytes since the last time, then whether nothing moved for
+ * RELAY_WRITE_TIMEOUT although something waits. */
+bool conn_send_stalled(struct conn *conn);
+/* When to look again while a send is in flight. */
+uint64_t conn_send_look_ms(const struct conn *conn);
+/* The same question: something waits in the kernel, and the peer is taking it. */
+bool conn_send_is_moving(struct conn *conn);
 
 /* close.c */
 void conn_close_init(struct conn *conn);

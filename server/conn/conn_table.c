@@ -76,7 +76,7 @@ void conn_table_put(struct conn_table *table, struct conn *conn)
 {
     CHECK(table->open_count > 0);
     list_remove(&conn->open_node);
-    list_append(&table->free, &conn->open_node);
+    list_prepend(&table->free, &conn->open_node); /* the warmest memory is used first */
     table->open_count--;
     atomic_fetch_sub(&table->shared->connections, 1);
 }

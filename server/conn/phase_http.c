@@ -20,7 +20,7 @@ static void arm_deadline(struct conn *conn)
 
 static void http_on_enter(struct conn *conn)
 {
-    conn->in.http.request = NULL;
+    conn->in.http = (struct phase_http){0};
     arm_deadline(conn);
 }
 
@@ -30,7 +30,7 @@ static void release_request(struct conn *conn)
 
     if (request != NULL) {
         bytes_wipe(request->text, sizeof request->text); /* it holds a token */
-        block_pool_put(&conn->worker->blocks, request);
+        block_pool_put(&conn->worker->requests, request);
         conn->in.http.request = NULL;
     }
 }
@@ -41,9 +41,9 @@ static bool take_request(struct conn *conn)
     if (conn->in.http.request != NULL) {
         return true;
     }
-    conn->in.http.request = block_pool_take(&conn->worker->blocks, sizeof(struct http_request));
+    conn->in.http.request = block_pool_take(&conn->worker->requests, sizeof(struct http_request));
     if (conn->in.http.request == NULL) {
-        counters_increment(&conn->worker->counters, messages_dropped_memory);
+        counters_increment(&conn->worker->counters, http_refused_memory);
         return false;
     }
     http_request_init(conn->in.http.request);
@@ -52,16 +52,18 @@ static bool take_request(struct conn *conn)
 
 static bool send_response(struct conn *conn, const struct http_response *response)
 {
-    struct message *message = message_create(conn->worker, HTTP_RESPONSE_BYTES_MAX);
-
-    if (message == NULL) {
-        return false;
-    }
-    int len = http_response_write(response, (char *)message->payload, HTTP_RESPONSE_BYTES_MAX);
+    char text[HTTP_RESPONSE_BYTES_MAX];
+    int len = http_response_write(response, text, sizeof text);
 
     CHECK(len >= 0); /* every reply of ours is far below the bound */
-    message->payload_len = (uint32_t)len;
-    return conn_send(conn, message);
+    struct message *message = message_create_reserved(conn->worker, (size_t)len);
+
+    if (message != NULL) {
+        memcpy(message->payload, text, (size_t)len);
+        message->payload_len = (uint32_t)len;
+    }
+    bytes_wipe(text, (size_t)len); /* it may hold a code */
+    return message != NULL && conn_send(conn, message);
 }
 
 static void send_plain(struct conn *conn, unsigned status, const char *text, const char *fields)
@@ -107,20 +109,24 @@ static void answer_access(struct conn *conn, const struct http_request *request)
         .now_s = clock_wall_s(),
     };
 
+    /* Who sends many requests and reads no answers is not kept alive. */
+    bool keep_alive = request->keep_alive && conn->subscriber.queue.count < PIPELINED_ANSWERS_MAX;
+
     access_handle(&call, &reply);
+    conn->in.http.answered = true;
     struct http_response response = {
         .status = reply.status,
         .content_type = reply.content_type,
         .body = bytes_of(reply.body, reply.body_len),
         .extra_fields = reply.fields,
-        .keep_alive = request->keep_alive,
+        .keep_alive = keep_alive,
         .head_only = strcmp(request->method, "HEAD") == 0,
         .minor_version = request->minor_version,
     };
     bool sent = send_response(conn, &response);
 
     bytes_wipe(reply.body, sizeof reply.body);
-    if (!sent || !request->keep_alive) {
+    if (!sent || !keep_alive) {
         conn_close_begin(conn, CLOSE_HTTP_DONE);
     }
 }
@@ -228,7 +234,7 @@ static void http_on_bytes(struct conn *conn, struct bytes bytes)
         conn->in.http.request = NULL;
         answer(conn, request, bytes);
         bytes_wipe(request->text, sizeof request->text);
-        block_pool_put(&conn->worker->blocks, request);
+        block_pool_put(&conn->worker->requests, request);
         if (conn->phase == PHASE_HTTP) {
             arm_deadline(conn);
         }
@@ -241,10 +247,12 @@ static void http_on_eof(struct conn *conn)
     conn_close_begin(conn, CLOSE_BY_PEER);
 }
 
-/* A kept-alive connection without a request is simply done. */
+/* A kept-alive connection without a further request is simply done. */
 static void http_on_deadline(struct conn *conn)
 {
-    conn_close_now(conn, CLOSE_HANDSHAKE_TIMEOUT);
+    bool is_done = conn->in.http.answered && conn->in.http.request == NULL;
+
+    conn_close_now(conn, is_done ? CLOSE_HTTP_DONE : CLOSE_HANDSHAKE_TIMEOUT);
 }
 
 const struct phase_ops phase_http_ops = {

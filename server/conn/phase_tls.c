@@ -84,7 +84,7 @@ static void refuse_plain_http(struct conn *conn)
         "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n"
         "Connection: close\r\nContent-Length: 53\r\n\r\n"
         "This port speaks TLS: use https:// or wss:// instead\n";
-    struct message *message = message_create(conn->worker, sizeof answer);
+    struct message *message = message_create_reserved(conn->worker, sizeof answer);
 
     _Static_assert(sizeof answer > 53, "the length above is of the last line");
     counters_increment(&conn->worker->counters, tls_plain_refused);
@@ -120,7 +120,7 @@ static uint32_t count_records(const uint8_t *data, size_t len)
 static enum tls_status advance(struct conn *conn, struct bytes *record)
 {
     struct phase_tls *tls = &conn->in.tls;
-    struct message *message = message_create(conn->worker, HANDSHAKE_OUTPUT_BYTES);
+    struct message *message = message_create_reserved(conn->worker, HANDSHAKE_OUTPUT_BYTES);
 
     if (message == NULL) {
         return TLS_STATUS_FAILED;

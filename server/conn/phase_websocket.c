@@ -24,8 +24,12 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 static void arm_liveness(struct conn *conn)
 {
     struct phase_websocket *ws = &conn->in.websocket;
+    uint64_t due_ms = earlier(ws->ping_due_ms, ws->pong_due_ms);
 
-    timer_arm(&conn->worker->timers, &conn->liveness, earlier(ws->ping_due_ms, ws->pong_due_ms));
+    if (ws->assembly_started_ms != 0) {
+        due_ms = earlier(due_ms, ws->assembly_started_ms + pong_deadline_ms(conn));
+    }
+    timer_arm(&conn->worker->timers, &conn->liveness, due_ms);
 }
 
 static void send_ping(struct conn *conn)
@@ -34,15 +38,17 @@ static void send_ping(struct conn *conn)
         message_create_control(conn->worker, WS_OPCODE_PING, bytes_of(NULL, 0));
 
     if (message != NULL) {
+        message->is_urgent = true;
         conn_send(conn, message);
     }
+    conn_send_is_moving(conn); /* what is unsent now: the next look compares with it */
 }
 
 static bool assembly_is_late(const struct conn *conn)
 {
     uint64_t started_ms = conn->in.websocket.assembly_started_ms;
 
-    return started_ms != 0 && conn->worker->now_ms - started_ms > pong_deadline_ms(conn);
+    return started_ms != 0 && conn->worker->now_ms - started_ms >= pong_deadline_ms(conn);
 }
 
 static void on_liveness(struct timer *timer)
@@ -52,9 +58,13 @@ static void on_liveness(struct timer *timer)
     uint64_t now_ms = conn->worker->now_ms;
 
     CHECK(conn->phase == PHASE_WEBSOCKET);
-    if (now_ms >= ws->pong_due_ms) {
+    if (now_ms >= ws->pong_due_ms && !conn_send_is_moving(conn)) {
         conn_close_now(conn, CLOSE_NO_PONG);
         return;
+    }
+    if (now_ms >= ws->pong_due_ms) {
+        /* A slow viewer that takes bytes is alive: our ping is still on its way behind them. */
+        ws->pong_due_ms = now_ms + PONG_GRACE_MS;
     }
     if (assembly_is_late(conn)) {
         conn_close_websocket(conn, CLOSE_ASSEMBLY_TIMEOUT, WS_CLOSE_POLICY,
@@ -214,24 +224,28 @@ static void fail_protocol(struct conn *conn, const char *text)
     conn_close_websocket(conn, CLOSE_PROTOCOL_ERROR, WS_CLOSE_PROTOCOL_ERROR, text);
 }
 
-/* Room for the announced payload. Without memory the message is read and thrown away: the stream
- * goes on with the next one, and the loss is counted. */
+/* How much room a message gets that has len bytes so far announced. Memory for a large one grows as
+ * its bytes arrive: an announcement alone must not take megabytes from the others. */
+static size_t room_for(const struct phase_websocket *ws)
+{
+    size_t arrived = ws->message == NULL ? 0 : ws->message->payload_len;
+    size_t room = arrived * 4 > MESSAGE_FIRST_BYTES_MAX ? arrived * 4 : MESSAGE_FIRST_BYTES_MAX;
+
+    return ws->message_len < room ? (size_t)ws->message_len : room;
+}
+
+/* Without memory the message is read and thrown away: the stream goes on with the next one, and the
+ * loss is counted. */
 static void make_room(struct conn *conn)
 {
     struct phase_websocket *ws = &conn->in.websocket;
     bool has_room;
 
     if (ws->message == NULL) {
-        ws->message = message_create(conn->worker, ws->message_len);
+        ws->message = message_create(conn->worker, room_for(ws));
         has_room = ws->message != NULL;
     } else {
-        /* Fragments: twice the size each time, or many small ones would copy again and again. */
-        size_t wanted = ws->message_len;
-
-        if (wanted > ws->message->payload_capacity) {
-            wanted = wanted * 2 < MESSAGE_BYTES_MAX ? wanted * 2 : MESSAGE_BYTES_MAX;
-        }
-        has_room = message_grow(conn->worker, &ws->message, wanted);
+        has_room = message_grow(conn->worker, &ws->message, room_for(ws));
     }
     if (!has_room) {
         counters_increment(&conn->worker->counters, messages_dropped_memory);
@@ -312,6 +326,7 @@ static void answer_ping(struct conn *conn)
         counters_increment(&conn->worker->counters, pongs_skipped);
         return;
     }
+    pong->is_urgent = true;
     pong->is_pong = true;
     conn_send(conn, pong);
 }
@@ -365,8 +380,14 @@ static void end_frame(struct conn *conn)
 }
 
 /* Moves payload bytes to their place: the one time that they are touched. */
-static struct bytes take_payload(struct phase_websocket *ws, struct bytes bytes)
+static struct bytes take_payload(struct conn *conn, struct bytes bytes)
 {
+    struct phase_websocket *ws = &conn->in.websocket;
+
+    if (!is_control(ws->frame.opcode) && !ws->discarding &&
+        ws->message->payload_len == ws->message->payload_capacity) {
+        make_room(conn);
+    }
     uint64_t left = ws->frame.payload_len - ws->payload_done;
     size_t len = bytes.len < left ? bytes.len : (size_t)left;
     uint8_t *target = NULL;
@@ -375,6 +396,9 @@ static struct bytes take_payload(struct phase_websocket *ws, struct bytes bytes)
         target = ws->control + ws->control_len;
         ws->control_len = (uint8_t)(ws->control_len + len);
     } else if (!ws->discarding) {
+        size_t room = ws->message->payload_capacity - ws->message->payload_len;
+
+        len = len < room ? len : room; /* more room comes before the next piece */
         target = ws->message->payload + ws->message->payload_len;
         ws->message->payload_len += (uint32_t)len;
     }
@@ -413,7 +437,7 @@ static bool step(struct conn *conn, struct bytes *bytes)
             return false;
         }
     }
-    *bytes = take_payload(ws, *bytes);
+    *bytes = take_payload(conn, *bytes);
     if (ws->payload_done == ws->frame.payload_len) {
         end_frame(conn);
     }
@@ -427,6 +451,7 @@ static void websocket_on_bytes(struct conn *conn, struct bytes bytes)
     if (conn->phase == PHASE_WEBSOCKET && conn->in.websocket.message != NULL &&
         conn->in.websocket.assembly_started_ms == 0) {
         conn->in.websocket.assembly_started_ms = conn->worker->now_ms;
+        arm_liveness(conn);
     }
 }
 
@@ -440,8 +465,7 @@ static void websocket_on_deadline(struct conn *conn)
     if (conn_send_stalled(conn)) {
         conn_close_now(conn, CLOSE_SEND_STALLED);
     } else if (conn->send_op.in_flight) {
-        timer_arm(&conn->worker->timers, &conn->deadline,
-                  conn->send_progress_ms + (uint64_t)conn->table->shared->config->write_timeout_ms);
+        timer_arm(&conn->worker->timers, &conn->deadline, conn_send_look_ms(conn));
     }
 }
 

@@ -1,12 +1,15 @@
 /* The one send of a connection. Never more than one is in flight on a socket: two could interleave.
  */
 #include <errno.h>
+#include <linux/sockios.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "base/check.h"
 #include "server/conn/conn.h"
 
-_Static_assert(sizeof(struct msghdr) <= 4 * sizeof(struct iovec), "a msghdr fits in four slices");
+/* Places for slices that one message header takes. */
+enum { HEADER_SLICES = (sizeof(struct msghdr) + sizeof(struct iovec) - 1) / sizeof(struct iovec) };
 
 void conn_send_wake(struct conn *conn)
 {
@@ -119,10 +122,10 @@ bool conn_send(struct conn *conn, struct message *message)
 }
 
 static void prepare_many(struct io_uring_sqe *sqe, struct conn *conn, struct iovec *slices,
-                         unsigned count)
+                         unsigned count, unsigned room)
 {
     /* The header of the call lives behind its slices, as long as they do: until the submit. */
-    struct msghdr *header = (struct msghdr *)(void *)(slices + SEND_SLICES_MAX);
+    struct msghdr *header = (struct msghdr *)(void *)(slices + room);
 
     *header = (struct msghdr){.msg_iov = slices, .msg_iovlen = count};
     io_uring_prep_sendmsg(sqe, conn->fd, header, MSG_NOSIGNAL);
@@ -139,9 +142,9 @@ static bool prepare_frames(struct conn *conn)
      * again. */
     ring_reserve(&worker->ring, 1);
     bool many = queue->count > 1;
-    struct iovec *slices = many ? ring_iovecs(&worker->ring, SEND_SLICES_MAX + 4) : one;
-    unsigned count = send_queue_begin(queue, worker, &conn->table->shared->bounds, slices,
-                                      many ? SEND_SLICES_MAX : 1);
+    unsigned room = queue->count < SEND_SLICES_MAX ? queue->count : SEND_SLICES_MAX;
+    struct iovec *slices = many ? ring_iovecs(&worker->ring, room + HEADER_SLICES) : one;
+    unsigned count = send_queue_begin(queue, worker, &conn->table->shared->bounds, slices, room);
 
     if (count == 0) {
         return false; /* what waited became too old */
@@ -151,7 +154,7 @@ static bool prepare_frames(struct conn *conn)
     if (count == 1) {
         io_uring_prep_send(sqe, conn->fd, slices[0].iov_base, slices[0].iov_len, MSG_NOSIGNAL);
     } else {
-        prepare_many(sqe, conn, slices, count);
+        prepare_many(sqe, conn, slices, count, room);
     }
     return true;
 }
@@ -194,13 +197,38 @@ void conn_send_next(struct conn *conn)
     counters_increment(&worker->counters, sends_submitted);
     conn->send_progress_ms = worker->now_ms;
     if (!conn->deadline.armed) {
-        timer_arm(&worker->timers, &conn->deadline,
-                  worker->now_ms + (uint64_t)conn->table->shared->config->write_timeout_ms);
+        timer_arm(&worker->timers, &conn->deadline, conn_send_look_ms(conn));
     }
 }
 
-bool conn_send_stalled(const struct conn *conn)
+bool conn_send_is_moving(struct conn *conn)
 {
-    return conn->send_op.in_flight && conn->worker->now_ms - conn->send_progress_ms >=
-                                          (uint64_t)conn->table->shared->config->write_timeout_ms;
+    int unsent = 0;
+
+    /* A completion says only that the kernel had room, and it wakes a sender late: a slow peer
+     * takes bytes long before. */
+    if (ioctl(conn->fd, SIOCOUTQ, &unsent) != 0 || unsent == 0 || unsent == conn->kernel_unsent) {
+        return false;
+    }
+    conn->kernel_unsent = unsent;
+    return true;
+}
+
+bool conn_send_stalled(struct conn *conn)
+{
+    if (!conn->send_op.in_flight) {
+        return false;
+    }
+    if (conn_send_is_moving(conn)) {
+        conn->send_progress_ms = conn->worker->now_ms;
+    }
+    return conn->worker->now_ms - conn->send_progress_ms >=
+           (uint64_t)conn->table->shared->config->write_timeout_ms;
+}
+
+uint64_t conn_send_look_ms(const struct conn *conn)
+{
+    uint64_t timeout_ms = (uint64_t)conn->table->shared->config->write_timeout_ms;
+
+    return conn->worker->now_ms + (timeout_ms + 3) / 4;
 }

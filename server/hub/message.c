@@ -11,11 +11,8 @@ _Static_assert(offsetof(struct message, payload) ==
                    offsetof(struct message, header_room) + WS_SERVER_HEADER_BYTES_MAX,
                "header and payload are contiguous");
 
-struct message *message_create(struct worker *worker, size_t payload_capacity)
+static struct message *init(struct worker *worker, struct message *message)
 {
-    struct message *message =
-        block_pool_take(&worker->blocks, sizeof(struct message) + payload_capacity);
-
     if (message == NULL) {
         return NULL;
     }
@@ -26,6 +23,18 @@ struct message *message_create(struct worker *worker, size_t payload_capacity)
         .payload_capacity = (uint32_t)(block_capacity(message) - sizeof(struct message)),
     };
     return message;
+}
+
+struct message *message_create(struct worker *worker, size_t payload_capacity)
+{
+    return init(worker,
+                block_pool_take(&worker->blocks, sizeof(struct message) + payload_capacity));
+}
+
+struct message *message_create_reserved(struct worker *worker, size_t payload_capacity)
+{
+    return init(worker, block_pool_take_reserved(&worker->blocks,
+                                                 sizeof(struct message) + payload_capacity));
 }
 
 bool message_grow(struct worker *worker, struct message **message, size_t payload_capacity)
@@ -70,7 +79,7 @@ struct message *message_create_control(struct worker *worker, enum ws_opcode opc
                                        struct bytes payload)
 {
     CHECK(payload.len <= WS_CONTROL_PAYLOAD_MAX);
-    struct message *message = message_create(worker, payload.len);
+    struct message *message = message_create_reserved(worker, payload.len);
 
     if (message == NULL) {
         return NULL;

@@ -31,6 +31,7 @@ struct message {
     uint16_t home; /* index of that worker */
     uint8_t header_len;
     bool is_control; /* Close, ping, pong, HTTP: never dropped, no age */
+    bool is_urgent;  /* ping and pong: sent before the data that waits */
     bool is_pong;
     uint32_t payload_len;
     uint32_t payload_capacity;
@@ -39,6 +40,9 @@ struct message {
     uint8_t header_room[WS_SERVER_HEADER_BYTES_MAX];
     uint8_t payload[]; /* directly behind the header room */
 };
+
+/* A message that is no data: an HTTP answer, a record of TLS. From the reserved memory. */
+MUST_USE struct message *message_create_reserved(struct worker *worker, size_t payload_capacity);
 
 /* Room for payload_capacity bytes, one reference by the caller (its home_share). NULL when the
  * message memory of the worker is used up. Owner worker only. */

@@ -17,7 +17,7 @@ bool send_queue_empty(const struct send_queue *queue)
 
 static struct share **entry(struct send_queue *queue, unsigned index)
 {
-    return &queue->entries[(queue->head + index) % queue->capacity];
+    return &queue->entries[(queue->head + index) & (queue->capacity - 1u)];
 }
 
 static size_t entry_bytes(const struct share *share)
@@ -41,21 +41,27 @@ static void release_block(struct send_queue *queue, struct worker *worker)
     queue->head = 0;
 }
 
-static void pop(struct send_queue *queue, struct worker *worker)
+/* Accounts for an entry that left its place. */
+static void forget(struct send_queue *queue, struct worker *worker, struct share *share)
 {
-    struct share *share = *entry(queue, 0);
-
-    CHECK(queue->count > 0);
     queue->bytes -= entry_bytes(share);
     queue->pongs = (uint16_t)(queue->pongs - share->message->is_pong);
-    queue->head = (uint16_t)((queue->head + 1) % queue->capacity);
-    queue->count--;
-    queue->sent_offset = 0;
     share_unref(worker, share);
     if (queue->count == 0) {
         CHECK(queue->bytes == 0);
         release_block(queue, worker);
     }
+}
+
+static void pop(struct send_queue *queue, struct worker *worker)
+{
+    struct share *share = *entry(queue, 0);
+
+    CHECK(queue->count > 0);
+    queue->head = (uint16_t)((queue->head + 1) & (queue->capacity - 1u));
+    queue->count--;
+    queue->sent_offset = 0;
+    forget(queue, worker, share);
 }
 
 /* Removes entry index by moving the ones before it up by one place: those are at most the few that
@@ -78,7 +84,10 @@ static void remove_at(struct send_queue *queue, struct worker *worker, unsigned 
 void send_queue_drop_waiting(struct send_queue *queue, struct worker *worker)
 {
     while (queue->count > pinned(queue)) {
-        remove_at(queue, worker, queue->count - 1u);
+        struct share *last = *entry(queue, queue->count - 1u);
+
+        queue->count--;
+        forget(queue, worker, last);
     }
 }
 
@@ -114,7 +123,8 @@ static bool drop_oldest(struct send_queue *queue, struct worker *worker)
 
 static bool grow(struct send_queue *queue, struct worker *worker, unsigned capacity)
 {
-    struct share **entries = block_pool_take(&worker->blocks, capacity * sizeof(struct share *));
+    struct share **entries =
+        block_pool_take_reserved(&worker->blocks, capacity * sizeof(struct share *));
 
     if (entries == NULL) {
         return false;
@@ -141,10 +151,8 @@ static bool is_over_bounds(const struct send_queue *queue, const struct send_que
 static bool make_room(struct send_queue *queue, struct worker *worker,
                       const struct send_queue_bounds *bounds, const struct share *share)
 {
-    unsigned capacity_max = bounds->messages_max + SEND_QUEUE_CONTROL;
-
     if (share->message->is_control) {
-        return queue->count < capacity_max;
+        return queue->count < bounds->messages_max + SEND_QUEUE_CONTROL;
     }
     while (is_over_bounds(queue, bounds, entry_bytes(share))) {
         if (!drop_oldest(queue, worker)) {
@@ -155,6 +163,19 @@ static bool make_room(struct send_queue *queue, struct worker *worker,
     return true;
 }
 
+/* Right behind what the kernel has, by moving that down by one place: a ping must not wait for all
+ * the data of a slow viewer. */
+static void insert_urgent(struct send_queue *queue, struct share *share)
+{
+    unsigned position = pinned(queue);
+
+    queue->head = (uint16_t)((queue->head - 1u) & (queue->capacity - 1u));
+    for (unsigned i = 0; i < position; i++) {
+        *entry(queue, i) = *entry(queue, i + 1);
+    }
+    *entry(queue, position) = share;
+}
+
 bool send_queue_push(struct send_queue *queue, struct worker *worker,
                      const struct send_queue_bounds *bounds, struct share *share)
 {
@@ -162,17 +183,16 @@ bool send_queue_push(struct send_queue *queue, struct worker *worker,
         counters_increment(&worker->counters, messages_dropped_queue);
         return false;
     }
-    if (queue->count == queue->capacity) {
-        unsigned capacity = queue->capacity * 4u;
-        unsigned capacity_max = bounds->messages_max + SEND_QUEUE_CONTROL;
-
-        if (!grow(queue, worker, capacity < capacity_max ? capacity : capacity_max)) {
-            counters_increment(&worker->counters, messages_dropped_memory);
-            return false;
-        }
+    if (queue->count == queue->capacity && !grow(queue, worker, queue->capacity * 4u)) {
+        counters_increment(&worker->counters, messages_dropped_memory);
+        return false;
     }
     share_ref(share);
-    *entry(queue, queue->count) = share;
+    if (share->message->is_urgent) {
+        insert_urgent(queue, share);
+    } else {
+        *entry(queue, queue->count) = share;
+    }
     queue->count++;
     queue->pongs = (uint16_t)(queue->pongs + share->message->is_pong);
     queue->bytes += entry_bytes(share);

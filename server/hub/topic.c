@@ -20,6 +20,15 @@ void topic_registry_deinit(struct topic_registry *registry)
     pthread_mutex_destroy(&registry->mutex);
 }
 
+uint32_t topic_registry_count(struct topic_registry *registry)
+{
+    pthread_mutex_lock(&registry->mutex);
+    uint32_t count = registry->topics_count;
+
+    pthread_mutex_unlock(&registry->mutex);
+    return count;
+}
+
 /* FNV-1a from a random start: only who holds a signed token can name a topic at all. */
 static uint32_t hash_name(const struct topic_registry *registry, const char *name)
 {

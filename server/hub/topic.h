@@ -46,6 +46,9 @@ void topic_registry_init(struct topic_registry *registry, unsigned workers_count
 /* CHECKs that no topic is left. */
 void topic_registry_deinit(struct topic_registry *registry);
 
+/* Topics that something references. Any thread. */
+uint32_t topic_registry_count(struct topic_registry *registry);
+
 /* The topic of that name with one more reference; NULL when memory is out or the name too long. Any
  * thread. */
 MUST_USE struct topic *topic_find_or_create(struct topic_registry *registry, const char *name);

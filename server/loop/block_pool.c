@@ -68,14 +68,14 @@ void block_pool_trim(struct block_pool *pool, size_t keep_bytes)
     }
 }
 
-static struct block *make_block(struct block_pool *pool, unsigned index)
+static struct block *make_block(struct block_pool *pool, unsigned index, size_t bytes_max)
 {
     size_t bytes = class_bytes(index) + sizeof(struct block);
 
-    if (pool->bytes_held + bytes > pool->bytes_max) {
+    if (pool->bytes_held + bytes > bytes_max) {
         block_pool_trim(pool, pool->bytes_free > bytes ? pool->bytes_free - bytes : 0);
     }
-    if (pool->bytes_held + bytes > pool->bytes_max) {
+    if (pool->bytes_held + bytes > bytes_max) {
         return NULL;
     }
     struct block *block = malloc(bytes);
@@ -99,7 +99,13 @@ static struct block *reuse_block(struct block_pool *pool, unsigned index)
     return block;
 }
 
-void *block_pool_take(struct block_pool *pool, size_t size)
+void block_pool_reserve(struct block_pool *pool, size_t bytes)
+{
+    CHECK(bytes < pool->bytes_max);
+    pool->bytes_reserved = bytes;
+}
+
+static void *take(struct block_pool *pool, size_t size, size_t bytes_max)
 {
     unsigned index = class_of(size);
 
@@ -107,7 +113,7 @@ void *block_pool_take(struct block_pool *pool, size_t size)
     struct block *block = reuse_block(pool, index);
 
     if (block == NULL) {
-        block = make_block(pool, index);
+        block = make_block(pool, index, bytes_max);
     }
     if (block == NULL) {
         return NULL;
@@ -115,6 +121,16 @@ void *block_pool_take(struct block_pool *pool, size_t size)
     block->used = 1;
     pool->blocks_used++;
     return block + 1;
+}
+
+void *block_pool_take(struct block_pool *pool, size_t size)
+{
+    return take(pool, size, pool->bytes_max - pool->bytes_reserved);
+}
+
+void *block_pool_take_reserved(struct block_pool *pool, size_t size)
+{
+    return take(pool, size, pool->bytes_max);
 }
 
 size_t block_capacity(const void *data)

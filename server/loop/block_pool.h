@@ -18,8 +18,9 @@ struct block;
 
 struct block_pool {
     struct block *free[BLOCK_CLASSES];
-    size_t bytes_max;  /* of all blocks, used or free */
-    size_t bytes_held; /* used and free together; never above bytes_max */
+    size_t bytes_max;      /* of all blocks, used or free */
+    size_t bytes_reserved; /* of those, for block_pool_take_reserved only */
+    size_t bytes_held;     /* used and free together; never above bytes_max */
     size_t bytes_free;
     size_t blocks_used; /* 0 when every block came home */
 };
@@ -29,9 +30,16 @@ void block_pool_init(struct block_pool *pool, size_t bytes_max);
 /* Frees the kept blocks; CHECKs that none is still out. */
 void block_pool_deinit(struct block_pool *pool);
 
+/* Keeps the last bytes of the bound for block_pool_take_reserved. */
+void block_pool_reserve(struct block_pool *pool, size_t bytes);
+
 /* At least size bytes, aligned to 16; NULL when the bound is reached, also after giving up all kept
  * free blocks. */
 MUST_USE void *block_pool_take(struct block_pool *pool, size_t size);
+
+/* The same from all of the bound: for the few small things that must go on when data uses up the
+ * rest (Close, pings, answers). */
+MUST_USE void *block_pool_take_reserved(struct block_pool *pool, size_t size);
 
 /* Usable bytes of a block: size of its class. */
 size_t block_capacity(const void *block);

@@ -97,12 +97,21 @@ struct io_uring_sqe *ring_sqe(struct ring *ring, struct op *op)
     return ring_sqe_raw(ring, op_user_data(op));
 }
 
+/* All of it, also when the kernel takes a part at a time: slices and slots are given out again
+ * after this. Only shortage of kernel memory makes it try more than once. */
 static void submit_now(struct ring *ring)
 {
-    int submitted = io_uring_submit(&ring->uring);
+    while (io_uring_sq_ready(&ring->uring) > 0) {
+        int submitted = io_uring_submit(&ring->uring);
 
-    CHECK(submitted >= 0 || submitted == -EBUSY || submitted == -EAGAIN || submitted == -EINTR);
+        CHECK(submitted >= 0 || submitted == -EBUSY || submitted == -EAGAIN || submitted == -EINTR);
+    }
     ring->iovecs_used = 0;
+}
+
+void ring_submit(struct ring *ring)
+{
+    submit_now(ring);
 }
 
 void ring_reserve(struct ring *ring, unsigned count)

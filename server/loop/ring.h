@@ -39,5 +39,8 @@ void ring_reserve(struct ring *ring, unsigned count);
 /* count slices that stay valid until the operation that uses them is submitted. */
 struct iovec *ring_iovecs(struct ring *ring, unsigned count);
 
+/* Submits everything, without waiting for a completion. */
+void ring_submit(struct ring *ring);
+
 /* Submits everything and waits until a completion is there or timeout_ms passed (< 0: no limit). */
 void ring_submit_and_wait(struct ring *ring, int64_t timeout_ms);

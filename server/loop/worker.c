@@ -11,23 +11,30 @@
 
 enum { DRAIN_POLL_MS = 10, TRIM_EVERY_MS = 10000 };
 
-static void take_letter(struct worker *worker, uint64_t user_data, int result)
+/* The kernel had no memory for the completion. A message is lost for that worker; a call must
+ * arrive. */
+static void take_undelivered(struct worker *worker, uint64_t letter)
 {
-    const struct worker_ops *ops = worker->group->ops;
-    enum letter_kind kind = letter_kind(user_data);
-    void *pointer = letter_pointer(user_data);
+    struct worker *target = &worker->group->workers[letter_target(letter)];
+    enum letter_kind kind = letter_kind(letter);
 
-    if ((user_data & OP_TAG_UNDELIVERED) != 0) {
-        CHECK(result < 0);
-        counters_increment(&worker->counters, letters_failed);
-        if (kind == LETTER_MESSAGE) {
-            struct worker *target = &worker->group->workers[letter_target(user_data)];
-
-            atomic_fetch_sub_explicit(&target->letters_pending, 1, memory_order_relaxed);
-        }
-        ops->on_undelivered(worker, kind, pointer);
+    counters_increment(&worker->counters, letters_failed);
+    if (kind == LETTER_CALL) {
+        worker_call(worker, target, letter_pointer(letter));
         return;
     }
+    if (kind == LETTER_MESSAGE) {
+        atomic_fetch_sub_explicit(&target->letters_pending, 1, memory_order_relaxed);
+    }
+    worker->group->ops->on_undelivered(worker, kind, letter_pointer(letter));
+}
+
+static void take_letter(struct worker *worker, uint64_t letter)
+{
+    const struct worker_ops *ops = worker->group->ops;
+    enum letter_kind kind = letter_kind(letter);
+    void *pointer = letter_pointer(letter);
+
     switch (kind) {
     case LETTER_CALL: {
         struct call *call = pointer;
@@ -51,7 +58,11 @@ static void take_completion(struct worker *worker, const struct io_uring_cqe *cq
     uint64_t user_data = io_uring_cqe_get_data64(cqe);
 
     if (letter_is(user_data)) {
-        take_letter(worker, user_data, cqe->res);
+        if ((user_data & OP_TAG_UNDELIVERED) != 0) {
+            take_undelivered(worker, user_data);
+        } else {
+            take_letter(worker, user_data);
+        }
         return;
     }
     struct op *op = op_pointer(user_data);
@@ -120,11 +131,12 @@ static void run(struct worker *worker)
         turn(worker, worker->stopping ? DRAIN_POLL_MS : -1);
         if (worker->now_ms >= trim_due_ms) {
             block_pool_trim(&worker->blocks, worker->blocks.bytes_max / 8);
+            block_pool_trim(&worker->requests, worker->requests.bytes_max / 8);
             trim_due_ms = worker->now_ms + TRIM_EVERY_MS;
         }
     }
     /* Letters home of the last turn: their receivers wait for them. */
-    io_uring_submit(&worker->ring.uring);
+    ring_submit(&worker->ring);
 }
 
 static int start(struct worker *worker)
@@ -134,6 +146,8 @@ static int start(struct worker *worker)
     if (failed != 0) {
         return failed;
     }
+    /* Saves the look-up of the ring's descriptor in each turn; does without where it fails. */
+    io_uring_register_ring_fd(&worker->ring.uring);
     failed = recv_pool_init(&worker->recv_pool, &worker->ring);
     if (failed != 0) {
         ring_close(&worker->ring);
@@ -142,6 +156,8 @@ static int start(struct worker *worker)
     worker->now_ms = clock_monotonic_ms();
     timer_wheel_init(&worker->timers, worker->now_ms);
     block_pool_init(&worker->blocks, worker->group->message_bytes_max);
+    block_pool_reserve(&worker->blocks, worker->group->message_bytes_max / 16);
+    block_pool_init(&worker->requests, REQUEST_MEMORY_BYTES);
     atomic_store(&worker->ring_fd, worker->ring.uring.ring_fd);
     return worker->group->ops->on_start(worker);
 }
@@ -167,6 +183,7 @@ static void *thread_main(void *argument)
         ring_close(&worker->ring);
         recv_pool_deinit(&worker->recv_pool);
         block_pool_deinit(&worker->blocks);
+        block_pool_deinit(&worker->requests);
     } else {
         pthread_barrier_wait(&worker->group->started);
     }
@@ -183,18 +200,16 @@ static int first_error(const struct worker_group *group)
     return 0;
 }
 
-/* Threads wait at the barrier for the full count, so a thread that cannot be made ends the
- * program's start for good. */
-static void start_thread(struct worker *worker)
+static int start_thread(struct worker *worker)
 {
     sigset_t all, old;
 
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    int failed = pthread_create(&worker->thread, NULL, thread_main, worker);
+    int failed = -pthread_create(&worker->thread, NULL, thread_main, worker);
 
-    CHECK(failed == 0);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return failed;
 }
 
 int worker_group_start(struct worker_group *group, unsigned workers_count)
@@ -211,7 +226,12 @@ int worker_group_start(struct worker_group *group, unsigned workers_count)
         group->workers[i] = (struct worker){.index = i, .group = group, .ring_fd = -1};
     }
     for (unsigned i = 0; i < workers_count; i++) {
-        start_thread(&group->workers[i]);
+        int failed = start_thread(&group->workers[i]);
+
+        if (failed != 0) {
+            /* Those that run wait at the barrier for the full count: the process has to end. */
+            return WORKER_GROUP_STUCK;
+        }
     }
     pthread_barrier_wait(&group->started);
     int failed = first_error(group);

@@ -36,17 +36,21 @@ struct worker {
     struct worker_group *group;
     struct ring ring;
     struct recv_pool recv_pool;
-    struct block_pool blocks;
+    struct block_pool blocks;   /* messages and what belongs to them */
+    struct block_pool requests; /* HTTP requests that are being read, by whomever */
     struct timer_wheel timers;
-    struct counters counters;   /* others may read */
-    uint64_t now_ms;            /* clock_monotonic_ms at the start of this turn */
-    bool stopping;              /* set by a call; no new connections */
-    void *context;              /* the layer above: its state of this worker */
-    struct log_limit log_limit; /* lines an outsider can cause */
+    struct counters counters;         /* others may read */
+    uint64_t now_ms;                  /* clock_monotonic_ms at the start of this turn */
+    bool stopping;                    /* set by a call; no new connections */
+    void *context;                    /* the layer above: its state of this worker */
+    struct log_limit log_limit;       /* lines an outsider can cause */
+    struct log_limit alarm_log_limit; /* lines about bounds that an operator should raise */
     pthread_t thread;
     int start_error;
-    _Atomic int ring_fd;              /* others post to it; -1 before start */
-    _Atomic uint32_t letters_pending; /* messages posted to this worker and not yet taken */
+    _Atomic int ring_fd; /* others post to it; -1 before start */
+    /* Messages posted to this worker and not yet taken. Others write it with each letter: on a
+     * cache line of its own, or they would steal the one that the owner reads all the time. */
+    _Alignas(64) _Atomic uint32_t letters_pending;
 };
 
 struct worker_group {
@@ -59,8 +63,11 @@ struct worker_group {
     _Atomic unsigned undrained; /* workers that still have something to wait for */
 };
 
+enum { WORKER_GROUP_STUCK = 1 };
+
 /* Starts workers_count threads and waits until each is ready. On failure all are ended again.
- * 0, or -errno of the first that failed. */
+ * 0, or -errno of the first that failed; WORKER_GROUP_STUCK when a thread could not be made: then
+ * the others wait for ever, and the process must exit. */
 MUST_USE int worker_group_start(struct worker_group *group, unsigned workers_count);
 
 /* Waits for the end of all threads, after a call on each has set `stopping`. Counters stay

@@ -14,10 +14,12 @@
     X(connections_refused_limit) /* the table of connections was full */                           \
     X(accept_pauses)             /* out of descriptors */                                          \
     X(http_requests)                                                                               \
-    X(http_refused) /* malformed or too large */                                                   \
+    X(http_refused)        /* malformed or too large */                                            \
+    X(http_refused_memory) /* REQUEST_MEMORY_BYTES were used up */                                 \
     X(handshake_timeouts)                                                                          \
     X(sessions_granted) /* one-time codes given out */                                             \
     X(sessions_refused)                                                                            \
+    X(codes_evicted)      /* CODES_PER_SESSION_MAX unused ones */                                  \
     X(codes_refused_full) /* the code store was full */                                            \
     X(tls_kernel)         /* handshakes whose records the kernel took over */                      \
     X(tls_user)           /* handshakes whose records stay with OpenSSL */                         \
