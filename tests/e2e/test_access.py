@@ -91,7 +91,8 @@ class Granted(AccessCase):
 
     def test_accept_fields_that_include_json_are_served(self):
         for accept in ("application/json", "*/*", "application/*",
-                       "application/json, text/plain, */*", "text/html;q=0.9, application/json;q=0.1"):
+                       "application/json, text/plain, */*",
+                       "text/html;q=0.9, application/json;q=0.1"):
             with self.subTest(accept=accept):
                 self.check_uri(self.post(self.relay.token(), headers={"Accept": accept}))
 

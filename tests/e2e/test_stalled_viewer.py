@@ -147,16 +147,15 @@ class Stalled(RelayTestCase):
         publisher, viewers = self.track(relay.publisher()), self.viewers(relay, 1)
         (slow,) = self.stalled(relay)
         self.publish(publisher, viewers, 300)
-        dropped = relay.counters()
-        dropped = dropped["messages_dropped_queue"] + dropped["messages_dropped_age"]
-        self.assertGreater(dropped, 0)
-        numbers = []
-        while len(numbers) < 300 - dropped:
-            opcode, payload = slow.message()
-            self.assertEqual((opcode, len(payload)), (BINARY, self.MESSAGE_BYTES))
-            numbers.append(struct.unpack(">Q", payload[:8])[0])
-        self.assertEqual(slow.barrier(), [])
+        received = slow.barrier()
+        self.assertEqual({(opcode, len(payload)) for opcode, payload in received},
+                         {(BINARY, self.MESSAGE_BYTES)})
+        numbers = [struct.unpack(">Q", payload[:8])[0] for _, payload in received]
         self.assertEqual(numbers, sorted(set(numbers)))
+        counters = relay.counters()
+        dropped = counters["messages_dropped_queue"] + counters["messages_dropped_age"]
+        self.assertGreater(dropped, 0)
+        self.assertEqual(len(numbers), 300 - dropped)
 
     def test_a_publisher_that_does_not_read_its_pongs_hurts_itself_only(self):
         relay = self.start()
