@@ -84,7 +84,8 @@ static char *token_copy(struct bytes raw)
     if (token == NULL) {
         return NULL;
     }
-    if (bytes_to_text(text, token, text.len + 1) != 0 || !credential_is_valid(token)) {
+    if (bytes_find(text, '\0') < text.len || bytes_to_text(text, token, text.len + 1) != 0 ||
+        !credential_is_valid(token)) {
         bytes_wipe(token, text.len + 1);
         free(token);
         return NULL;

@@ -191,13 +191,17 @@ void tls_context_deinit(struct tls_context *context)
     *context = (struct tls_context){0};
 }
 
-static bool name_set(SSL *ssl, const struct url *url)
+static bool name_set(struct tls_session *session, const struct url *url)
 {
+    SSL *ssl = session->ssl;
+
+    snprintf(session->host, sizeof session->host, "%s", url->host);
     if (url_is_address(url)) {
-        return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), url->host) == 1;
+        return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), session->host) == 1;
     }
     SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    return SSL_set_tlsext_host_name(ssl, url->host) == 1 && SSL_set1_host(ssl, url->host) == 1;
+    return SSL_set_tlsext_host_name(ssl, session->host) == 1 &&
+           SSL_set1_host(ssl, session->host) == 1;
 }
 
 enum progress tls_session_init(struct tls_session *session, const struct tls_context *context,
@@ -207,12 +211,11 @@ enum progress tls_session_init(struct tls_session *session, const struct tls_con
     SSL *ssl = SSL_new(context->ssl_context);
 
     *session = (struct tls_session){.ssl = ssl, .fd = fd};
-    if (ssl == NULL || bio == NULL || !name_set(ssl, url)) {
+    if (ssl == NULL || bio == NULL || !name_set(session, url)) {
         BIO_free(bio);
         tls_session_deinit(session);
         return fault_set(fault, RELAY_CLIENT_FAULT_TLS, "OpenSSL: %s", last_error_text());
     }
-    snprintf(session->host, sizeof session->host, "%s", url->host);
     BIO_set_data(bio, session);
     BIO_set_init(bio, 1);
     SSL_set_bio(ssl, bio, bio);
