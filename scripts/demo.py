@@ -3,8 +3,9 @@
 
     test camera ── GStreamer, relaysink ──> relay serve ──> relay client file ──> ffmpeg (decodes)
 
-All on loopback, with secrets made for this run. Prints what flows; ends its own children, and only
-those, and removes its temporary folder on every way out.
+All on loopback, with secrets and certificates made for this run: https and wss, or http and ws with
+--plain. Prints what flows; ends its own children, and only those, and removes its temporary folder
+on every way out.
 
 What "latency" means here: from the moment the live source delivers a picture inside GStreamer to
 the moment the viewer holds the last byte of that picture: encoding, muxing, relaysink, the relay
@@ -14,6 +15,7 @@ the MPEG transport stream, ties the two moments together; both are read from one
 
 import argparse
 import ctypes
+import json
 import os
 import queue
 import re
@@ -284,14 +286,43 @@ def wait_until_listening(process, port, within_s=10):
     raise DemoError(f"relay serve does not listen on port {port}{log_tail(process)}")
 
 
+def make_certificates(folder):
+    """A certificate authority that lives for this run, and the server's certificate signed by it.
+
+    Returns the paths (authority, certificate, key). The authority's key is gone afterwards.
+    """
+    def path(name):
+        return os.path.join(folder, name)
+
+    def openssl(*arguments):
+        result = subprocess.run(["openssl", *arguments], capture_output=True, text=True,
+                                stdin=subprocess.DEVNULL, check=False)
+        if result.returncode != 0:
+            raise DemoError(f"openssl {arguments[0]} failed: {result.stderr.strip()}")
+
+    new_key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+    openssl("req", "-x509", *new_key, "-days", "30", "-subj", "/CN=relay demo authority",
+            "-keyout", path("authority.key"), "-out", path("authority.pem"))
+    openssl("req", *new_key, "-subj", "/CN=127.0.0.1", "-keyout", path("server.key"),
+            "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost", "-out", path("server.csr"))
+    openssl("x509", "-req", "-in", path("server.csr"), "-CA", path("authority.pem"),
+            "-CAkey", path("authority.key"), "-days", "30", "-copy_extensions", "copy",
+            "-out", path("server.pem"))
+    os.unlink(path("authority.key"))
+    return path("authority.pem"), path("server.pem"), path("server.key")
+
+
 class Demo:
-    def __init__(self, build, folder, seconds):
+    def __init__(self, build, folder, seconds, plain):
         self.relay = os.path.join(build, "relay")
         self.plugins = os.path.join(build, "gst")
         self.folder = folder
         self.seconds = seconds
         self.children = Children(folder)
         self.secret = secrets.token_urlsafe(32)
+        self.authority = self.certificate = self.key = None
+        if not plain:
+            self.authority, self.certificate, self.key = make_certificates(folder)
 
     def run(self):
         self.server = self.start_server()
@@ -321,10 +352,14 @@ class Demo:
         return self.finish(publisher, client, viewer, decoder, lasted)
 
     def start_server(self):
+        tls = {} if self.certificate is None else {"RELAY_TLS_CERT": self.certificate,
+                                                   "RELAY_TLS_KEY": self.key}
+        secure = "s" if tls else ""
         for _ in range(3):
             self.access_port, self.relay_port = free_ports(2)
-            self.access_url = f"http://127.0.0.1:{self.access_port}"
+            self.access_url = f"http{secure}://127.0.0.1:{self.access_port}"
             server = self.children.start("relay-serve", [self.relay, "serve"], {
+                **tls,
                 "RELAY_AUDIENCE": self.access_url,
                 "RELAY_BIND_ADDRESS": "127.0.0.1",
                 "RELAY_LOG_FILE": "stdout",
@@ -332,11 +367,13 @@ class Demo:
                 "RELAY_PORT_ACCESS": str(self.access_port),
                 "RELAY_PORT_RELAY": str(self.relay_port),
                 "RELAY_SECRET": self.secret,
-                "RELAY_URL": f"ws://127.0.0.1:{self.relay_port}",
+                "RELAY_URL": f"ws{secure}://127.0.0.1:{self.relay_port}",
             })
             if wait_until_listening(server, self.access_port):
-                print(f"demo: relay serve listens, access on port {self.access_port}, "
-                      f"WebSockets on port {self.relay_port}")
+                print(f"demo: relay serve listens: access {self.access_url}, "
+                      f"WebSockets ws{secure}://127.0.0.1:{self.relay_port}")
+                if tls:
+                    print(f"demo: TLS by the kernel: {kernel_tls(server)}")
                 return server
             # Somebody may have taken a port in between: other ports, then.
             self.children.running.remove(server)
@@ -363,11 +400,10 @@ class Demo:
         return f"{self.access_url}/session/{topic}"
 
     def start_viewer(self, token_path):
-        with open(token_path, encoding="ascii") as file:
-            token = file.read().strip()
         return self.children.start("relay-client", [self.relay, "client", "file"], {
+            **({"RELAY_CLIENT_CA_FILE": self.authority} if self.authority else {}),
             "RELAY_CLIENT_SESSION": self.session(TOPIC),
-            "RELAY_CLIENT_TOKEN": token,
+            "RELAY_CLIENT_TOKEN_FILE": token_path,
             "RELAY_CLIENT_MODE": "binary",
             "RELAY_CLIENT_FILE": "-",
         }, stdout=subprocess.PIPE)
@@ -379,7 +415,8 @@ class Demo:
             " ! identity name=camera silent=false"  # tells when each picture was taken
             " ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=25 bitrate=1000"
             " ! mpegtsmux"
-            f" ! relaysink location={self.session(TOPIC)} token-file={token_path}")
+            f" ! relaysink location={self.session(TOPIC)} token-file={token_path}"
+            + (f" tls-ca-file={self.authority}" if self.authority else ""))
         command = ["gst-launch-1.0", "-e", "-v", *pipeline.split()]
         return self.children.start("gst-launch", command, {
             "GST_PLUGIN_PATH": self.plugins,
@@ -435,22 +472,37 @@ class Demo:
         return 0
 
     def print_hints(self):
-        relay, folder = os.path.relpath(self.relay), self.folder
-        plugins = os.path.relpath(self.plugins)
+        relay, plugins = os.path.relpath(self.relay), os.path.relpath(self.plugins)
+        ca_flag = f" \\\n                 --ca-file {self.authority}" if self.authority else ""
+        ca_property = f" \\\n                 tls-ca-file={self.authority}" if self.authority else ""
+        ending = f"Ends after {self.seconds} s." if self.seconds else "Ctrl-C ends everything."
         print(f"""
 While this runs, from this folder in another terminal:
-  watch:       RELAY_CLIENT_SESSION={self.session(TOPIC)} RELAY_CLIENT_MODE=binary \\
-               RELAY_CLIENT_TOKEN="$(cat {folder}/{TOPIC}-read.token)" RELAY_CLIENT_FILE=- \\
-               {relay} client file | ffplay -loglevel error -fflags nobuffer -
+  watch:       {relay} client file --mode binary --session {self.session(TOPIC)} \\
+                 --token-file {self.folder}/{TOPIC}-read.token{ca_flag} \\
+                 | ffplay -loglevel error -fflags nobuffer -
   publish:     GST_PLUGIN_PATH={plugins} gst-launch-1.0 videotestsrc is-live=true \\
-               ! video/x-raw,format=I420 ! x264enc tune=zerolatency key-int-max=25 ! mpegtsmux \\
-               ! relaysink location={self.session(OWN_TOPIC)} \\
-                 token-file={folder}/{OWN_TOPIC}-write.token
+                 ! video/x-raw,format=I420 ! x264enc tune=zerolatency key-int-max=25 ! mpegtsmux \\
+                 ! relaysink location={self.session(OWN_TOPIC)} \\
+                 token-file={self.folder}/{OWN_TOPIC}-write.token{ca_property}
                (watch it as above with {OWN_TOPIC} in place of {TOPIC})
 Latency is from the camera's picture inside GStreamer to its last byte at the viewer:
 encoder, muxer, relaysink, relay and client; decoding and drawing come on top.
-{"Ctrl-C ends everything." if self.seconds is None else f"Ends after {self.seconds} s."}
+{ending}
 """, flush=True)
+
+
+def kernel_tls(server):
+    """What the server's log says about TLS in the kernel."""
+    with open(server.demo_log, encoding="utf-8", errors="replace") as log_file:
+        for line in log_file:
+            try:
+                record = json.loads(line)
+            except ValueError:
+                continue
+            if record.get("msg") == "listening":
+                return record.get("kernel_tls", "unknown")
+    return "unknown"
 
 
 def latency_text(latencies):
@@ -474,6 +526,7 @@ def main():
     parser = argparse.ArgumentParser(description="The running part of scripts/demo.sh.")
     parser.add_argument("--build", required=True, help="folder with relay and gst/libgstrelay.so")
     parser.add_argument("--seconds", type=int, help="stop after this many seconds of pictures")
+    parser.add_argument("--plain", action="store_true", help="http and ws instead of https and wss")
     arguments = parser.parse_args()
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -481,7 +534,8 @@ def main():
     folder, demo = None, None
     try:
         folder = tempfile.mkdtemp(prefix="relay-demo-")
-        demo = Demo(os.path.abspath(arguments.build), folder, arguments.seconds)
+        demo = Demo(os.path.abspath(arguments.build), folder, arguments.seconds,
+                    arguments.plain)
         return demo.run()
     except Interrupted:
         print("\ndemo: interrupted before pictures flowed", file=sys.stderr)

@@ -6,13 +6,14 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 usage() {
     cat <<'END'
-usage: scripts/demo.sh [--seconds N] [--build-dir DIR] [--help]
+usage: scripts/demo.sh [--seconds N] [--plain] [--build-dir DIR] [--help]
 
 Runs scripts/setup.sh, builds the release preset, starts `relay serve` on loopback with generated
-secrets, publishes a live test camera with GStreamer and relaysink, connects a viewer, and prints
-every few seconds what is flowing, until Ctrl-C.
+secrets and certificates, publishes a live test camera with GStreamer and relaysink, connects a
+viewer, and prints every few seconds what is flowing, until Ctrl-C.
 
   --seconds N      stop after N seconds of pictures; exit 0 only if they arrived and decoded
+  --plain          http and ws instead of https and wss
   --build-dir DIR  build here instead of build/release
   --help           this text
 END
@@ -25,6 +26,7 @@ die() {
 
 build_dir=build/release
 seconds=()
+plain=()
 while (($# > 0)); do
     case $1 in
     --seconds | --build-dir)
@@ -34,6 +36,10 @@ while (($# > 0)); do
         --build-dir) build_dir=$2 ;;
         esac
         shift 2
+        ;;
+    --plain)
+        plain=(--plain)
+        shift
         ;;
     --help | -h)
         usage
@@ -52,4 +58,4 @@ cmake --preset release -B "$build_dir" -DRELAY_TESTS=OFF >/dev/null || die 'conf
 cmake --build "$build_dir" -j "$(nproc)" --target relay gstrelay || die 'the build failed'
 
 # exec: signals reach the program that starts, and ends, all children.
-exec /usr/bin/python3 scripts/demo.py --build "$build_dir" "${seconds[@]}"
+exec /usr/bin/python3 scripts/demo.py --build "$build_dir" "${seconds[@]}" "${plain[@]}"
