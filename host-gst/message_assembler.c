@@ -313,26 +313,44 @@ static GstFlowReturn frame_mapped(struct message_assembler *assembler)
     return flow;
 }
 
-/* True when the mapped list is whole packets and begins where a unit begins: packets without
- * payload (clock, stuffing) may come first. */
+/* Follows a list packet by packet. False when it cannot be one unit: it begins inside of one, or a
+ * second frame begins in it. Packets without payload (clock, stuffing) may come first. */
+static bool unit_goes_on(struct bytes raw, bool *begun, bool *has_video)
+{
+    struct mpegts_packet packet;
+
+    if (mpegts_packet_parse(raw, &packet) != 0 || packet.payload.len == 0 ||
+        packet.pid == MPEGTS_PID_NULL) {
+        return true;
+    }
+    if (!*begun && !packet.payload_unit_start) {
+        return false;
+    }
+    *begun = true;
+    if (!mpegts_packet_starts_video(&packet)) {
+        return true;
+    }
+    if (*has_video) {
+        return false;
+    }
+    *has_video = true;
+    return true;
+}
+
+/* True when the mapped list is whole packets of one unit: a frame, or audio. */
 static bool mapped_is_unit(const struct message_assembler *assembler)
 {
-    bool begun = false;
+    bool begun = false, has_video = false;
 
     for (guint i = 0; i < assembler->slices->len; i++) {
         struct bytes slice = slice_bytes(assembler, i);
-        struct mpegts_packet packet;
 
         if (!mpegts_is_whole_packets(slice)) {
             return false;
         }
-        for (; !begun && slice.len > 0; slice = bytes_skip(slice, MPEGTS_PACKET_SIZE)) {
-            if (mpegts_packet_parse(bytes_of(slice.data, MPEGTS_PACKET_SIZE), &packet) == 0 &&
-                packet.payload.len > 0 && packet.pid != MPEGTS_PID_NULL) {
-                if (!packet.payload_unit_start) {
-                    return false;
-                }
-                begun = true;
+        for (; slice.len > 0; slice = bytes_skip(slice, MPEGTS_PACKET_SIZE)) {
+            if (!unit_goes_on(bytes_of(slice.data, MPEGTS_PACKET_SIZE), &begun, &has_video)) {
+                return false;
             }
         }
     }

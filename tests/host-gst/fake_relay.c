@@ -30,8 +30,9 @@ struct fake_relay {
     GCond changed;
     enum fake_behaviour behaviour;
     bool quit;
-    int peers[PEERS_MAX]; /* open sockets; -1: free */
-    bool open[PEERS_MAX]; /* the WebSocket handshake is done */
+    int peers[PEERS_MAX];  /* open sockets; -1: free */
+    bool open[PEERS_MAX];  /* the WebSocket handshake is done */
+    bool ended[PEERS_MAX]; /* at command */
     guint running;
     guint opened;
     GPtrArray *tokens;
@@ -270,6 +271,21 @@ static void serve_websocket(struct peer *peer)
     g_byte_array_unref(data);
 }
 
+/* False when the socket is ended instead. */
+static bool wait_until_reading(struct peer *peer)
+{
+    struct fake_relay *relay = peer->relay;
+    bool ended;
+
+    g_mutex_lock(&relay->lock);
+    while (relay->behaviour == FAKE_NEVER_READ && !relay->ended[peer->slot]) {
+        g_cond_wait(&relay->changed, &relay->lock);
+    }
+    ended = relay->ended[peer->slot];
+    g_mutex_unlock(&relay->lock);
+    return !ended;
+}
+
 static void upgrade(struct peer *peer, const char *head)
 {
     struct fake_relay *relay = peer->relay;
@@ -289,8 +305,7 @@ static void upgrade(struct peer *peer, const char *head)
     relay->opened++;
     g_cond_broadcast(&relay->changed);
     g_mutex_unlock(&relay->lock);
-    if (behaviour == FAKE_NEVER_READ) {
-        hold(peer->fd);
+    if (behaviour == FAKE_NEVER_READ && !wait_until_reading(peer)) {
         return;
     }
     serve_websocket(peer);
@@ -336,6 +351,7 @@ static void peer_start(struct fake_relay *relay, int fd)
     peer->relay = relay;
     peer->fd = fd;
     relay->peers[peer->slot] = fd;
+    relay->ended[peer->slot] = false;
     relay->running++;
     g_mutex_unlock(&relay->lock);
     g_thread_unref(g_thread_new("fake-peer", peer_main, peer));
@@ -390,9 +406,11 @@ void fake_relay_stop(struct fake_relay *relay)
     g_mutex_lock(&relay->lock);
     for (guint i = 0; i < PEERS_MAX; i++) {
         if (relay->peers[i] != -1) {
+            relay->ended[i] = true;
             shutdown(relay->peers[i], SHUT_RDWR);
         }
     }
+    g_cond_broadcast(&relay->changed);
     while (relay->running > 0) {
         g_cond_wait(&relay->changed, &relay->lock);
     }
@@ -414,6 +432,7 @@ void fake_relay_set_behaviour(struct fake_relay *relay, enum fake_behaviour beha
 {
     g_mutex_lock(&relay->lock);
     relay->behaviour = behaviour;
+    g_cond_broadcast(&relay->changed);
     g_mutex_unlock(&relay->lock);
 }
 
@@ -433,7 +452,9 @@ void fake_relay_close_sockets(struct fake_relay *relay, guint16 code)
             setsockopt(relay->peers[i], SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
         }
         shutdown(relay->peers[i], code != 0 ? SHUT_WR : SHUT_RDWR);
+        relay->ended[i] = true;
     }
+    g_cond_broadcast(&relay->changed);
     g_mutex_unlock(&relay->lock);
 }
 

@@ -11,7 +11,7 @@ enum fake_behaviour {
     FAKE_REFUSE,         /* access answers 401 */
     FAKE_SILENT_ACCESS,  /* accepts, never answers the access request */
     FAKE_SILENT_UPGRADE, /* never answers the WebSocket handshake */
-    FAKE_NEVER_READ,     /* the WebSocket opens, then nothing is read */
+    FAKE_NEVER_READ,     /* the WebSocket opens; nothing is read until SERVE */
 };
 
 enum { FAKE_TEXT = 1, FAKE_BINARY = 2 };
