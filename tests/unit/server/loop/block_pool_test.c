@@ -62,7 +62,7 @@ Test(block_pool, holds_the_largest_message)
     struct block_pool pool;
 
     block_pool_init(&pool, PLENTY);
-    void *block = block_pool_take(&pool, BLOCK_BYTES_MAX);
+    void *block = block_pool_take(&pool, MESSAGE_BYTES_MAX + 4096);
 
     cr_assert_not_null(block);
     block_pool_put(&pool, block);
@@ -145,6 +145,60 @@ Test(block_pool, gives_up_kept_blocks_of_other_sizes_before_it_refuses)
         block_pool_put(&pool, blocks[i]);
     }
     block_pool_deinit(&pool);
+}
+
+Test(block_pool, keeps_its_reserve_for_what_must_go_on)
+{
+    struct block_pool pool;
+    void *data[16], *small[16];
+    unsigned data_count = 0, small_count = 0;
+
+    block_pool_init(&pool, 10 * 1024);
+    block_pool_reserve(&pool, 3 * 1024);
+    while ((data[data_count] = block_pool_take(&pool, 1024)) != NULL) {
+        data_count++;
+    }
+    cr_assert_eq(data_count, 6, "7 KiB less headers");
+    while ((small[small_count] = block_pool_take_reserved(&pool, 1024)) != NULL) {
+        small_count++;
+    }
+    cr_assert_eq(small_count, 3);
+    cr_assert_leq(pool.bytes_held, pool.bytes_max);
+    block_pool_put(&pool, small[--small_count]);
+    block_pool_put(&pool, data[--data_count]);
+    cr_assert_eq(pool.blocks_used, data_count + small_count);
+    while (data_count > 0) {
+        block_pool_put(&pool, data[--data_count]);
+    }
+    while (small_count > 0) {
+        block_pool_put(&pool, small[--small_count]);
+    }
+    block_pool_deinit(&pool);
+}
+
+Test(block_pool, reserve_may_be_used_for_a_block_that_was_kept)
+{
+    struct block_pool pool;
+
+    block_pool_init(&pool, 10 * 1024);
+    block_pool_reserve(&pool, 9 * 1024);
+    cr_assert_null(block_pool_take(&pool, 2048));
+    void *block = block_pool_take_reserved(&pool, 2048);
+
+    cr_assert_not_null(block);
+    block_pool_put(&pool, block);
+    block = block_pool_take_reserved(&pool, 8 * 1024);
+    cr_assert_not_null(block, "the kept one was given up for it");
+    block_pool_put(&pool, block);
+    block_pool_deinit(&pool);
+}
+
+Test(block_pool, refuses_a_reserve_of_everything, .signal = SIGABRT)
+{
+    struct block_pool pool;
+
+    block_pool_init(&pool, 1024);
+    block_pool_reserve(&pool, 1024);
 }
 
 Test(block_pool, trims_the_largest_first_and_keeps_what_was_allowed)

@@ -345,7 +345,7 @@ static void run_post_to_a_pipe(struct worker *worker, struct call *call)
     CHECK(worker_post_message(worker, 1, &letter));
     worker_post_home(worker, 1, &letter);
     /* They leave with the submit at the end of the turn; then the pipe may go. */
-    io_uring_submit(&worker->ring.uring);
+    ring_submit(&worker->ring);
     atomic_store(&target->ring_fd, ring_fd);
     close(fds[0]);
     close(fds[1]);
@@ -365,6 +365,41 @@ Test(worker, gets_letters_back_that_could_not_be_delivered)
     cr_assert_eq(game.homecomings, 0);
     cr_assert_eq(game.group.workers[0].counters.letters_failed, 2);
     cr_assert_eq(game.group.workers[1].letters_pending, 0, "a lost letter does not wait");
+    worker_group_destroy(&game.group);
+}
+
+static void run_call_through_a_pipe(struct worker *worker, struct call *call)
+{
+    struct worker *target = &worker->group->workers[1];
+    static struct note_call note = {.call.run = run_note, .number = 0};
+    int fds[2];
+
+    (void)call;
+    CHECK(pipe(fds) == 0);
+    int ring_fd = atomic_exchange(&target->ring_fd, fds[0]);
+
+    worker_call(worker, target, &note.call);
+    ring_submit(&worker->ring);
+    atomic_store(&target->ring_fd, ring_fd);
+    close(fds[0]);
+    close(fds[1]);
+    sem_post(&game.event);
+}
+
+Test(worker, posts_a_call_again_that_could_not_be_delivered)
+{
+    struct call call = {.run = run_call_through_a_pipe};
+
+    start(2);
+    post(0, &call);
+    wait_for_event();
+    while (atomic_load(&game.calls_run) == 0) {
+        sched_yield();
+    }
+    stop_all();
+    worker_group_join(&game.group);
+    cr_assert_eq(game.group.workers[0].counters.letters_failed, 1);
+    cr_assert_eq(game.undelivered, 0);
     worker_group_destroy(&game.group);
 }
 

@@ -1,0 +1,180 @@
+/* Goal: POST /session/{id} gives a code for exactly what the token allows, and says in the known
+ * words, in the known order, why not.
+ * Method: good claims, spoilt one at a time. */
+#include "server/limits.h"
+#include "tests/unit/server/access/access_fixture.h"
+
+static struct office office;
+
+static void open_office(void)
+{
+    office_open(&office);
+}
+
+static void close_office(void)
+{
+    office_close(&office);
+}
+
+TestSuite(session, .init = open_office, .fini = close_office);
+
+static void expect_refusal(const char *target, const struct token_claims *claims, unsigned status,
+                           const char *body)
+{
+    uint64_t refused = office.counters.sessions_refused;
+
+    ask_with_claims(&office, target, claims);
+    expect_reply(&office, status, body);
+    cr_assert_eq(office.counters.sessions_refused, refused + 1);
+    cr_assert_eq(code_store_count(office.context.codes), 0);
+}
+
+Test(session, names_missing_claims_first)
+{
+    static const char body[] = "\"Token Missing Required Claims\"\n";
+    struct token_claims claims = good_claims();
+
+    claims.booking_id[0] = '\0';
+    claims.topic[0] = '\0';
+    expect_refusal("/session/%zz", &claims, 401, body);
+    claims = good_claims();
+    claims.prefix[0] = '\0';
+    expect_refusal("/session/other", &claims, 401, body);
+    claims = good_claims();
+    claims.scopes_count = 0;
+    expect_refusal("/session/t0", &claims, 401, body);
+}
+
+Test(session, wants_a_session_id_that_can_be_decoded)
+{
+    struct token_claims claims = good_claims();
+
+    claims.booking_id[0] = '\0';
+    expect_refusal("/session/%zz", &claims, 401, "\"Path Missing SessionID\"\n");
+    expect_refusal("/session/%00", &claims, 401, "\"Path Missing SessionID\"\n");
+}
+
+Test(session, is_given_for_the_topic_of_the_token_only)
+{
+    static const char *const others[] = {"/session/t1", "/session/t", "/session/t00", "/session/T0",
+                                         "/session/t0%20"};
+    struct token_claims claims = good_claims();
+
+    for (size_t i = 0; i < ARRAY_LENGTH(others); i++) {
+        expect_refusal(others[i], &claims, 401, "\"Token Wrong Topic\"\n");
+    }
+}
+
+Test(session, finds_topics_with_any_character)
+{
+    static const struct {
+        const char *topic;
+        const char *target;
+    } cases[] = {{"a/b", "/session/a%2Fb"},
+                 {"a b", "/session/a%20b"},
+                 {"\xc3\xa9", "/session/%C3%A9"},
+                 {"100%", "/session/100%25"},
+                 {"a+b", "/session/a+b"}};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct token_claims claims = good_claims();
+        char expected[256];
+
+        snprintf(claims.topic, sizeof claims.topic, "%s", cases[i].topic);
+        ask_with_claims(&office, cases[i].target, &claims);
+        snprintf(expected, sizeof expected,
+                 "{\"uri\":\"" RELAY "/session/%s?code=", cases[i].topic);
+        cr_assert_eq(strncmp(office.reply.body, expected, strlen(expected)), 0, "%s",
+                     office.reply.body);
+        granted_code(&office);
+    }
+}
+
+Test(session, does_not_judge_prefix_and_scopes)
+{
+    struct token_claims claims = good_claims();
+
+    snprintf(claims.prefix, sizeof claims.prefix, "shell");
+    claims.scopes_count = 0;
+    cr_assert(token_claims_add_scope(&claims, "foo"));
+    ask_with_claims(&office, "/session/t0", &claims);
+    granted_code(&office);
+    cr_assert_not_null(strstr(office.reply.body, RELAY "/shell/t0?code="));
+}
+
+Test(session, wants_a_booking_unless_told_otherwise)
+{
+    struct token_claims claims = good_claims();
+
+    claims.booking_id[0] = '\0';
+    expect_refusal("/session/t0", &claims, 400,
+                   "{\"code\":\"400\",\"message\":\"empty bookingID field is not permitted\"}\n");
+    office.context.allow_no_booking_id = true;
+    ask_with_claims(&office, "/session/t0", &claims);
+    granted_code(&office);
+}
+
+Test(session, code_stands_for_what_the_token_allows)
+{
+    struct token_claims claims = good_claims();
+    struct permission permission;
+
+    claims.scopes_count = 0;
+    cr_assert(token_claims_add_scope(&claims, "read"));
+    ask_with_claims(&office, "/session/t0", &claims);
+    cr_assert_eq(code_store_take(office.context.codes, granted_code(&office), NOW_MS, &permission),
+                 0);
+    cr_assert_str_eq(permission.topic, "t0");
+    cr_assert_str_eq(permission.booking_id, "bid0");
+    cr_assert_eq(permission.exp_s, claims.exp_s);
+    cr_assert_eq(permission.nbf_s, claims.nbf_s);
+    cr_assert(permission.can_read);
+    cr_assert(!permission.can_write);
+}
+
+Test(session, codes_are_different_each_time)
+{
+    struct token_claims claims = good_claims();
+    char codes[CODES_MAX][CODE_SIZE];
+
+    for (unsigned i = 0; i < CODES_MAX; i++) {
+        ask_with_claims(&office, "/session/t0", &claims);
+        cr_assert_eq(bytes_to_text(granted_code(&office), codes[i], CODE_SIZE), 0);
+        for (unsigned j = 0; j < i; j++) {
+            cr_assert_str_neq(codes[i], codes[j]);
+        }
+    }
+}
+
+Test(session, counts_codes_that_had_to_go_for_newer_ones_of_the_same_booking)
+{
+    struct token_claims claims = good_claims();
+
+    code_store_destroy(office.context.codes);
+    office.context.codes = code_store_create(4 * CODES_PER_SESSION_MAX, CODE_TTL_MS);
+    for (unsigned i = 0; i < CODES_PER_SESSION_MAX + 3; i++) {
+        ask_with_claims(&office, "/session/t0", &claims);
+        cr_assert_eq(office.reply.status, 200);
+    }
+    cr_assert_eq(code_store_count(office.context.codes), CODES_PER_SESSION_MAX);
+    cr_assert_eq(office.counters.codes_evicted, 3);
+    cr_assert_eq(office.counters.sessions_granted, CODES_PER_SESSION_MAX + 3);
+}
+
+Test(session, says_so_when_too_many_codes_wait)
+{
+    struct token_claims claims = good_claims();
+
+    /* Each for another booking: one alone would only use up its own. */
+    for (unsigned i = 0; i < CODES_MAX; i++) {
+        snprintf(claims.booking_id, sizeof claims.booking_id, "bid%u", i);
+        ask_with_claims(&office, "/session/t0", &claims);
+        cr_assert_eq(office.reply.status, 200);
+    }
+    snprintf(claims.booking_id, sizeof claims.booking_id, "one more");
+    ask_with_claims(&office, "/session/t0", &claims);
+    expect_reply(&office, 503,
+                 "{\"code\":\"503\",\"message\":\"too many unused codes, try again later\"}\n");
+    cr_assert_eq(office.counters.codes_refused_full, 1);
+    cr_assert_eq(office.counters.sessions_granted, CODES_MAX);
+}
