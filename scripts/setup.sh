@@ -11,7 +11,7 @@ Installs the packages that building, testing and demonstrating relay needs, with
 or through sudo. Says what it will install before it does so.
 
   --server-only  only what `relay` itself needs: no GStreamer, no tests, no clang
-  --no-vm        leave out QEMU; nothing uses it yet, so today this changes nothing
+  --no-vm        leave out QEMU, in which the kernel-TLS tests boot stock kernels (x86-64 only)
   --help         this text
 END
 }
@@ -36,6 +36,7 @@ gstreamer_packages=(
     gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
     gstreamer1.0-plugins-ugly
 )
+vm_packages=(qemu-system-x86 busybox-static cpio kmod xz-utils)
 
 is_installed() {
     [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
@@ -73,6 +74,9 @@ find_missing() {
         wanted+=("${test_packages[@]}" "${gstreamer_packages[@]}")
         runtime=$(clang_runtime) || true
         wanted+=("${runtime:-libclang-rt-dev}")
+        if [[ $with_vm == yes && $(dpkg --print-architecture) == amd64 ]]; then
+            wanted+=("${vm_packages[@]}")
+        fi
     fi
     missing=()
     for entry in "${wanted[@]}"; do
@@ -114,10 +118,11 @@ update_lists() {
 }
 
 server_only=no
+with_vm=yes
 for argument in "$@"; do
     case $argument in
     --server-only) server_only=yes ;;
-    --no-vm) ;;
+    --no-vm) with_vm=no ;;
     --help | -h)
         usage
         exit 0

@@ -12,6 +12,7 @@ import tempfile
 import unittest
 
 ROOT = pathlib.Path(os.environ.get("RELAY_SOURCE") or pathlib.Path(__file__).parents[2]).resolve()
+VM = {"qemu-system-x86", "busybox-static", "cpio", "kmod", "xz-utils"}
 SERVER_LIBRARIES = ("liburing-dev", "libssl-dev", "libwslay-dev", "libjwt-dev", "libjansson-dev")
 
 DPKG_QUERY = """#!/bin/sh
@@ -51,6 +52,7 @@ if [ -s "$MACHINE/failures" ]; then
 fi
 for word; do case $word in -*|install|*=*) ;; *) echo "$word" >> "$MACHINE/installed" ;; esac; done
 """
+DPKG = "#!/bin/sh\necho amd64\n"
 SUDO = '#!/bin/sh\necho "$*" >> "$MACHINE/sudo"\nexec "$@"\n'
 
 
@@ -60,7 +62,7 @@ class Machine:
         self.bin = self.folder / "bin"
         self.bin.mkdir()
         for name, text in (("dpkg-query", DPKG_QUERY), ("apt-cache", APT_CACHE),
-                           ("apt-get", APT_GET), ("sudo", SUDO)):
+                           ("apt-get", APT_GET), ("dpkg", DPKG), ("sudo", SUDO)):
             path = self.bin / name
             path.write_text(text, encoding="utf-8")
             path.chmod(path.stat().st_mode | stat.S_IXUSR)
@@ -93,7 +95,7 @@ def debian(version):
         "build-essential", "cmake", "ninja-build", "pkgconf", "libsqlite3-dev", *SERVER_LIBRARIES,
         "libcriterion-dev", "clang", "clang-format", "clang-tidy", "python3",
         "python3-websockets", "python3-jwt", "curl", "openssl", "ffmpeg", "libgstreamer1.0-dev",
-        "libgstreamer-plugins-base1.0-dev", "gstreamer1.0-tools", "node-llhttp",
+        "libgstreamer-plugins-base1.0-dev", "gstreamer1.0-tools", "node-llhttp", *VM,
         *(f"gstreamer1.0-plugins-{kind}" for kind in ("base", "good", "bad", "ugly"))}
     runtime, more = {12: ("14", ()), 13: ("19", ("libllhttp-dev",))}[version]
     return sorted({*common, f"libclang-rt-{runtime}-dev", *more})
@@ -138,7 +140,13 @@ class Setup(unittest.TestCase):
         installed = machine.read("installed")
         self.assertTrue(set(SERVER_LIBRARIES) <= set(installed))
         for name in installed:
-            self.assertNotRegex(name, "gstreamer|clang|criterion|python|ffmpeg")
+            self.assertNotRegex(name, "gstreamer|clang|criterion|python|ffmpeg|qemu")
+
+    def test_virtual_machines_can_be_left_out(self):
+        for option, expected in ((), VM), (("--no-vm",), set()):
+            machine = self.machine(installed=set(debian(12)) - VM, known=debian(12))
+            self.assertEqual(machine.setup(*option).returncode, 0)
+            self.assertEqual(set(machine.read("installed")) & VM, expected)
 
     def test_installs_only_what_is_missing(self):
         machine = self.machine(installed=set(debian(12)) - {"curl"}, known=debian(12))

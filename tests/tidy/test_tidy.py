@@ -380,8 +380,8 @@ def include_flags_of(build):
 
 def option_names():
     """Environment names in the option tables: the member env of each struct option_spec."""
-    return {name for path in c_files("cli", "server")
-            for name in re.findall(r'\.env\s*=\s*"((?:RELAY|RELAYHOST|VW)_[A-Z0-9_]+)"', read(path))}
+    pattern = re.compile(r'\.env\s*=\s*"((?:RELAY|RELAYHOST|VW)_[A-Z0-9_]+)"')
+    return {name for path in c_files("cli", "server") for name in pattern.findall(read(path))}
 
 
 def link_resolves(path, target):
