@@ -1,0 +1,75 @@
+#!/bin/bash
+# Runs a shell command under a stock Debian kernel in QEMU (about 5 s to boot without KVM):
+#   boot.sh FOLDER-OF-FETCH-KERNEL SECONDS 'command'
+# The guest sees this machine's files read-only under a writable overlay. What the command writes to
+# /mnt/out is in the folder named by RELAY_VM_OUT (default: a temporary one). Prints the command's output
+# and returns its exit status; 125 when the guest crashed or the time ran out.
+set -eu
+
+kernel=${1:?usage: boot.sh KERNEL SECONDS COMMAND}
+seconds=${2:?}
+command=${3:?}
+version=$(cat "$kernel/version")
+modules="virtio_pci 9pnet_virtio 9p overlay tls gcm ccm aesni-intel chacha20poly1305 chacha_generic
+    poly1305_generic chacha-x86_64 poly1305-x86_64"
+work=$(mktemp -d)
+out=${RELAY_VM_OUT:-$work/out}
+trap 'rm -rf "$work"' EXIT
+mkdir -p "$out"
+
+make_initramfs() {
+    local tree=$work/initramfs
+    mkdir -p "$tree"/{bin,mods,dev,proc,sys,host,rw,newroot}
+    cp /bin/busybox "$tree/bin/"
+    local module
+    for module in $modules; do
+        modprobe -d "$kernel" -S "$version" -D "$module" 2>/dev/null | awk '$1 == "insmod" {print $2}'
+    done | awk '!seen[$0]++' | while read -r file; do
+        local name
+        name=$(basename "${file%.xz}")
+        case $file in
+        *.xz) xz -dc "$file" ;;
+        *) cat "$file" ;;
+        esac >"$tree/mods/$name"
+        echo "$name" >>"$tree/mods/order"
+    done
+    cat >"$tree/init" <<'INIT'
+#!/bin/busybox sh
+/bin/busybox --install -s /bin
+mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
+for m in $(cat /mods/order); do insmod /mods/$m; done
+mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000,cache=loose,ro host /host
+mount -t tmpfs -o size=60% tmpfs /rw; mkdir -p /rw/upper /rw/work
+mount -t overlay -o lowerdir=/host,upperdir=/rw/upper,workdir=/rw/work overlay /newroot
+mount -t proc proc /newroot/proc; mount -t sysfs sys /newroot/sys; mount -t devtmpfs dev /newroot/dev
+mkdir -p /newroot/dev/shm /newroot/dev/pts
+mount -t tmpfs tmpfs /newroot/dev/shm; mount -t tmpfs tmpfs /newroot/run; mount -t tmpfs tmpfs /newroot/tmp
+mkdir -p /newroot/mnt/out
+mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000 out /newroot/mnt/out
+ip link set lo up
+chroot /newroot /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
+    /bin/bash /mnt/out/cmd >/newroot/mnt/out/log 2>&1 </dev/null
+echo $? >/newroot/mnt/out/rc
+sync; poweroff -f
+INIT
+    chmod +x "$tree/init"
+    (cd "$tree" && find . | cpio -o -H newc --quiet | gzip -1) >"$work/initramfs.gz"
+}
+
+make_initramfs
+rm -f "$out/rc" "$out/log"
+# Emulation by default: nested KVM, where there is a /dev/kvm in a virtual machine, often hangs.
+accelerator=${RELAY_VM_ACCEL:-tcg,thread=multi}
+printf '%s\n' "$command" >"$out/cmd"
+timeout "$seconds" qemu-system-x86_64 -accel "$accelerator" -cpu max -smp 2 -m 3072 -display none \
+    -serial "file:$work/console" -monitor none -no-reboot -net none \
+    -kernel "$kernel/vmlinuz" -initrd "$work/initramfs.gz" -append "console=ttyS0 quiet panic=-1" \
+    -virtfs local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap \
+    -virtfs "local,path=$out,mount_tag=out,security_model=none" </dev/null || true
+[ ! -f "$out/log" ] || cat "$out/log"
+if [ -f "$out/rc" ]; then
+    exit "$(cat "$out/rc")"
+fi
+echo "the guest gave no result within $seconds s; its console ends with:" >&2
+tail -n 20 "$work/console" >&2 || true
+exit 125
