@@ -148,7 +148,7 @@ int client_tool_signal_wait_ms(uint64_t timeout_ms)
 
 static int path_open(const char *path)
 {
-    int fd = path == NULL ? dup(STDOUT_FILENO)
+    int fd = path == NULL ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0)
                           : open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
 
     return fd < 0 ? -errno : fd;

@@ -117,6 +117,9 @@ static int thread_start(struct relay_client *client)
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int failed = pthread_create(&client->thread, NULL, thread_run, client);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (failed == 0) {
+        pthread_setname_np(client->thread, "relay-client");
+    }
     return -failed;
 }
 

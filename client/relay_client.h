@@ -147,7 +147,8 @@ relay_client_create(const struct relay_client_options *options,
                     const struct relay_client_callbacks *callbacks,
                     char error[RELAY_CLIENT_ERROR_SIZE]);
 
-/* Starts the thread; returns in well under 1 ms. 0 or -errno. May be called again after a stop. */
+/* Starts the thread; returns in well under 1 ms. 0 or -errno; -EALREADY when started. May be called
+ * again after a stop. */
 RELAY_CLIENT_API int relay_client_start(struct relay_client *client);
 
 /* Copies the message into the outgoing ring. Never waits. 0: accepted (older ones may have made
@@ -198,8 +199,9 @@ RELAY_CLIENT_API void relay_client_statistics(struct relay_client *client,
                                               struct relay_client_statistics *ret_statistics);
 
 /* Ends the connection (Close 1000 when one is open, without waiting for the answer longer than
- * linger_ms) and joins the thread: within 50 ms + linger_ms in every phase. Harmless when not
- * started. */
+ * linger_ms) and joins the thread: within 50 ms + linger_ms in every phase. What is still queued is
+ * dropped; relay_client_drain before it, and some linger so that the relay's Close proves arrival,
+ * lose nothing. Harmless when not started. */
 RELAY_CLIENT_API void relay_client_stop(struct relay_client *client, uint32_t linger_ms);
 
 /* Stops if need be, wipes the token, frees. Accepts NULL. */
