@@ -140,15 +140,27 @@ class CodeLife(RelayTestCase):
         relay = self.start(RELAY_CODES_MAX="64", RELAY_CODE_TTL="2s", RELAY_WORKERS="1")
         viewer = self.track(relay.viewer())
         publisher = self.track(relay.publisher())
-        token = relay.token()
-        statuses = [relay.session("t0", token).status for _ in range(80)]
+        tokens = {topic: relay.token(topic) for topic in (f"t{n}" for n in range(80))}
+        statuses = [relay.session(topic, token).status for topic, token in tokens.items()]
         self.assertEqual(set(statuses), {200, 503}, statuses)
         self.assertLessEqual(statuses.count(200), 64)
         self.assertGreaterEqual(relay.counters()["codes_refused_full"], statuses.count(503))
         publisher.send_message("still here")
         self.assertEqual(viewer.message(), (TEXT, b"still here"))
-        relay_support.wait_until(lambda: relay.session("t0", token).status == 200,
+        relay_support.wait_until(lambda: relay.session("t0", tokens["t0"]).status == 200,
                                  "room in the store")
+
+    def test_one_token_cannot_use_up_the_codes_of_others(self):
+        """Beyond 64 unused codes of one booking and topic the oldest of them makes room."""
+        relay = self.start(RELAY_CODES_MAX="100", RELAY_WORKERS="1")
+        targets = [relay.target("t0", booking_id="one") for _ in range(65)]
+        self.assertEqual(relay.session("t1", relay.token("t1")).status, 200)
+        self.assertEqual(relay.counters()["codes_evicted"], 1)
+        oldest, newest = self.track(RawClient(relay.relay_port)), \
+            self.track(RawClient(relay.relay_port))
+        oldest.ask_upgrade(targets[0])
+        self.assertEqual(oldest.reply().status, 401)
+        newest.upgrade(targets[-1])
 
 
 class Handshake(UpgradeCase):

@@ -237,9 +237,8 @@ class RawClient:
         rest = self.read_end(timeout_s)
         assert rest == b"", f"bytes where the end of the stream was expected: {rest[:200]!r}"
 
-    def barrier(self, mark=b"barrier", timeout_s=None):
-        """A ping there and back: everything sent before has been read by the server. Returns the
-        data messages that came ahead of the pong."""
+    def _ping_round(self, mark, timeout_s):
+        """One ping there and back. Returns the data messages that came ahead of the pong."""
         self.send_frame(PING, mark)
         messages = []
         while True:
@@ -248,3 +247,14 @@ class RawClient:
                 return messages
             assert frame.opcode in (TEXT, BINARY), f"{frame!r:.200}"
             messages.append((frame.opcode, frame.payload))
+
+    def barrier(self, timeout_s=None):
+        """Everything sent before has been read by the server, and everything that waited for this
+        client is here: returns those data messages. Pongs may pass waiting data, so pings go on
+        until a round after the first brings nothing. For a topic that has become quiet."""
+        messages = self._ping_round(b"round 0", timeout_s)
+        number = 1
+        while more := self._ping_round(f"round {number}".encode(), timeout_s):
+            messages += more
+            number += 1
+        return messages
