@@ -110,7 +110,9 @@ static void answer_access(struct conn *conn, const struct http_request *request)
     };
 
     /* Who sends many requests and reads no answers is not kept alive. */
-    bool keep_alive = request->keep_alive && conn->subscriber.queue.count < PIPELINED_ANSWERS_MAX;
+    bool keep_alive = request->keep_alive &&
+                      conn->subscriber.queue.count < PIPELINED_ANSWERS_MAX &&
+                      conn->subscriber.queue.count < shared->bounds.messages_max;
 
     access_handle(&call, &reply);
     conn->in.http.answered = true;

@@ -315,20 +315,22 @@ static void publish(struct conn *conn)
 static void answer_ping(struct conn *conn)
 {
     struct phase_websocket *ws = &conn->in.websocket;
-    struct message *pong = NULL;
+    struct message *pong = message_create_control(conn->worker, WS_OPCODE_PONG,
+                                                  bytes_of(ws->control, ws->control_len));
 
-    /* A peer that pings without reading gets an answer to some only (RFC 6455 §5.5.3). */
-    if (conn->subscriber.queue.pongs < PONGS_QUEUED_MAX) {
-        pong = message_create_control(conn->worker, WS_OPCODE_PONG,
-                                      bytes_of(ws->control, ws->control_len));
-    }
     if (pong == NULL) {
         counters_increment(&conn->worker->counters, pongs_skipped);
         return;
     }
     pong->is_urgent = true;
     pong->is_pong = true;
-    conn_send(conn, pong);
+    /* A peer that pings without reading gets an answer to some only, among them the last. */
+    if (send_queue_replace_pong(&conn->subscriber.queue, conn->worker, &pong->home_share)) {
+        counters_increment(&conn->worker->counters, pongs_skipped);
+        share_unref(conn->worker, &pong->home_share);
+    } else {
+        conn_send(conn, pong);
+    }
 }
 
 static void answer_close(struct conn *conn)

@@ -45,7 +45,6 @@ static void release_block(struct send_queue *queue, struct worker *worker)
 static void forget(struct send_queue *queue, struct worker *worker, struct share *share)
 {
     queue->bytes -= entry_bytes(share);
-    queue->pongs = (uint16_t)(queue->pongs - share->message->is_pong);
     share_unref(worker, share);
     if (queue->count == 0) {
         CHECK(queue->bytes == 0);
@@ -163,17 +162,54 @@ static bool make_room(struct send_queue *queue, struct worker *worker,
     return true;
 }
 
-/* Right behind what the kernel has, by moving that down by one place: a ping must not wait for all
- * the data of a slow viewer. */
+/* Where the next urgent entry goes: right behind what the kernel has and the urgent ones that wait.
+ */
+static unsigned urgent_end(struct send_queue *queue)
+{
+    unsigned index = pinned(queue);
+
+    while (index < queue->count && (*entry(queue, index))->message->is_urgent) {
+        index++;
+    }
+    return index;
+}
+
+/* By moving the few in front down by one place: a ping must not wait for all the data of a slow
+ * viewer. */
 static void insert_urgent(struct send_queue *queue, struct share *share)
 {
-    unsigned position = pinned(queue);
+    unsigned position = urgent_end(queue);
 
     queue->head = (uint16_t)((queue->head - 1u) & (queue->capacity - 1u));
     for (unsigned i = 0; i < position; i++) {
         *entry(queue, i) = *entry(queue, i + 1);
     }
     *entry(queue, position) = share;
+}
+
+bool send_queue_replace_pong(struct send_queue *queue, struct worker *worker, struct share *share)
+{
+    unsigned first = pinned(queue);
+    unsigned pongs = 0;
+    struct share **newest = NULL;
+
+    for (unsigned i = first; i < urgent_end(queue); i++) {
+        if ((*entry(queue, i))->message->is_pong) {
+            newest = entry(queue, i);
+            pongs++;
+        }
+    }
+    if (pongs < PONGS_QUEUED_MAX) {
+        return false;
+    }
+    struct share *old = *newest;
+
+    share_ref(share);
+    *newest = share;
+    queue->bytes += entry_bytes(share);
+    queue->bytes -= entry_bytes(old);
+    share_unref(worker, old);
+    return true;
 }
 
 bool send_queue_push(struct send_queue *queue, struct worker *worker,
@@ -194,7 +230,6 @@ bool send_queue_push(struct send_queue *queue, struct worker *worker,
         *entry(queue, queue->count) = share;
     }
     queue->count++;
-    queue->pongs = (uint16_t)(queue->pongs + share->message->is_pong);
     queue->bytes += entry_bytes(share);
     return true;
 }

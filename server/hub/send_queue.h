@@ -27,7 +27,6 @@ struct send_queue {
     uint32_t sent_offset; /* bytes of the first entry that are sent */
     uint16_t capacity, head, count;
     uint16_t in_flight; /* entries at the head that the kernel has */
-    uint16_t pongs;     /* entries that are pongs */
 };
 
 void send_queue_init(struct send_queue *queue);
@@ -42,6 +41,10 @@ void send_queue_drop_waiting(struct send_queue *queue, struct worker *worker);
  * SEND_QUEUE_CONTROL); counted. */
 bool send_queue_push(struct send_queue *queue, struct worker *worker,
                      const struct send_queue_bounds *bounds, struct share *share);
+
+/* When PONGS_QUEUED_MAX pongs wait already, the newest of them gives its place to this one, which
+ * is the answer that counts (RFC 6455 §5.5.3). False when fewer wait: then push it. */
+bool send_queue_replace_pong(struct send_queue *queue, struct worker *worker, struct share *share);
 
 bool send_queue_empty(const struct send_queue *queue);
 
