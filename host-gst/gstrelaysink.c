@@ -15,7 +15,9 @@
  */
 #include "gstrelaysink.h"
 
+#include <glib/gstdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "message_assembler.h"
@@ -301,6 +303,23 @@ static bool publisher_open_with_settings(GstRelaySink *sink, enum sink_framing *
     return opened;
 }
 
+/* A missing file is the client's to report: it may come later. */
+static void token_file_check(GstRelaySink *sink)
+{
+    GStatBuf status;
+    char *path;
+
+    GST_OBJECT_LOCK(sink);
+    path = g_strdup(sink->settings.token_file);
+    GST_OBJECT_UNLOCK(sink);
+    if (path != NULL && g_stat(path, &status) == 0 && (status.st_mode & (S_IRGRP | S_IROTH)) != 0) {
+        GST_ELEMENT_WARNING(sink, RESOURCE, SETTINGS,
+                            ("other users can read the token file %s: chmod 600 is wise", path),
+                            (NULL));
+    }
+    g_free(path);
+}
+
 static gboolean relay_sink_start(GstBaseSink *base)
 {
     GstRelaySink *sink = GST_RELAY_SINK(base);
@@ -316,6 +335,7 @@ static gboolean relay_sink_start(GstBaseSink *base)
         GST_ELEMENT_ERROR(sink, RESOURCE, FAILED, ("cannot start a thread"), (NULL));
         return FALSE;
     }
+    token_file_check(sink);
     return TRUE;
 }
 
