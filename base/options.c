@@ -409,7 +409,7 @@ int secret_file_read(const char *path, char **ret_text)
     }
     setvbuf(file, NULL, _IONBF, 0); /* no copy of the secret stays in a stdio buffer */
     size_t len = fread(text, 1, SECRET_FILE_BYTES_MAX + 1, file);
-    int failed = ferror(file) ? -EIO : len > SECRET_FILE_BYTES_MAX ? -EFBIG : 0;
+    int failed = ferror(file) ? -errno : len > SECRET_FILE_BYTES_MAX ? -EFBIG : 0;
 
     fclose(file);
     if (failed == 0 && memchr(text, '\0', len) != NULL) {
