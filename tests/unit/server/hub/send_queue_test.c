@@ -32,7 +32,6 @@ static void close_scene(void)
 {
     cr_assert(send_queue_empty(&scene.queue));
     cr_assert_eq(scene.queue.bytes, 0);
-    cr_assert_eq(scene.queue.pongs, 0);
     lone_worker_deinit(&scene.worker);
 }
 
@@ -61,6 +60,7 @@ static bool push_control(enum ws_opcode opcode, const char *text,
 
     cr_assert_not_null(message);
     message->is_pong = opcode == WS_OPCODE_PONG;
+    message->is_urgent = message->is_pong;
     return push_message(message, bounds);
 }
 
@@ -355,15 +355,13 @@ Test(send_queue, never_drops_control_frames)
     push_control(WS_OPCODE_PING, "p1", &two);
     push("b", &two);
     push_control(WS_OPCODE_PONG, "p2", &two);
-    cr_assert_eq(scene.queue.pongs, 1);
     scene.worker.now_ms = 1000;
     for (unsigned i = 0; i < 30; i++) {
         push("much too long for this queue", &two);
     }
     push_control(WS_OPCODE_CLOSE, "\x03\xe8", &two);
     send_all(&two);
-    expect_sent("[p1]|[p2]|[\x03\xe8]");
-    cr_assert_eq(scene.queue.pongs, 0);
+    expect_sent("[p2]|[p1]|[\x03\xe8]");
 }
 
 Test(send_queue, has_room_for_control_frames_when_it_is_full)
@@ -380,11 +378,91 @@ Test(send_queue, has_room_for_control_frames_when_it_is_full)
             cr_assert_leq(controls, SEND_QUEUE_CONTROL);
         }
         cr_assert_eq(controls, SEND_QUEUE_CONTROL);
-        cr_assert_eq(scene.queue.pongs, controls);
         cr_assert_eq(scene.queue.count, messages_max + SEND_QUEUE_CONTROL);
         send_queue_clear(&scene.queue, &scene.worker);
-        cr_assert_eq(scene.queue.pongs, 0);
     }
+}
+
+Test(send_queue, sends_urgent_frames_before_the_data_that_waits)
+{
+    push("a", &roomy);
+    push("b", &roomy);
+    push_control(WS_OPCODE_PONG, "1", &roomy);
+    push("c", &roomy);
+    push_control(WS_OPCODE_PONG, "2", &roomy);
+    push_control(WS_OPCODE_CLOSE, "bye", &roomy);
+    push_control(WS_OPCODE_PONG, "3", &roomy);
+    send_all(&roomy);
+    expect_sent("[1]|[2]|[3]|a|b|c|[bye]");
+}
+
+Test(send_queue, sends_urgent_frames_behind_what_it_has_begun)
+{
+    struct iovec slices[SEND_SLICES_MAX];
+
+    push("begun", &roomy);
+    push("b", &roomy);
+    cr_assert_eq(send_at_most(3, &roomy), 0);
+    push_control(WS_OPCODE_PONG, "1", &roomy);
+    send_all(&roomy);
+    expect_sent("begun|[1]|b");
+    push("a", &roomy);
+    push("b", &roomy);
+    push("c", &roomy);
+    cr_assert_eq(send_queue_begin(&scene.queue, &scene.worker, &roomy, slices, 2), 2);
+    push_control(WS_OPCODE_PONG, "1", &roomy);
+    push_control(WS_OPCODE_PONG, "2", &roomy);
+    cr_assert_eq(send_queue_end(&scene.queue, &scene.worker, 3), 1);
+    send_all(&roomy);
+    expect_sent("b|[1]|[2]|c");
+}
+
+static bool replace_pong(const char *text)
+{
+    struct message *message =
+        message_create_control(&scene.worker, WS_OPCODE_PONG, bytes_of_text(text));
+
+    cr_assert_not_null(message);
+    message->is_pong = message->is_urgent = true;
+    bool replaced = send_queue_replace_pong(&scene.queue, &scene.worker, &message->home_share);
+
+    message_release(&scene.worker, message);
+    return replaced;
+}
+
+Test(send_queue, lets_the_newest_pong_take_the_place_of_another_when_many_wait)
+{
+    push("data", &roomy);
+    push_control(WS_OPCODE_PING, "ours", &roomy);
+    for (unsigned i = 0; i < PONGS_QUEUED_MAX; i++) {
+        const char text[] = {(char)('1' + i), '\0'};
+
+        cr_assert(!replace_pong("new"), "%u are not many", i);
+        push_control(WS_OPCODE_PONG, text, &roomy);
+    }
+    uint64_t bytes = scene.queue.bytes;
+
+    cr_assert(replace_pong("newer"));
+    cr_assert(replace_pong("newest"));
+    cr_assert_eq(scene.queue.bytes, bytes + strlen("newest") - 1);
+    send_all(&roomy);
+    expect_sent("[1]|[2]|[3]|[newest]|data|[ours]");
+}
+
+Test(send_queue, does_not_replace_a_pong_that_is_on_its_way)
+{
+    struct iovec slices[SEND_SLICES_MAX];
+
+    for (unsigned i = 0; i < PONGS_QUEUED_MAX; i++) {
+        push_control(WS_OPCODE_PONG, "p", &roomy);
+    }
+    cr_assert_eq(send_queue_begin(&scene.queue, &scene.worker, &roomy, slices, SEND_SLICES_MAX),
+                 PONGS_QUEUED_MAX);
+    cr_assert(!replace_pong("new"), "none of them waits");
+    cr_assert_eq(send_queue_end(&scene.queue, &scene.worker, 4), 0);
+    cr_assert(!replace_pong("new"), "one was begun");
+    send_all(&roomy);
+    cr_assert_eq(scene.queue.count, 0);
 }
 
 Test(send_queue, does_not_count_control_frames_as_messages_sent)
@@ -509,13 +587,12 @@ Test(send_queue, drops_all_that_waits_for_a_goodbye)
     push("a", &roomy);
     push("b", &roomy);
     push("c", &roomy);
-    push_control(WS_OPCODE_PONG, "p", &roomy);
     cr_assert_eq(send_queue_begin(&scene.queue, &scene.worker, &roomy, slices, 1), 1);
+    push_control(WS_OPCODE_PONG, "p", &roomy);
     push("d", &roomy);
     push("e", &roomy);
     send_queue_drop_waiting(&scene.queue, &scene.worker);
     cr_assert_eq(scene.queue.count, 1);
-    cr_assert_eq(scene.queue.pongs, 0);
     push_control(WS_OPCODE_CLOSE, "bye", &roomy);
     cr_assert_eq(send_queue_end(&scene.queue, &scene.worker, 3), 1);
     send_all(&roomy);
@@ -537,7 +614,7 @@ struct model_entry {
     uint32_t id;
     uint32_t bytes;
     uint64_t received_ms;
-    bool is_control;
+    bool is_control, is_urgent;
 };
 
 enum { MODEL_ENTRIES_MAX = 64 };
@@ -603,7 +680,18 @@ static bool model_push(struct model *model, const struct model_entry *entry)
             model_remove(model, oldest);
         }
     }
-    model->entries[model->count++] = *entry;
+    unsigned place = model->count;
+
+    if (entry->is_urgent) {
+        place = model_pinned(model);
+        while (place < model->count && model->entries[place].is_urgent) {
+            place++;
+        }
+    }
+    memmove(&model->entries[place + 1], &model->entries[place],
+            (model->count - place) * sizeof model->entries[0]);
+    model->entries[place] = *entry;
+    model->count++;
     return true;
 }
 
@@ -667,6 +755,7 @@ static void random_push(struct model *model, uint32_t id)
 {
     struct model_entry entry = {
         .id = id, .is_control = rand() % 6 == 0, .received_ms = scene.worker.now_ms};
+    entry.is_urgent = entry.is_control && rand() % 2 == 0;
     uint32_t len = entry.is_control   ? 4 + (uint32_t)rand() % 100
                    : rand() % 50 == 0 ? 70000 + (uint32_t)rand() % 200000
                                       : 4 + (uint32_t)rand() % 3000;
@@ -677,6 +766,7 @@ static void random_push(struct model *model, uint32_t id)
     memcpy(message->payload, &id, sizeof id);
     message->payload_len = len;
     message->is_control = entry.is_control;
+    message->is_urgent = entry.is_urgent;
     message->received_ms = entry.received_ms;
     message_frame(message, entry.is_control ? WS_OPCODE_PING : WS_OPCODE_BINARY);
     entry.bytes = len + message->header_len;

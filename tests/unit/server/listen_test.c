@@ -1,0 +1,205 @@
+/* Goal: the server listens where it was told, or says in one line why not and leaves nothing open.
+ * Method: real sockets on loopback, at ports that the kernel chooses. */
+#include <arpa/inet.h>
+#include <criterion/criterion.h>
+#include <dirent.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "server/limits.h"
+#include "server/listen.h"
+
+enum { COUNT = 4 };
+
+static char error[256];
+
+static void close_all(const int *fds, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        cr_assert_eq(close(fds[i]), 0);
+    }
+}
+
+static unsigned open_descriptors(void)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    unsigned count = 0;
+
+    cr_assert_not_null(directory);
+    while (readdir(directory) != NULL) {
+        count++;
+    }
+    closedir(directory);
+    return count;
+}
+
+static int connect_to(const char *address, uint16_t port)
+{
+    struct sockaddr_in target = {.sin_family = AF_INET, .sin_port = htons(port)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    cr_assert_eq(inet_pton(AF_INET, address, &target.sin_addr), 1);
+    if (connect(fd, (struct sockaddr *)&target, sizeof target) != 0) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static int option_of(int fd, int level, int name)
+{
+    int value = -1;
+    socklen_t len = sizeof value;
+
+    cr_assert_eq(getsockopt(fd, level, name, &value, &len), 0);
+    return value;
+}
+
+Test(listen, takes_a_free_port_for_all_sockets_when_it_is_zero)
+{
+    uint16_t port = 0;
+    int fds[COUNT];
+
+    cr_assert_eq(listen_open("127.0.0.1", &port, fds, COUNT, error, sizeof error), 0, "%s", error);
+    cr_assert_neq(port, 0);
+    for (unsigned i = 0; i < COUNT; i++) {
+        struct sockaddr_in address;
+        socklen_t len = sizeof address;
+
+        cr_assert_eq(getsockname(fds[i], (struct sockaddr *)&address, &len), 0);
+        cr_assert_eq(address.sin_family, AF_INET);
+        cr_assert_eq(ntohs(address.sin_port), port);
+        cr_assert_eq(ntohl(address.sin_addr.s_addr), INADDR_LOOPBACK);
+        cr_assert_eq(option_of(fds[i], SOL_SOCKET, SO_ACCEPTCONN), 1);
+        cr_assert_eq(option_of(fds[i], IPPROTO_TCP, TCP_NODELAY), 1);
+    }
+    close_all(fds, COUNT);
+}
+
+Test(listen, accepts_on_one_of_its_sockets)
+{
+    uint16_t port = 0;
+    int fds[COUNT];
+    struct pollfd polled[COUNT];
+
+    cr_assert_eq(listen_open("127.0.0.1", &port, fds, COUNT, error, sizeof error), 0);
+    int client = connect_to("127.0.0.1", port);
+
+    cr_assert_geq(client, 0);
+    for (unsigned i = 0; i < COUNT; i++) {
+        polled[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
+    }
+    cr_assert_eq(poll(polled, COUNT, 5000), 1);
+    close(client);
+    close_all(fds, COUNT);
+}
+
+Test(listen, opens_the_very_port_that_it_was_told)
+{
+    uint16_t port = 0, again;
+    int fds[COUNT];
+
+    cr_assert_eq(listen_open("127.0.0.1", &port, fds, 1, error, sizeof error), 0);
+    close_all(fds, 1);
+    again = port;
+    cr_assert_eq(listen_open("127.0.0.1", &again, fds, COUNT, error, sizeof error), 0, "%s", error);
+    cr_assert_eq(again, port);
+    close_all(fds, COUNT);
+}
+
+Test(listen, serves_both_families_when_no_address_is_given)
+{
+    static const char *const addresses[] = {"", NULL};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(addresses); i++) {
+        uint16_t port = 0;
+        int fds[2];
+
+        cr_assert_eq(listen_open(addresses[i], &port, fds, 2, error, sizeof error), 0, "%s", error);
+        int client = connect_to("127.0.0.1", port);
+
+        cr_assert_geq(client, 0, "IPv4 reaches it, whatever the family of the socket");
+        close(client);
+        close_all(fds, 2);
+    }
+}
+
+Test(listen, serves_one_address_only_when_it_was_told)
+{
+    uint16_t port = 0;
+    int fds[1];
+
+    cr_assert_eq(listen_open("127.0.0.2", &port, fds, 1, error, sizeof error), 0, "%s", error);
+    cr_assert_eq(connect_to("127.0.0.1", port), -1);
+    int client = connect_to("127.0.0.2", port);
+
+    cr_assert_geq(client, 0);
+    close(client);
+    close_all(fds, 1);
+}
+
+Test(listen, listens_on_ipv6_where_there_is_any)
+{
+    uint16_t port = 0;
+    int fds[1];
+    int failed = listen_open("::1", &port, fds, 1, error, sizeof error);
+
+    if (failed == -EAFNOSUPPORT || failed == -EADDRNOTAVAIL) {
+        cr_skip_test("skipped: this machine has no IPv6 loopback");
+    }
+    cr_assert_eq(failed, 0, "%s", error);
+    cr_assert_eq(option_of(fds[0], SOL_SOCKET, SO_DOMAIN), AF_INET6);
+    close_all(fds, 1);
+}
+
+Test(listen, does_not_share_a_port_in_silence)
+{
+    uint16_t port = 0;
+    int fds[COUNT], others[COUNT];
+    char number[8];
+
+    cr_assert_eq(listen_open("127.0.0.1", &port, fds, COUNT, error, sizeof error), 0);
+    unsigned before = open_descriptors();
+
+    cr_assert_eq(listen_open("127.0.0.1", &port, others, COUNT, error, sizeof error), -EADDRINUSE);
+    cr_assert_eq(open_descriptors(), before, "a socket was left open");
+    snprintf(number, sizeof number, "%u", port);
+    cr_assert_not_null(strstr(error, number), "%s", error);
+    cr_assert_not_null(strstr(error, "127.0.0.1"), "%s", error);
+    cr_assert_not_null(strstr(error, "another program listens there"), "%s", error);
+    cr_assert_null(strchr(error, '\n'));
+    cr_assert_eq(listen_open("", &port, others, COUNT, error, sizeof error), -EADDRINUSE);
+    cr_assert_not_null(strstr(error, "all addresses"), "%s", error);
+    close_all(fds, COUNT);
+    cr_assert_eq(listen_open("127.0.0.1", &port, fds, COUNT, error, sizeof error), 0,
+                 "free again: %s", error);
+    close_all(fds, COUNT);
+}
+
+Test(listen, refuses_addresses_that_are_none_of_this_machine)
+{
+    static const struct {
+        const char *address;
+        int error;
+    } cases[] = {{"localhost", -EINVAL},
+                 {"256.0.0.1", -EINVAL},
+                 {"not an address", -EINVAL},
+                 {"192.0.2.1", -EADDRNOTAVAIL}};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        uint16_t port = 0;
+        int fds[COUNT];
+        unsigned before = open_descriptors();
+
+        cr_assert_eq(listen_open(cases[i].address, &port, fds, COUNT, error, sizeof error),
+                     cases[i].error, "%s: %s", cases[i].address, error);
+        cr_assert_not_null(strstr(error, cases[i].address), "%s", error);
+        cr_assert_eq(open_descriptors(), before, "a socket was left open");
+    }
+}
