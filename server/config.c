@@ -12,7 +12,12 @@
 
 #define OFFSET(member) .offset = offsetof(struct server_config, member)
 
-enum { SECOND_MS = 1000, HOUR_MS = 3600 * 1000 };
+enum {
+    BUFFER_SIZE_MAX = 512,
+    BUFFER_SIZE_REPLACEMENT = 256,
+    SECOND_MS = 1000,
+    HOUR_MS = 3600 * 1000
+};
 
 static const struct option_spec specs[] = {
     {.env = "RELAY_AUDIENCE",
@@ -127,9 +132,11 @@ static const struct option_spec specs[] = {
      .type = OPTION_INTEGER,
      OFFSET(buffer_size),
      .default_text = "128",
-     .min = 1,
-     .max = 512,
-     .help = "Messages that may wait for one slow viewer; then its oldest are dropped."},
+     .min = INT32_MIN,
+     .max = INT32_MAX,
+     .help = "Messages that may wait for one slow viewer, 1 to 512; then its oldest are dropped. "
+             "Another "
+             "number becomes 256, with a warning."},
     {.env = "RELAY_QUEUE_BYTES",
      .flag = "queue-bytes",
      .type = OPTION_INTEGER,
@@ -341,6 +348,12 @@ static int64_t usable_cpus(void)
 int config_complete(struct server_config *config, char error[static OPTIONS_ERROR_SIZE])
 {
     int failed = read_secret_file(config, error);
+
+    if (config->buffer_size < 1 || config->buffer_size > BUFFER_SIZE_MAX) {
+        config->buffer_size_replaced = true;
+        config->buffer_size_asked = config->buffer_size;
+        config->buffer_size = BUFFER_SIZE_REPLACEMENT;
+    }
 
     if (failed == 0) {
         failed = check_names(config, error);

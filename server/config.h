@@ -23,6 +23,8 @@ struct server_config {
     int64_t port_relay;
     int64_t workers;
     int64_t connections_max;
+    bool buffer_size_replaced; /* it was out of range */
+    int64_t buffer_size_asked;
     int64_t buffer_size;  /* messages queued for each viewer */
     int64_t queue_bytes;  /* the same in bytes */
     int64_t queue_age_ms; /* 0: no limit */

@@ -44,8 +44,8 @@ enum limits_connection {
 
 enum limits_access {
     REQUEST_MEMORY_BYTES = 64 * 1024 * 1024, /* per worker, for HTTP requests being read */
-    PIPELINED_ANSWERS_MAX = 128,  /* unsent answers after which a connection is not kept alive */
-    CODES_PER_SESSION_MAX = 64, /* unused codes of one booking and topic; the oldest makes room */
+    PIPELINED_ANSWERS_MAX = 128, /* unsent answers after which a connection is not kept alive */
+    CODES_PER_SESSION_MAX = 64,  /* unused codes of one booking and topic; the oldest makes room */
     HTTP_RESPONSE_BYTES_MAX = 4096,
     TOPIC_NAME_SIZE = 256,
 };

@@ -197,22 +197,27 @@ static void block_signals(sigset_t *signals)
     signal(SIGPIPE, SIG_IGN);
 }
 
-static int raise_descriptor_limit(const struct server_config *config)
+static void raise_descriptor_limit(void)
 {
     struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static void warn_of_descriptor_limit(const struct server_config *config)
+{
+    struct rlimit limit = {.rlim_max = RLIM_INFINITY};
     rlim_t wanted = (rlim_t)config->connections_max + DESCRIPTORS_SPARE;
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
-        return 0;
-    }
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
+    getrlimit(RLIMIT_NOFILE, &limit);
     if (limit.rlim_max != RLIM_INFINITY && limit.rlim_max < wanted) {
         log_warn("the limit of open files is below RELAY_CONNECTIONS_MAX; raise LimitNOFILE",
                  LOG_INT("limit", limit.rlim_max),
                  LOG_INT("connections_max", config->connections_max));
     }
-    return 0;
 }
 
 static void open_log(const struct server_config *config)
@@ -343,11 +348,16 @@ int server_run(const struct server_config *config)
 
     block_signals(&signals);
     open_log(config);
-    raise_descriptor_limit(config);
+    raise_descriptor_limit();
     if (start(&server) != 0) {
         destroy_parts(&server);
         log_close();
         return 1;
+    }
+    warn_of_descriptor_limit(config);
+    if (config->buffer_size_replaced) {
+        log_warn("RELAY_BUFFER_SIZE is out of range and was replaced",
+                 LOG_INT("asked", config->buffer_size_asked), LOG_INT("used", config->buffer_size));
     }
     /* Level warn on purpose: the one line that every operator and every script waits for. */
     log_warn("listening", LOG_INT("access_port", server.port_access),
