@@ -148,13 +148,32 @@ Test(config, has_bounds_that_the_server_can_keep)
 
         if (strcmp(spec->env, "RELAY_WORKERS") == 0) {
             cr_assert_leq(spec->max, WORKERS_MAX);
-        } else if (strcmp(spec->env, "RELAY_BUFFER_SIZE") == 0) {
-            cr_assert_geq(spec->min, 1);
-            cr_assert_leq(4 * (spec->max + SEND_QUEUE_CONTROL), UINT16_MAX, "indices have 16 bits");
         } else if (strcmp(spec->env, "RELAY_CODES_MAX") == 0) {
             cr_assert_geq(spec->min, 1);
         }
     }
+}
+
+/* As users of practable/relay know it. */
+Test(config, replaces_a_buffer_size_that_cannot_be)
+{
+    static const struct {
+        const char *flag;
+        int64_t size;
+        bool replaced;
+    } cases[] = {
+        {"--buffer-size=1", 1, false},     {"--buffer-size=128", 128, false},
+        {"--buffer-size=512", 512, false}, {"--buffer-size=513", 256, true},
+        {"--buffer-size=0", 256, true},    {"--buffer-size=-1", 256, true},
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        cr_assert_eq(parse_one(cases[i].flag), OPTIONS_OK, "%s", error);
+        cr_assert_eq(config_complete(&config, error), 0, "%s", error);
+        cr_assert_eq(config.buffer_size, cases[i].size, "%s", cases[i].flag);
+        cr_assert_eq(config.buffer_size_replaced, cases[i].replaced);
+    }
+    cr_assert_eq(config.buffer_size_asked, -1, "for the warning");
 }
 
 Test(config, uses_the_processors_of_the_machine_unless_told_otherwise)
