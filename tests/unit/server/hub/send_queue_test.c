@@ -30,8 +30,8 @@ static void open_scene(void)
 
 static void close_scene(void)
 {
-    cr_assert(send_queue_empty(&scene.queue));
-    cr_assert_eq(scene.queue.bytes, 0);
+    CHECK(send_queue_empty(&scene.queue));
+    CHECK(scene.queue.bytes == 0);
     lone_worker_deinit(&scene.worker);
 }
 

@@ -50,7 +50,7 @@ static void expect_nothing(struct ring *ring)
     cr_assert_eq(io_uring_cq_ready(&ring->uring), 0);
 }
 
-Test(mailbox, packs_kind_target_and_pointer_into_a_letter)
+Test(letter, packs_kind_target_and_pointer_into_a_letter)
 {
     static const enum letter_kind kinds[] = {LETTER_MESSAGE, LETTER_MESSAGE_HOME, LETTER_CALL};
     static const uintptr_t addresses[] = {8, 0x1000, 0x7ffffffffff8, 0xfffffffffff8};
@@ -74,19 +74,19 @@ Test(mailbox, packs_kind_target_and_pointer_into_a_letter)
     }
 }
 
-Test(mailbox, tells_letters_from_operations)
+Test(letter, tells_letters_from_operations)
 {
     struct op op = {.generation = UINT16_MAX};
 
     cr_assert(!letter_is(op_user_data(&op)));
 }
 
-Test(mailbox, refuses_a_pointer_whose_low_bits_it_needs, .signal = SIGABRT)
+Test(letter, refuses_a_pointer_whose_low_bits_it_needs, .signal = SIGABRT)
 {
     letter_pack(LETTER_CALL, (const void *)9, 0);
 }
 
-Test(mailbox, refuses_a_target_that_cannot_be, .signal = SIGABRT)
+Test(letter, refuses_a_target_that_cannot_be, .signal = SIGABRT)
 {
     letter_pack(LETTER_CALL, (const void *)8, WORKERS_MAX);
 }
