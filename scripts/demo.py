@@ -526,7 +526,7 @@ def main():
     parser = argparse.ArgumentParser(description="The running part of scripts/demo.sh.")
     parser.add_argument("--build", required=True, help="folder with relay and gst/libgstrelay.so")
     parser.add_argument("--seconds", type=int, help="stop after this many seconds of pictures")
-    parser.add_argument("--plain", action="store_true", help="http and ws instead of https and wss")
+    parser.add_argument("--plain", action="store_true", help="http and ws, not https and wss")
     arguments = parser.parse_args()
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
