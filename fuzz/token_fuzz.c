@@ -49,15 +49,15 @@ static void verify_payload(const struct token_keys *keys, struct bytes payload)
     static const char header[] = "eyJhbGciOiJIUzI1NiJ9.";
     size_t head_len = sizeof header - 1;
     size_t signed_len = head_len + base64url_encoded_len(payload.len);
-    char *text = malloc(signed_len + 1 + base64url_encoded_len(KEYS_SIGNATURE_BYTES) + 1);
-    uint8_t signature[KEYS_SIGNATURE_BYTES];
+    char *text = malloc(signed_len + 1 + base64url_encoded_len(KEY_HMAC_BYTES) + 1);
+    uint8_t signature[KEY_SIGNATURE_BYTES_MAX];
 
     CHECK(text != NULL);
     memcpy(text, header, head_len);
     base64url_encode(payload, text + head_len);
-    CHECK(keys_sign(keys, bytes_of(text, signed_len), signature) == TOKEN_OK);
+    CHECK(key_sign(&keys->list[0], bytes_of(text, signed_len), signature) == TOKEN_OK);
     text[signed_len] = '.';
-    base64url_encode(bytes_of(signature, sizeof signature), text + signed_len + 1);
+    base64url_encode(bytes_of(signature, KEY_HMAC_BYTES), text + signed_len + 1);
     verify_any(keys, bytes_of_text(text));
     free(text);
 }

@@ -1,6 +1,6 @@
 /* Access tokens: JSON Web Tokens (RFC 7519) with the claims that booking systems issue. Built on
- * libjwt. Thread-safe: no shared state besides the immutable key set. Never blocks, never logs;
- * no function ever puts a secret or a token into an error text. */
+ * libjwt and OpenSSL. Thread-safe: no shared state besides the immutable key set. Never blocks,
+ * never logs; no function ever puts a secret or a token into an error text. */
 #pragma once
 
 #include <stdbool.h>
@@ -9,6 +9,7 @@
 
 #include "base/attributes.h"
 #include "base/bytes.h"
+#include "token/token_keys.h"
 
 enum token_limits {
     TOKEN_BYTES_MAX = 8192, /* longer tokens are refused unread */
@@ -17,8 +18,7 @@ enum token_limits {
     TOKEN_SCOPES_MAX = 16,
     TOKEN_SCOPE_SIZE = 64,
     TOKEN_AUDIENCES_MAX = 8,
-    TOKEN_SECRET_BYTES_MIN = 1, /* practable's users have short ones; operations.md says 32 */
-    TOKEN_LEEWAY_S = 30,        /* clock difference tolerated for nbf and iat; none for exp */
+    TOKEN_LEEWAY_S = 30, /* clock difference tolerated for nbf and iat; none for exp */
 };
 
 enum token_result {
@@ -26,6 +26,7 @@ enum token_result {
     TOKEN_TOO_LONG,      /* the token or one of its claims exceeds token_limits */
     TOKEN_MALFORMED,     /* not three base64url parts of JSON, or a claim has the wrong type */
     TOKEN_BAD_ALGORITHM, /* alg is not the key's: none, RS256 with an HMAC key, HS384 … */
+    TOKEN_UNKNOWN_KEY,   /* kid names no key, and all keys of the algorithm have names */
     TOKEN_BAD_SIGNATURE,
     TOKEN_EXPIRED,
     TOKEN_TOO_EARLY,  /* nbf or iat lies more than TOKEN_LEEWAY_S ahead */
@@ -59,23 +60,15 @@ bool token_claims_have_audience(const struct token_claims *claims, const char *a
 MUST_USE bool token_claims_add_scope(struct token_claims *claims, const char *scope);
 MUST_USE bool token_claims_add_audience(struct token_claims *claims, const char *audience);
 
-/* What tokens are verified with and signed by. Immutable after creation, so any number of threads
- * may verify at once. */
-struct token_keys;
-
-/* One shared secret, HS256. Copies it. NULL on no memory or a secret below the minimum. */
-MUST_USE struct token_keys *token_keys_create(const char *secret);
-
-/* Wipes and frees; accepts NULL. */
-void token_keys_destroy(struct token_keys *keys);
-
 /* Checks form, algorithm, signature (constant time), exp > now, nbf and iat. The audience, topic
  * and scopes are for the caller to judge. *ret_claims is untouched unless TOKEN_OK. */
 MUST_USE enum token_result token_verify(const struct token_keys *keys, struct bytes text,
                                         int64_t now_s, struct token_claims *ret_claims);
 
-/* *ret_text is malloc'ed, for the caller to wipe and free. The header is exactly
- * {"alg":"HS256","typ":"JWT"}; iss, sub and jti are not written; booking_id, topic and prefix are
- * left out when empty. */
+/* Signs with the first key of the set, which must hold a private half or a secret:
+ * TOKEN_UNKNOWN_KEY otherwise. *ret_text is malloc'ed, for the caller to wipe and free. The header
+ * is exactly
+ * {"alg":"HS256","typ":"JWT"} with the key's algorithm, and its "kid" between them when it has one;
+ * iss, sub and jti are not written; booking_id, topic and prefix are left out when empty. */
 MUST_USE enum token_result token_sign(const struct token_keys *keys,
                                       const struct token_claims *claims, char **ret_text);

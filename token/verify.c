@@ -1,6 +1,9 @@
+#include "token/verify.h"
+
 #include <errno.h>
 #include <jansson.h>
 #include <jwt.h>
+#include <openssl/err.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -9,17 +12,16 @@
 #include "token/claims.h"
 #include "token/json_text.h"
 #include "token/keys.h"
-#include "token/token.h"
 
 /* Why two verifiers look at each token, and in this order: docs/decisions/0003. */
 
 enum verify_sizes { PART_BYTES_MAX = TOKEN_BYTES_MAX / 4 * 3 + 3 };
 
-struct token_parts {
-    struct bytes header;
-    struct bytes payload;
-    struct bytes signature;
-    struct bytes signed_text; /* header.payload as they stand in the token */
+/* What the header says about the key. */
+struct header {
+    enum token_algorithm algorithm; /* TOKEN_ALGORITHM_COUNT: none that we know */
+    bool has_kid;
+    char kid[TOKEN_KEY_ID_SIZE]; /* empty also when it is longer than any key's */
 };
 
 const char *token_result_text(enum token_result result)
@@ -29,6 +31,7 @@ const char *token_result_text(enum token_result result)
         [TOKEN_TOO_LONG] = "token or one of its claims too long",
         [TOKEN_MALFORMED] = "token malformed",
         [TOKEN_BAD_ALGORITHM] = "token algorithm not accepted",
+        [TOKEN_UNKNOWN_KEY] = "token names an unknown key",
         [TOKEN_BAD_SIGNATURE] = "token signature wrong",
         [TOKEN_EXPIRED] = "token expired",
         [TOKEN_TOO_EARLY] = "token not valid yet",
@@ -40,8 +43,7 @@ const char *token_result_text(enum token_result result)
     return texts[result];
 }
 
-/* A third dot stays in the signature, where decoding refuses it. */
-static bool token_split(struct bytes text, struct token_parts *ret_parts)
+bool token_split(struct bytes text, struct token_parts *ret_parts)
 {
     size_t header_len = bytes_find(text, '.');
     struct bytes rest = bytes_skip(text, header_len + 1);
@@ -64,6 +66,7 @@ static enum token_result header_check(const json_t *header)
 {
     const json_t *algorithm = json_text_member(header, "alg");
     const json_t *type = json_text_member(header, "typ");
+    const json_t *kid = json_text_member(header, "kid");
 
     if (!json_is_string(algorithm) || json_object_get(header, "crit") != NULL) {
         return TOKEN_MALFORMED;
@@ -72,47 +75,137 @@ static enum token_result header_check(const json_t *header)
                          !bytes_equal_text_nocase(bytes_of_text(json_string_value(type)), "JWT"))) {
         return TOKEN_MALFORMED;
     }
-    return strcmp(json_string_value(algorithm), "HS256") == 0 ? TOKEN_OK : TOKEN_BAD_ALGORITHM;
+    return kid == NULL || json_is_string(kid) ? TOKEN_OK : TOKEN_MALFORMED;
 }
 
-static enum token_result algorithm_verify(struct bytes part)
+static enum token_algorithm algorithm_of_text(const char *text)
+{
+    enum token_algorithm algorithm = 0;
+
+    while (algorithm < TOKEN_ALGORITHM_COUNT &&
+           strcmp(text, token_algorithm_text(algorithm)) != 0) {
+        algorithm++;
+    }
+    return algorithm;
+}
+
+static void header_take(const json_t *object, struct header *ret_header)
+{
+    const json_t *kid = json_text_member(object, "kid");
+
+    *ret_header = (struct header){
+        .algorithm = algorithm_of_text(json_string_value(json_text_member(object, "alg"))),
+        .has_kid = kid != NULL,
+    };
+    if (kid != NULL && bytes_to_text(bytes_of_text(json_string_value(kid)), ret_header->kid,
+                                     sizeof ret_header->kid) != 0) {
+        ret_header->kid[0] = '\0';
+    }
+}
+
+static enum token_result header_read(struct bytes part, struct header *ret_header)
 {
     uint8_t text[PART_BYTES_MAX];
     size_t len;
-    json_t *header;
+    json_t *object;
 
     if (base64url_decode(part, text, sizeof text, &len) != 0) {
         return TOKEN_MALFORMED;
     }
-    enum token_result result = json_text_parse(bytes_of(text, len), &header);
+    enum token_result result = json_text_parse(bytes_of(text, len), &object);
 
     if (result != TOKEN_OK) {
         return result;
     }
-    result = header_check(header);
-    json_decref(header);
+    result = header_check(object);
+    if (result == TOKEN_OK) {
+        header_take(object, ret_header);
+    }
+    json_decref(object);
     return result;
 }
 
-static enum token_result signature_verify(const struct token_keys *keys,
-                                          const struct token_parts *parts)
+/* Which keys may answer for the token. */
+struct choice {
+    enum token_algorithm algorithm;
+    const char *id; /* NULL: whatever their names */
+};
+
+static bool key_is_chosen(const struct key *key, const struct choice *choice)
 {
-    uint8_t expected[KEYS_SIGNATURE_BYTES];
+    return key->algorithm == choice->algorithm &&
+           (choice->id == NULL || strcmp(key->id, choice->id) == 0);
+}
+
+static bool any_is_chosen(const struct token_keys *keys, const struct choice *choice)
+{
+    for (unsigned i = 0; i < keys->count; i++) {
+        if (key_is_chosen(&keys->list[i], choice)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool id_is_taken(const struct token_keys *keys, const char *id)
+{
+    for (unsigned i = 0; *id != '\0' && i < keys->count; i++) {
+        if (strcmp(keys->list[i].id, id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A kid that no key has leaves the keys without a name, since issuers for a relay of one secret may
+ * have written what they like. */
+static enum token_result choice_make(const struct token_keys *keys, const struct header *header,
+                                     struct choice *ret_choice)
+{
+    struct choice choice = {.algorithm = header->algorithm};
+
+    if (!any_is_chosen(keys, &choice)) {
+        return TOKEN_BAD_ALGORITHM;
+    }
+    if (header->has_kid) {
+        bool taken = id_is_taken(keys, header->kid);
+
+        choice.id = taken ? header->kid : "";
+        if (!any_is_chosen(keys, &choice)) {
+            return taken ? TOKEN_BAD_ALGORITHM : TOKEN_UNKNOWN_KEY;
+        }
+    }
+    *ret_choice = choice;
+    return TOKEN_OK;
+}
+
+/* Goes on after a hit, so that the time does not tell which secret it was. */
+static enum token_result signature_verify(const struct token_keys *keys,
+                                          const struct choice *choice,
+                                          const struct token_parts *parts,
+                                          const struct key **ret_key)
+{
     uint8_t given[PART_BYTES_MAX];
     size_t given_len;
+    const struct key *found = NULL;
 
     if (base64url_decode(parts->signature, given, sizeof given, &given_len) != 0) {
         return TOKEN_MALFORMED;
     }
-    enum token_result result = keys_sign(keys, parts->signed_text, expected);
+    for (unsigned i = 0; i < keys->count; i++) {
+        const struct key *key = &keys->list[i];
+        enum token_result result = TOKEN_BAD_SIGNATURE;
 
-    if (result == TOKEN_OK &&
-        !bytes_equal_secret(bytes_of(given, given_len), bytes_of(expected, sizeof expected))) {
-        result = TOKEN_BAD_SIGNATURE;
+        if (key_is_chosen(key, choice)) {
+            result = key_verify(key, parts->signed_text, bytes_of(given, given_len));
+        }
+        if (result == TOKEN_NO_MEMORY) {
+            return result;
+        }
+        found = result == TOKEN_OK ? key : found;
     }
-    /* A correct signature that the peer did not know must not stay on the stack. */
-    bytes_wipe(expected, sizeof expected);
-    return result;
+    *ret_key = found;
+    return found == NULL ? TOKEN_BAD_SIGNATURE : TOKEN_OK;
 }
 
 static enum token_result claims_take(struct bytes part, struct token_claims *ret_claims)
@@ -126,17 +219,33 @@ static enum token_result claims_take(struct bytes part, struct token_claims *ret
     return claims_parse(bytes_of(json, len), ret_claims);
 }
 
-static enum token_result jwt_agree(const struct token_keys *keys, struct bytes text)
+/* JWT_ALG_TERM for what libjwt 1.x does not know. */
+static jwt_alg_t jwt_algorithm_of(const struct key *key)
+{
+    static const jwt_alg_t algorithms[TOKEN_ALGORITHM_COUNT] = {
+        [TOKEN_HS256] = JWT_ALG_HS256,
+        [TOKEN_EDDSA] = JWT_ALG_TERM,
+        [TOKEN_ES256] = JWT_ALG_ES256,
+        [TOKEN_RS256] = JWT_ALG_RS256,
+    };
+
+    return algorithms[key->algorithm];
+}
+
+static enum token_result jwt_agree(const struct key *key, struct bytes text)
 {
     char terminated[TOKEN_BYTES_MAX + 1];
     jwt_t *jwt = NULL;
 
+    if (jwt_algorithm_of(key) == JWT_ALG_TERM) {
+        return TOKEN_OK;
+    }
     memcpy(terminated, text.data, text.len);
     terminated[text.len] = '\0';
 
     int failed =
-        jwt_decode(&jwt, terminated, (const unsigned char *)keys->secret, (int)keys->secret_len);
-    bool agreed = failed == 0 && jwt_get_alg(jwt) == JWT_ALG_HS256;
+        jwt_decode(&jwt, terminated, (const unsigned char *)key->material, (int)key->material_len);
+    bool agreed = failed == 0 && jwt_get_alg(jwt) == jwt_algorithm_of(key);
 
     jwt_free(jwt);
     bytes_wipe(terminated, text.len);
@@ -157,11 +266,23 @@ static enum token_result times_check(const struct token_claims *claims, int64_t 
     return TOKEN_OK;
 }
 
-enum token_result token_verify(const struct token_keys *keys, struct bytes text, int64_t now_s,
-                               struct token_claims *ret_claims)
+static enum token_result key_find(const struct token_keys *keys, const struct token_parts *parts,
+                                  const struct key **ret_key)
+{
+    struct header header;
+    struct choice choice;
+    enum token_result result = header_read(parts->header, &header);
+
+    if (result == TOKEN_OK) {
+        result = choice_make(keys, &header, &choice);
+    }
+    return result == TOKEN_OK ? signature_verify(keys, &choice, parts, ret_key) : result;
+}
+
+static enum token_result text_verify(const struct token_keys *keys, struct bytes text,
+                                     struct token_claims *ret_claims, const struct key **ret_key)
 {
     struct token_parts parts;
-    struct token_claims claims;
 
     if (text.len > TOKEN_BYTES_MAX) {
         return TOKEN_TOO_LONG;
@@ -169,22 +290,39 @@ enum token_result token_verify(const struct token_keys *keys, struct bytes text,
     if (!token_split(text, &parts)) {
         return TOKEN_MALFORMED;
     }
-    enum token_result result = algorithm_verify(parts.header);
+    enum token_result result = key_find(keys, &parts, ret_key);
 
     if (result == TOKEN_OK) {
-        result = signature_verify(keys, &parts);
+        result = claims_take(parts.payload, ret_claims);
     }
-    if (result == TOKEN_OK) {
-        result = claims_take(parts.payload, &claims);
-    }
-    if (result == TOKEN_OK) {
-        result = jwt_agree(keys, text);
-    }
+    return result == TOKEN_OK ? jwt_agree(*ret_key, text) : result;
+}
+
+enum token_result verify_explain(const struct token_keys *keys, struct bytes text, int64_t now_s,
+                                 struct token_claims *ret_claims, const struct key **ret_key)
+{
+    struct token_claims claims;
+    const struct key *key = NULL;
+
+    /* A refusal must not leave an error behind for the TLS of the same thread to find. */
+    ERR_set_mark();
+    enum token_result result = text_verify(keys, text, &claims, &key);
+
+    ERR_pop_to_mark();
     if (result == TOKEN_OK) {
         result = times_check(&claims, now_s);
     }
     if (result == TOKEN_OK) {
         *ret_claims = claims;
     }
+    *ret_key = key;
     return result;
+}
+
+enum token_result token_verify(const struct token_keys *keys, struct bytes text, int64_t now_s,
+                               struct token_claims *ret_claims)
+{
+    const struct key *key;
+
+    return verify_explain(keys, text, now_s, ret_claims, &key);
 }

@@ -1,0 +1,27 @@
+/* Verifying with the key that did it, for the other files of token/ only. Any thread. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/attributes.h"
+#include "base/bytes.h"
+#include "token/key.h"
+#include "token/token.h"
+
+/* The parts of a token as they stand in it. */
+struct token_parts {
+    struct bytes header;
+    struct bytes payload;
+    struct bytes signature;
+    struct bytes signed_text; /* header.payload */
+};
+
+/* False unless there are three parts, the first two not empty. A third dot stays in the signature,
+ * where decoding refuses it. */
+MUST_USE bool token_split(struct bytes text, struct token_parts *ret_parts);
+
+/* token_verify that also tells by which key the signature is genuine, NULL when by none; known also
+ * for a token that is then refused for what it says. */
+MUST_USE enum token_result verify_explain(const struct token_keys *keys, struct bytes text,
+                                          int64_t now_s, struct token_claims *ret_claims,
+                                          const struct key **ret_key);
