@@ -18,6 +18,11 @@ struct server_config {
     char *tls_min;
     int64_t tls_tickets;
     char *ktls;
+    char *store;
+    int64_t bookings_max;
+    char *trusted_proxies;
+    char *cors_origins;
+    bool privacy;
     char *bind_address;
     int64_t port_access;
     int64_t port_relay;

@@ -42,11 +42,15 @@ enum limits_connection {
     REMOTE_ADDRESS_SIZE = 64,
 };
 
+/* The topic on which the relay reports its connections. */
+#define STATS_TOPIC "stats"
+
 enum limits_access {
+    BOOKING_BUCKETS = 1024, /* of each worker's connections, to find those of a booking */
     REQUEST_MEMORY_BYTES = 64 * 1024 * 1024, /* per worker, for HTTP requests being read */
     PIPELINED_ANSWERS_MAX = 128, /* unsent answers after which a connection is not kept alive */
     CODES_PER_SESSION_MAX = 64,  /* unused codes of one booking and topic; the oldest makes room */
-    HTTP_RESPONSE_BYTES_MAX = 4096,
+    HTTP_RESPONSE_HEAD_MAX = 3072, /* a redirect repeats the target */
     TOPIC_NAME_SIZE = 256,
 };
 

@@ -9,8 +9,10 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/version.h"
+#include "server/access/booking_store.h"
 #include "server/conn/conn_table.h"
 #include "server/hub/fanout.h"
 #include "server/limits.h"
@@ -20,6 +22,7 @@
 
 enum {
     ERROR_SIZE = 512,
+    PATH_SIZE = 4096,
     COUNTERS_JSON_SIZE = 3500,
     DESCRIPTORS_SPARE = 64,
     WORKER_MEMORY_MIN = 32,
@@ -32,6 +35,8 @@ struct server {
     struct topic_registry topics;
     struct conn_shared shared;
     struct tls_reload tls;
+    struct booking_store *store;
+    uint64_t tidy_due_ms;
     struct conn_table *tables; /* one for each worker */
     struct worker_group group;
     struct ring post; /* of the main thread, to post calls to the workers */
@@ -48,11 +53,12 @@ static int on_start(struct worker *worker)
 {
     struct server *server = worker->group->context;
     const int fds[] = {server->fds_access[worker->index], server->fds_relay[worker->index]};
-    const enum listener_role roles[] = {LISTENER_ACCESS, LISTENER_RELAY};
+    const bool one_port = server->fds_relay == server->fds_access;
+    const enum listener_role roles[] = {one_port ? LISTENER_BOTH : LISTENER_ACCESS, LISTENER_RELAY};
 
     worker->context = &server->tables[worker->index];
     return conn_table_init(table_of(worker), worker, &server->shared, fds, roles,
-                           ARRAY_LENGTH(fds));
+                           one_port ? 1 : ARRAY_LENGTH(fds));
 }
 
 static void on_stop(struct worker *worker)
@@ -158,6 +164,16 @@ static void log_counters(struct server *server, const char *event)
              LOG_INT("log_lines_lost", log_lines_lost()));
 }
 
+static void tidy_if_due(struct server *server)
+{
+    uint64_t now_ms = clock_monotonic_ms();
+
+    if (now_ms >= server->tidy_due_ms) {
+        bookings_tidy(server->shared.access.bookings, clock_wall_s());
+        server->tidy_due_ms = now_ms + (uint64_t)server->config->tidy_every_ms;
+    }
+}
+
 /* Signals are blocked before any thread exists, so only this thread takes them. */
 static void wait_for_stop(struct server *server, const sigset_t *signals)
 {
@@ -169,6 +185,7 @@ static void wait_for_stop(struct server *server, const sigset_t *signals)
         switch (signal_number) {
         case -1: /* the period is over */
             tls_reload_if_changed(&server->tls);
+            tidy_if_due(server);
             break;
         case SIGHUP:
             log_reopen();
@@ -253,12 +270,64 @@ static int open_listeners(struct server *server, char *error)
     if (failed != 0) {
         return failed;
     }
+    if (config->port_access != 0 && config->port_access == config->port_relay) {
+        free(server->fds_relay);
+        server->fds_relay = server->fds_access;
+        return 0;
+    }
     failed = listen_open(config->bind_address, &server->port_relay, server->fds_relay, workers,
                          error, ERROR_SIZE);
     for (unsigned i = 0; failed != 0 && i < workers; i++) {
         close(server->fds_access[i]);
     }
     return failed;
+}
+
+static void close_listeners(struct server *server)
+{
+    for (unsigned i = 0; i < (unsigned)server->config->workers; i++) {
+        close(server->fds_access[i]);
+        if (server->fds_relay != server->fds_access) {
+            close(server->fds_relay[i]);
+        }
+    }
+}
+
+static void default_store_path(char path[static PATH_SIZE])
+{
+    const char *directory = getenv("STATE_DIRECTORY"); /* systemd: StateDirectory=relay */
+
+    snprintf(path, PATH_SIZE, "%s/relay.db",
+             directory == NULL || directory[0] == '\0' ? "/var/lib/relay" : directory);
+}
+
+/* The operator's own path must work; the default one need not, or an old unit file would not start.
+ */
+static int open_store(struct server *server, char *error)
+{
+    char path[PATH_SIZE];
+    bool is_default = server->config->store[0] == '\0';
+
+    if (strcmp(server->config->store, "memory") == 0) {
+        return 0;
+    }
+    if (is_default) {
+        default_store_path(path);
+    } else {
+        snprintf(path, sizeof path, "%s", server->config->store);
+    }
+    server->store = booking_store_open(path, server->shared.access.bookings, error);
+    server->shared.store = server->store;
+    if (server->store != NULL) {
+        return 0;
+    }
+    if (!is_default) {
+        return -EIO;
+    }
+    log_warn(
+        "bookings are kept in memory only: a restart forgets which are denied; set RELAY_STORE",
+        LOG_TEXT("error", error));
+    return 0;
 }
 
 static size_t worker_memory(const struct server_config *config)
@@ -293,8 +362,16 @@ static int make_parts(struct server *server)
     };
     server->group = (struct worker_group){
         .ops = &ops, .context = server, .message_bytes_max = worker_memory(config)};
-    return server->keys == NULL || server->tables == NULL || server->fds_access == NULL ||
-                   server->fds_relay == NULL || server->shared.access.codes == NULL
+    server->shared.access.bookings =
+        server->shared.access.codes == NULL
+            ? NULL
+            : bookings_create((uint32_t)config->bookings_max, server->shared.access.codes);
+    server->shared.stats_topic = topic_find_or_create(&server->topics, STATS_TOPIC);
+    server->shared.started_s = clock_wall_s();
+    return server->keys == NULL || server->shared.access.bookings == NULL ||
+                   server->shared.stats_topic == NULL || server->tables == NULL ||
+                   server->fds_access == NULL || server->fds_relay == NULL ||
+                   server->shared.access.codes == NULL
                ? -ENOMEM
                : 0;
 }
@@ -302,12 +379,18 @@ static int make_parts(struct server *server)
 static void destroy_parts(struct server *server)
 {
     tls_reload_deinit(&server->tls);
+    bookings_destroy(server->shared.access.bookings);
+    if (server->shared.stats_topic != NULL) {
+        topic_unref(server->shared.stats_topic);
+    }
     code_store_destroy(server->shared.access.codes);
     topic_registry_deinit(&server->topics);
     token_keys_destroy(server->keys);
     free(server->tables);
+    if (server->fds_relay != server->fds_access) {
+        free(server->fds_relay);
+    }
     free(server->fds_access);
-    free(server->fds_relay);
 }
 
 static int start(struct server *server)
@@ -317,9 +400,16 @@ static int start(struct server *server)
     if (make_parts(server) != 0) {
         return fail("out of memory");
     }
+    if (address_list_parse(server->config->trusted_proxies, &server->shared.trusted_proxies) != 0) {
+        return fail("RELAY_TRUSTED_PROXIES must be addresses or networks, separated by commas");
+    }
     if (ring_probe(error, sizeof error) != 0 ||
         tls_reload_init(&server->tls, server->config, &server->shared, error) != 0 ||
         open_listeners(server, error) != 0) {
+        return fail(error);
+    }
+    if (open_store(server, error) != 0) {
+        close_listeners(server);
         return fail(error);
     }
     int failed = ring_open(&server->post, 4, 8);
@@ -372,6 +462,7 @@ int server_run(const struct server_config *config)
     worker_group_join(&server.group);
     log_counters(&server, "stopped");
     worker_group_destroy(&server.group);
+    booking_store_close(server.store);
     ring_close(&server.post);
     destroy_parts(&server);
     log_close();

@@ -91,6 +91,7 @@ static void environment_set(const struct spawn_config *config, const struct spaw
     set_number("RELAY_PORT_RELAY", spawned->port_relay);
     setenv("RELAY_LOG_FILE", "stdout", 1);
     setenv("RELAY_LOG_LEVEL", "info", 1);
+    setenv("RELAY_STORE", "memory", 1);
     setenv("RELAY_ALLOW_NO_BOOKING_ID", "true", 1);
     if (config->workers > 0) {
         set_number("RELAY_WORKERS", config->workers);

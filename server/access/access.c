@@ -34,27 +34,54 @@ static void write_html_escaped(struct json_writer *json, const char *text)
     }
 }
 
-static void write_framework(struct json_writer *json, struct access_reply *reply, unsigned status,
+static void write_framework(struct json_writer *json, struct access_reply *reply, int code,
                             const char *message)
 {
     json_writer_init(json, reply->body, sizeof reply->body);
     json_writer_raw(json, "{\"code\":");
-    json_writer_integer(json, status);
+    json_writer_integer(json, code);
     json_writer_raw(json, ",\"message\":");
     write_html_escaped(json, message);
     json_writer_raw(json, "}");
 }
 
-void access_reply_framework(struct access_reply *reply, unsigned status, const char *message)
+static void reply_with_code(struct access_reply *reply, unsigned status, int code,
+                            const char *message)
 {
     struct json_writer json;
 
-    write_framework(&json, reply, status, message);
+    write_framework(&json, reply, code, message);
     if (json.overflow) {
         /* Escaping made more of it than fits; half a text would not be JSON. */
-        write_framework(&json, reply, status, "too long to be repeated");
+        write_framework(&json, reply, code, "too long to be repeated");
     }
     finish(reply, status, &json);
+}
+
+void access_reply_framework(struct access_reply *reply, unsigned status, const char *message)
+{
+    reply_with_code(reply, status, (int)status, message);
+}
+
+void access_reply_validation(struct access_reply *reply, int code, const char *message)
+{
+    reply_with_code(reply, 422, code, message);
+}
+
+void access_reply_empty(struct access_reply *reply, unsigned status)
+{
+    reply->status = status;
+    reply->content_type = NULL;
+    reply->body_len = 0;
+}
+
+void access_reply_long(struct access_reply *reply, unsigned status, const char *content_type,
+                       char *body, size_t body_len)
+{
+    reply->status = status;
+    reply->content_type = content_type;
+    reply->long_body = body;
+    reply->body_len = body_len;
 }
 
 void access_reply_error(struct access_reply *reply, unsigned status, const char *message)
@@ -156,6 +183,8 @@ void access_handle(struct access_call *call, struct access_reply *reply)
     struct route_match match;
 
     reply->fields[0] = '\0';
+    reply->long_body = NULL;
+    reply->action = ACCESS_ACTION_NONE;
     if (request_target_split(call->request->target, &raw_path, &call->query) != 0 ||
         request_path_clean(raw_path, path, sizeof path) != 0) {
         access_reply_framework(reply, 400, "request target is malformed");
@@ -174,7 +203,11 @@ void access_handle(struct access_call *call, struct access_reply *reply)
     call->has_parameter =
         percent_decode(match.parameter, call->parameter, sizeof call->parameter) == 0 &&
         call->parameter[0] != '\0';
-    if (auth_check(call, reply) && check_body_type(call, reply) && check_accept(call, reply)) {
+    if (!match.route->is_public && !auth_check(call, reply)) {
+        counters_increment(call->counters, sessions_refused);
+        return;
+    }
+    if (check_body_type(call, reply) && check_accept(call, reply)) {
         match.route->handle(call, reply);
     }
 }

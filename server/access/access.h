@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/json_writer.h"
+#include "server/access/bookings.h"
 #include "server/access/code_store.h"
 #include "server/stats/counters.h"
 #include "token/token.h"
@@ -17,11 +19,26 @@ struct access_context {
     const char *url; /* the WebSocket URL that clients get */
     bool allow_no_booking_id;
     struct code_store *codes;
+    struct bookings *bookings;
 };
 
 enum access_sizes { ACCESS_BODY_SIZE = 3072, ACCESS_FIELDS_SIZE = 64 };
 
+/* What the layer above does with a reply that the handler prepared: the part that needs other
+ * workers or the disk. */
+enum access_action {
+    ACCESS_ACTION_NONE,   /* send it */
+    ACCESS_ACTION_NOTE,   /* store the booking as allowed, without waiting; send it */
+    ACCESS_ACTION_DENY,   /* cut the booking's connections, store, then send it */
+    ACCESS_ACTION_ALLOW,  /* store, then send it */
+    ACCESS_ACTION_STATUS, /* gather the connections, send them */
+};
+
 struct access_reply {
+    enum access_action action;
+    char booking_id[TOKEN_TEXT_SIZE]; /* for the action */
+    int64_t exp_s;
+    char *long_body; /* malloc'ed, instead of body; the receiver of the reply frees it */
     unsigned status;
     const char *content_type; /* NULL: no body */
     size_t body_len;
@@ -47,6 +64,12 @@ void access_handle(struct access_call *call, struct access_reply *reply);
 
 /* Bodies of replies. Framework errors {"code":401,…} have no newline, handler errors
  * {"code":"400",…} do; that is how existing clients know them. */
+void access_reply_empty(struct access_reply *reply, unsigned status);
+/* Takes the malloc'ed body. */
+void access_reply_long(struct access_reply *reply, unsigned status, const char *content_type,
+                       char *body, size_t body_len);
+/* Status 422 with a code of its own. */
+void access_reply_validation(struct access_reply *reply, int code, const char *message);
 void access_reply_framework(struct access_reply *reply, unsigned status, const char *message);
 void access_reply_error(struct access_reply *reply, unsigned status, const char *message);
 void access_reply_string(struct access_reply *reply, unsigned status, const char *text);

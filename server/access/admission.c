@@ -138,4 +138,9 @@ void admission_check(const struct access_context *context, const struct http_req
         return;
     }
     judge(&ret_admission->permission, topic, now_s, ret_admission);
+    /* A denial after this look reaches the connection as a letter, when it is open. */
+    if (ret_admission->status == 101 &&
+        bookings_is_denied(context->bookings, ret_admission->permission.booking_id, now_s)) {
+        refuse(ret_admission, 403, "booking is denied");
+    }
 }

@@ -197,6 +197,20 @@ int code_store_take(struct code_store *store, struct bytes code, uint64_t now_ms
     return result;
 }
 
+void code_store_discard_booking(struct code_store *store, const char *booking_id)
+{
+    pthread_mutex_lock(&store->mutex);
+    list_for_each(node, &store->by_age)
+    {
+        struct code_entry *entry = container_of(node, struct code_entry, node);
+
+        if (strcmp(entry->permission.booking_id, booking_id) == 0) {
+            discard(store, entry);
+        }
+    }
+    pthread_mutex_unlock(&store->mutex);
+}
+
 uint32_t code_store_count(struct code_store *store)
 {
     pthread_mutex_lock(&store->mutex);

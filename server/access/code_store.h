@@ -30,5 +30,8 @@ MUST_USE int code_store_put(struct code_store *store, const struct permission *p
 MUST_USE int code_store_take(struct code_store *store, struct bytes code, uint64_t now_ms,
                              struct permission *ret_permission);
 
+/* Discards all unused codes of the booking. */
+void code_store_discard_booking(struct code_store *store, const char *booking_id);
+
 /* Codes that wait to be used, expired ones included. */
 uint32_t code_store_count(struct code_store *store);

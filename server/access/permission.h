@@ -11,6 +11,7 @@ struct permission {
     char booking_id[TOKEN_TEXT_SIZE];
     int64_t exp_s; /* seconds since 1970 UTC */
     int64_t nbf_s;
+    char scopes_json[160]; /* ["read","write"] as the token had them; those that fit */
     bool can_read;
     bool can_write;
 };

@@ -4,7 +4,9 @@
 #include <string.h>
 
 static const struct route routes[] = {
-    {"POST", "/session/*", session_post},
+    {"POST", "/session/*", session_post, false},   {"POST", "/bids/deny", bids_deny_post, false},
+    {"GET", "/bids/deny", bids_deny_get, false},   {"POST", "/bids/allow", bids_allow_post, false},
+    {"GET", "/bids/allow", bids_allow_get, false}, {"GET", "/status", status_get, false},
 };
 
 static bool path_matches(const char *pattern, const char *path, struct bytes *ret_parameter)

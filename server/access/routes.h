@@ -7,6 +7,7 @@ struct route {
     const char *method;
     const char *path; /* a last segment of "*" takes one path segment as the parameter */
     void (*handle)(struct access_call *call, struct access_reply *reply);
+    bool is_public; /* no token is asked for */
 };
 
 enum route_result { ROUTE_FOUND, ROUTE_NOT_FOUND, ROUTE_WRONG_METHOD };
@@ -21,3 +22,8 @@ enum route_result routes_find(const char *method, const char *path, struct route
 
 /* Handlers, one file each. */
 void session_post(struct access_call *call, struct access_reply *reply);
+void bids_deny_post(struct access_call *call, struct access_reply *reply);
+void bids_deny_get(struct access_call *call, struct access_reply *reply);
+void bids_allow_post(struct access_call *call, struct access_reply *reply);
+void bids_allow_get(struct access_call *call, struct access_reply *reply);
+void status_get(struct access_call *call, struct access_reply *reply);

@@ -1,4 +1,5 @@
 /* POST /session/{id}: a token in, a WebSocket URI with a one-time code out. */
+#include <errno.h>
 #include <string.h>
 
 #include "base/json_writer.h"
@@ -54,6 +55,7 @@ void session_post(struct access_call *call, struct access_reply *reply)
     struct permission permission;
     char code[CODE_SIZE];
     bool evicted = false;
+    bool is_new = false;
 
     if (reason != NULL) {
         counters_increment(call->counters, sessions_refused);
@@ -66,7 +68,17 @@ void session_post(struct access_call *call, struct access_reply *reply)
         return;
     }
     permission_from_claims(&permission, &call->claims);
-    if (code_store_put(call->context->codes, &permission, call->now_ms, code, &evicted) != 0) {
+    int failed = bookings_grant(call->context->bookings, &permission, call->now_ms, call->now_s,
+                                code, &evicted, &is_new);
+
+    if (failed == -EACCES) {
+        counters_increment(call->counters, sessions_refused);
+        access_reply_error(
+            reply, 400,
+            "bookingID has been deny-listed, probably because the session was cancelled");
+        return;
+    }
+    if (failed != 0) {
         counters_increment(call->counters, codes_refused_full);
         access_reply_error(reply, 503, "too many unused codes, try again later");
         return;
@@ -74,5 +86,10 @@ void session_post(struct access_call *call, struct access_reply *reply)
     counters_increment(call->counters, sessions_granted);
     counters_add(call->counters, codes_evicted, evicted);
     reply_uri(call, code, reply);
+    if (is_new) {
+        reply->action = ACCESS_ACTION_NOTE;
+        reply->exp_s = permission.exp_s;
+        memcpy(reply->booking_id, permission.booking_id, sizeof reply->booking_id);
+    }
     bytes_wipe(code, sizeof code);
 }

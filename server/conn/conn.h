@@ -75,6 +75,7 @@ struct tls_output {
 
 struct phase_http {
     struct http_request *request; /* a block of worker.requests, while a request is being read */
+    bool deferred;                /* an answer is on its way from elsewhere */
     bool answered;                /* at least one request was */
 };
 
@@ -93,12 +94,15 @@ struct phase_websocket {
     struct topic *topic;          /* referenced */
     struct permission permission;
     uint64_t opened_ms;
+    int64_t opened_s;
     uint64_t ping_due_ms;
     uint64_t pong_due_ms; /* no pong by then: gone */
     uint64_t messages_received, bytes_received;
+    uint64_t first_received_ms, last_received_ms;
     char user_agent[128];
-    char
-        remote_address[REMOTE_ADDRESS_SIZE * 2]; /* X-Forwarded-For as it came, else the socket's */
+    char remote_address[REMOTE_ADDRESS_SIZE]; /* the socket's; for the log */
+    /* X-Forwarded-For as a trusted proxy sent it, or ""; of others the socket's. */
+    char reported_address[REMOTE_ADDRESS_SIZE * 2];
 };
 
 struct conn {
@@ -129,7 +133,10 @@ struct conn {
     struct timer expiry;                /* of the token */
     uint64_t send_progress_ms;          /* the kernel took bytes, or the peer did */
     int kernel_unsent;                  /* SIOCOUTQ when it was looked at last */
-    uint64_t messages_sent, bytes_sent;
+    uint64_t messages_sent, bytes_sent; /* data messages; bytes of everything */
+    uint64_t first_sent_ms, last_sent_ms;
+    struct list booking_node; /* in its table's bucket, while PHASE_WEBSOCKET */
+    uint64_t serial;          /* a new one for each connection */
     struct list open_node;    /* all open connections; the free list while PHASE_FREE */
     struct list ready_node;   /* something is queued and no send is in flight */
     struct list starved_node; /* the receive pool was empty */
@@ -220,6 +227,9 @@ void conn_close_join(struct conn *conn);
 void conn_close_websocket(struct conn *conn, enum close_reason reason, uint16_t code,
                           const char *text);
 const char *close_reason_text(enum close_reason reason);
+
+/* phase_http.c: the answer of a deferred request. Frees reply->long_body. */
+void http_answer_deferred(struct conn *conn, struct access_reply *reply);
 
 /* phase_websocket.c: from PHASE_HTTP with the admission; bytes: what came behind the request. */
 void websocket_open(struct conn *conn, const struct admission *admission,

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "server/conn/conn.h"
+#include "server/conn/report.h"
 
 int conn_table_init(struct conn_table *table, struct worker *worker, struct conn_shared *shared,
                     const int *fds, const enum listener_role *roles, unsigned listeners_count)
@@ -19,6 +20,9 @@ int conn_table_init(struct conn_table *table, struct worker *worker, struct conn
     list_init(&table->open);
     list_init(&table->ready);
     list_init(&table->starved);
+    for (unsigned i = 0; i < BOOKING_BUCKETS; i++) {
+        list_init(&table->bookings[i]);
+    }
     timer_init(&table->accept_retry, listener_on_retry);
     void *pages = mmap(NULL, table->conns_max * sizeof(struct conn), PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -36,6 +40,9 @@ int conn_table_init(struct conn_table *table, struct worker *worker, struct conn
     for (unsigned i = 0; i < listeners_count; i++) {
         table->listeners[i] = (struct listener){.fd = fds[i], .role = roles[i], .table = table};
         listener_start(&table->listeners[i]);
+    }
+    if (worker->index == 0) {
+        report_start(table);
     }
     return 0;
 }
@@ -111,6 +118,9 @@ void conn_table_stop(struct conn_table *table)
         listener_stop(&table->listeners[i]);
     }
     timer_disarm(&table->accept_retry);
+    if (table->worker->index == 0) {
+        report_stop(table);
+    }
     list_for_each(node, &table->open)
     {
         struct conn *conn = container_of(node, struct conn, open_node);
@@ -125,6 +135,16 @@ void conn_table_stop(struct conn_table *table)
     }
 }
 
+struct list *conn_table_booking(struct conn_table *table, const char *booking_id)
+{
+    uint64_t hash = 5381;
+
+    for (; *booking_id != '\0'; booking_id++) {
+        hash = hash * 33 + (uint8_t)*booking_id;
+    }
+    return &table->bookings[hash % BOOKING_BUCKETS];
+}
+
 bool conn_table_is_drained(const struct conn_table *table)
 {
     for (unsigned i = 0; i < table->listeners_count; i++) {
@@ -132,5 +152,5 @@ bool conn_table_is_drained(const struct conn_table *table)
             return false;
         }
     }
-    return table->open_count == 0;
+    return table->open_count == 0 && table->deferred == 0;
 }

@@ -9,6 +9,7 @@
 #include "base/list.h"
 #include "server/access/access.h"
 #include "server/config.h"
+#include "server/conn/address.h"
 #include "server/hub/send_queue.h"
 #include "server/hub/topic.h"
 #include "server/loop/worker.h"
@@ -20,6 +21,7 @@ struct conn;
 enum listener_role {
     LISTENER_ACCESS = 1,
     LISTENER_RELAY = 2,
+    LISTENER_BOTH = LISTENER_ACCESS | LISTENER_RELAY,
 };
 
 enum { LISTENERS_MAX = 2 };
@@ -33,7 +35,13 @@ struct listener {
 };
 
 /* Shared by the tables of all workers; immutable but for the counts. */
+struct booking_store;
+
 struct conn_shared {
+    struct booking_store *store; /* NULL: bookings are in memory only */
+    struct topic *stats_topic;   /* referenced */
+    int64_t started_s;
+    struct address_list trusted_proxies;
     const struct server_config *config;
     struct access_context access;
     struct topic_registry *topics;
@@ -53,8 +61,13 @@ struct conn_table {
     uint32_t open_count;
     struct list free;
     struct list open;
-    struct list ready;   /* connections to send on at the end of the turn */
-    struct list starved; /* connections to receive on when buffers are back */
+    struct list ready;                     /* connections to send on at the end of the turn */
+    struct list bookings[BOOKING_BUCKETS]; /* WebSockets by booking id */
+    uint32_t deferred;                     /* answers that other threads owe to this worker */
+    struct timer report_timer;             /* first worker only */
+    uint64_t report_last_ms;
+    uint64_t serial_last; /* of the connection that was opened last */
+    struct list starved;  /* connections to receive on when buffers are back */
     struct listener listeners[LISTENERS_MAX];
     unsigned listeners_count;
     struct timer accept_retry;
@@ -77,6 +90,9 @@ void conn_table_stop(struct conn_table *table);
 
 /* True when no connection and no accept is left. */
 bool conn_table_is_drained(const struct conn_table *table);
+
+/* The WebSockets of bookings in the same bucket as this one: compare the id. */
+struct list *conn_table_booking(struct conn_table *table, const char *booking_id);
 
 /* accept.c */
 void listener_start(struct listener *listener);

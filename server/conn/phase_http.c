@@ -1,12 +1,13 @@
 /* HTTP: reads one request after another; answers the access API, or hands the socket and the bytes
  * that follow to the WebSocket phase. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "base/clock.h"
 #include "server/access/access.h"
-#include "server/conn/conn.h"
+#include "server/conn/control.h"
 #include "wire/http_response.h"
 #include "wire/ws_upgrade.h"
 
@@ -52,18 +53,18 @@ static bool take_request(struct conn *conn)
 
 static bool send_response(struct conn *conn, const struct http_response *response)
 {
-    char text[HTTP_RESPONSE_BYTES_MAX];
-    int len = http_response_write(response, text, sizeof text);
+    size_t size = HTTP_RESPONSE_HEAD_MAX + response->body.len;
+    struct message *message =
+        size > MESSAGE_BYTES_MAX ? NULL : message_create_reserved(conn->worker, size);
 
-    CHECK(len >= 0); /* every reply of ours is far below the bound */
-    struct message *message = message_create_reserved(conn->worker, (size_t)len);
-
-    if (message != NULL) {
-        memcpy(message->payload, text, (size_t)len);
-        message->payload_len = (uint32_t)len;
+    if (message == NULL) {
+        return false;
     }
-    bytes_wipe(text, (size_t)len); /* it may hold a code */
-    return message != NULL && conn_send(conn, message);
+    int len = http_response_write(response, (char *)message->payload, size);
+
+    CHECK(len >= 0); /* the heads of ours are far below the bound */
+    message->payload_len = (uint32_t)len;
+    return conn_send(conn, message);
 }
 
 static void send_plain(struct conn *conn, unsigned status, const char *text, const char *fields)
@@ -97,6 +98,33 @@ static void refuse_malformed(struct conn *conn, enum http_request_result result)
     conn_close_begin(conn, CLOSE_HTTP_REFUSED);
 }
 
+static bool send_reply(struct conn *conn, const struct access_reply *reply, bool keep_alive,
+                       bool head_only, unsigned minor_version)
+{
+    const char *body = reply->long_body != NULL ? reply->long_body : reply->body;
+    struct http_response response = {
+        .status = reply->status,
+        .content_type = reply->content_type,
+        .body = bytes_of(body, reply->body_len),
+        .extra_fields = reply->fields,
+        .keep_alive = keep_alive,
+        .head_only = head_only,
+        .minor_version = minor_version,
+    };
+
+    return send_response(conn, &response);
+}
+
+static void finish_reply(struct conn *conn, struct access_reply *reply, bool keep_alive)
+{
+    free(reply->long_body);
+    bytes_wipe(reply->body, sizeof reply->body);
+    conn->in.http.answered = true;
+    if (!keep_alive) {
+        conn_close_begin(conn, CLOSE_HTTP_DONE);
+    }
+}
+
 static void answer_access(struct conn *conn, const struct http_request *request)
 {
     struct conn_shared *shared = conn->table->shared;
@@ -109,28 +137,25 @@ static void answer_access(struct conn *conn, const struct http_request *request)
         .now_s = clock_wall_s(),
     };
 
-    /* Who sends many requests and reads no answers is not kept alive. */
-    bool keep_alive = request->keep_alive &&
-                      conn->subscriber.queue.count < PIPELINED_ANSWERS_MAX &&
-                      conn->subscriber.queue.count < shared->bounds.messages_max;
-
     access_handle(&call, &reply);
-    conn->in.http.answered = true;
-    struct http_response response = {
-        .status = reply.status,
-        .content_type = reply.content_type,
-        .body = bytes_of(reply.body, reply.body_len),
-        .extra_fields = reply.fields,
-        .keep_alive = keep_alive,
-        .head_only = strcmp(request->method, "HEAD") == 0,
-        .minor_version = request->minor_version,
-    };
-    bool sent = send_response(conn, &response);
-
-    bytes_wipe(reply.body, sizeof reply.body);
-    if (!sent || !keep_alive) {
-        conn_close_begin(conn, CLOSE_HTTP_DONE);
+    if (!control_run(conn, &reply)) {
+        return;
     }
+    /* Who sends many requests and reads no answers is not kept alive; the last one says so. */
+    bool keep_alive = request->keep_alive && conn->subscriber.queue.count < PIPELINED_ANSWERS_MAX &&
+                      conn->subscriber.queue.count < shared->bounds.messages_max;
+    bool sent = send_reply(conn, &reply, keep_alive, strcmp(request->method, "HEAD") == 0,
+                           request->minor_version);
+
+    finish_reply(conn, &reply, keep_alive && sent);
+}
+
+/* Not kept alive: what the client sent behind its request was thrown away while it waited. */
+void http_answer_deferred(struct conn *conn, struct access_reply *reply)
+{
+    CHECK(conn->phase == PHASE_HTTP);
+    send_reply(conn, reply, false, false, 1);
+    finish_reply(conn, reply, false);
 }
 
 static void refuse_upgrade(struct conn *conn, const struct admission *admission)
@@ -205,10 +230,41 @@ static void answer_relay(struct conn *conn, const struct http_request *request, 
     }
 }
 
-static void answer(struct conn *conn, const struct http_request *request, struct bytes rest)
+/* The path of the public URL in front of the request's, as a proxy that strips nothing would leave
+ * it. */
+static void strip_prefix(struct http_request *request, const char *url)
 {
+    const char *host = strstr(url, "://");
+    const char *path = host == NULL ? NULL : strchr(host + 3, '/');
+    size_t len = path == NULL ? 0 : strlen(path);
+
+    while (len > 0 && path[len - 1] == '/') {
+        len--;
+    }
+    if (len > 0 && request->target.len > len && memcmp(request->target.data, path, len) == 0 &&
+        request->target.data[len] == '/') {
+        request->target = bytes_skip(request->target, len);
+    }
+}
+
+/* On a port for both, who asks for a WebSocket gets one. */
+static bool is_for_relay(const struct conn *conn, const struct http_request *request)
+{
+    if (conn->role == LISTENER_BOTH) {
+        return http_request_field_has_token(request, "Upgrade", "websocket");
+    }
+    return (conn->role & LISTENER_RELAY) != 0;
+}
+
+static void answer(struct conn *conn, struct http_request *request, struct bytes rest)
+{
+    const struct conn_shared *shared = conn->table->shared;
+
     counters_increment(&conn->worker->counters, http_requests);
-    if ((conn->role & LISTENER_RELAY) != 0) {
+    bool for_relay = is_for_relay(conn, request);
+
+    strip_prefix(request, for_relay ? shared->access.url : shared->access.audience);
+    if (for_relay) {
         answer_relay(conn, request, rest);
     } else {
         answer_access(conn, request);
@@ -217,7 +273,7 @@ static void answer(struct conn *conn, const struct http_request *request, struct
 
 static void http_on_bytes(struct conn *conn, struct bytes bytes)
 {
-    while (conn->phase == PHASE_HTTP && bytes.len > 0) {
+    while (conn->phase == PHASE_HTTP && bytes.len > 0 && !conn->in.http.deferred) {
         if (!take_request(conn)) {
             conn_close_now(conn, CLOSE_IO_ERROR);
             return;
@@ -246,12 +302,19 @@ static void http_on_bytes(struct conn *conn, struct bytes bytes)
 /* A peer that half-closed after its request still gets the answer. */
 static void http_on_eof(struct conn *conn)
 {
+    if (conn->in.http.deferred) {
+        return; /* the answer closes */
+    }
     conn_close_begin(conn, CLOSE_BY_PEER);
 }
 
 /* A kept-alive connection without a further request is simply done. */
 static void http_on_deadline(struct conn *conn)
 {
+    if (conn->in.http.deferred) {
+        arm_deadline(conn); /* the answer is ours to give, and it will come */
+        return;
+    }
     bool is_done = conn->in.http.answered && conn->in.http.request == NULL;
 
     conn_close_now(conn, is_done ? CLOSE_HTTP_DONE : CLOSE_HANDSHAKE_TIMEOUT);

@@ -1,13 +1,14 @@
 /* The WebSocket phase: frames in, messages to the hub; control frames answered; liveness; expiry.
  */
-#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "server/conn/address.h"
 #include "server/conn/conn.h"
+#include "server/conn/report.h"
 #include "wire/ws_mask.h"
 
 /* Without a pong for this long the peer is taken for dead: 60 s for pings every 54 s. */
@@ -119,17 +120,32 @@ static void copy_field(const struct http_request *request, const char *name, cha
     }
 }
 
-/* One system call for each connection, for the log. */
-static void copy_socket_address(const struct conn *conn, char *text, size_t size)
+/* Whom to believe: X-Forwarded-For counts when a trusted proxy sent it. A direct client is known by
+ * its socket; behind a proxy that forwards nothing it is not known. */
+static void copy_addresses(struct conn *conn, const struct http_request *request)
 {
-    struct sockaddr_storage address;
-    socklen_t len = sizeof address;
+    struct phase_websocket *ws = &conn->in.websocket;
+    struct sockaddr_storage peer;
+    bool is_trusted;
 
-    if (getpeername(conn->fd, (struct sockaddr *)&address, &len) != 0 ||
-        getnameinfo((struct sockaddr *)&address, len, text, (socklen_t)size, NULL, 0,
-                    NI_NUMERICHOST) != 0) {
-        snprintf(text, size, "unknown");
+    address_of_peer(conn->fd, &peer);
+    address_to_text(&peer, ws->remote_address, sizeof ws->remote_address);
+    is_trusted = address_list_has(&conn->table->shared->trusted_proxies, &peer);
+    if (is_trusted) {
+        copy_field(request, "X-Forwarded-For", ws->reported_address, sizeof ws->reported_address);
+    } else {
+        snprintf(ws->reported_address, sizeof ws->reported_address, "%s", ws->remote_address);
     }
+}
+
+static const char *shown_address(const struct conn *conn)
+{
+    const struct phase_websocket *ws = &conn->in.websocket;
+
+    if (conn->table->shared->config->privacy) {
+        return "";
+    }
+    return ws->reported_address[0] != '\0' ? ws->reported_address : ws->remote_address;
 }
 
 static void log_opened(const struct conn *conn)
@@ -141,7 +157,7 @@ static void log_opened(const struct conn *conn)
              LOG_BOOL("can_read", ws->permission.can_read),
              LOG_BOOL("can_write", ws->permission.can_write),
              LOG_INT("expires_at", ws->permission.exp_s),
-             LOG_TEXT("remote_addr", ws->remote_address), LOG_TEXT("user_agent", ws->user_agent),
+             LOG_TEXT("remote_addr", shown_address(conn)), LOG_TEXT("user_agent", ws->user_agent),
              LOG_INT("worker", conn->worker->index));
 }
 
@@ -152,7 +168,7 @@ static void log_closed(const struct conn *conn)
     log_info("connection closed", LOG_TEXT("reason", close_reason_text(conn->close_reason)),
              LOG_TEXT("topic", ws->permission.topic),
              LOG_TEXT("booking_id", ws->permission.booking_id),
-             LOG_TEXT("remote_addr", ws->remote_address),
+             LOG_TEXT("remote_addr", shown_address(conn)),
              LOG_INT("duration_ms", conn->worker->now_ms - ws->opened_ms),
              LOG_INT("messages_received", ws->messages_received),
              LOG_INT("bytes_received", ws->bytes_received),
@@ -178,14 +194,12 @@ void websocket_open(struct conn *conn, const struct admission *admission,
     *ws = (struct phase_websocket){.topic = topic,
                                    .permission = admission->permission,
                                    .opened_ms = now_ms,
+                                   .opened_s = clock_wall_s(),
                                    .pong_due_ms = now_ms + pong_deadline_ms(conn)};
     ws->ping_due_ms = now_ms + (uint64_t)conn->table->shared->config->ping_interval_ms;
     ws_frame_parser_init(&ws->parser, WS_ROLE_CLIENT);
     copy_field(request, "User-Agent", ws->user_agent, sizeof ws->user_agent);
-    copy_field(request, "X-Forwarded-For", ws->remote_address, sizeof ws->remote_address);
-    if (ws->remote_address[0] == '\0') {
-        copy_socket_address(conn, ws->remote_address, sizeof ws->remote_address);
-    }
+    copy_addresses(conn, request);
     timer_init(&conn->liveness, on_liveness);
     timer_init(&conn->expiry, on_expiry);
     arm_liveness(conn);
@@ -193,6 +207,7 @@ void websocket_open(struct conn *conn, const struct admission *admission,
     if (ws->permission.can_read) {
         topic_subscribe(topic, conn->worker, &conn->subscriber);
     }
+    list_append(conn_table_booking(conn->table, ws->permission.booking_id), &conn->booking_node);
     counters_increment(&conn->worker->counters, websockets_opened);
     log_opened(conn);
     websocket_on_bytes(conn, bytes);
@@ -203,6 +218,7 @@ static void websocket_on_leave(struct conn *conn)
     struct phase_websocket *ws = &conn->in.websocket;
 
     log_closed(conn);
+    list_remove(&conn->booking_node);
     timer_disarm(&conn->liveness);
     timer_disarm(&conn->expiry);
     if (ws->permission.can_read) {
@@ -297,6 +313,9 @@ static void publish(struct conn *conn)
     ws->assembly_started_ms = 0;
     ws->messages_received++;
     ws->bytes_received += ws->message_len;
+    ws->last_received_ms = conn->worker->now_ms;
+    ws->first_received_ms =
+        ws->first_received_ms == 0 ? ws->last_received_ms : ws->first_received_ms;
     counters_increment(&conn->worker->counters, messages_received);
     counters_add(&conn->worker->counters, bytes_received, ws->message_len);
     if (message == NULL) {
@@ -308,6 +327,9 @@ static void publish(struct conn *conn)
     }
     message->received_ms = conn->worker->now_ms;
     message_frame(message, ws->opcode);
+    if (ws->topic == conn->table->shared->stats_topic) {
+        report_on_command(conn->worker, bytes_of(message->payload, message->payload_len));
+    }
     fanout_publish(conn->worker, ws->topic, message, &conn->subscriber,
                    &conn->table->shared->bounds);
 }

@@ -35,6 +35,10 @@ static void count_sent(struct conn *conn, size_t wire_len, unsigned completed)
 
     conn->send_progress_ms = conn->worker->now_ms;
     conn->messages_sent += completed;
+    if (completed > 0) {
+        conn->last_sent_ms = conn->worker->now_ms;
+        conn->first_sent_ms = conn->first_sent_ms == 0 ? conn->last_sent_ms : conn->first_sent_ms;
+    }
     conn->bytes_sent += wire_len;
     counters_add(counters, messages_sent, completed);
     counters_add(counters, bytes_sent, wire_len);

@@ -288,7 +288,10 @@ unsigned send_queue_end(struct send_queue *queue, struct worker *worker, size_t 
             return completed;
         }
         len -= left;
-        completed += !(*entry(queue, 0))->message->is_control;
+        const struct message *message = (*entry(queue, 0))->message;
+
+        completed += !message->is_control;
+        queue->payload_sent += message->is_control ? 0 : message->payload_len;
         pop(queue, worker);
     }
     return completed;

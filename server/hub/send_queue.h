@@ -23,8 +23,9 @@ struct send_queue_bounds {
 struct send_queue {
     struct share **entries; /* inline_entries or a block; a ring */
     struct share *inline_entries[SEND_QUEUE_INLINE];
-    uint64_t bytes;       /* of all entries */
-    uint32_t sent_offset; /* bytes of the first entry that are sent */
+    uint64_t bytes;        /* of all entries */
+    uint64_t payload_sent; /* of data messages, over the whole life */
+    uint32_t sent_offset;  /* bytes of the first entry that are sent */
     uint16_t capacity, head, count;
     uint16_t in_flight; /* entries at the head that the kernel has */
 };

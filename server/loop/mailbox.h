@@ -21,6 +21,7 @@ enum letter_kind {
  * back by another letter. */
 struct call {
     void (*run)(struct worker *worker, struct call *call);
+    bool counted;        /* private: the receiver may not end before it came */
     _Atomic bool posted; /* private: what was written before the post is seen by run */
 };
 

@@ -19,12 +19,12 @@ static void take_undelivered(struct worker *worker, uint64_t letter)
     enum letter_kind kind = letter_kind(letter);
 
     counters_increment(&worker->counters, letters_failed);
+    if (kind != LETTER_MESSAGE_HOME) {
+        atomic_fetch_sub_explicit(&target->letters_pending, 1, memory_order_relaxed);
+    }
     if (kind == LETTER_CALL) {
         worker_call(worker, target, letter_pointer(letter));
         return;
-    }
-    if (kind == LETTER_MESSAGE) {
-        atomic_fetch_sub_explicit(&target->letters_pending, 1, memory_order_relaxed);
     }
     worker->group->ops->on_undelivered(worker, kind, letter_pointer(letter));
 }
@@ -40,6 +40,9 @@ static void take_letter(struct worker *worker, uint64_t letter)
         struct call *call = pointer;
 
         CHECK(atomic_load_explicit(&call->posted, memory_order_acquire));
+        if (call->counted) {
+            atomic_fetch_sub_explicit(&worker->letters_pending, 1, memory_order_relaxed);
+        }
         call->run(worker, call);
         return;
     }
@@ -265,6 +268,8 @@ void worker_group_destroy(struct worker_group *group)
 void worker_call(struct worker *from, struct worker *target, struct call *call)
 {
     counters_increment(&from->counters, letters_sent);
+    call->counted = true;
+    atomic_fetch_add_explicit(&target->letters_pending, 1, memory_order_relaxed);
     mailbox_post_call(&from->ring, atomic_load(&target->ring_fd), call, target->index);
 }
 

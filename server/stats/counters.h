@@ -19,6 +19,9 @@
     X(handshake_timeouts)                                                                          \
     X(sessions_granted) /* one-time codes given out */                                             \
     X(sessions_refused)                                                                            \
+    X(bookings_denied)                                                                             \
+    X(bookings_allowed)                                                                            \
+    X(store_failures)     /* changes that are in memory only */                                    \
     X(codes_evicted)      /* CODES_PER_SESSION_MAX unused ones */                                  \
     X(codes_refused_full) /* the code store was full */                                            \
     X(tls_kernel)         /* handshakes whose records the kernel took over */                      \

@@ -30,7 +30,8 @@ class Startup(unittest.TestCase):
     def environment(self, **changes):
         return {"RELAY_AUDIENCE": AUDIENCE, "RELAY_URL": "ws://relay.test", "RELAY_SECRET": SECRET,
                 "RELAY_PORT_ACCESS": str(self.ports[0].number),
-                "RELAY_PORT_RELAY": str(self.ports[1].number), "RELAY_LOG_FILE": "stdout",
+                "RELAY_PORT_RELAY": str(self.ports[1].number), "RELAY_STORE": "memory",
+                "RELAY_LOG_FILE": "stdout",
                 "RELAY_WORKERS": "1", **changes}
 
     def check_declined(self, done, *words):

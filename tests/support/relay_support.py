@@ -140,7 +140,8 @@ class Relay:
         environment = {
             "RELAY_AUDIENCE": AUDIENCE, "RELAY_URL": self.url, "RELAY_SECRET": self.secret,
             "RELAY_PORT_ACCESS": str(self.access_port), "RELAY_PORT_RELAY": str(self.relay_port),
-            "RELAY_LOG_FILE": "stdout", "RELAY_LOG_LEVEL": "info", "RELAY_LOG_FORMAT": "json",
+            "RELAY_LOG_FILE": "stdout", "RELAY_STORE": "memory",
+            "RELAY_LOG_LEVEL": "info", "RELAY_LOG_FORMAT": "json",
             "RELAY_WORKERS": "2", **options}
         self.lines = []  # parsed log lines, in order
         self.output = []  # every line of stdout

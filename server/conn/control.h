@@ -1,0 +1,24 @@
+/* What a request of the access API does beyond its own worker: cut the connections of a booking
+ * everywhere, store a change on disk, gather a report. The request waits in PHASE_HTTP (deferred)
+ * and is answered on its own worker. */
+#pragma once
+
+#include "server/access/access.h"
+#include "server/conn/conn.h"
+
+/* Does what reply->action asks for. True: the reply can be sent now. False: the request is deferred
+ * and will be answered by http_answer_deferred. */
+bool control_run(struct conn *conn, struct access_reply *reply);
+
+/* Closes every connection of the booking, on all workers (4403). */
+void control_cut(struct worker *worker, const char *booking_id);
+
+/* Which request a deferred answer belongs to: the place in the table may have a new tenant by then.
+ */
+struct control_ticket {
+    struct conn *conn;
+    uint64_t serial;
+};
+struct control_ticket control_ticket(struct conn *conn);
+/* The connection, when it still waits for this answer; else NULL. On its worker. */
+struct conn *control_claim(struct control_ticket ticket);
