@@ -1,10 +1,12 @@
 #include "client/net/tls.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -149,10 +151,49 @@ static int on_verify(int verified, X509_STORE_CTX *store)
     return verified;
 }
 
+/* "4042bcee.0": what c_rehash calls a certificate. */
+static bool is_hashed_name(const char *name)
+{
+    return strlen(name) >= 10 && strspn(name, "0123456789abcdef") == 8 && name[8] == '.';
+}
+
+static bool has_hashed_certificates(const char *path)
+{
+    DIR *folder = opendir(path);
+    const struct dirent *entry;
+    bool found = false;
+
+    if (folder == NULL) {
+        return false;
+    }
+    while (!found && (entry = readdir(folder)) != NULL) {
+        found = is_hashed_name(entry->d_name);
+    }
+    closedir(folder);
+    return found;
+}
+
+/* A bundle of all authorities takes tens of milliseconds to read, hundreds on a small board, and
+ * nothing can stop the client meanwhile. From a hashed folder only what is needed is read. */
+static void trust_system(SSL_CTX *ssl_context)
+{
+    const char *folder = secure_getenv(X509_get_default_cert_dir_env());
+
+    if (folder == NULL) {
+        folder = X509_get_default_cert_dir();
+    }
+    if (secure_getenv(X509_get_default_cert_file_env()) == NULL &&
+        has_hashed_certificates(folder)) {
+        SSL_CTX_set_default_verify_dir(ssl_context);
+    } else {
+        SSL_CTX_set_default_verify_paths(ssl_context);
+    }
+}
+
 static enum progress trust_load(SSL_CTX *ssl_context, const char *ca_file, struct fault *fault)
 {
     if (ca_file == NULL) {
-        SSL_CTX_set_default_verify_paths(ssl_context);
+        trust_system(ssl_context);
         return PROGRESS_DONE;
     }
     if (SSL_CTX_load_verify_file(ssl_context, ca_file) != 1) {

@@ -284,12 +284,14 @@ class RawConnection:
         self.sock.settimeout(WAIT_S)
         self.buffer = b""
         self.request = None
+        self.heard = threading.Event()  # the client has said something
         self.finished = threading.Event()
 
     def _fill(self):
         data = self.sock.recv(65536)
         if not data:
             raise ConnectionError("ended by the client")
+        self.heard.set()
         self.buffer += data
 
     def read_head(self):
@@ -331,7 +333,7 @@ class RawConnection:
         """Says nothing more until the client goes away."""
         with contextlib.suppress(OSError):
             while self.sock.recv(65536):
-                pass
+                self.heard.set()
 
     def reset(self):
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

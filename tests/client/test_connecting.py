@@ -33,6 +33,7 @@ class Connecting(ClientTestCase):
         self.assertEqual(fields["content-length"], "0")
         self.assertEqual(fields["host"], f"127.0.0.1:{access.port}")
         self.assertEqual(fields["user-agent"], "test/1")
+        wait_until(lambda: seen, "the server to note the request")
         line, fields = seen[0]
         self.assertEqual(line, f"GET /session/t0?code={CODE} HTTP/1.1")
         self.assertEqual(fields["sec-websocket-version"], "13")

@@ -6,7 +6,9 @@ Method: certificates made by the openssl program for each fault, served by Pytho
 import os
 import socket
 import ssl
+import subprocess
 import tempfile
+import unittest.mock
 import warnings
 
 import relay_support
@@ -74,6 +76,22 @@ class Tls(ClientTestCase):
     def test_an_unknown_authority_is_not_trusted(self):
         text = self.refused(self.access(self.good).url("https"))
         self.assertIn("not trusted here", text)
+
+    def test_the_system_store_is_a_hashed_folder_or_a_bundle(self):
+        location = self.access(self.good).url("https")
+        ca_hash = subprocess.run(["openssl", "x509", "-in", self.ca_file, "-noout", "-hash"],
+                                 check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+        hashed, empty = os.path.join(self.folder, "hashed"), os.path.join(self.folder, "empty")
+        os.mkdir(hashed)
+        os.mkdir(empty)
+        os.link(self.ca_file, os.path.join(hashed, ca_hash + ".0"))
+        for environment in ({"SSL_CERT_DIR": hashed},
+                            {"SSL_CERT_DIR": empty, "SSL_CERT_FILE": self.ca_file},
+                            {"SSL_CERT_DIR": hashed, "SSL_CERT_FILE": self.ca_file}):
+            with self.subTest(environment=environment), \
+                    unittest.mock.patch.dict(os.environ, environment):
+                # The WebSocket of this access API is of the same authority.
+                self.connected(location)
 
     def test_the_websocket_is_verified_as_well(self):
         expired = self.certificates.context("expired2", start="20200101000000Z",
