@@ -363,6 +363,7 @@ class Demo:
                 "RELAY_AUDIENCE": self.access_url,
                 "RELAY_BIND_ADDRESS": "127.0.0.1",
                 "RELAY_LOG_FILE": "stdout",
+                "RELAY_STORE": "memory",
                 "RELAY_LOG_LEVEL": "info",
                 "RELAY_PORT_ACCESS": str(self.access_port),
                 "RELAY_PORT_RELAY": str(self.relay_port),
@@ -473,8 +474,10 @@ class Demo:
 
     def print_hints(self):
         relay, plugins = os.path.relpath(self.relay), os.path.relpath(self.plugins)
-        ca_flag = f" \\\n                 --ca-file {self.authority}" if self.authority else ""
-        ca_property = f" \\\n                 tls-ca-file={self.authority}" if self.authority else ""
+        ca_flag = ca_property = ""
+        if self.authority:
+            ca_flag = f" \\\n                 --ca-file {self.authority}"
+            ca_property = f" \\\n                 tls-ca-file={self.authority}"
         ending = f"Ends after {self.seconds} s." if self.seconds else "Ctrl-C ends everything."
         print(f"""
 While this runs, from this folder in another terminal:
