@@ -5,5 +5,6 @@
 #include "base/options.h"
 
 extern const struct option_table token_option_table;
+extern const struct option_table token_inspect_option_table;
 extern const struct option_table client_file_option_table;
 extern const struct option_table client_pipe_option_table;

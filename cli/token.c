@@ -7,6 +7,7 @@
 #include "base/options.h"
 #include "cli/command.h"
 #include "cli/option_tables.h"
+#include "cli/token_inspect.h"
 #include "token/token.h"
 
 /* The messages about missing options go to stdout and keep their wording: scripts of practable's
@@ -16,6 +17,8 @@ struct token_options {
     char *audience;
     char *booking_id;
     char *connection_type;
+    char *key_file;
+    char *kid;
     int64_t lifetime_s;
     bool scope_admin;
     char *scope_other;
@@ -43,14 +46,26 @@ static const struct option_spec specs[] = {
      .flag = "secret",
      .type = OPTION_SECRET,
      .offset = offsetof(struct token_options, secret),
-     .required = true,
-     .help = "The secret of the relay that will check the token. Prefer the environment or "
-             "RELAY_TOKEN_SECRET_FILE: flags are visible to other users of the machine."},
+     .help = "The secret of the relay that will check the token. Required unless "
+             "RELAY_TOKEN_KEY_FILE is given. Prefer the environment or RELAY_TOKEN_SECRET_FILE: "
+             "flags are visible to other users of the machine."},
     {.env = "RELAY_TOKEN_SECRET_FILE",
      .flag = "secret-file",
      .type = OPTION_TEXT,
      .offset = offsetof(struct token_options, secret_file),
      .help = "File that holds the secret; read when RELAY_TOKEN_SECRET is empty."},
+    {.env = "RELAY_TOKEN_KEY_FILE",
+     .flag = "key-file",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct token_options, key_file),
+     .help = "PEM file of a private key to sign with instead of a secret: Ed25519 (EdDSA), P-256 "
+             "(ES256) or RSA (RS256). The relay has the public half in RELAY_PUBLIC_KEYS."},
+    {.env = "RELAY_TOKEN_KID",
+     .flag = "kid",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct token_options, kid),
+     .help = "Name of the key in the token's header, by which the relay finds it among several. "
+             "Left out when empty."},
     {.env = "RELAY_TOKEN_TOPIC",
      .flag = "topic",
      .type = OPTION_TEXT,
@@ -102,7 +117,8 @@ static const struct option_spec specs[] = {
 
 const struct option_table token_option_table = {
     .command = "relay token",
-    .synopsis = "Makes an access token and prints it on standard output.",
+    .synopsis = "Makes an access token and prints it on standard output. relay token inspect "
+                "explains one.",
     .specs = specs,
     .specs_count = ARRAY_LENGTH(specs),
 };
@@ -114,6 +130,12 @@ static bool is_empty(const char *text)
 
 static bool secret_load(struct token_options *options)
 {
+    if (!is_empty(options->key_file) &&
+        (!is_empty(options->secret) || !is_empty(options->secret_file))) {
+        fprintf(stderr, "relay token: RELAY_TOKEN_KEY_FILE and a secret are both given, but a "
+                        "token has one signature\n");
+        return false;
+    }
     if (!is_empty(options->secret) || is_empty(options->secret_file)) {
         return true;
     }
@@ -143,7 +165,8 @@ static bool options_are_complete(const struct token_options *options)
 {
     bool missing = report_unset(options->lifetime_s == 0, "RELAY_TOKEN_LIFETIME");
 
-    missing |= report_unset(is_empty(options->secret), "RELAY_TOKEN_SECRET");
+    missing |= report_unset(is_empty(options->secret) && is_empty(options->key_file),
+                            "RELAY_TOKEN_SECRET");
     missing |= report_unset(is_empty(options->topic) && !options->scope_admin, "RELAY_TOKEN_TOPIC");
     missing |= report_unset(is_empty(options->audience), "RELAY_TOKEN_AUDIENCE");
     if (!options->scope_admin && !options->scope_read && !options->scope_write) {
@@ -211,13 +234,20 @@ static bool claims_fill(struct token_claims *claims, const struct token_options 
            scopes_put(claims, options);
 }
 
-static int token_print(const struct token_claims *claims, const char *secret)
+static int token_print(const struct token_claims *claims, const struct token_options *options)
 {
-    struct token_keys *keys = token_keys_create(secret);
+    char error[TOKEN_KEYS_ERROR_SIZE];
     char *text = NULL;
-    enum token_result result = keys == NULL ? TOKEN_NO_MEMORY : token_sign(keys, claims, &text);
+    struct token_keys *keys =
+        token_keys_load_signer(options->secret, options->key_file, options->kid, error);
 
-    token_keys_destroy(keys);
+    if (keys == NULL) {
+        fprintf(stderr, "relay token: %s\n", error);
+        return 1;
+    }
+    enum token_result result = token_sign(keys, claims, &text);
+
+    token_keys_unref(keys);
     if (result != TOKEN_OK) {
         fprintf(stderr, "relay token: %s\n", token_result_text(result));
         return 1;
@@ -240,7 +270,7 @@ static int token_make(struct token_options *options)
     if (!secret_load(options) || !options_are_complete(options) || !claims_fill(&claims, options)) {
         return 1;
     }
-    return token_print(&claims, options->secret);
+    return token_print(&claims, options);
 }
 
 int command_token(int argc, char **argv)
@@ -249,6 +279,9 @@ int command_token(int argc, char **argv)
     char error[OPTIONS_ERROR_SIZE] = "";
     int status = 1;
 
+    if (argc > 1 && strcmp(argv[1], "inspect") == 0) {
+        return token_inspect_run(argc - 1, argv + 1);
+    }
     switch (options_parse(&token_option_table, argc, argv, &options, error)) {
     case OPTIONS_OK:
         status = token_make(&options);

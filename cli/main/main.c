@@ -12,7 +12,7 @@ static const struct command {
     int (*run)(int argc, char **argv);
 } commands[] = {
     {"serve", "run the relay: access API and WebSocket listeners", command_serve},
-    {"token", "make an access token", command_token},
+    {"token", "make an access token; token inspect explains one", command_token},
     {"client", "receive or exchange messages: client file, client pipe", command_client},
     {"version", "print the version", command_version},
 };
@@ -30,9 +30,9 @@ static void print_help(FILE *out)
 /* For docs/operations.md, which a test compares with this. */
 static void print_markdown(void)
 {
-    const struct option_table *const tables[] = {&serve_option_table, &token_option_table,
-                                                 &client_file_option_table,
-                                                 &client_pipe_option_table};
+    const struct option_table *const tables[] = {
+        &serve_option_table, &token_option_table, &token_inspect_option_table,
+        &client_file_option_table, &client_pipe_option_table};
 
     for (size_t i = 0; i < ARRAY_LENGTH(tables); i++) {
         printf("### %s\n\n", tables[i]->command);
