@@ -46,10 +46,12 @@ class _Loop:
             raise TimeoutError(f"nothing happened within {timeout_s} s") from None
 
 
-def _options(subprotocols, headers):
+def _options(subprotocols, headers, tls):
     options = {"compression": None, "max_size": None, "max_queue": None, "ping_interval": None,
                "open_timeout": None, "close_timeout": 2, "subprotocols": subprotocols,
                _HEADERS: headers}
+    if tls is not None:
+        options["ssl"] = tls
     if "proxy" in inspect.signature(_connect.__init__).parameters:
         options["proxy"] = None  # 15 and later would ask the environment
     return options
@@ -67,9 +69,9 @@ async def _dial(uri, options):
 
 
 class Peer:
-    def __init__(self, uri, subprotocols=None, headers=None, timeout_s=10.0):
+    def __init__(self, uri, subprotocols=None, headers=None, timeout_s=10.0, tls=None):
         self.timeout_s = timeout_s
-        self.ws = _Loop.run(_dial(uri, _options(subprotocols, headers)), timeout_s)
+        self.ws = _Loop.run(_dial(uri, _options(subprotocols, headers, tls)), timeout_s)
 
     def __enter__(self):
         return self

@@ -1,0 +1,174 @@
+"""A client that drives OpenSSL's library record by record: it can hold a flight back, change its
+keys, damage what it sends, and say what Python's ssl module cannot.
+"""
+
+import ctypes
+import time
+
+from ws_raw import READ_SIZE, RawClient
+
+TLS_1_2, TLS_1_3 = 0x0303, 0x0304
+_SET_MIN_VERSION, _SET_MAX_VERSION, _SET_HOST_NAME = 123, 124, 55
+_WANT_READ, _ZERO_RETURN = 2, 6
+_SIZE = 65536
+
+_ssl = ctypes.CDLL("libssl.so.3")
+_crypto = ctypes.CDLL("libcrypto.so.3")
+_POINTER, _INT, _LONG = ctypes.c_void_p, ctypes.c_int, ctypes.c_long
+
+
+def _declare(library, name, result, *arguments):
+    function = getattr(library, name)
+    function.restype, function.argtypes = result, arguments
+    return function
+
+
+_method = _declare(_ssl, "TLS_client_method", _POINTER)
+_ctx_new = _declare(_ssl, "SSL_CTX_new", _POINTER, _POINTER)
+_ctx_free = _declare(_ssl, "SSL_CTX_free", None, _POINTER)
+_ctx_ctrl = _declare(_ssl, "SSL_CTX_ctrl", _LONG, _POINTER, _INT, _LONG, _POINTER)
+_ctx_fragment = _declare(_ssl, "SSL_CTX_set_tlsext_max_fragment_length", _INT, _POINTER,
+                         ctypes.c_uint8)
+_ctx_suites = _declare(_ssl, "SSL_CTX_set_ciphersuites", _INT, _POINTER, ctypes.c_char_p)
+_ctx_padding = _declare(_ssl, "SSL_CTX_set_block_padding", _INT, _POINTER, ctypes.c_size_t)
+_new = _declare(_ssl, "SSL_new", _POINTER, _POINTER)
+_free = _declare(_ssl, "SSL_free", None, _POINTER)
+_ctrl = _declare(_ssl, "SSL_ctrl", _LONG, _POINTER, _INT, _LONG, _POINTER)
+_set_bio = _declare(_ssl, "SSL_set_bio", None, _POINTER, _POINTER, _POINTER)
+_set_connect = _declare(_ssl, "SSL_set_connect_state", None, _POINTER)
+_handshake = _declare(_ssl, "SSL_do_handshake", _INT, _POINTER)
+_error = _declare(_ssl, "SSL_get_error", _INT, _POINTER, _INT)
+_read = _declare(_ssl, "SSL_read", _INT, _POINTER, ctypes.c_char_p, _INT)
+_write = _declare(_ssl, "SSL_write", _INT, _POINTER, ctypes.c_char_p, _INT)
+_key_update = _declare(_ssl, "SSL_key_update", _INT, _POINTER, _INT)
+_renegotiate = _declare(_ssl, "SSL_renegotiate", _INT, _POINTER)
+_shutdown = _declare(_ssl, "SSL_shutdown", _INT, _POINTER)
+_mem = _declare(_crypto, "BIO_s_mem", _POINTER)
+_bio_new = _declare(_crypto, "BIO_new", _POINTER, _POINTER)
+_bio_read = _declare(_crypto, "BIO_read", _INT, _POINTER, ctypes.c_char_p, _INT)
+_bio_write = _declare(_crypto, "BIO_write", _INT, _POINTER, ctypes.c_char_p, _INT)
+_bio_ctrl = _declare(_crypto, "BIO_ctrl", _LONG, _POINTER, _INT, _LONG, _POINTER)
+_BIO_SET_EOF_RETURN = 130
+
+
+class TlsBroken(Exception):
+    """OpenSSL refused what came: a bad record, a fatal alert, or an end without close_notify."""
+
+
+class OpenSslClient(RawClient):
+    """The server's certificate is not verified: other tests do that."""
+
+    def __init__(self, port, handshake=True, version=None, suite=None, fragment=0, padding=0,
+                 **options):
+        super().__init__(port, **options)
+        self.context = _ctx_new(_method())
+        if version is not None:
+            _ctx_ctrl(self.context, _SET_MIN_VERSION, version, None)
+            _ctx_ctrl(self.context, _SET_MAX_VERSION, version, None)
+        if suite is not None:
+            assert _ctx_suites(self.context, suite.encode()) == 1
+        if fragment:
+            assert _ctx_fragment(self.context, fragment) == 1
+        if padding:
+            assert _ctx_padding(self.context, padding) == 1
+        self.ssl = _new(self.context)
+        self.input, self.output = _bio_new(_mem()), _bio_new(_mem())
+        _bio_ctrl(self.input, _BIO_SET_EOF_RETURN, -1, None)
+        _set_bio(self.ssl, self.input, self.output)
+        _ctrl(self.ssl, _SET_HOST_NAME, 0, b"localhost")
+        _set_connect(self.ssl)
+        self.ended_cleanly = False
+        if handshake:
+            self.send_bytes(self.handshake())
+
+    def kill(self):
+        super().kill()
+        if self.ssl is not None:
+            _free(self.ssl)
+            _ctx_free(self.context)
+            self.ssl = self.context = None
+
+    # Records
+
+    def records(self):
+        """What OpenSSL wants to be sent."""
+        data = b""
+        buffer = ctypes.create_string_buffer(_SIZE)
+        while (count := _bio_read(self.output, buffer, _SIZE)) > 0:
+            data += buffer.raw[:count]
+        return data
+
+    def send_bytes(self, data):
+        super().send(data)
+
+    def feed(self, data):
+        assert _bio_write(self.input, data, len(data)) == len(data)
+
+    def handshake(self):
+        """Returns the client's last flight (Finished), which is not yet sent."""
+        while (result := _handshake(self.ssl)) != 1:
+            if _error(self.ssl, result) != _WANT_READ:
+                raise TlsBroken("handshake")
+            self.send_bytes(self.records())
+            self.sock.settimeout(self.timeout_s)
+            data = self.sock.recv(READ_SIZE)
+            if not data:
+                raise TlsBroken("end of stream in the handshake")
+            self.feed(data)
+        return self.records()
+
+    def encrypt(self, data):
+        """The records that carry data, not yet sent."""
+        assert _write(self.ssl, data, len(data)) == len(data)
+        return self.records()
+
+    def key_update(self, answer_wanted):
+        """The KeyUpdate record, not yet sent; what is encrypted from here on has the next key."""
+        assert _key_update(self.ssl, 1 if answer_wanted else 0) == 1
+        assert _handshake(self.ssl) == 1
+        return self.records()
+
+    def renegotiate(self):
+        """A TLS 1.2 client asks for a second handshake; not yet sent."""
+        assert _renegotiate(self.ssl) == 1
+        _handshake(self.ssl)
+        return self.records()
+
+    def close_notify(self):
+        _shutdown(self.ssl)
+        return self.records()
+
+    # As RawClient
+
+    def send(self, data):
+        self.send_bytes(self.encrypt(data))
+
+    def _decrypt(self):
+        buffer = ctypes.create_string_buffer(_SIZE)
+        while True:
+            count = _read(self.ssl, buffer, _SIZE)
+            if count > 0:
+                self.buffer += buffer.raw[:count]
+                continue
+            error = _error(self.ssl, count)
+            if error == _ZERO_RETURN:
+                self.ended_cleanly = True
+            elif error != _WANT_READ:
+                raise TlsBroken("a bad record or a fatal alert")
+            return
+
+    def _fill(self, deadline):
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError(f"nothing came in time; unread: {bytes(self.buffer[:200])!r}")
+        self.sock.settimeout(left)
+        data = self.sock.recv(READ_SIZE)
+        if not data:
+            if not self.ended_cleanly:
+                raise TlsBroken("end of stream without close_notify")
+            return False
+        self.feed(data)
+        self._decrypt()
+        if answer := self.records():
+            self.send_bytes(answer)
+        return True
