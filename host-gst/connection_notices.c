@@ -125,10 +125,13 @@ static void state_post(GstElement *element, const struct relay_client_event *eve
     gst_element_post_message(element, gst_message_new_element(GST_OBJECT(element), structure));
 }
 
+/* gst-launch-1.0 prints only the second text of an INFO, so that gets both. */
 static void text_post(GstElement *element, GstMessageType type, const struct notice_error *error,
                       char *text)
 {
-    gst_element_message_full(element, type, error->domain, error->code, text, NULL, __FILE__,
+    char *debug = type == GST_MESSAGE_INFO ? g_strdup(text) : NULL;
+
+    gst_element_message_full(element, type, error->domain, error->code, text, debug, __FILE__,
                              G_STRFUNC, __LINE__);
 }
 

@@ -25,7 +25,7 @@
 #include "sink_settings.h"
 #include "sink_statistics.h"
 
-GST_DEBUG_CATEGORY_STATIC(relay_sink_debug);
+GST_DEBUG_CATEGORY(relay_sink_debug);
 #define GST_CAT_DEFAULT relay_sink_debug
 
 enum {
@@ -150,6 +150,10 @@ static void keyframe_request(GstRelaySink *sink)
                                                TRUE, "count", G_TYPE_UINT, 0, NULL)));
 }
 
+#define NOT_LIVE_HINT                                                                              \
+    "the source is not live, so its data is sent as fast as it comes: set sync=true for its own "  \
+    "pace, wait-for-connection=true to lose nothing"
+
 /* On a thread that holds no lock: the query runs through the whole pipeline. */
 static void liveness_check(GstElement *element, gpointer data)
 {
@@ -161,10 +165,8 @@ static void liveness_check(GstElement *element, gpointer data)
     }
     gst_query_unref(query);
     if (!live) {
-        GST_ELEMENT_INFO(element, RESOURCE, SETTINGS,
-                         ("the source is not live, so its data is sent as fast as it comes: set "
-                          "sync=true for its own pace, wait-for-connection=true to lose nothing"),
-                         (NULL));
+        /* gst-launch-1.0 prints the second text only. */
+        GST_ELEMENT_INFO(element, RESOURCE, SETTINGS, (NOT_LIVE_HINT), (NOT_LIVE_HINT));
     }
 }
 

@@ -4,6 +4,9 @@
 
 #include "base/clock.h"
 
+GST_DEBUG_CATEGORY_EXTERN(relay_sink_debug);
+#define GST_CAT_DEFAULT relay_sink_debug
+
 enum { ROOM_WAIT_MS = 1000 }; /* then the wait is looked at again; it goes on */
 
 void publisher_init(struct publisher *publisher, GstBaseSink *sink, GParamSpec *state_property)
@@ -32,6 +35,9 @@ static void client_on_event(const struct relay_client_event *event, void *contex
 {
     struct publisher *publisher = context;
 
+    GST_DEBUG_OBJECT(publisher->sink, "%s, attempt %" G_GUINT64_FORMAT ": %s",
+                     relay_client_state_text(event->state), event->attempt,
+                     event->message != NULL ? event->message : "");
     state_set(publisher, event->state);
     connection_notices_post(&publisher->notices, GST_ELEMENT(publisher->sink), event,
                             clock_monotonic_ms());
@@ -45,6 +51,7 @@ static void client_on_keyframe_wanted(void *context)
 {
     struct publisher *publisher = context;
 
+    GST_DEBUG_OBJECT(publisher->sink, "a keyframe is wanted");
     g_atomic_int_set(&publisher->keyframe_wanted, TRUE);
 }
 

@@ -435,7 +435,7 @@ GST_START_TEST(secrets_are_in_no_log_graph_statistic_or_message)
     bin = gst_object_ref_sink(gst_bin_new(NULL));
     fixture.sink = sink_new();
     g_object_set(fixture.sink, "token", "s3cret-token", NULL);
-    gst_bin_add(GST_BIN(bin), gst_object_ref(fixture.sink));
+    gst_bin_add(GST_BIN(bin), fixture.sink);
     text = gst_debug_bin_to_dot_data(GST_BIN(bin), GST_DEBUG_GRAPH_SHOW_VERBOSE);
     fail_if(has_secret(text));
     g_free(text);
