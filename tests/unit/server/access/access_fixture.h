@@ -12,7 +12,13 @@
 #define AUDIENCE "https://app.example.org/ed0/access"
 #define RELAY    "wss://app.example.org/ed0/relay"
 
-enum { NOW_S = 1700000000, NOW_MS = 5000000, CODE_TTL_MS = 30000, CODES_MAX = 8 };
+enum {
+    NOW_S = 1700000000,
+    NOW_MS = 5000000,
+    CODE_TTL_MS = 30000,
+    CODES_MAX = 8,
+    BOOKINGS_MAX = 16
+};
 
 /* One access API without a server around it. */
 struct office {
@@ -31,12 +37,15 @@ static inline void office_open(struct office *office)
                     .url = RELAY,
                     .codes = code_store_create(CODES_MAX, CODE_TTL_MS)},
     };
+    office->context.bookings = bookings_create(BOOKINGS_MAX, office->context.codes);
     cr_assert_not_null(office->context.keys);
     cr_assert_not_null(office->context.codes);
+    cr_assert_not_null(office->context.bookings);
 }
 
 static inline void office_close(struct office *office)
 {
+    bookings_destroy(office->context.bookings);
     token_keys_destroy((struct token_keys *)(uintptr_t)office->context.keys);
     code_store_destroy(office->context.codes);
 }

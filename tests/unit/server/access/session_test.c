@@ -150,8 +150,10 @@ Test(session, counts_codes_that_had_to_go_for_newer_ones_of_the_same_booking)
 {
     struct token_claims claims = good_claims();
 
+    bookings_destroy(office.context.bookings);
     code_store_destroy(office.context.codes);
     office.context.codes = code_store_create(4 * CODES_PER_SESSION_MAX, CODE_TTL_MS);
+    office.context.bookings = bookings_create(BOOKINGS_MAX, office.context.codes);
     for (unsigned i = 0; i < CODES_PER_SESSION_MAX + 3; i++) {
         ask_with_claims(&office, "/session/t0", &claims);
         cr_assert_eq(office.reply.status, 200);
