@@ -159,7 +159,7 @@ static void log_counters(struct server *server, const char *event)
     /* At warn, so that the default level shows what the operator asked for. */
     log_warn(event, LOG_JSON("counters", text),
              LOG_INT("connections_open", atomic_load(&server->shared.connections)),
-             LOG_INT("topics", topic_registry_count(&server->topics)),
+             LOG_INT("topics", topic_registry_count(&server->topics) - 1), /* less our own */
              LOG_INT("codes_waiting", code_store_count(server->shared.access.codes)),
              LOG_INT("log_lines_lost", log_lines_lost()));
 }
@@ -353,6 +353,7 @@ static int make_parts(struct server *server)
                    .audience = config->audience,
                    .url = config->url,
                    .allow_no_booking_id = config->allow_no_booking_id,
+                   .cors_origins = config->cors_origins,
                    .codes = code_store_create((uint32_t)config->codes_max,
                                               (uint64_t)config->code_ttl_ms)},
         .topics = &server->topics,

@@ -5,6 +5,7 @@
 
 #include "base/json_writer.h"
 #include "server/access/auth.h"
+#include "server/access/cors.h"
 #include "server/access/routes.h"
 #include "wire/request_target.h"
 
@@ -123,7 +124,9 @@ static void reply_wrong_method(const struct access_call *call, const struct rout
     snprintf(message, sizeof message, "method %s is not allowed, but [%s] are",
              call->request->method, match->allowed);
     access_reply_framework(reply, 405, message);
-    snprintf(reply->fields, sizeof reply->fields, "Allow: %s\r\n", match->allowed);
+    size_t used = strlen(reply->fields);
+
+    snprintf(reply->fields + used, sizeof reply->fields - used, "Allow: %s\r\n", match->allowed);
 }
 
 /* The type without parameters, as sent. */
@@ -182,9 +185,14 @@ void access_handle(struct access_call *call, struct access_reply *reply)
     struct bytes raw_path;
     struct route_match match;
 
-    reply->fields[0] = '\0';
     reply->long_body = NULL;
     reply->action = ACCESS_ACTION_NONE;
+    cors_fields(call->context->cors_origins, call->request, reply->fields, sizeof reply->fields);
+    if (cors_is_preflight(call->context->cors_origins, call->request, reply->fields,
+                          sizeof reply->fields)) {
+        access_reply_empty(reply, 204);
+        return;
+    }
     if (request_target_split(call->request->target, &raw_path, &call->query) != 0 ||
         request_path_clean(raw_path, path, sizeof path) != 0) {
         access_reply_framework(reply, 400, "request target is malformed");

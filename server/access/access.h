@@ -18,11 +18,12 @@ struct access_context {
     const char *audience;
     const char *url; /* the WebSocket URL that clients get */
     bool allow_no_booking_id;
+    const char *cors_origins; /* "": none */
     struct code_store *codes;
     struct bookings *bookings;
 };
 
-enum access_sizes { ACCESS_BODY_SIZE = 3072, ACCESS_FIELDS_SIZE = 64 };
+enum access_sizes { ACCESS_BODY_SIZE = 3072, ACCESS_FIELDS_SIZE = 640 };
 
 /* What the layer above does with a reply that the handler prepared: the part that needs other
  * workers or the disk. */

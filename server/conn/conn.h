@@ -74,9 +74,10 @@ struct tls_output {
 };
 
 struct phase_http {
-    struct http_request *request; /* a block of worker.requests, while a request is being read */
-    bool deferred;                /* an answer is on its way from elsewhere */
-    bool answered;                /* at least one request was */
+    struct http_request *request;    /* a block of worker.requests, while a request is being read */
+    bool deferred;                   /* an answer is on its way from elsewhere */
+    char fields[ACCESS_FIELDS_SIZE]; /* of that answer */
+    bool answered;                   /* at least one request was */
 };
 
 struct phase_websocket {

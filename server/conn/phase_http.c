@@ -138,6 +138,8 @@ static void answer_access(struct conn *conn, const struct http_request *request)
     };
 
     access_handle(&call, &reply);
+    /* First: a deferred answer may be given before control_run returns. */
+    memcpy(conn->in.http.fields, reply.fields, sizeof conn->in.http.fields);
     if (!control_run(conn, &reply)) {
         return;
     }
@@ -154,6 +156,7 @@ static void answer_access(struct conn *conn, const struct http_request *request)
 void http_answer_deferred(struct conn *conn, struct access_reply *reply)
 {
     CHECK(conn->phase == PHASE_HTTP);
+    memcpy(reply->fields, conn->in.http.fields, sizeof reply->fields);
     send_reply(conn, reply, false, false, 1);
     finish_reply(conn, reply, false);
 }
