@@ -1,4 +1,4 @@
-#include "connection_notices.h"
+#include "host-gst/connection_notices.h"
 
 #include <string.h>
 

@@ -13,17 +13,18 @@
  *   location=https://relay.example.org/session/expt00-video token-file=/etc/relay/video.token
  * ]| An H.264 camera with the lowest latency.
  */
-#include "gstrelaysink.h"
+#include "host-gst/gstrelaysink.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/clock.h"
-#include "message_assembler.h"
-#include "publisher.h"
-#include "sink_settings.h"
-#include "sink_statistics.h"
+#include "host-gst/message_assembler.h"
+#include "host-gst/publisher.h"
+#include "host-gst/sink_settings.h"
+#include "host-gst/sink_statistics.h"
+#include "host-gst/sink_uri.h"
 
 GST_DEBUG_CATEGORY(relay_sink_debug);
 #define GST_CAT_DEFAULT relay_sink_debug
@@ -53,10 +54,8 @@ struct _GstRelaySink {
     uint64_t keyframe_requested_ms; /* 0: never */
 };
 
-static void uri_handler_init(gpointer interface, gpointer data);
-
 G_DEFINE_TYPE_WITH_CODE(GstRelaySink, gst_relay_sink, GST_TYPE_BASE_SINK,
-                        G_IMPLEMENT_INTERFACE(GST_TYPE_URI_HANDLER, uri_handler_init))
+                        G_IMPLEMENT_INTERFACE(GST_TYPE_URI_HANDLER, sink_uri_handler_init))
 
 static GstStaticPadTemplate sink_template =
     GST_STATIC_PAD_TEMPLATE("sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS_ANY);
@@ -376,22 +375,12 @@ static GstStateChangeReturn relay_sink_change_state(GstElement *element, GstStat
 
 /* --- properties --- */
 
-static bool has_userinfo(const char *location)
-{
-    const char *authority = location != NULL ? strstr(location, "://") : NULL;
-
-    if (authority == NULL) {
-        return false;
-    }
-    authority += 3;
-    return memchr(authority, '@', strcspn(authority, "/?#")) != NULL;
-}
-
 static void relay_sink_set_property(GObject *object, guint property, const GValue *value,
                                     GParamSpec *spec)
 {
     GstRelaySink *sink = GST_RELAY_SINK(object);
-    bool refused = property == SINK_PROPERTY_LOCATION && has_userinfo(g_value_get_string(value));
+    bool refused =
+        property == SINK_PROPERTY_LOCATION && sink_uri_has_userinfo(g_value_get_string(value));
     GValue nothing = G_VALUE_INIT;
     bool known;
 
@@ -522,64 +511,4 @@ static void gst_relay_sink_class_init(GstRelaySinkClass *class)
     base_class->render_list = GST_DEBUG_FUNCPTR(relay_sink_render_list);
     base_class->unlock = GST_DEBUG_FUNCPTR(relay_sink_unlock);
     base_class->unlock_stop = GST_DEBUG_FUNCPTR(relay_sink_unlock_stop);
-}
-
-/* --- relay+https://HOST/session/TOPIC; plain https belongs to others --- */
-
-#define URI_PREFIX "relay+"
-
-static GstURIType uri_type(GType type)
-{
-    return GST_URI_SINK;
-}
-
-static const gchar *const *uri_protocols(GType type)
-{
-    static const gchar *const protocols[] = {"relay+https", "relay+http", NULL};
-
-    return protocols;
-}
-
-static gchar *uri_get(GstURIHandler *handler)
-{
-    GstRelaySink *sink = GST_RELAY_SINK(handler);
-    gchar *uri = NULL;
-
-    GST_OBJECT_LOCK(sink);
-    if (sink->settings.location != NULL) {
-        uri = g_strconcat(URI_PREFIX, sink->settings.location, NULL);
-    }
-    GST_OBJECT_UNLOCK(sink);
-    return uri;
-}
-
-static gboolean uri_set(GstURIHandler *handler, const gchar *uri, GError **error)
-{
-    GstState state;
-
-    GST_OBJECT_LOCK(handler);
-    state = GST_STATE(handler);
-    GST_OBJECT_UNLOCK(handler);
-    if (state > GST_STATE_READY) {
-        g_set_error_literal(error, GST_URI_ERROR, GST_URI_ERROR_BAD_STATE,
-                            "the location can be changed in NULL and READY only");
-        return FALSE;
-    }
-    if (has_userinfo(uri)) {
-        g_set_error_literal(error, GST_URI_ERROR, GST_URI_ERROR_BAD_URI,
-                            "the location must not contain a user or password: use token-file");
-        return FALSE;
-    }
-    g_object_set(handler, "location", uri + strlen(URI_PREFIX), NULL);
-    return TRUE;
-}
-
-static void uri_handler_init(gpointer interface, gpointer data)
-{
-    GstURIHandlerInterface *handler = interface;
-
-    handler->get_type = uri_type;
-    handler->get_protocols = uri_protocols;
-    handler->get_uri = uri_get;
-    handler->set_uri = uri_set;
 }

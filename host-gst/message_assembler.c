@@ -1,4 +1,4 @@
-#include "message_assembler.h"
+#include "host-gst/message_assembler.h"
 
 #include <string.h>
 

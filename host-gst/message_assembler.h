@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 #include "client/relay_client.h"
-#include "sink_settings.h"
+#include "host-gst/sink_settings.h"
 #include "wire/mpegts_framer.h"
 
 enum stream_kind {

@@ -1,6 +1,6 @@
 /* The entry point of libgstrelay.so. It runs in GStreamer's plugin scanner, too: it registers
  * types and does nothing else. */
-#include "gstrelaysink.h"
+#include "host-gst/gstrelaysink.h"
 
 static gboolean plugin_init(GstPlugin *plugin)
 {

@@ -1,4 +1,4 @@
-#include "publisher.h"
+#include "host-gst/publisher.h"
 
 #include <errno.h>
 

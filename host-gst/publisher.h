@@ -10,9 +10,9 @@
 
 #include "base/attributes.h"
 #include "client/relay_client.h"
-#include "connection_notices.h"
-#include "message_assembler.h"
-#include "sink_settings.h"
+#include "host-gst/connection_notices.h"
+#include "host-gst/message_assembler.h"
+#include "host-gst/sink_settings.h"
 
 struct publisher {
     GstBaseSink *sink;          /* the owner */

@@ -1,4 +1,4 @@
-#include "sink_settings.h"
+#include "host-gst/sink_settings.h"
 
 #include <gst/gst.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "sink_statistics.h"
+#include "host-gst/sink_statistics.h"
 
 static guint64 base_count(const GstStructure *base, const char *field)
 {

@@ -1,6 +1,6 @@
 /* Goal: a user learns each cause once, is not flooded by a connection that comes and goes, and sees
  * the error code that fits. Method: made-up events and times; no network. */
-#include "connection_notices.h"
+#include "host-gst/connection_notices.h"
 
 #include <gst/check/gstcheck.h>
 

@@ -1,4 +1,4 @@
-#include "fake_relay.h"
+#include "tests/host-gst/fake_relay.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -6,7 +6,7 @@
 #include <gst/check/gstcheck.h>
 #include <string.h>
 
-#include "sink_fixture.h"
+#include "tests/host-gst/sink_fixture.h"
 
 /* --- settings --- */
 

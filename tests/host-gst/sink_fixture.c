@@ -1,4 +1,4 @@
-#include "sink_fixture.h"
+#include "tests/host-gst/sink_fixture.h"
 
 #include <string.h>
 

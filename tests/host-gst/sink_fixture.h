@@ -5,7 +5,7 @@
 #include <gst/check/gstharness.h>
 #include <stdbool.h>
 
-#include "fake_relay.h"
+#include "tests/host-gst/fake_relay.h"
 
 struct sink_fixture {
     struct fake_relay *relay;

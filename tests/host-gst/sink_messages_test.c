@@ -4,7 +4,7 @@
 #include <gst/check/gstcheck.h>
 #include <string.h>
 
-#include "sink_fixture.h"
+#include "tests/host-gst/sink_fixture.h"
 #include "tests/unit/wire/mpegts_packets.h"
 
 #define TS_CAPS "video/mpegts, systemstream=true, packetsize=188"

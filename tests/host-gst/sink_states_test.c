@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fake_relay.h"
-#include "sink_fixture.h"
+#include "tests/host-gst/fake_relay.h"
+#include "tests/host-gst/sink_fixture.h"
 
 enum {
     CYCLES = 100 / TIME_SCALE,
@@ -420,7 +420,7 @@ GST_END_TEST;
 GST_START_TEST(survives_buffers_while_properties_change_and_connections_break)
 {
     struct sink_fixture fixture;
-    GstHarnessThread *buffers, *properties;
+    GstHarnessThread *pushes, *properties;
     GValue value = G_VALUE_INIT;
     GstCaps *caps = gst_caps_new_empty_simple("image/jpeg");
     GstBuffer *buffer = jpeg_of(2000, 1);
@@ -431,7 +431,7 @@ GST_START_TEST(survives_buffers_while_properties_change_and_connections_break)
     gst_segment_init(&segment, GST_FORMAT_TIME);
     g_value_init(&value, G_TYPE_UINT64);
     g_value_set_uint64(&value, 1 << 20);
-    buffers =
+    pushes =
         gst_harness_stress_push_buffer_start_full(fixture.harness, caps, &segment, buffer, 500);
     properties =
         gst_harness_stress_property_start_full(fixture.harness, "max-queue-bytes", &value, 300);
@@ -441,7 +441,7 @@ GST_START_TEST(survives_buffers_while_properties_change_and_connections_break)
         fake_relay_wait_messages(fixture.relay, 5);
         fake_relay_close_sockets(fixture.relay, i % 2 == 0 ? 1001 : 0);
     }
-    gst_harness_stress_thread_stop(buffers);
+    gst_harness_stress_thread_stop(pushes);
     gst_harness_stress_thread_stop(properties);
     fail_unless(fixture_count(&fixture, "queue-bytes") <= 1 << 20);
     gst_buffer_unref(buffer);

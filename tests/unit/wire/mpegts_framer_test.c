@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/attributes.h"
-#include "mpegts_packets.h"
+#include "tests/unit/wire/mpegts_packets.h"
 #include "wire/mpegts_framer.h"
 
 enum { PACKETS_MAX = 64, MESSAGES_MAX = 32, BUFFER_PACKETS = 16 };
