@@ -4,6 +4,16 @@
 #include "cli/command.h"
 #include "server/server.h"
 
+static bool is_set(const char *text)
+{
+    return text != NULL && text[0] != '\0';
+}
+
+static bool has_keys(const struct server_config *config)
+{
+    return is_set(config->secret) || is_set(config->secrets_file) || is_set(config->public_keys);
+}
+
 static int serve(struct server_config *config)
 {
     char error[OPTIONS_ERROR_SIZE];
@@ -15,7 +25,7 @@ static int serve(struct server_config *config)
     unsigned missing =
         options_report_missing(&serve_option_table, config, "You must set ", "", stdout);
 
-    if (config->secret == NULL || config->secret[0] == '\0') {
+    if (!has_keys(config)) {
         printf("You must set RELAY_SECRET\n");
         missing++;
     }

@@ -44,6 +44,22 @@ static const struct option_spec specs[] = {
      .type = OPTION_TEXT,
      OFFSET(secret_file),
      .help = "File that holds the secret; a trailing newline is ignored. Wins over RELAY_SECRET."},
+    {.env = "RELAY_SECRETS_FILE",
+     .flag = "secrets-file",
+     .type = OPTION_TEXT,
+     OFFSET(secrets_file),
+     .default_text = "",
+     .help = "File with several secrets, for changing them without a break: a line each, \"kid "
+             "secret\" or "
+             "\"secret\". Read again on SIGHUP, as are the other keys."},
+    {.env = "RELAY_PUBLIC_KEYS",
+     .flag = "public-keys",
+     .type = OPTION_TEXT,
+     OFFSET(public_keys),
+     .default_text = "",
+     .help = "PEM files with public keys, and folders of them, separated by commas: Ed25519 "
+             "verifies EdDSA, "
+             "P-256 ES256, RSA RS256 tokens. The file name without .pem is the kid."},
     {.env = "RELAY_ALLOW_NO_BOOKING_ID",
      .flag = "allow-no-booking-id",
      .type = OPTION_BOOLEAN,

@@ -12,6 +12,8 @@ struct server_config {
     char *url;
     char *secret;
     char *secret_file;
+    char *secrets_file;
+    char *public_keys;
     bool allow_no_booking_id;
     char *tls_cert; /* empty: plain TCP */
     char *tls_key;

@@ -15,6 +15,7 @@
 #include "server/access/booking_store.h"
 #include "server/conn/conn_table.h"
 #include "server/hub/fanout.h"
+#include "server/key_reload.h"
 #include "server/limits.h"
 #include "server/listen.h"
 #include "server/loop/worker.h"
@@ -31,7 +32,7 @@ enum {
 
 struct server {
     const struct server_config *config;
-    struct token_keys *keys;
+    struct key_reload keys;
     struct topic_registry topics;
     struct conn_shared shared;
     struct tls_reload tls;
@@ -190,6 +191,7 @@ static void wait_for_stop(struct server *server, const sigset_t *signals)
         case SIGHUP:
             log_reopen();
             tls_reload_now(&server->tls);
+            key_reload_now(&server->keys);
             log_info("log file opened again", LOG_TEXT("signal", "SIGHUP"));
             break;
         case SIGUSR1:
@@ -342,14 +344,13 @@ static int make_parts(struct server *server)
     const struct server_config *config = server->config;
     unsigned workers = (unsigned)config->workers;
 
-    server->keys = token_keys_create(config->secret);
     server->tables = calloc(workers, sizeof *server->tables);
     server->fds_access = calloc(workers, sizeof(int));
     server->fds_relay = calloc(workers, sizeof(int));
     topic_registry_init(&server->topics, workers);
     server->shared = (struct conn_shared){
         .config = config,
-        .access = {.keys = server->keys,
+        .access = {.keys = &server->keys.slot,
                    .audience = config->audience,
                    .url = config->url,
                    .allow_no_booking_id = config->allow_no_booking_id,
@@ -369,10 +370,9 @@ static int make_parts(struct server *server)
             : bookings_create((uint32_t)config->bookings_max, server->shared.access.codes);
     server->shared.stats_topic = topic_find_or_create(&server->topics, STATS_TOPIC);
     server->shared.started_s = clock_wall_s();
-    return server->keys == NULL || server->shared.access.bookings == NULL ||
-                   server->shared.stats_topic == NULL || server->tables == NULL ||
-                   server->fds_access == NULL || server->fds_relay == NULL ||
-                   server->shared.access.codes == NULL
+    return server->shared.access.bookings == NULL || server->shared.stats_topic == NULL ||
+                   server->tables == NULL || server->fds_access == NULL ||
+                   server->fds_relay == NULL || server->shared.access.codes == NULL
                ? -ENOMEM
                : 0;
 }
@@ -386,7 +386,7 @@ static void destroy_parts(struct server *server)
     }
     code_store_destroy(server->shared.access.codes);
     topic_registry_deinit(&server->topics);
-    token_keys_destroy(server->keys);
+    key_reload_deinit(&server->keys);
     free(server->tables);
     if (server->fds_relay != server->fds_access) {
         free(server->fds_relay);
@@ -404,7 +404,8 @@ static int start(struct server *server)
     if (address_list_parse(server->config->trusted_proxies, &server->shared.trusted_proxies) != 0) {
         return fail("RELAY_TRUSTED_PROXIES must be addresses or networks, separated by commas");
     }
-    if (ring_probe(error, sizeof error) != 0 ||
+    if (key_reload_init(&server->keys, server->config, error) != 0 ||
+        ring_probe(error, sizeof error) != 0 ||
         tls_reload_init(&server->tls, server->config, &server->shared, error) != 0 ||
         open_listeners(server, error) != 0) {
         return fail(error);

@@ -14,7 +14,7 @@
 
 /* Shared by all workers, immutable while the server runs (the code store locks for itself). */
 struct access_context {
-    const struct token_keys *keys;
+    struct token_keys_slot *keys; /* replaced when the files change */
     const char *audience;
     const char *url; /* the WebSocket URL that clients get */
     bool allow_no_booking_id;

@@ -29,6 +29,15 @@ static void reply_wrong_audience(const struct access_call *call, struct access_r
     access_reply_framework(reply, 401, message);
 }
 
+static enum token_result verify(struct access_call *call, struct bytes token)
+{
+    struct token_keys *keys = token_keys_slot_get(call->context->keys);
+    enum token_result result = token_verify(keys, token, call->now_s, &call->claims);
+
+    token_keys_unref(keys);
+    return result;
+}
+
 bool auth_check(struct access_call *call, struct access_reply *reply)
 {
     struct bytes field;
@@ -37,8 +46,7 @@ bool auth_check(struct access_call *call, struct access_reply *reply)
         access_reply_framework(reply, 401, "unauthenticated for invalid credentials");
         return false;
     }
-    if (token_verify(call->context->keys, token_of(field), call->now_s, &call->claims) !=
-        TOKEN_OK) {
+    if (verify(call, token_of(field)) != TOKEN_OK) {
         access_reply_framework(reply, 401, "token invalid");
         return false;
     }

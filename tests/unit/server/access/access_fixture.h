@@ -24,6 +24,7 @@ enum {
 struct office {
     struct access_context context;
     struct counters counters;
+    struct token_keys_slot keys;
     struct http_request request;
     struct access_call call;
     struct access_reply reply;
@@ -32,13 +33,14 @@ struct office {
 static inline void office_open(struct office *office)
 {
     *office = (struct office){
-        .context = {.keys = token_keys_create("a shared secret"),
-                    .audience = AUDIENCE,
+        .context = {.audience = AUDIENCE,
                     .url = RELAY,
                     .codes = code_store_create(CODES_MAX, CODE_TTL_MS)},
     };
+    token_keys_slot_init(&office->keys, token_keys_create("a shared secret"));
+    office->context.keys = &office->keys;
     office->context.bookings = bookings_create(BOOKINGS_MAX, office->context.codes);
-    cr_assert_not_null(office->context.keys);
+    cr_assert_not_null(office->keys.keys);
     cr_assert_not_null(office->context.codes);
     cr_assert_not_null(office->context.bookings);
 }
@@ -46,7 +48,7 @@ static inline void office_open(struct office *office)
 static inline void office_close(struct office *office)
 {
     bookings_destroy(office->context.bookings);
-    token_keys_destroy((struct token_keys *)(uintptr_t)office->context.keys);
+    token_keys_slot_deinit(&office->keys);
     code_store_destroy(office->context.codes);
 }
 
@@ -71,7 +73,7 @@ static inline char *token_of_claims(const struct office *office, const struct to
 {
     char *text = NULL;
 
-    cr_assert_eq(token_sign(office->context.keys, claims, &text), TOKEN_OK);
+    cr_assert_eq(token_sign(office->keys.keys, claims, &text), TOKEN_OK);
     return text;
 }
 
