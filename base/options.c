@@ -126,12 +126,12 @@ static bool decimal_take(const char **text, struct decimal *ret_decimal)
     return has_digits;
 }
 
-int duration_parse(const char *text, int64_t *ret_ms)
+int duration_parse_ns(const char *text, int64_t *ret_ns)
 {
     unsigned __int128 total_ns = 0;
 
     if (strcmp(text, "0") == 0) {
-        *ret_ms = 0;
+        *ret_ns = 0;
         return 0;
     }
     if (*text == '\0') {
@@ -150,8 +150,19 @@ int duration_parse(const char *text, int64_t *ret_ms)
             return -EINVAL;
         }
     }
-    *ret_ms = (int64_t)(total_ns / 1000000);
+    *ret_ns = (int64_t)total_ns;
     return 0;
+}
+
+int duration_parse(const char *text, int64_t *ret_ms)
+{
+    int64_t ns;
+    int failed = duration_parse_ns(text, &ns);
+
+    if (failed == 0) {
+        *ret_ms = ns / 1000000;
+    }
+    return failed;
 }
 
 static int number_set(const struct option_spec *spec, const char *name, const char *text,

@@ -63,6 +63,7 @@ void options_print_markdown(const struct option_table *table, FILE *out);
 
 /* Go's time.ParseDuration for non-negative values, in ms. -EINVAL on anything else. */
 MUST_USE int duration_parse(const char *text, int64_t *ret_ms);
+MUST_USE int duration_parse_ns(const char *text, int64_t *ret_ns);
 
 /* Reads a small secret file: whole content less trailing newlines, at most 64 KiB. On success
  * *ret_text is malloc'ed and to be wiped and freed. -errno otherwise: -EFBIG when it is longer,
