@@ -6,15 +6,16 @@ Method: clients for which an end without close_notify is an error, slow ones wit
 import hashlib
 import os
 import signal
+import socket
 import threading
 
 import tls_support
-from openssl_client import TLS_1_2, TLS_1_3, OpenSslClient
+from openssl_client import TLS_1_2, TLS_1_3, OpenSslClient, TlsBroken
 from relay_support import WAIT_S
 from tls_support import EMULATED, KERNEL, TlsTestCase, scaled, tls12_context
-from ws_raw import CLOSE, close_payload
+from ws_raw import BINARY, CLOSE, close_payload, encode_frame
 
-SMALL_WINDOW = 4096
+SMALL_WINDOW = 32768
 SLOW_READ = 8192
 
 
@@ -53,6 +54,7 @@ class CleanEnd(TlsTestCase):
         self.assertTrue(client.ended_cleanly)
 
     def test_close_notify_of_the_client_is_its_end(self):
+        """Without a Close frame, so it is an abrupt end for a WebSocket: what waits is dropped."""
         relay = self.start()
         for how in ("notify", "notify and fin", "fin"):
             with self.subTest(how=how):
@@ -62,11 +64,13 @@ class CleanEnd(TlsTestCase):
                 if "notify" in how:
                     client.send_bytes(client.close_notify())
                 if "fin" in how:
-                    client.sock.shutdown(1)
-                client.read_end()
-                self.assertTrue(client.ended_cleanly)
-                client.kill()
+                    client.sock.shutdown(socket.SHUT_WR)
                 relay.wait_counter("closed_by_peer", closed + 1)
+                try:
+                    self.assertEqual(client.read_end(), b"")
+                except TlsBroken:
+                    pass
+                client.kill()
 
     def test_data_ahead_of_close_notify_is_not_lost(self):
         relay = self.start()
@@ -75,11 +79,9 @@ class CleanEnd(TlsTestCase):
             client = self.track(OpenSslClient(relay.relay_port, timeout_s=WAIT_S))
             client.upgrade(relay.target("t0"))
             payload = os.urandom(100000)
-            from ws_raw import BINARY, encode_frame
             client.send_bytes(client.encrypt(encode_frame(BINARY, payload))
                               + client.close_notify())
             self.assertEqual(viewer.message()[1], payload)
-            client.read_end()
             client.kill()
 
 
@@ -96,6 +98,7 @@ class LastMessage(TlsTestCase):
         while chunk := viewer.sock.recv(SLOW_READ):
             data += chunk
         results[index] = bytes(data)
+        viewer.kill()
 
     def run_round(self, size, context):
         relay = self.start(context=context,
@@ -113,9 +116,9 @@ class LastMessage(TlsTestCase):
                    for index, viewer in enumerate(viewers)]
         for thread in threads:
             thread.start()
+        publisher.kill()
         for thread in threads:
             thread.join()
-        publisher.kill()
         counters = relay.stop()
         whole = 0
         digest = hashlib.sha256(payload).digest()

@@ -13,7 +13,7 @@ import tls_support
 from openssl_client import OpenSslClient, TlsBroken
 from relay_support import WAIT_S, wait_until
 from tls_support import KERNEL, TlsTestCase, scaled, tls12_context
-from ws_raw import RawClient
+from ws_raw import BINARY, RawClient, encode_frame
 
 CLIENT_HELLO_HEAD = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
 NOT_TLS = (b"\x80\x2e\x01\x00\x02", b"\x16\x02\x00\x00\x10", b"\x16\x03\x01\x00\x00",
@@ -174,7 +174,6 @@ class Records(TlsTestCase):
         client = self.connected(relay)
         viewer = self.track(relay.viewer("t0"))
         client.send_message(b"once")
-        from ws_raw import BINARY, encode_frame
         record = client.encrypt(encode_frame(BINARY, b"twice"))
         client.send_bytes(record + record)
         with self.assertRaises((TlsBroken, ConnectionError)):
