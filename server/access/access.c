@@ -211,7 +211,11 @@ void access_handle(struct access_call *call, struct access_reply *reply)
     call->has_parameter =
         percent_decode(match.parameter, call->parameter, sizeof call->parameter) == 0 &&
         call->parameter[0] != '\0';
-    if (!match.route->is_public && !auth_check(call, reply)) {
+    if (match.route->is_public) {
+        match.route->handle(call, reply);
+        return;
+    }
+    if (!auth_check(call, reply)) {
         counters_increment(call->counters, sessions_refused);
         return;
     }

@@ -4,9 +4,14 @@
 #include <string.h>
 
 static const struct route routes[] = {
-    {"POST", "/session/*", session_post, false},   {"POST", "/bids/deny", bids_deny_post, false},
-    {"GET", "/bids/deny", bids_deny_get, false},   {"POST", "/bids/allow", bids_allow_post, false},
-    {"GET", "/bids/allow", bids_allow_get, false}, {"GET", "/status", status_get, false},
+    {"POST", "/session/*", session_post, false},
+    {"POST", "/bids/deny", bids_deny_post, false},
+    {"GET", "/bids/deny", bids_deny_get, false},
+    {"POST", "/bids/allow", bids_allow_post, false},
+    {"GET", "/bids/allow", bids_allow_get, false},
+    {"GET", "/status", status_get, false},
+    {"GET", "/docs", docs_get, true},
+    {"GET", "/swagger.json", swagger_get, true},
 };
 
 static bool path_matches(const char *pattern, const char *path, struct bytes *ret_parameter)

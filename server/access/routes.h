@@ -7,7 +7,7 @@ struct route {
     const char *method;
     const char *path; /* a last segment of "*" takes one path segment as the parameter */
     void (*handle)(struct access_call *call, struct access_reply *reply);
-    bool is_public; /* no token is asked for */
+    bool is_public; /* no token is asked for, and Accept does not matter: it is for browsers */
 };
 
 enum route_result { ROUTE_FOUND, ROUTE_NOT_FOUND, ROUTE_WRONG_METHOD };
@@ -27,3 +27,5 @@ void bids_deny_get(struct access_call *call, struct access_reply *reply);
 void bids_allow_post(struct access_call *call, struct access_reply *reply);
 void bids_allow_get(struct access_call *call, struct access_reply *reply);
 void status_get(struct access_call *call, struct access_reply *reply);
+void docs_get(struct access_call *call, struct access_reply *reply);
+void swagger_get(struct access_call *call, struct access_reply *reply);
