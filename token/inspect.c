@@ -97,15 +97,28 @@ static void moment_print(FILE *out, const struct moment *moment, int64_t time_s,
     fprintf(out, " (%s, %s %s)", local, time_s > now_s ? moment->future : moment->past, relative);
 }
 
-/* Adds the time to exp, nbf and iat. */
-static void number_print(FILE *out, const char *name, const json_t *value, int64_t now_s)
+/* As claims.c reads them. */
+static bool time_read(const json_t *value, int64_t *ret_time_s)
 {
-    double time_s = json_number_value(value);
+    double time_s = json_number_value(value); /* 0 for what is no number */
+    bool is_time = json_is_number(value) && time_s >= -(double)CLAIMS_TIME_MAX_S &&
+                   time_s <= (double)CLAIMS_TIME_MAX_S;
+
+    if (!is_time) {
+        return false;
+    }
+    *ret_time_s = json_is_integer(value) ? json_integer_value(value) : (int64_t)time_s;
+    return *ret_time_s >= -CLAIMS_TIME_MAX_S && *ret_time_s <= CLAIMS_TIME_MAX_S;
+}
+
+/* Adds the time to exp, nbf and iat. */
+static void time_print(FILE *out, const char *name, const json_t *value, int64_t now_s)
+{
+    int64_t time_s;
 
     for (size_t i = 0; i < ARRAY_LENGTH(moments); i++) {
-        if (strcmp(name, moments[i].claim) == 0 && json_is_number(value) &&
-            time_s >= -(double)CLAIMS_TIME_MAX_S && time_s <= (double)CLAIMS_TIME_MAX_S) {
-            moment_print(out, &moments[i], (int64_t)time_s, now_s);
+        if (strcmp(name, moments[i].claim) == 0 && time_read(value, &time_s)) {
+            moment_print(out, &moments[i], time_s, now_s);
         }
     }
 }
@@ -119,7 +132,7 @@ static void object_print(FILE *out, json_t *object, int64_t now_s)
     {
         name_print(out, name);
         value_print(out, value, false);
-        number_print(out, name, value, now_s);
+        time_print(out, name, value, now_s);
         fputc('\n', out);
     }
 }
