@@ -6,12 +6,15 @@
 
 #include "token/token.h"
 
+enum permission_sizes { PERMISSION_SCOPES_SIZE = 160 };
+
 struct permission {
     char topic[TOKEN_TEXT_SIZE];
     char booking_id[TOKEN_TEXT_SIZE];
     int64_t exp_s; /* seconds since 1970 UTC */
     int64_t nbf_s;
-    char scopes_json[160]; /* ["read","write"] as the token had them; those that fit */
+    char scopes_json[PERMISSION_SCOPES_SIZE]; /* ["read","write"] as the token had them; those that
+                                                 fit */
     bool can_read;
     bool can_write;
 };

@@ -88,12 +88,15 @@ struct phase_websocket {
     bool discarding; /* the message is read and thrown away */
     uint8_t control_len;
     uint8_t control[WS_CONTROL_PAYLOAD_MAX];
-    enum ws_opcode opcode;        /* of the message, from its first frame */
-    struct message *message;      /* the one being assembled, or NULL */
-    uint64_t message_len;         /* payload bytes announced for it so far */
-    uint64_t assembly_started_ms; /* 0: no message is incomplete */
-    struct topic *topic;          /* referenced */
-    struct permission permission;
+    enum ws_opcode opcode;            /* of the message, from its first frame */
+    struct message *message;          /* the one being assembled, or NULL */
+    uint64_t message_len;             /* payload bytes announced for it so far */
+    uint64_t assembly_started_ms;     /* 0: no message is incomplete */
+    struct topic *topic;              /* referenced */
+    char booking_id[TOKEN_TEXT_SIZE]; /* from the permission, as what follows */
+    char scopes_json[PERMISSION_SCOPES_SIZE];
+    int64_t exp_s;
+    bool can_read, can_write;
     uint64_t opened_ms;
     int64_t opened_s;
     uint64_t ping_due_ms;

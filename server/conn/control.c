@@ -20,7 +20,7 @@ static void cut_here(struct worker *worker, const char *booking_id)
     {
         struct conn *conn = container_of(node, struct conn, booking_node);
 
-        if (strcmp(conn->in.websocket.permission.booking_id, booking_id) == 0) {
+        if (strcmp(conn->in.websocket.booking_id, booking_id) == 0) {
             conn_close_websocket(conn, CLOSE_DENIED, WS_CLOSE_DENIED, "booking cancelled");
         }
     }

@@ -82,7 +82,7 @@ static void on_liveness(struct timer *timer)
 /* Token times are of the wall clock, which may step: the timer asks it again. */
 static void arm_expiry(struct conn *conn)
 {
-    int64_t left_s = conn->in.websocket.permission.exp_s - clock_wall_s();
+    int64_t left_s = conn->in.websocket.exp_s - clock_wall_s();
     uint64_t wait_ms;
 
     if (left_s <= 0) {
@@ -100,7 +100,7 @@ static void on_expiry(struct timer *timer)
     struct conn *conn = container_of(timer, struct conn, expiry);
 
     CHECK(conn->phase == PHASE_WEBSOCKET);
-    if (clock_wall_s() < conn->in.websocket.permission.exp_s) {
+    if (clock_wall_s() < conn->in.websocket.exp_s) {
         arm_expiry(conn);
         return;
     }
@@ -152,11 +152,9 @@ static void log_opened(const struct conn *conn)
 {
     const struct phase_websocket *ws = &conn->in.websocket;
 
-    log_info("new connection", LOG_TEXT("topic", ws->permission.topic),
-             LOG_TEXT("booking_id", ws->permission.booking_id),
-             LOG_BOOL("can_read", ws->permission.can_read),
-             LOG_BOOL("can_write", ws->permission.can_write),
-             LOG_INT("expires_at", ws->permission.exp_s),
+    log_info("new connection", LOG_TEXT("topic", ws->topic->name),
+             LOG_TEXT("booking_id", ws->booking_id), LOG_BOOL("can_read", ws->can_read),
+             LOG_BOOL("can_write", ws->can_write), LOG_INT("expires_at", ws->exp_s),
              LOG_TEXT("remote_addr", shown_address(conn)), LOG_TEXT("user_agent", ws->user_agent),
              LOG_INT("worker", conn->worker->index));
 }
@@ -166,8 +164,7 @@ static void log_closed(const struct conn *conn)
     const struct phase_websocket *ws = &conn->in.websocket;
 
     log_info("connection closed", LOG_TEXT("reason", close_reason_text(conn->close_reason)),
-             LOG_TEXT("topic", ws->permission.topic),
-             LOG_TEXT("booking_id", ws->permission.booking_id),
+             LOG_TEXT("topic", ws->topic->name), LOG_TEXT("booking_id", ws->booking_id),
              LOG_TEXT("remote_addr", shown_address(conn)),
              LOG_INT("duration_ms", conn->worker->now_ms - ws->opened_ms),
              LOG_INT("messages_received", ws->messages_received),
@@ -192,11 +189,15 @@ void websocket_open(struct conn *conn, const struct admission *admission,
     }
     conn_enter_phase(conn, PHASE_WEBSOCKET);
     *ws = (struct phase_websocket){.topic = topic,
-                                   .permission = admission->permission,
+                                   .exp_s = admission->permission.exp_s,
+                                   .can_read = admission->permission.can_read,
+                                   .can_write = admission->permission.can_write,
                                    .opened_ms = now_ms,
                                    .opened_s = clock_wall_s(),
                                    .pong_due_ms = now_ms + pong_deadline_ms(conn)};
     ws->ping_due_ms = now_ms + (uint64_t)conn->table->shared->config->ping_interval_ms;
+    memcpy(ws->booking_id, admission->permission.booking_id, sizeof ws->booking_id);
+    memcpy(ws->scopes_json, admission->permission.scopes_json, sizeof ws->scopes_json);
     ws_frame_parser_init(&ws->parser, WS_ROLE_CLIENT);
     copy_field(request, "User-Agent", ws->user_agent, sizeof ws->user_agent);
     copy_addresses(conn, request);
@@ -204,10 +205,10 @@ void websocket_open(struct conn *conn, const struct admission *admission,
     timer_init(&conn->expiry, on_expiry);
     arm_liveness(conn);
     arm_expiry(conn);
-    if (ws->permission.can_read) {
+    if (ws->can_read) {
         topic_subscribe(topic, conn->worker, &conn->subscriber);
     }
-    list_append(conn_table_booking(conn->table, ws->permission.booking_id), &conn->booking_node);
+    list_append(conn_table_booking(conn->table, ws->booking_id), &conn->booking_node);
     counters_increment(&conn->worker->counters, websockets_opened);
     log_opened(conn);
     websocket_on_bytes(conn, bytes);
@@ -221,7 +222,7 @@ static void websocket_on_leave(struct conn *conn)
     list_remove(&conn->booking_node);
     timer_disarm(&conn->liveness);
     timer_disarm(&conn->expiry);
-    if (ws->permission.can_read) {
+    if (ws->can_read) {
         topic_unsubscribe(ws->topic, conn->worker, &conn->subscriber);
     }
     topic_unref(ws->topic);
@@ -277,7 +278,7 @@ static void begin_data_frame(struct conn *conn)
         ws->opcode = ws->frame.opcode;
         ws->message_len = 0;
         ws->discarding = false;
-        if (!ws->permission.can_write) {
+        if (!ws->can_write) {
             counters_increment(&conn->worker->counters, messages_discarded_readonly);
             ws->discarding = true;
         }

@@ -181,14 +181,14 @@ static void write_conn(FILE *out, enum report_shape shape, const struct conn *co
 {
     const struct phase_websocket *ws = &conn->in.websocket;
     const struct subject subject = {
-        .topic = ws->permission.topic,
-        .scopes_json = ws->permission.scopes_json,
+        .topic = ws->topic->name,
+        .scopes_json = ws->scopes_json,
         .remote_address = ws->reported_address,
         .user_agent = ws->user_agent,
-        .can_read = ws->permission.can_read,
-        .can_write = ws->permission.can_write,
+        .can_read = ws->can_read,
+        .can_write = ws->can_write,
         .connected_s = ws->opened_s,
-        .expires_s = ws->permission.exp_s,
+        .expires_s = ws->exp_s,
         .sent = {.messages = ws->messages_received,
                  .bytes = ws->bytes_received,
                  .first_ms = ws->first_received_ms,
