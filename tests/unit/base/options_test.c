@@ -392,7 +392,9 @@ enum { SECRET_BYTES_MAX = 64 * 1024 };
 
 static void write_file(char *path, const void *data, size_t len)
 {
-    strcpy(path, "/tmp/relay-secret-test-XXXXXX");
+    static const char template[] = "/tmp/relay-secret-test-XXXXXX";
+
+    memcpy(path, template, sizeof template);
     int fd = mkstemp(path);
 
     cr_assert_geq(fd, 0);

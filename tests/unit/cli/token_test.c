@@ -78,8 +78,9 @@ static void expect_scopes(const struct token_claims *claims, const char *expecte
     char joined[TOKEN_SCOPES_MAX * (TOKEN_SCOPE_SIZE + 1)] = "";
 
     for (unsigned i = 0; i < claims->scopes_count; i++) {
-        strcat(joined, i == 0 ? "" : " ");
-        strcat(joined, claims->scopes[i]);
+        size_t used = strlen(joined);
+
+        snprintf(joined + used, sizeof joined - used, "%s%s", i == 0 ? "" : " ", claims->scopes[i]);
     }
     cr_expect_str_eq(joined, expected);
 }

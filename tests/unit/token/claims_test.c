@@ -308,9 +308,9 @@ Test(claims, writes_in_order_and_leaves_out_what_is_empty)
     struct token_claims claims = {.exp_s = 3, .nbf_s = 2, .iat_s = -1};
 
     expect_written(&claims, "{\"scopes\":[],\"exp\":3,\"nbf\":2,\"iat\":-1}");
-    strcpy(claims.prefix, "session");
-    strcpy(claims.topic, "a/b \"\\\x01 \xe2\x82\xac");
-    strcpy(claims.booking_id, "b");
+    snprintf(claims.prefix, sizeof claims.prefix, "%s", "session");
+    snprintf(claims.topic, sizeof claims.topic, "%s", "a/b \"\\\x01 \xe2\x82\xac");
+    snprintf(claims.booking_id, sizeof claims.booking_id, "%s", "b");
     cr_assert(token_claims_add_scope(&claims, "relay:admin"));
     cr_assert(token_claims_add_audience(&claims, "u"));
     cr_assert(token_claims_add_audience(&claims, "v"));
@@ -337,6 +337,6 @@ Test(claims, writing_refuses_what_reading_would)
     claims.nbf_s = INT64_MAX;
     cr_expect_eq(claims_write(&claims, json, sizeof json, &len), TOKEN_MALFORMED);
     claims.nbf_s = 0;
-    strcpy(claims.topic, "\xff");
+    snprintf(claims.topic, sizeof claims.topic, "%s", "\xff");
     cr_expect_eq(claims_write(&claims, json, sizeof json, &len), TOKEN_MALFORMED);
 }

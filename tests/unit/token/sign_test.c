@@ -69,8 +69,8 @@ Test(sign, awkward_texts_round_trip)
     for (size_t i = 0; i < ARRAY_LENGTH(texts); i++) {
         struct token_claims claims = plain_claims();
 
-        strcpy(claims.topic, texts[i]);
-        strcpy(claims.booking_id, texts[i]);
+        snprintf(claims.topic, sizeof claims.topic, "%s", texts[i]);
+        snprintf(claims.booking_id, sizeof claims.booking_id, "%s", texts[i]);
         cr_assert(token_claims_add_scope(&claims, texts[i]));
         cr_assert(token_claims_add_audience(&claims, texts[i]));
         expect_round_trip(&claims);
@@ -115,7 +115,7 @@ Test(sign, refuses_what_is_not_json_text)
     char untouched[] = "untouched";
     char *text = untouched;
 
-    strcpy(claims.topic, "\xff");
+    snprintf(claims.topic, sizeof claims.topic, "%s", "\xff");
     cr_expect_eq(token_sign(keys, &claims, &text), TOKEN_MALFORMED);
     claims = plain_claims();
     claims.exp_s = INT64_MAX;
@@ -138,7 +138,7 @@ Test(sign, reports_when_memory_runs_out)
     enum token_result result = TOKEN_NO_MEMORY;
     char *text = NULL;
 
-    strcpy(claims.topic, "topic");
+    snprintf(claims.topic, sizeof claims.topic, "%s", "topic");
     cr_assert(token_claims_add_scope(&claims, "read"));
     json_set_alloc_funcs(failing_malloc, free);
     allocations_left = 0;

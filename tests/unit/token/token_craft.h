@@ -22,10 +22,11 @@ static inline char *craft_base64url(struct bytes bytes)
 
 static inline char *craft_join(char *left, char *right)
 {
-    char *joined = malloc(strlen(left) + 1 + strlen(right) + 1);
+    size_t size = strlen(left) + 1 + strlen(right) + 1;
+    char *joined = malloc(size);
 
     CHECK(joined != NULL);
-    sprintf(joined, "%s.%s", left, right);
+    snprintf(joined, size, "%s.%s", left, right);
     free(left);
     free(right);
     return joined;

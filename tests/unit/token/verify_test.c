@@ -177,7 +177,7 @@ Test(verify, signatures_have_one_length_and_one_spelling)
 
     cr_expect_eq(verify_with(SECRET, text, NOW_S), TOKEN_OK);
     for (size_t i = 0; i < 64; i++) {
-        strcpy(changed, text);
+        memcpy(changed, text, len + 1);
         changed[len - 1] = digits[i];
         cr_expect_eq(verify_with(SECRET, changed, NOW_S) == TOKEN_OK, digits[i] == text[len - 1]);
     }
@@ -301,7 +301,8 @@ static char *craft_token_of_length(size_t len)
     size_t payload_part_len = len - base64url_encoded_len(strlen(HEADER)) - 1 - 1 - 43;
     size_t payload_len = payload_part_len / 4 * 3 + payload_part_len % 4 * 3 / 4;
     char *payload = malloc(payload_len + 1);
-    int head_len = sprintf(payload, "{\"exp\":1000,\"nbf\":900,\"iat\":900,\"x\":\"");
+    int head_len =
+        snprintf(payload, payload_len + 1, "{\"exp\":1000,\"nbf\":900,\"iat\":900,\"x\":\"");
 
     memset(payload + head_len, 'a', payload_len - (size_t)head_len);
     memcpy(payload + payload_len - 2, "\"}", 3);
