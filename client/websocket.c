@@ -420,6 +420,7 @@ static void frame_append(struct websocket *websocket, const struct wslay_frame_i
         memcpy(websocket->control.data + websocket->control.len, frame->data, frame->data_length);
         websocket->control.len += frame->data_length;
     } else {
+        CHECK(websocket->message != NULL); /* its first frame made room */
         memcpy(websocket->message + websocket->message_len, frame->data, frame->data_length);
         websocket->message_len += frame->data_length;
     }

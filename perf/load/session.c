@@ -200,7 +200,7 @@ static int access_exchange(const struct session *session, const struct url *url,
                            char *error)
 {
     struct transport transport;
-    struct response response;
+    struct response response = {0};
     int failed = url_open(session, url, &transport, error);
 
     if (failed != 0) {
@@ -288,7 +288,7 @@ static int upgrade_check(const struct response *response, const char *key, char 
 
 static int upgrade_exchange(struct connection *connection, const struct url *url, char *error)
 {
-    struct response response;
+    struct response response = {0};
     char request[URL_TARGET_SIZE + URL_HOST_SIZE + 256];
     char key[KEY_SIZE];
     uint8_t nonce[16];

@@ -41,11 +41,11 @@ MUST_USE void *block_pool_take(struct block_pool *pool, size_t size);
  * rest (Close, pings, answers). */
 MUST_USE void *block_pool_take_reserved(struct block_pool *pool, size_t size);
 
-/* Usable bytes of a block: size of its class. */
-size_t block_capacity(const void *block);
+/* Usable bytes of what block_pool_take gave: size of its class. */
+size_t block_capacity(const void *data);
 
 /* Accepts NULL. */
-void block_pool_put(struct block_pool *pool, void *block);
+void block_pool_put(struct block_pool *pool, void *data);
 
 /* Gives free memory above keep_bytes back to the system; the largest blocks first. */
 void block_pool_trim(struct block_pool *pool, size_t keep_bytes);
