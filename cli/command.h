@@ -6,4 +6,6 @@
 int command_serve(int argc, char **argv);
 int command_token(int argc, char **argv);
 int command_client(int argc, char **argv); /* client file, client pipe */
+int command_monitor(int argc, char **argv);
+int command_status(int argc, char **argv);
 int command_version(int argc, char **argv);

@@ -14,6 +14,8 @@ static const struct command {
     {"serve", "run the relay: access API and WebSocket listeners", command_serve},
     {"token", "make an access token; token inspect explains one", command_token},
     {"client", "receive or exchange messages: client file, client pipe", command_client},
+    {"monitor", "run a command when a relay stops answering in time", command_monitor},
+    {"status", "show the connections of a relay", command_status},
     {"version", "print the version", command_version},
 };
 
@@ -31,8 +33,9 @@ static void print_help(FILE *out)
 static void print_markdown(void)
 {
     const struct option_table *const tables[] = {
-        &serve_option_table, &token_option_table, &token_inspect_option_table,
-        &client_file_option_table, &client_pipe_option_table};
+        &serve_option_table,       &token_option_table,       &token_inspect_option_table,
+        &client_file_option_table, &client_pipe_option_table, &monitor_option_table,
+        &status_option_table};
 
     for (size_t i = 0; i < ARRAY_LENGTH(tables); i++) {
         printf("### %s\n\n", tables[i]->command);

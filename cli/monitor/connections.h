@@ -1,0 +1,40 @@
+/* The two connections of relay monitor to one topic, and the tokens they are made with. Main
+ * thread, except the callback. */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/attributes.h"
+#include "base/bytes.h"
+#include "cli/monitor/settings.h"
+#include "client/relay_client.h"
+#include "token/token.h"
+
+/* A message of the topic, on the thread of the receiving client; empty when it is no binary one. */
+typedef void connections_on_message(struct bytes message, void *context);
+
+struct connections {
+    const struct monitor_settings *settings;
+    struct token_keys *keys;
+    char *location;
+    struct relay_client *tx, *rx;
+    connections_on_message *on_message;
+    void *context;
+};
+
+/* False, after one line on standard error, when the settings will not do. To be released by deinit
+ * either way. settings outlive it; it does not move in memory. */
+MUST_USE bool connections_init(struct connections *connections,
+                               const struct monitor_settings *settings,
+                               connections_on_message *on_message, void *context);
+void connections_deinit(struct connections *connections);
+
+/* 0 or -errno. */
+MUST_USE int connections_start(struct connections *connections);
+void connections_stop(struct connections *connections);
+
+/* Both anew with new tokens. False: try again later. */
+MUST_USE bool connections_renew(struct connections *connections);
+
+/* Into the sending one; as relay_client_send. */
+MUST_USE int connections_send(struct connections *connections, struct bytes message);

@@ -1,0 +1,53 @@
+#include "cli/status/output.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cli/status/table.h"
+
+#define JSON_FLAGS (JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(15))
+
+/* Written anew and not as it came: text of clients could steer a terminal. */
+static void json_print(const struct relay_status_reports *reports, FILE *out)
+{
+    json_t *root = json_loadb(reports->json, reports->json_len, 0, NULL);
+
+    if (root != NULL) {
+        json_dumpf(root, out, JSON_FLAGS);
+        fputc('\n', out);
+    }
+    json_decref(root);
+}
+
+char *output_render(const struct status_settings *settings,
+                    const struct relay_status_reports *reports)
+{
+    char *text = NULL;
+    size_t len;
+    FILE *out = open_memstream(&text, &len);
+
+    if (out == NULL) {
+        return NULL;
+    }
+    if (settings->json) {
+        json_print(reports, out);
+    } else {
+        table_print(reports, out);
+    }
+    fclose(out);
+    return text;
+}
+
+bool output_print(const struct status_settings *settings, const char *text)
+{
+    if (settings->watch && !settings->json && isatty(STDOUT_FILENO) != 0) {
+        printf("\033[H\033[J");
+    }
+    if (fputs(text, stdout) < 0 || fflush(stdout) != 0) {
+        perror("relay status: cannot write");
+        return false;
+    }
+    return true;
+}

@@ -1,0 +1,10 @@
+/* Reports of relay_status as a table for people. Any thread. */
+#pragma once
+
+#include <stdio.h>
+
+#include "client/relay_status.h"
+
+/* A head line and one line for each connection, by topic, then by age. Whatever clients call
+ * themselves, only printable ASCII comes out, and long texts are cut. */
+void table_print(const struct relay_status_reports *reports, FILE *out);
