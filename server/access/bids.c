@@ -52,11 +52,11 @@ static bool take_booking(const struct access_call *call, struct access_reply *re
 
 static bool take_expiry(const struct access_call *call, struct access_reply *reply)
 {
-    char text[128];
+    char text[128] = "";
     char message[256];
     int failed = query_value(call->query, "exp", QUERY_LAST, text, sizeof text);
 
-    if (failed == -ENOENT || text[0] == '\0') {
+    if (failed == -ENOENT || (failed == 0 && text[0] == '\0')) {
         access_reply_validation(reply, CODE_REQUIRED, "exp in query is required");
         return false;
     }

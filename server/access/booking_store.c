@@ -15,6 +15,7 @@
 #include "base/log.h"
 
 struct booking_store {
+    struct bookings *bookings;
     sqlite3 *database; /* of the thread, once it runs */
     sqlite3_stmt *put;
     sqlite3_stmt *tidy;
@@ -114,11 +115,20 @@ static bool run(sqlite3_stmt *statement)
     return done;
 }
 
+/* What memory says now, not what the job says: two workers may submit their changes of one booking
+ * in the other order than they made them, and the disk must end like the memory. Who changes the
+ * booking after this look submits a job after it. */
 static bool write_job(struct booking_store *store, const struct booking_job *job)
 {
+    enum booking_list list;
+    int64_t exp_s = job->exp_s;
+
+    if (!bookings_find(store->bookings, job->booking_id, &list, &exp_s)) {
+        list = BOOKINGS_ALLOWED; /* forgotten: expired, or it found no place among the allowed */
+    }
     sqlite3_bind_text(store->put, 1, job->booking_id, -1, SQLITE_STATIC);
-    sqlite3_bind_int(store->put, 2, job->list);
-    sqlite3_bind_int64(store->put, 3, job->exp_s);
+    sqlite3_bind_int(store->put, 2, list);
+    sqlite3_bind_int64(store->put, 3, exp_s);
     return run(store->put);
 }
 
@@ -245,6 +255,7 @@ struct booking_store *booking_store_open(const char *path, struct bookings *book
         snprintf(error, STORE_ERROR_SIZE, "out of memory");
         return NULL;
     }
+    store->bookings = bookings;
     store->last = &store->first;
     pthread_mutex_init(&store->mutex, NULL);
     pthread_cond_init(&store->changed, NULL);

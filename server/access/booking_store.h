@@ -17,10 +17,9 @@ enum booking_store_limits {
     STORE_BATCH_MAX = 1000,
 };
 
-/* One change. Allocated and kept by the caller until on_done was called. */
+/* One booking that changed in memory. Allocated and kept by the caller until on_done was called. */
 struct booking_job {
-    enum booking_list list;
-    int64_t exp_s;
+    int64_t exp_s; /* written for a booking that memory has forgotten by then */
     char booking_id[TOKEN_TEXT_SIZE];
     /* On the thread of the store: 0 when the change is on disk, or -EIO. ring: of that thread, to
      * post the answer with. */
@@ -29,7 +28,8 @@ struct booking_job {
 };
 
 /* Opens or makes the database (its folder too), reads the lists into bookings, starts the thread.
- * NULL with one line in error. Blocks on the disk. */
+ * bookings stays the caller's and must outlive the store, which writes what it finds there. NULL
+ * with one line in error. Blocks on the disk. */
 MUST_USE struct booking_store *booking_store_open(const char *path, struct bookings *bookings,
                                                   char error[static STORE_ERROR_SIZE]);
 

@@ -11,7 +11,7 @@ struct booking {
     struct list node; /* in its list, or among the unused */
     struct booking *next_in_bucket;
     enum booking_list list;
-    int64_t exp_s; /* 0: never expires */
+    int64_t exp_s;
     char id[TOKEN_TEXT_SIZE];
 };
 
@@ -20,7 +20,8 @@ struct bookings {
     struct code_store *codes;
     struct list lists[BOOKING_LISTS];
     uint32_t counts[BOOKING_LISTS];
-    uint32_t bookings_max; /* of each list */
+    int64_t earliest_s[BOOKING_LISTS]; /* no entry of the list expires before */
+    uint32_t bookings_max;             /* of each list */
     struct list unused;
     uint32_t buckets_count;
     struct booking **buckets;
@@ -43,6 +44,7 @@ struct bookings *bookings_create(uint32_t bookings_max, struct code_store *codes
     list_init(&bookings->unused);
     for (unsigned list = 0; list < BOOKING_LISTS; list++) {
         list_init(&bookings->lists[list]);
+        bookings->earliest_s[list] = INT64_MAX;
     }
     if (bookings->entries == NULL || bookings->buckets == NULL) {
         bookings_destroy(bookings);
@@ -104,10 +106,23 @@ static void forget(struct bookings *bookings, struct booking *booking)
     list_append(&bookings->unused, &booking->node);
 }
 
+static void set_expiry(struct bookings *bookings, struct booking *booking, int64_t exp_s)
+{
+    booking->exp_s = exp_s;
+    if (exp_s < bookings->earliest_s[booking->list]) {
+        bookings->earliest_s[booking->list] = exp_s;
+    }
+}
+
+/* All workers wait for this mutex: a full list is walked only when somebody can have expired. */
 static uint32_t forget_expired(struct bookings *bookings, enum booking_list list, int64_t now_s)
 {
+    int64_t earliest_s = INT64_MAX;
     uint32_t forgotten = 0;
 
+    if (bookings->earliest_s[list] >= now_s) {
+        return 0;
+    }
     list_for_each(node, &bookings->lists[list])
     {
         struct booking *booking = container_of(node, struct booking, node);
@@ -115,8 +130,11 @@ static uint32_t forget_expired(struct bookings *bookings, enum booking_list list
         if (is_expired(booking, now_s)) {
             forget(bookings, booking);
             forgotten++;
+        } else if (booking->exp_s < earliest_s) {
+            earliest_s = booking->exp_s;
         }
     }
+    bookings->earliest_s[list] = earliest_s;
     return forgotten;
 }
 
@@ -145,7 +163,7 @@ static int put(struct bookings *bookings, enum booking_list list, const char *id
     struct booking *booking = find(bookings, id);
 
     if (booking != NULL && booking->list == list) {
-        booking->exp_s = exp_s;
+        set_expiry(bookings, booking, exp_s);
         return 0;
     }
     if (!has_room(bookings, list, now_s)) {
@@ -159,7 +177,7 @@ static int put(struct bookings *bookings, enum booking_list list, const char *id
         booking = add(bookings, id);
     }
     booking->list = list;
-    booking->exp_s = exp_s;
+    set_expiry(bookings, booking, exp_s);
     list_append(&bookings->lists[list], &booking->node);
     bookings->counts[list]++;
     return 0;
@@ -201,6 +219,20 @@ bool bookings_is_denied(struct bookings *bookings, const char *booking_id, int64
 
     pthread_mutex_unlock(&bookings->mutex);
     return denied;
+}
+
+bool bookings_find(struct bookings *bookings, const char *booking_id, enum booking_list *ret_list,
+                   int64_t *ret_exp_s)
+{
+    pthread_mutex_lock(&bookings->mutex);
+    const struct booking *booking = find(bookings, booking_id);
+
+    if (booking != NULL) {
+        *ret_list = booking->list;
+        *ret_exp_s = booking->exp_s;
+    }
+    pthread_mutex_unlock(&bookings->mutex);
+    return booking != NULL;
 }
 
 static bool is_listed(struct bookings *bookings, const char *id, int64_t exp_s)

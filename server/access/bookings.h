@@ -28,6 +28,10 @@ MUST_USE int bookings_deny(struct bookings *bookings, const char *booking_id, in
 void bookings_allow(struct bookings *bookings, const char *booking_id, int64_t exp_s,
                     int64_t now_s);
 
+/* Where the booking is listed, expired or not. False: nowhere. */
+bool bookings_find(struct bookings *bookings, const char *booking_id, enum booking_list *ret_list,
+                   int64_t *ret_exp_s);
+
 bool bookings_is_denied(struct bookings *bookings, const char *booking_id, int64_t now_s);
 
 /* A code for a booking that is not denied, noted as allowed. 0; -EACCES: denied; -ENOSPC: too many

@@ -84,11 +84,7 @@ static void answer_change(struct conn *conn, unsigned status, int result)
     struct access_reply reply = {0};
 
     access_reply_empty(&reply, status);
-    if (status == 503) {
-        access_reply_error(&reply, 503,
-                           "too many denied bookings: connections were cut, but the booking "
-                           "is not remembered");
-    } else if (result != 0) {
+    if (result != 0) {
         access_reply_error(&reply, 503,
                            "not stored: it holds in memory, but a restart would forget it");
     }
@@ -136,7 +132,6 @@ static struct change *make_change(const struct access_reply *reply)
     if (change == NULL) {
         return NULL;
     }
-    change->job.list = reply->action == ACCESS_ACTION_DENY ? BOOKINGS_DENIED : BOOKINGS_ALLOWED;
     change->job.exp_s = reply->exp_s;
     change->job.on_done = on_stored;
     change->status = reply->status;
@@ -205,7 +200,9 @@ bool control_run(struct conn *conn, struct access_reply *reply)
     case ACCESS_ACTION_DENY:
         log_act("booking denied", reply);
         control_cut(conn->worker, reply->booking_id);
-        return store_and_wait(conn, reply);
+        /* A denial that memory had no room for stays off the disk too, or the next start would find
+         * more there than fits, and refuse. */
+        return reply->status == 503 || store_and_wait(conn, reply);
     case ACCESS_ACTION_ALLOW:
         log_act("booking allowed", reply);
         return store_and_wait(conn, reply);
