@@ -162,13 +162,14 @@ static bool make_room(struct send_queue *queue, struct worker *worker,
     return true;
 }
 
-/* Where the next urgent entry goes: right behind what the kernel has and the urgent ones that wait.
- */
+/* Where the next urgent entry goes: right behind what the kernel has, the HTTP answers (messages
+ * without a frame's header: no frame may pass the 101) and the urgent ones that wait. */
 static unsigned urgent_end(struct send_queue *queue)
 {
     unsigned index = pinned(queue);
 
-    while (index < queue->count && (*entry(queue, index))->message->is_urgent) {
+    while (index < queue->count && ((*entry(queue, index))->message->is_urgent ||
+                                    (*entry(queue, index))->message->header_len == 0)) {
         index++;
     }
     return index;
