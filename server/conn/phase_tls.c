@@ -34,7 +34,7 @@ static void release_input(struct conn *conn)
 {
     if (conn->handshake != NULL) {
         bytes_wipe(conn->handshake, sizeof *conn->handshake);
-        block_pool_put(&conn->worker->blocks, conn->handshake);
+        block_pool_put(&conn->worker->requests, conn->handshake);
         conn->handshake = NULL;
     }
 }
@@ -159,7 +159,8 @@ static enum ktls_result choose_transport(struct conn *conn)
     enum ktls_suite suite = ktls_suite_of(tls_session_cipher_id(tls->session));
 
     if (!shared->ktls.any || !tls_session_is_tls13(tls->session) || suite == KTLS_SUITE_COUNT ||
-        !shared->ktls.suites[suite] || tls_session_limits_fragments(tls->session)) {
+        !shared->ktls.suites[suite] ||
+        tls_session_fragment_max(tls->session) < TLS_RECORD_PAYLOAD_MAX) {
         return KTLS_REFUSED;
     }
     return ktls_install(conn->fd, suite, tls_session_secrets(tls->session), tls->tickets_sent);
@@ -326,9 +327,10 @@ static bool make_session(struct conn *conn)
 
     tls->session = tls_session_create(context);
     tls_context_unref(context);
-    conn->handshake = block_pool_take(&conn->worker->blocks, sizeof *conn->handshake);
+    /* Not from the memory of messages: who is not known yet must take nothing from who is. */
+    conn->handshake = block_pool_take(&conn->worker->requests, sizeof *conn->handshake);
     if (tls->session == NULL || conn->handshake == NULL) {
-        counters_increment(&conn->worker->counters, messages_dropped_memory);
+        counters_increment(&conn->worker->counters, http_refused_memory);
         conn_close_now(conn, CLOSE_IO_ERROR);
         return false;
     }

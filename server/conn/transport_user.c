@@ -4,7 +4,7 @@
 #include "server/conn/conn.h"
 
 /* Of one batch: what a connection may hold as ciphertext while its peer is slow. */
-enum { BATCH_PLAIN_BYTES_MAX = 256 * 1024 };
+enum { BATCH_PLAIN_BYTES_MAX = 256 * 1024, SMALL_BATCH_PLAIN_BYTES = TLS_RECORD_PAYLOAD_MAX };
 
 static void take_plain(struct conn *conn, struct bytes plain)
 {
@@ -44,9 +44,9 @@ void user_tls_receive(struct conn *conn, struct bytes records)
     }
 }
 
-static size_t records_size(size_t plain_len, unsigned slices)
+static size_t records_size(const struct conn *conn, size_t plain_len, unsigned slices)
 {
-    size_t records = plain_len / TLS_RECORD_PAYLOAD_MAX + slices + 1;
+    size_t records = plain_len / tls_session_fragment_max(conn->tls) + slices + 1;
 
     return plain_len + records * TLS_RECORD_OVERHEAD + TLS_LATE_BYTES;
 }
@@ -96,13 +96,28 @@ static void fail(struct conn *conn)
     conn_close_now(conn, CLOSE_TLS_FAILED);
 }
 
+/* Memory that messages use up must cost viewers messages, not their connection: then they go on
+ * with small batches, from the reserve. */
+static uint8_t *take_block(struct conn *conn, unsigned slices, size_t *plain_len, size_t *ret_size)
+{
+    *ret_size = records_size(conn, *plain_len, slices);
+    uint8_t *block = block_pool_take(&conn->worker->blocks, *ret_size);
+
+    if (block == NULL) {
+        *plain_len = *plain_len < SMALL_BATCH_PLAIN_BYTES ? *plain_len : SMALL_BATCH_PLAIN_BYTES;
+        *ret_size = records_size(conn, *plain_len, slices);
+        block = block_pool_take_reserved(&conn->worker->blocks, *ret_size);
+    }
+    return block;
+}
+
 static bool make_records(struct conn *conn, const struct iovec *slices, unsigned count)
 {
     struct tls_output *output = &conn->tls_output;
     size_t plain_len = total_len(slices, count);
-    size_t size = records_size(plain_len, count);
+    size_t size;
 
-    output->records = block_pool_take(&conn->worker->blocks, size);
+    output->records = take_block(conn, count, &plain_len, &size);
     if (output->records == NULL) {
         counters_increment(&conn->worker->counters, messages_dropped_memory);
         fail(conn);

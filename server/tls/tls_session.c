@@ -233,11 +233,14 @@ uint16_t tls_session_cipher_id(const struct tls_session *session)
     return SSL_CIPHER_get_protocol_id(SSL_get_current_cipher(session->ssl));
 }
 
-bool tls_session_limits_fragments(const struct tls_session *session)
+size_t tls_session_fragment_max(const struct tls_session *session)
 {
     const SSL_SESSION *agreed = SSL_get_session(session->ssl);
+    unsigned code = agreed == NULL ? 0 : SSL_SESSION_get_max_fragment_length(agreed);
 
-    return agreed != NULL && SSL_SESSION_get_max_fragment_length(agreed) != 0;
+    /* 1 to 4 stand for 512 to 4096 bytes. */
+    return code == 0 || code > TLSEXT_max_fragment_length_4096 ? TLS_RECORD_PAYLOAD_MAX
+                                                               : (size_t)256 << code;
 }
 
 const struct tls_secrets *tls_session_secrets(const struct tls_session *session)

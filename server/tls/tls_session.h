@@ -64,8 +64,8 @@ void tls_session_close_notify(struct tls_session *session);
 /* After the handshake. */
 bool tls_session_is_tls13(const struct tls_session *session);
 uint16_t tls_session_cipher_id(const struct tls_session *session); /* IANA number, 0x1301 … */
-bool tls_session_limits_fragments(
-    const struct tls_session *session); /* RFC 6066 §4 was agreed on */
+/* Plain bytes in one record: TLS_RECORD_PAYLOAD_MAX, or what was agreed on by RFC 6066 §4. */
+size_t tls_session_fragment_max(const struct tls_session *session);
 const struct tls_secrets *tls_session_secrets(const struct tls_session *session);
 const char *tls_session_version_text(const struct tls_session *session);
 
