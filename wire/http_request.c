@@ -360,6 +360,18 @@ bool http_request_field(const struct http_request *request, const char *name,
     return false;
 }
 
+bool http_request_last_field(const struct http_request *request, const char *name,
+                             struct bytes *ret_value)
+{
+    for (unsigned i = request->fields_count; i > 0; i--) {
+        if (bytes_equal_text_nocase(request->fields[i - 1].name, name)) {
+            *ret_value = request->fields[i - 1].value;
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool list_has_token(struct bytes list, const char *token)
 {
     while (list.len > 0) {

@@ -72,6 +72,10 @@ MUST_USE enum http_request_result http_request_parse(struct http_request *reques
 bool http_request_field(const struct http_request *request, const char *name,
                         struct bytes *ret_value);
 
+/* The same for the last field of that name: what the nearest proxy added. */
+bool http_request_last_field(const struct http_request *request, const char *name,
+                             struct bytes *ret_value);
+
 /* True when any field of that name holds the token in its comma-separated list (any case). */
 bool http_request_field_has_token(const struct http_request *request, const char *name,
                                   const char *token);

@@ -309,6 +309,7 @@ static void closing_on_enter(struct conn *conn)
 {
     uint64_t linger_ms = conn->close_reason == CLOSE_DRAIN ? STOP_DEADLINE_MS : CLOSE_LINGER_MS;
 
+    conn->in.closing = (struct phase_closing){.started_ms = conn->worker->now_ms};
     timer_arm(&conn->worker->timers, &conn->deadline, conn->worker->now_ms + linger_ms);
 }
 
@@ -324,8 +325,22 @@ static void closing_on_eof(struct conn *conn)
     CHECK(conn->peer_ended);
 }
 
+/* A long answer (lists, status) takes a slow reader longer than a goodbye may. */
+static bool is_answering(const struct conn *conn)
+{
+    uint64_t timeout_ms = (uint64_t)conn->table->shared->config->write_timeout_ms;
+
+    return conn->close_reason == CLOSE_HTTP_DONE && conn->send_op.in_flight &&
+           !conn->worker->stopping &&
+           conn->worker->now_ms - conn->in.closing.started_ms < timeout_ms;
+}
+
 static void closing_on_deadline(struct conn *conn)
 {
+    if (is_answering(conn)) {
+        timer_arm(&conn->worker->timers, &conn->deadline, conn->worker->now_ms + CLOSE_LINGER_MS);
+        return;
+    }
     conn_close_now(conn, conn->close_reason);
 }
 

@@ -109,6 +109,10 @@ struct phase_websocket {
     char reported_address[REMOTE_ADDRESS_SIZE * 2];
 };
 
+struct phase_closing {
+    uint64_t started_ms;
+};
+
 struct conn {
     enum conn_phase phase;
     int fd;
@@ -130,7 +134,7 @@ struct conn {
     struct rekey *rekey;                /* a block, or NULL */
     struct ktls_record *control_record; /* a block that recv_op may use; freed at the end */
     struct ktls_record *notify_record;  /* the same, for notify_op */
-    struct handshake_input *handshake;  /* the same, for the handshake */
+    struct handshake_input *handshake;  /* the same of worker.requests, for the handshake */
     struct subscriber subscriber;       /* its queue holds everything that is sent, HTTP too */
     struct timer deadline;              /* of the phase: request, send progress, end of closing */
     struct timer liveness;              /* pings */
@@ -148,6 +152,7 @@ struct conn {
         struct phase_tls tls;
         struct phase_http http;
         struct phase_websocket websocket;
+        struct phase_closing closing;
     } in; /* dies when the phase is left */
 };
 

@@ -115,6 +115,22 @@ static bool send_reply(struct conn *conn, const struct access_reply *reply, bool
     return send_response(conn, &response);
 }
 
+/* One that cannot be sent whole (MESSAGE_BYTES_MAX, memory) is answered all the same. */
+static bool send_long_reply(struct conn *conn, struct access_reply *reply, bool keep_alive,
+                            bool head_only, unsigned minor_version)
+{
+    if (send_reply(conn, reply, keep_alive, head_only, minor_version)) {
+        return true;
+    }
+    if (reply->long_body == NULL) {
+        return false;
+    }
+    free(reply->long_body);
+    reply->long_body = NULL;
+    access_reply_error(reply, 503, "the answer is too long");
+    return send_reply(conn, reply, keep_alive, head_only, minor_version);
+}
+
 static void finish_reply(struct conn *conn, struct access_reply *reply, bool keep_alive)
 {
     free(reply->long_body);
@@ -146,8 +162,8 @@ static void answer_access(struct conn *conn, const struct http_request *request)
     /* Who sends many requests and reads no answers is not kept alive; the last one says so. */
     bool keep_alive = request->keep_alive && conn->subscriber.queue.count < PIPELINED_ANSWERS_MAX &&
                       conn->subscriber.queue.count < shared->bounds.messages_max;
-    bool sent = send_reply(conn, &reply, keep_alive, strcmp(request->method, "HEAD") == 0,
-                           request->minor_version);
+    bool sent = send_long_reply(conn, &reply, keep_alive, strcmp(request->method, "HEAD") == 0,
+                                request->minor_version);
 
     finish_reply(conn, &reply, keep_alive && sent);
 }
@@ -157,7 +173,7 @@ void http_answer_deferred(struct conn *conn, struct access_reply *reply)
 {
     CHECK(conn->phase == PHASE_HTTP);
     memcpy(reply->fields, conn->in.http.fields, sizeof reply->fields);
-    send_reply(conn, reply, false, false, 1);
+    send_long_reply(conn, reply, false, false, 1);
     finish_reply(conn, reply, false);
 }
 

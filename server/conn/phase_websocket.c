@@ -120,6 +120,19 @@ static void copy_field(const struct http_request *request, const char *name, cha
     }
 }
 
+/* Proxies append to what the client claimed, in the field or as another one: only the end is worth
+ * something, so that is what is kept of a long one. */
+static void copy_forwarded(const struct http_request *request, char *text, size_t size)
+{
+    struct bytes value = {0};
+
+    if (http_request_last_field(request, "X-Forwarded-For", &value) && value.len >= size) {
+        value = bytes_skip(value, value.len - (size - 1));
+    }
+    memcpy(text, value.len > 0 ? value.data : (const uint8_t *)"", value.len);
+    text[value.len] = '\0';
+}
+
 /* Whom to believe: X-Forwarded-For counts when a trusted proxy sent it. A direct client is known by
  * its socket; behind a proxy that forwards nothing it is not known. */
 static void copy_addresses(struct conn *conn, const struct http_request *request)
@@ -132,7 +145,7 @@ static void copy_addresses(struct conn *conn, const struct http_request *request
     address_to_text(&peer, ws->remote_address, sizeof ws->remote_address);
     is_trusted = address_list_has(&conn->table->shared->trusted_proxies, &peer);
     if (is_trusted) {
-        copy_field(request, "X-Forwarded-For", ws->reported_address, sizeof ws->reported_address);
+        copy_forwarded(request, ws->reported_address, sizeof ws->reported_address);
     } else {
         snprintf(ws->reported_address, sizeof ws->reported_address, "%s", ws->remote_address);
     }
@@ -251,6 +264,16 @@ static size_t room_for(const struct phase_websocket *ws)
     return ws->message_len < room ? (size_t)ws->message_len : room;
 }
 
+static void drop_message(struct conn *conn)
+{
+    struct phase_websocket *ws = &conn->in.websocket;
+
+    if (ws->message != NULL) {
+        share_unref(conn->worker, &ws->message->home_share);
+        ws->message = NULL;
+    }
+}
+
 /* Without memory the message is read and thrown away: the stream goes on with the next one, and the
  * loss is counted. */
 static void make_room(struct conn *conn)
@@ -267,6 +290,7 @@ static void make_room(struct conn *conn)
     if (!has_room) {
         counters_increment(&conn->worker->counters, messages_dropped_memory);
         ws->discarding = true;
+        drop_message(conn); /* its part so far may be megabytes, which others need now */
     }
 }
 
@@ -320,10 +344,7 @@ static void publish(struct conn *conn)
     counters_increment(&conn->worker->counters, messages_received);
     counters_add(&conn->worker->counters, bytes_received, ws->message_len);
     if (message == NULL) {
-        return;
-    }
-    if (ws->discarding) {
-        share_unref(conn->worker, &message->home_share);
+        CHECK(ws->discarding);
         return;
     }
     message->received_ms = conn->worker->now_ms;
