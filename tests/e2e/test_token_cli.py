@@ -1,10 +1,14 @@
 """`relay token` as users call it, judged by PyJWT, which shares no code with ours.
 
 Method: the program runs with an environment of its own; PyJWT verifies what it prints and makes a
-token of the same claims, whose payload must be the same bytes.
+token of the same claims, whose payload must be the same bytes. Keys are made by the openssl tool;
+`relay token inspect` must agree with PyJWT about tokens of either.
 """
 
+import importlib.util
 import json
+import os
+import shutil
 import subprocess
 import tempfile
 import time
@@ -154,6 +158,181 @@ class TokenCli(unittest.TestCase):
         self.assertEqual(result.returncode, 0)
         self.assertIn("RELAY_TOKEN_SECRET_FILE", result.stdout)
         self.assertNotIn(SECRET, result.stdout + result.stderr)
+
+
+KINDS = {"EdDSA": ["ed25519"], "ES256": ["EC", "-pkeyopt", "ec_paramgen_curve:P-256"],
+         "RS256": ["RSA", "-pkeyopt", "rsa_keygen_bits:2048"]}
+
+
+@unittest.skipUnless(shutil.which("openssl"), "the openssl tool is not installed")
+@unittest.skipUnless(importlib.util.find_spec("cryptography"),
+                     "python3-cryptography is not installed, without which PyJWT knows HMAC only")
+class KeysCli(unittest.TestCase):
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory(prefix="relay-keys-")
+        cls.addClassCleanup(cls.folder.cleanup)
+        os.mkdir(cls.path("public"))
+        for name, kind in KINDS.items():
+            cls.openssl("genpkey", "-algorithm", *kind, "-out", cls.path(name))
+            cls.openssl("pkey", "-in", cls.path(name), "-pubout", "-out",
+                        cls.path(f"public/{name}.pem"))
+
+    @classmethod
+    def path(cls, name):
+        return os.path.join(cls.folder.name, name)
+
+    @classmethod
+    def openssl(cls, *words):
+        subprocess.run(["openssl", *words], check=True, capture_output=True)
+
+    def read(self, name):
+        with open(self.path(name), encoding="ascii") as file:
+            return file.read()
+
+    def write(self, name, text):
+        with open(self.path(name), "w", encoding="utf-8") as file:
+            file.write(text)
+        return self.path(name)
+
+    def make(self, name, **changes):
+        result = run(RELAY_TOKEN_SECRET=None, RELAY_TOKEN_KEY_FILE=self.path(name), **changes)
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        return result.stdout.strip()
+
+    def inspect(self, token, *words, **options):
+        """`relay token inspect` with the token on standard input; its exit status and lines."""
+        result = subprocess.run(
+            [relay_support.relay_binary(), "token", "inspect", *words], input=token, text=True,
+            capture_output=True, env=relay_support.relay_environment(TZ="UTC", **options),
+            timeout=relay_support.WAIT_S, check=False)
+        self.assertNotIn(SECRET, result.stdout + result.stderr)
+        return result.returncode, result.stdout.splitlines(), result.stderr
+
+    def check_verdict(self, status, verdict, token, **options):
+        returned, lines, errors = self.inspect(token, **options)
+        self.assertEqual((returned, lines[-1:], errors), (status, ["  " + verdict], ""))
+        return lines
+
+    def test_another_library_verifies_what_private_keys_sign(self):
+        for name in KINDS:
+            with self.subTest(name=name):
+                token = self.make(name, RELAY_TOKEN_KID="2024")
+                self.assertEqual(jwt.get_unverified_header(token),
+                                 {"alg": name, "kid": "2024", "typ": "JWT"})
+                claims = jwt.decode(token, self.read(f"public/{name}.pem"), algorithms=[name],
+                                    audience=AUDIENCE)
+                self.assertEqual(claims["topic"], "pend13-st-video")
+
+    def test_inspect_verifies_what_another_library_signs(self):
+        now = int(time.time())
+        for name in KINDS:
+            for headers in (None, {"kid": name}):
+                with self.subTest(name=name, headers=headers):
+                    token = jwt.encode({"exp": now + 60, "nbf": now, "iat": now},
+                                       self.read(name), algorithm=name, headers=headers)
+                    lines = self.check_verdict(0, "valid", token,
+                                               RELAY_PUBLIC_KEYS=self.path("public"))
+                    self.assertIn(f"  {name} {name} from {self.path('public')}/{name}.pem: "
+                                  "signed this token", lines)
+
+    def test_a_key_is_not_another(self):
+        for name in KINDS:
+            for other in KINDS:
+                if other != name:
+                    with self.subTest(name=name, other=other):
+                        returned, lines, _ = self.inspect(
+                            self.make(name),
+                            RELAY_PUBLIC_KEYS=self.path(f"public/{other}.pem"))
+                        self.assertEqual(returned, 1)
+                        self.assertIn("algorithm not accepted", lines[-1])
+
+    def test_a_public_key_is_no_secret(self):
+        for name in KINDS:
+            pem = self.read(f"public/{name}.pem")
+            for alg in ("HS256", name):
+                with self.subTest(name=name, alg=alg):
+                    now = int(time.time())
+                    token = relay_support.forge_token(
+                        {"alg": alg}, {"exp": now + 60, "nbf": now, "iat": now}, pem)
+                    returned, _, _ = self.inspect(token, RELAY_PUBLIC_KEYS=self.path("public"),
+                                                  RELAY_SECRET="other")
+                    self.assertEqual(returned, 1)
+
+    def test_secrets_rotate(self):
+        secrets = self.write("secrets", f"# since May\nnew {SECRET}\nold former\nnameless\n")
+        for secret, kid, status in ((SECRET, None, 0), (SECRET, "new", 0), ("former", "old", 0),
+                                    ("former", None, 0), ("nameless", "any", 0),
+                                    ("former", "new", 1), ("former", "any", 1),
+                                    ("retired", None, 1)):
+            with self.subTest(secret=secret, kid=kid):
+                token = run(RELAY_TOKEN_SECRET=secret, RELAY_TOKEN_KID=kid).stdout
+                self.assertEqual(self.inspect(token, RELAY_SECRETS_FILE=secrets)[0], status)
+
+    def test_inspect_explains(self):
+        token = jwt.encode({"topic": "t\x1b", "exp": 1658306108, "nbf": 1658306107,
+                            "iat": 1658306108}, SECRET, algorithm="HS256")
+        returned, lines, errors = self.inspect(f" Bearer {token}\n", RELAY_SECRET=SECRET)
+        self.assertEqual((returned, errors), (1, ""))
+        self.assertEqual(lines[:2], ["Header", '  alg: "HS256"'])
+        self.assertIn('  topic: "t\\u001b"', [line.replace("B\"", "b\"") for line in lines])
+        self.assertRegex("\n".join(lines), r"  exp: 1658306108 \(2022-07-20 08:35:08 \+0000, "
+                                           r"expired \d+ years ago\)\n")
+        self.assertEqual(lines[-4:], ["Keys", "  HS256 from the secret: signed this token",
+                                      "Verdict", "  refused: token expired"])
+        self.assertNotIn(token.split(".")[2], "\n".join(lines))
+
+    def test_inspect_takes_the_token_in_every_way(self):
+        token = run().stdout.strip()
+        for words, text in (([], token), (["-"], token), (["--secret", SECRET, "-"], token),
+                            ([token], ""), ([token, "--secret", SECRET], "")):
+            with self.subTest(words=words):
+                self.assertEqual(self.inspect(text, *words, RELAY_SECRET=SECRET)[0], 0)
+        self.assertEqual(self.inspect("", RELAY_SECRET=SECRET)[0], 1)
+        self.assertEqual(self.inspect(token * 100, RELAY_SECRET=SECRET)[0], 1)
+
+    def test_inspect_judges_the_audience(self):
+        token = run().stdout
+        self.check_verdict(0, "valid", token, RELAY_SECRET=SECRET, RELAY_AUDIENCE=AUDIENCE)
+        self.check_verdict(1, "refused: aud does not name https://other", token,
+                           RELAY_SECRET=SECRET, RELAY_AUDIENCE="https://other")
+
+    def test_inspect_without_keys(self):
+        self.check_verdict(1, "refused: no key is configured to check it with", run().stdout)
+
+    def test_bad_key_files_are_one_line(self):
+        self.openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:1024", "-out",
+                     self.path("weak"))
+        self.openssl("pkey", "-in", self.path("weak"), "-pubout", "-out", self.path("weak.pem"))
+        for options, reason in (
+                ({"RELAY_PUBLIC_KEYS": self.path("weak.pem")},
+                 f"{self.path('weak.pem')}: RSA key of 1024 bits, only 2048 to 8192 are taken"),
+                ({"RELAY_PUBLIC_KEYS": self.path("EdDSA")},
+                 f"{self.path('EdDSA')}: private key, keep it with the issuer and give the relay "
+                 "the public one"),
+                ({"RELAY_SECRETS_FILE": self.write("bad", "a\nb c d\n")},
+                 f"{self.path('bad')}:2: more than a kid and a secret, neither may hold blanks"),
+                ({"RELAY_SECRET_FILE": "/nonexistent"},
+                 "/nonexistent: No such file or directory")):
+            with self.subTest(options=options):
+                self.assertEqual(self.inspect("x", **options),
+                                 (1, [], f"relay token inspect: {reason}\n"))
+
+    def test_signing_keys_that_do_not_do(self):
+        for changes, reason in (
+                ({"RELAY_TOKEN_KEY_FILE": self.path("public/EdDSA.pem"),
+                  "RELAY_TOKEN_SECRET": None}, "no private key in PEM form"),
+                ({"RELAY_TOKEN_KEY_FILE": "/nonexistent", "RELAY_TOKEN_SECRET": None},
+                 "No such file or directory"),
+                ({"RELAY_TOKEN_KEY_FILE": self.path("EdDSA")},
+                 "RELAY_TOKEN_KEY_FILE and a secret are both given"),
+                ({"RELAY_TOKEN_KID": "a b"}, "kid must be")):
+            with self.subTest(reason=reason):
+                result = run(**changes)
+                self.assertEqual((result.returncode, result.stdout), (1, ""))
+                self.assertRegex(result.stderr, rf"\Arelay token: .*{reason}.*\n\Z")
 
 
 if __name__ == "__main__":
