@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "cli/command.h"
 #include "cli/option_tables.h"
+#include "tests/unit/token/key_craft.h"
 #include "token/token.h"
 
 #define AUDIENCE "https://app.practable.io/ed0/access"
@@ -349,4 +350,70 @@ Test(cli_token, help_shows_options_but_no_secret)
                            token_option_table.specs[i].env);
     }
     cr_expect_null(strstr(text, "hunter2"));
+}
+
+static struct {
+    char text[CRAFT_PEM_SIZE];
+    char path[64];
+} private_key;
+
+/* Writes a private key and sets RELAY_TOKEN_KEY_FILE. */
+static void set_private_key(const char *text)
+{
+    snprintf(private_key.path, sizeof private_key.path, "/tmp/relay-token-test-XXXXXX");
+    int fd = mkstemp(private_key.path);
+
+    cr_assert_geq(fd, 0);
+    cr_assert_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    close(fd);
+    unsetenv("RELAY_TOKEN_SECRET");
+    setenv("RELAY_TOKEN_KEY_FILE", private_key.path, 1);
+}
+
+Test(cli_token, a_private_key_signs_instead_of_a_secret)
+{
+    EVP_PKEY *pair = craft_pair("ED25519", "");
+    char line[TOKEN_BYTES_MAX] = "";
+
+    craft_private_pem(pair, NULL, private_key.text);
+    set_required();
+    set_private_key(private_key.text);
+    setenv("RELAY_TOKEN_KID", "2024", 1);
+    cr_expect_eq(run(NULL, NULL, NULL, NULL), 0);
+    unlink(private_key.path);
+    cr_assert_gt(fread(line, 1, sizeof line - 1, cr_get_redirected_stdout()), 0);
+    char *header =
+        craft_base64url(bytes_of_text("{\"alg\":\"EdDSA\",\"kid\":\"2024\",\"typ\":\"JWT\"}"));
+
+    cr_expect_eq(strncmp(line, header, strlen(header)), 0, "%s", line);
+    free(header);
+    EVP_PKEY_free(pair);
+}
+
+Test(cli_token, a_file_that_is_no_private_key_is_named)
+{
+    char expected[256];
+
+    set_required();
+    set_private_key("a secret is not a private key");
+    cr_expect_eq(run(NULL, NULL, NULL, NULL), 1);
+    unlink(private_key.path);
+    snprintf(expected, sizeof expected, "relay token: %s: no private key in PEM form\n",
+             private_key.path);
+    cr_expect_stdout_eq_str("");
+    cr_expect_stderr_eq_str(expected);
+}
+
+Test(cli_token, a_secret_and_a_private_key_are_one_too_many)
+{
+    expect_refused("RELAY_TOKEN_KEY_FILE", "/nonexistent",
+                   "relay token: RELAY_TOKEN_KEY_FILE and a secret are both given, but a token has "
+                   "one signature\n");
+}
+
+Test(cli_token, a_kid_with_blanks_is_refused)
+{
+    expect_refused("RELAY_TOKEN_KID", "a b",
+                   "relay token: the kid must be at most 63 printable ASCII characters without "
+                   "blanks\n");
 }
