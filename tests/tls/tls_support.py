@@ -26,6 +26,22 @@ EMULATED = os.environ.get("RELAY_TEST_EMULATED") == "1"  # a processor in softwa
 OTHER = "tls_user" if KERNEL else "tls_kernel"
 COUNTER = "tls_kernel" if KERNEL else "tls_user"
 TCP_ULP = 31
+CA_CONFIG = """[ca]
+default_ca = relay
+[relay]
+database = {folder}/index
+new_certs_dir = {folder}
+certificate = {folder}/ca.pem
+private_key = {folder}/ca.key
+rand_serial = yes
+default_md = sha256
+policy = any
+x509_extensions = leaf
+[any]
+commonName = supplied
+[leaf]
+subjectAltName = {names}
+"""
 SUITES = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
 
 
@@ -62,24 +78,24 @@ class Authority:
         openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
                 "-keyout", self.path("ca.key"), "-out", self.ca_file, "-days", "3650",
                 "-subj", "/CN=relay test authority")
-        self.serial = 1
 
     def path(self, name):
         return os.path.join(self.folder, name)
 
-    def pair(self, name, names="DNS:localhost,IP:127.0.0.1", key="ec", days=30):
-        """(certificate file, key file); the common name is `name`."""
-        cert, private, request = (self.path(name + suffix) for suffix in (".pem", ".key", ".csr"))
+    def pair(self, name, names="DNS:localhost,IP:127.0.0.1", key="ec", end="20990101000000Z"):
+        """(certificate file, key file); the common name is `name`. (`openssl ca`, because no
+        other command of every OpenSSL 3 sets an end in the past.)"""
+        cert, private, request, config = (
+            self.path(name + suffix) for suffix in (".pem", ".key", ".csr", ".cnf"))
         kind = {"ec": ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"], "rsa": ["rsa:2048"]}[key]
         openssl("req", "-new", "-newkey", *kind, "-nodes", "-keyout", private, "-out", request,
-                "-subj", f"/CN={name}", "-addext", f"subjectAltName={names}")
-        extensions = self.path(name + ".ext")
-        with open(extensions, "w", encoding="ascii") as file:
-            file.write(f"subjectAltName={names}\n")
-        self.serial += 1
-        openssl("x509", "-req", "-in", request, "-CA", self.ca_file, "-CAkey", self.path("ca.key"),
-                "-set_serial", str(self.serial), "-days", str(days), "-extfile", extensions,
-                "-out", cert)
+                "-subj", f"/CN={name}")
+        for path, text in ((self.path("index"), ""), (self.path("index.attr"), ""),
+                           (config, CA_CONFIG.format(folder=self.folder, names=names))):
+            with open(path, "w", encoding="ascii") as file:
+                file.write(text)
+        openssl("ca", "-batch", "-config", config, "-in", request, "-out", cert,
+                "-notext", "-startdate", "20200101000000Z", "-enddate", end)
         return cert, private
 
 
@@ -135,13 +151,15 @@ class TlsClient(RawClient):
 class TlsRelay(Relay):
     """`relay serve` with certificates. stop() checks which transport the records took."""
 
+    ORIGIN = "wss://localhost"
+
     def __init__(self, pairs=None, context=None, transport=TRANSPORT, **options):
         pairs = pairs or [default_pair()]
         self.context = context or client_context()
         self.transport = transport
         ktls = "auto" if KERNEL else "off" if kernel_has_tls() else "auto"
         super().__init__(**{
-            "RELAY_URL": "wss://relay.test", "RELAY_KTLS": ktls,
+            "RELAY_KTLS": ktls,
             "RELAY_TLS_CERT": ",".join(cert for cert, _ in pairs),
             "RELAY_TLS_KEY": ",".join(key for _, key in pairs), **options})
 
@@ -161,10 +179,6 @@ class TlsRelay(Relay):
             return relay_support.Reply(reply.status, reply.headers, reply.read())
         finally:
             connection.close()
-
-    def uri(self, *arguments, **changes):
-        return super().uri(*arguments, **changes).replace(
-            "wss://relay.test", f"wss://localhost:{self.relay_port}")
 
     def connect(self, context=None, port=None, **options):
         return TlsClient(port or self.relay_port, context or self.context, timeout_s=WAIT_S,

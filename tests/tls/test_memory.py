@@ -1,0 +1,80 @@
+"""What connections cost, and that it comes back: many handshakes in a row, many idle connections.
+
+Method: the resident memory of the process, as the kernel tells it.
+"""
+
+import threading
+import unittest
+
+import tls_support
+from relay_support import SANITIZED, WAIT_S, wait_until
+from tls_support import KERNEL, TlsTestCase, scaled
+
+HANDSHAKES = scaled(10000, 1000, 100)
+SETTLE = HANDSHAKES // 5  # after these every pool has its size
+GROWTH_BYTES = scaled(1 << 20, 32 << 20, 1 << 20)  # sanitizers keep freed memory for a while
+IDLE = scaled(1000, 100, 100)
+IDLE_BYTES_MAX = (3 if KERNEL else 16) * 1024
+
+
+class Handshakes(TlsTestCase):
+    def shake_hands(self, relay, count, clients=2):
+        failures = []
+
+        def work():
+            try:
+                for _ in range(count // clients):
+                    relay.connect().kill()
+            except OSError as error:
+                failures.append(error)
+
+        threads = [threading.Thread(target=work) for _ in range(clients)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(failures, [])
+
+    def settled(self, relay, fds):
+        wait_until(lambda: relay.fds() == fds, "the descriptors")
+        return relay.rss_bytes()
+
+    def test_many_handshakes_leave_nothing(self):
+        relay = self.start()
+        fds = relay.fds()
+        self.shake_hands(relay, SETTLE)
+        before = self.settled(relay, fds)
+        self.shake_hands(relay, HANDSHAKES)
+        grown = self.settled(relay, fds) - before
+        print(f"{HANDSHAKES} handshakes, {tls_support.TRANSPORT}: resident memory "
+              f"{before} bytes before, {grown:+d} after")
+        self.assertLess(grown, GROWTH_BYTES)
+        counters = relay.counters()
+        self.assertEqual(counters["tls_failed"], 0)
+        self.assertEqual(counters["connections_accepted"], counters["connections_closed"])
+
+
+class Idle(TlsTestCase):
+    @unittest.skipIf(SANITIZED, "sanitizers need memory of their own")
+    def test_an_idle_connection_is_cheap(self):
+        relay = self.start(RELAY_QUEUE_AGE="0s")
+        warm = [relay.raw(f"warm{number}") for number in range(10)]
+        for client in warm:
+            client.kill()
+        wait_until(lambda: relay.counters()["connections_closed"] == 20, "the warm-up to end")
+        before = relay.rss_bytes()
+        clients = [self.track(relay.raw("idle")) for _ in range(IDLE)]
+        for client in clients[-10:]:
+            client.barrier()
+        each = (relay.rss_bytes() - before) / IDLE
+        print(f"{IDLE} idle wss connections, {tls_support.TRANSPORT}: {each:.0f} bytes of "
+              "resident memory each")
+        self.assertLess(each, IDLE_BYTES_MAX)
+        for client in clients:
+            client.kill()
+        wait_until(lambda: relay.counters()["connections_open"] == 0
+                   if "connections_open" in relay.counters() else True, "the ends", WAIT_S)
+
+
+if __name__ == "__main__":
+    tls_support.main()
