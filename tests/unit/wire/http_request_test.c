@@ -282,6 +282,22 @@ Test(http_request, finds_the_first_field_of_a_name_in_any_case)
     expect_bytes(value, "1");
 }
 
+Test(http_request, finds_the_last_field_of_a_name_in_any_case)
+{
+    struct http_request request;
+    struct bytes input =
+        bytes_of_text("GET / HTTP/1.1\r\nX-A: 0\r\n" HOST "x-a: 1\r\nX-a: 2\r\nX-C: 3\r\n\r\n");
+    struct bytes value = bytes_of_text("untouched");
+
+    cr_assert_eq(feed(&request, &input, 100), HTTP_REQUEST_OK);
+    cr_assert(!http_request_last_field(&request, "X-B", &value));
+    expect_bytes(value, "untouched");
+    cr_assert(http_request_last_field(&request, "x-A", &value));
+    expect_bytes(value, "2");
+    cr_assert(http_request_last_field(&request, "x-c", &value));
+    expect_bytes(value, "3");
+}
+
 Test(http_request, finds_tokens_in_lists_of_all_fields_of_a_name)
 {
     static const struct {

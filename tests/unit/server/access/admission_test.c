@@ -312,3 +312,43 @@ Test(admission, wants_the_topic_of_the_code)
         expect_refused(403);
     }
 }
+
+/* A denial kills the codes that are there; this one was made by a worker that raced with it. */
+Test(admission, refuses_a_denied_booking_that_has_a_code)
+{
+    struct permission permission = good_permission();
+    char code[CODE_SIZE];
+
+    cr_assert_eq(bookings_deny(office.context.bookings, "bid0", NOW_S + 60, NOW_S), 0);
+    make_code(&permission, code);
+    try_code("/session/t0?code=", code, "");
+    expect_refused(403);
+    try_code("/session/t0?code=", code, "");
+    expect_refused(401);
+    bookings_allow(office.context.bookings, "bid0", NOW_S + 60, NOW_S);
+    make_code(&permission, code);
+    try_code("/session/t0?code=", code, "");
+    cr_assert_eq(admission.status, 101, "%s", admission.reason);
+}
+
+Test(admission, refuses_codes_that_were_given_out_before_the_denial)
+{
+    struct permission permission = good_permission();
+    char code[CODE_SIZE];
+
+    make_code(&permission, code);
+    cr_assert_eq(bookings_deny(office.context.bookings, "bid0", NOW_S + 60, NOW_S), 0);
+    try_code("/session/t0?code=", code, "");
+    expect_refused(401);
+}
+
+Test(admission, forgets_a_denial_that_expired)
+{
+    struct permission permission = good_permission();
+    char code[CODE_SIZE];
+
+    cr_assert_eq(bookings_deny(office.context.bookings, "bid0", NOW_S - 1, NOW_S - 1), 0);
+    make_code(&permission, code);
+    try_code("/session/t0?code=", code, "");
+    cr_assert_eq(admission.status, 101, "%s", admission.reason);
+}

@@ -27,6 +27,23 @@ Test(routes, find_what_is_served)
         {"POST", "/", ROUTE_NOT_FOUND, "", ""},
         {"POST", "", ROUTE_NOT_FOUND, "", ""},
         {"GET", "/nope", ROUTE_NOT_FOUND, "", ""},
+        {"POST", "/bids/deny", ROUTE_FOUND, "", ""},
+        {"GET", "/bids/deny", ROUTE_FOUND, "", ""},
+        {"DELETE", "/bids/deny", ROUTE_WRONG_METHOD, "", "POST,GET"},
+        {"POST", "/bids/allow", ROUTE_FOUND, "", ""},
+        {"GET", "/bids/allow", ROUTE_FOUND, "", ""},
+        {"HEAD", "/bids/allow", ROUTE_WRONG_METHOD, "", "POST,GET"},
+        {"GET", "/bids", ROUTE_NOT_FOUND, "", ""},
+        {"GET", "/bids/", ROUTE_NOT_FOUND, "", ""},
+        {"GET", "/bids/denied", ROUTE_NOT_FOUND, "", ""},
+        {"GET", "/bids/deny/x", ROUTE_NOT_FOUND, "", ""},
+        {"GET", "/status", ROUTE_FOUND, "", ""},
+        {"POST", "/status", ROUTE_WRONG_METHOD, "", "GET"},
+        {"OPTIONS", "/status", ROUTE_WRONG_METHOD, "", "GET"},
+        {"GET", "/status/x", ROUTE_NOT_FOUND, "", ""},
+        {"GET", "/docs", ROUTE_FOUND, "", ""},
+        {"GET", "/swagger.json", ROUTE_FOUND, "", ""},
+        {"GET", "/swagger_json", ROUTE_NOT_FOUND, "", ""},
     };
 
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
@@ -34,7 +51,9 @@ Test(routes, find_what_is_served)
 
         cr_assert_eq(routes_find(cases[i].method, cases[i].path, &match), cases[i].result,
                      "case %zu: %s %s", i, cases[i].method, cases[i].path);
-        cr_assert_str_eq(match.allowed, cases[i].allowed);
+        if (cases[i].result == ROUTE_WRONG_METHOD) {
+            cr_assert_str_eq(match.allowed, cases[i].allowed);
+        }
         cr_assert(bytes_equal_text(match.parameter, cases[i].parameter));
         cr_assert_eq(match.route != NULL, cases[i].result == ROUTE_FOUND);
     }
@@ -44,6 +63,25 @@ Test(routes, lead_to_their_handlers)
 {
     struct route_match match;
 
-    cr_assert_eq(routes_find("POST", "/session/x", &match), ROUTE_FOUND);
-    cr_assert_eq(match.route->handle, session_post);
+    static const struct {
+        const char *method;
+        const char *path;
+        void (*handle)(struct access_call *call, struct access_reply *reply);
+        bool is_public;
+    } cases[] = {
+        {"POST", "/session/x", session_post, false},
+        {"POST", "/bids/deny", bids_deny_post, false},
+        {"GET", "/bids/deny", bids_deny_get, false},
+        {"POST", "/bids/allow", bids_allow_post, false},
+        {"GET", "/bids/allow", bids_allow_get, false},
+        {"GET", "/status", status_get, false},
+        {"GET", "/docs", docs_get, true},
+        {"GET", "/swagger.json", swagger_get, true},
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        cr_assert_eq(routes_find(cases[i].method, cases[i].path, &match), ROUTE_FOUND);
+        cr_assert_eq(match.route->handle, cases[i].handle, "case %zu", i);
+        cr_assert_eq(match.route->is_public, cases[i].is_public, "case %zu", i);
+    }
 }

@@ -417,6 +417,36 @@ Test(send_queue, sends_urgent_frames_behind_what_it_has_begun)
     expect_sent("b|[1]|[2]|c");
 }
 
+/* An HTTP answer: no frame's header in front. */
+static void push_answer(const char *text)
+{
+    struct message *message = message_create(&scene.worker, strlen(text));
+
+    cr_assert_not_null(message);
+    memcpy(message->payload, text, strlen(text));
+    message->payload_len = (uint32_t)strlen(text);
+    message->is_control = true;
+    cr_assert(push_message(message, &roomy));
+}
+
+Test(send_queue, lets_no_frame_pass_the_answer_to_the_upgrade)
+{
+    struct iovec slices[SEND_SLICES_MAX];
+
+    push_answer("answer");
+    push_answer("switched");
+    push_control(WS_OPCODE_PONG, "1", &roomy);
+    push("data", &roomy);
+    push_control(WS_OPCODE_PONG, "22", &roomy);
+    cr_assert_eq(send_queue_begin(&scene.queue, &scene.worker, &roomy, slices, SEND_SLICES_MAX), 5);
+    cr_assert_eq(slices[0].iov_len, strlen("answer"));
+    cr_assert_eq(slices[1].iov_len, strlen("switched"));
+    cr_assert_eq(slices[2].iov_len, 2 + 1, "the older pong");
+    cr_assert_eq(slices[3].iov_len, 2 + 2, "the newer pong");
+    cr_assert_eq(slices[4].iov_len, 2 + 4, "data");
+    cr_assert_eq(send_queue_end(&scene.queue, &scene.worker, 6 + 8 + 3 + 4 + 6), 1);
+}
+
 static bool replace_pong(const char *text)
 {
     struct message *message =
