@@ -29,7 +29,7 @@ server_packages=(
 )
 test_packages=(
     libcriterion-dev clang clang-format clang-tidy
-    python3 python3-websockets python3-jwt curl openssl ffmpeg
+    python3 python3-websockets python3-jwt python3-cryptography curl openssl ffmpeg
 )
 gstreamer_packages=(
     libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev gstreamer1.0-tools

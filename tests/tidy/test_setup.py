@@ -94,7 +94,8 @@ def debian(version):
     common = {
         "build-essential", "cmake", "ninja-build", "pkgconf", "libsqlite3-dev", *SERVER_LIBRARIES,
         "libcriterion-dev", "clang", "clang-format", "clang-tidy", "python3",
-        "python3-websockets", "python3-jwt", "curl", "openssl", "ffmpeg", "libgstreamer1.0-dev",
+        "python3-websockets", "python3-jwt", "python3-cryptography", "curl", "openssl", "ffmpeg",
+        "libgstreamer1.0-dev",
         "libgstreamer-plugins-base1.0-dev", "gstreamer1.0-tools", "node-llhttp", *VM,
         *(f"gstreamer1.0-plugins-{kind}" for kind in ("base", "good", "bad", "ugly"))}
     runtime, more = {12: ("14", ()), 13: ("19", ("libllhttp-dev",))}[version]
