@@ -252,7 +252,10 @@ static char *assemble(const struct report *report, const struct conn_shared *sha
         }
     }
     write_self(out, report->shape, shared);
-    fclose(out);
+    if (fclose(out) != 0) {
+        free(text);
+        return NULL;
+    }
     text[*ret_len - 1] = ']'; /* in place of the last comma */
     return text;
 }
@@ -281,6 +284,7 @@ static void publish(struct worker *worker, const struct conn_shared *shared, con
     fanout_publish(worker, shared->stats_topic, message, NULL, &shared->bounds);
 }
 
+/* text: NULL when memory was out; who waits is answered all the same. */
 static void answer(struct report *report, char *text, size_t len)
 {
     struct conn *conn = control_claim(report->ticket);
@@ -290,8 +294,12 @@ static void answer(struct report *report, char *text, size_t len)
         free(text);
         return;
     }
-    text[len] = '\n'; /* over the terminator, which a body does not need */
-    access_reply_long(&reply, 200, "application/json", text, len + 1);
+    if (text == NULL) {
+        access_reply_error(&reply, 503, "out of memory");
+    } else {
+        text[len] = '\n'; /* over the terminator, which a body does not need */
+        access_reply_long(&reply, 200, "application/json", text, len + 1);
+    }
     http_answer_deferred(conn, &reply);
 }
 
@@ -304,7 +312,7 @@ static void run_finish(struct worker *worker, struct call *call)
 
     CHECK(table->deferred > 0);
     table->deferred--;
-    if (text != NULL && report->shape == REPORT_STATUS) {
+    if (report->shape == REPORT_STATUS) {
         answer(report, text, len);
     } else if (text != NULL) {
         publish(worker, table->shared, text, len);

@@ -1,0 +1,485 @@
+/* Goal: reports name every connection of every worker in the two shapes that clients know, byte for
+ * byte, and reach who asked for them: one request, or the topic "stats".
+ * Method: workers without threads, turned by the test; connections that are only filled in, with
+ * times that are known; the answer is read from the queue of who asked. */
+#include "server/conn/report.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "server/conn/control.h"
+#include "tests/unit/server/loop/uring_fixture.h"
+
+enum { WORKERS = 2, NOW_MS = 100000000, STARTED_S = 1700000000, DEADLINE_MS = 5000, CONNS = 3 };
+
+static struct {
+    struct server_config config;
+    struct conn_shared shared;
+    struct topic_registry topics;
+    struct worker_group group;
+    struct worker workers[WORKERS];
+    struct conn_table tables[WORKERS];
+    struct conn conns[CONNS];
+    struct conn asker;
+    struct subscriber listener; /* of the topic "stats", on the last worker */
+    char read[1 << 16];
+} scene;
+
+static const char self_status[] =
+    "{\"can_read\":true,\"can_write\":true,\"connected_at\":\"2023-11-14T22:13:20Z\","
+    "\"expires_at\":\"1970-01-01T00:00:00Z\",\"remote_addr\":\"internal\","
+    "\"scopes\":[\"read\",\"stats\",\"write\"],\"topic\":\"stats\",\"user_agent\":\"crossbar\"}";
+static const char self_topic[] =
+    "{\"canRead\":true,\"canWrite\":true,\"connected\":\"2023-11-14T22:13:20Z\","
+    "\"expiresAt\":\"1970-01-01T00:00:00Z\",\"remoteAddr\":\"internal\","
+    "\"scopes\":[\"read\",\"stats\",\"write\"],"
+    "\"stats\":{\"tx\":{\"last\":\"Never\",\"size\":0,\"fps\":0},"
+    "\"rx\":{\"last\":\"Never\",\"size\":0,\"fps\":0}},"
+    "\"topic\":\"stats\",\"userAgent\":\"crossbar\"}";
+
+static void on_due(struct timer *timer)
+{
+}
+
+static void on_queued(struct subscriber *subscriber)
+{
+}
+
+static void open_worker(unsigned index)
+{
+    struct worker *worker = &scene.workers[index];
+    struct conn_table *table = &scene.tables[index];
+
+    *worker =
+        (struct worker){.index = index, .group = &scene.group, .context = table, .now_ms = NOW_MS};
+    *table = (struct conn_table){.worker = worker, .shared = &scene.shared};
+    cr_assert_eq(ring_open(&worker->ring, 64, 256), 0);
+    atomic_store(&worker->ring_fd, worker->ring.uring.ring_fd);
+    block_pool_init(&worker->blocks, 64 << 20);
+    timer_wheel_init(&worker->timers, NOW_MS);
+    list_init(&table->open);
+    list_init(&table->ready);
+    timer_init(&table->report_timer, on_due);
+}
+
+static void init_conn(struct conn *conn, unsigned worker_index, enum conn_phase phase)
+{
+    *conn = (struct conn){.phase = phase,
+                          .fd = -1,
+                          .worker = &scene.workers[worker_index],
+                          .table = &scene.tables[worker_index],
+                          .serial = 1};
+    conn_send_init(conn);
+    timer_init(&conn->deadline, on_due);
+    list_init(&conn->open_node);
+    list_append(&conn->table->open, &conn->open_node);
+}
+
+static void open_scene(unsigned workers_count)
+{
+    require_uring();
+    memset(&scene, 0, sizeof scene);
+    scene.group = (struct worker_group){.workers = scene.workers, .workers_count = workers_count};
+    topic_registry_init(&scene.topics, workers_count);
+    scene.config = (struct server_config){.stats_every_ms = 5000};
+    scene.shared = (struct conn_shared){.started_s = STARTED_S,
+                                        .config = &scene.config,
+                                        .topics = &scene.topics,
+                                        .bounds = {.messages_max = 16, .bytes_max = 1 << 24}};
+    scene.shared.stats_topic = topic_find_or_create(&scene.topics, STATS_TOPIC);
+    cr_assert_not_null(scene.shared.stats_topic);
+    for (unsigned i = 0; i < workers_count; i++) {
+        open_worker(i);
+    }
+    init_conn(&scene.asker, 0, PHASE_HTTP);
+    send_queue_init(&scene.listener.queue);
+    scene.listener.on_queued = on_queued;
+}
+
+static void take_letter(struct worker *worker, uint64_t letter)
+{
+    CHECK(letter_is(letter) && (letter & OP_TAG_UNDELIVERED) == 0);
+    switch (letter_kind(letter)) {
+    case LETTER_MESSAGE:
+        atomic_fetch_sub(&worker->letters_pending, 1);
+        fanout_receive(worker, letter_pointer(letter), &scene.shared.bounds);
+        return;
+    case LETTER_MESSAGE_HOME:
+        message_come_home(worker, letter_pointer(letter));
+        return;
+    case LETTER_CALL: {
+        struct call *call = letter_pointer(letter);
+
+        CHECK(atomic_load(&call->posted)); /* as the loop does */
+        atomic_fetch_sub(&worker->letters_pending, 1);
+        call->run(worker, call);
+        return;
+    }
+    }
+}
+
+static void turn(struct worker *worker)
+{
+    struct io_uring_cqe *cqe;
+
+    ring_submit_and_wait(&worker->ring, 0);
+    while (io_uring_peek_cqe(&worker->ring.uring, &cqe) == 0) {
+        uint64_t letter = io_uring_cqe_get_data64(cqe);
+
+        io_uring_cqe_seen(&worker->ring.uring, cqe);
+        take_letter(worker, letter);
+    }
+}
+
+static bool is_quiet(void)
+{
+    for (unsigned i = 0; i < scene.group.workers_count; i++) {
+        if (atomic_load(&scene.workers[i].letters_pending) > 0 || scene.tables[i].deferred > 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void settle(void)
+{
+    uint64_t deadline_ms = clock_monotonic_ms() + DEADLINE_MS;
+
+    do {
+        CHECK(clock_monotonic_ms() < deadline_ms);
+        for (unsigned i = 0; i < scene.group.workers_count; i++) {
+            turn(&scene.workers[i]);
+        }
+    } while (!is_quiet());
+}
+
+static void drain(struct send_queue *queue, struct worker *worker)
+{
+    size_t used = 0;
+
+    while (!send_queue_empty(queue)) {
+        struct iovec slices[8];
+        unsigned count = send_queue_begin(queue, worker, &scene.shared.bounds, slices, 8);
+        size_t sent = 0;
+
+        for (unsigned i = 0; i < count; i++) {
+            CHECK(used + slices[i].iov_len < sizeof scene.read);
+            memcpy(scene.read + used, slices[i].iov_base, slices[i].iov_len);
+            used += slices[i].iov_len;
+            sent += slices[i].iov_len;
+        }
+        send_queue_end(queue, worker, sent);
+    }
+    scene.read[used] = '\0';
+}
+
+static void close_scene(void)
+{
+    uint64_t deadline_ms = clock_monotonic_ms() + DEADLINE_MS;
+
+    drain(&scene.asker.subscriber.queue, &scene.workers[0]);
+    drain(&scene.listener.queue, &scene.workers[scene.group.workers_count - 1]);
+    for (unsigned i = 0; i < scene.group.workers_count; i++) {
+        while (scene.workers[i].blocks.blocks_used > 0) { /* messages come home by letter */
+            CHECK(clock_monotonic_ms() < deadline_ms);
+            settle();
+        }
+    }
+    for (unsigned i = 0; i < CONNS; i++) {
+        if (scene.conns[i].phase != PHASE_FREE) {
+            topic_unref(scene.conns[i].in.websocket.topic);
+        }
+    }
+    for (unsigned i = 0; i < scene.group.workers_count; i++) {
+        block_pool_deinit(&scene.workers[i].blocks);
+        ring_close(&scene.workers[i].ring);
+    }
+    topic_unref(scene.shared.stats_topic);
+    topic_registry_deinit(&scene.topics);
+}
+
+TestSuite(report, .fini = close_scene);
+
+static struct conn *add_websocket(unsigned number, unsigned worker_index, const char *topic)
+{
+    struct conn *conn = &scene.conns[number];
+    struct phase_websocket *ws = &conn->in.websocket;
+
+    init_conn(conn, worker_index, PHASE_WEBSOCKET);
+    *ws = (struct phase_websocket){.topic = topic_find_or_create(&scene.topics, topic),
+                                   .scopes_json = "[\"read\"]",
+                                   .can_read = true,
+                                   .opened_s = STARTED_S + 5,
+                                   .exp_s = STARTED_S + 65,
+                                   .user_agent = "ua/1",
+                                   .reported_address = "203.0.113.7"};
+    cr_assert_not_null(ws->topic);
+    return conn;
+}
+
+/* The body of the answer; its head must say how long it is. */
+static const char *ask_status(void)
+{
+    char length[48];
+
+    cr_assert(report_for_request(&scene.asker));
+    settle();
+    drain(&scene.asker.subscriber.queue, &scene.workers[0]);
+    char *body = strstr(scene.read, "\r\n\r\n");
+
+    cr_assert_not_null(body, "no answer: %s", scene.read);
+    body += 4;
+    snprintf(length, sizeof length, "Content-Length: %zu\r\n", strlen(body));
+    cr_assert_eq(strncmp(scene.read, "HTTP/1.1 200 OK\r\n", 17), 0, "%s", scene.read);
+    cr_assert_not_null(strstr(scene.read, length), "%s", scene.read);
+    cr_assert_eq(scene.asker.phase, PHASE_CLOSING);
+    cr_assert_eq(scene.tables[0].deferred, 0);
+    return body;
+}
+
+static void expect_elements(const char *body, const char *elements, const char *self,
+                            const char *end)
+{
+    char expected[8192];
+
+    snprintf(expected, sizeof expected, "[%s%s]%s", elements, self, end);
+    cr_assert_str_eq(body, expected);
+}
+
+Test(report, of_an_idle_relay_shows_the_relay_itself)
+{
+    open_scene(1);
+    expect_elements(ask_status(), "", self_status, "\n");
+}
+
+Test(report, for_status_leaves_out_what_is_false_or_empty)
+{
+    open_scene(1);
+    struct conn *writer = add_websocket(1, 0, "a/b");
+
+    add_websocket(0, 0, "t0");
+    writer->in.websocket.can_read = false;
+    writer->in.websocket.can_write = true;
+    writer->in.websocket.user_agent[0] = '\0';
+    writer->in.websocket.reported_address[0] = '\0';
+    strcpy(writer->in.websocket.scopes_json, "[]");
+    expect_elements(ask_status(),
+                    "{\"can_write\":true,\"connected_at\":\"2023-11-14T22:13:25Z\","
+                    "\"expires_at\":\"2023-11-14T22:14:25Z\",\"scopes\":[],\"topic\":\"a/b\"},"
+                    "{\"can_read\":true,\"connected_at\":\"2023-11-14T22:13:25Z\","
+                    "\"expires_at\":\"2023-11-14T22:14:25Z\",\"remote_addr\":\"203.0.113.7\","
+                    "\"scopes\":[\"read\"],\"topic\":\"t0\",\"user_agent\":\"ua/1\"},",
+                    self_status, "\n");
+}
+
+Test(report, puts_the_parts_of_all_workers_together)
+{
+    open_scene(WORKERS);
+    add_websocket(0, 1, "t1");
+    add_websocket(1, 0, "t0");
+    const char *body = ask_status();
+
+    cr_assert_not_null(strstr(body, "\"topic\":\"t0\""), "%s", body);
+    cr_assert_not_null(strstr(body, "\"topic\":\"t1\""), "%s", body);
+    cr_assert_not_null(strstr(body, "\"topic\":\"stats\""), "%s", body);
+}
+
+Test(report, leaves_out_connections_that_are_no_websockets)
+{
+    open_scene(1);
+    add_websocket(0, 0, "t0");
+    scene.conns[0].phase = PHASE_CLOSING;
+    expect_elements(ask_status(), "", self_status, "\n");
+}
+
+Test(report, writes_hostile_text_as_json)
+{
+    open_scene(1);
+    struct phase_websocket *ws = &add_websocket(0, 0, "t\"\\\n")->in.websocket;
+
+    strcpy(ws->user_agent, "</script>\x01\xff\"},{\"");
+    strcpy(ws->reported_address, "\"]\xc3");
+    const char *body = ask_status();
+
+    cr_assert_not_null(strstr(body, "\"topic\":\"t\\\"\\\\\\n\""), "%s", body);
+    cr_assert_not_null(strstr(body, "\"user_agent\":\"</script>\\u0001\xef\xbf\xbd\\\"},{\\\"\""),
+                       "%s", body);
+    cr_assert_not_null(strstr(body, "\"remote_addr\":\"\\\"]\xef\xbf\xbd\""), "%s", body);
+}
+
+Test(report, answers_nobody_when_the_asker_is_gone)
+{
+    open_scene(WORKERS);
+    cr_assert(report_for_request(&scene.asker));
+    scene.asker.serial++; /* the place in the table has another tenant */
+    settle();
+    cr_assert(send_queue_empty(&scene.asker.subscriber.queue));
+    cr_assert_eq(scene.asker.phase, PHASE_HTTP);
+    cr_assert_eq(scene.tables[0].deferred, 0);
+}
+
+static void listen_to_stats(void)
+{
+    topic_subscribe(scene.shared.stats_topic, &scene.workers[scene.group.workers_count - 1],
+                    &scene.listener);
+}
+
+static void stop_listening(void)
+{
+    topic_unsubscribe(scene.shared.stats_topic, &scene.workers[scene.group.workers_count - 1],
+                      &scene.listener);
+}
+
+static void command(unsigned worker_index, const char *text)
+{
+    report_on_command(&scene.workers[worker_index], bytes_of_text(text));
+    settle();
+}
+
+/* The payload of the one text frame that came, or "". */
+static const char *published(void)
+{
+    drain(&scene.listener.queue, &scene.workers[scene.group.workers_count - 1]);
+    if (scene.read[0] == '\0') {
+        return "";
+    }
+    size_t short_len = (uint8_t)scene.read[1];
+    size_t header = short_len < 126 ? 2 : 4;
+
+    cr_assert_eq((uint8_t)scene.read[0], 0x81);
+    return scene.read + header;
+}
+
+Test(report, on_the_topic_has_all_keys_and_statistics)
+{
+    open_scene(1);
+    struct conn *conn = add_websocket(0, 0, "t0");
+    struct phase_websocket *ws = &conn->in.websocket;
+
+    ws->messages_received = 25;
+    ws->bytes_received = 25000;
+    ws->first_received_ms = NOW_MS - 2200;
+    ws->last_received_ms = NOW_MS - 1200;
+    conn->messages_sent = 1;
+    conn->subscriber.queue.payload_sent = 77;
+    conn->first_sent_ms = conn->last_sent_ms = NOW_MS;
+    listen_to_stats();
+    command(0, "{\"cmd\":\"update\"}");
+    expect_elements(published(),
+                    "{\"canRead\":true,\"canWrite\":false,\"connected\":\"2023-11-14T22:13:25Z\","
+                    "\"expiresAt\":\"2023-11-14T22:14:25Z\",\"remoteAddr\":\"203.0.113.7\","
+                    "\"scopes\":[\"read\"],"
+                    "\"stats\":{\"tx\":{\"last\":\"1.2s\",\"size\":1000,\"fps\":24.000},"
+                    "\"rx\":{\"last\":\"0s\",\"size\":77,\"fps\":0.000}},"
+                    "\"topic\":\"t0\",\"userAgent\":\"ua/1\"},",
+                    self_topic, "");
+    stop_listening();
+}
+
+Test(report, tells_durations_as_go_does)
+{
+    static const struct {
+        uint64_t ago_ms;
+        const char *text;
+    } cases[] = {
+        {0, "0s"},           {1, "1ms"},          {999, "999ms"},           {1000, "1s"},
+        {1050, "1.05s"},     {59999, "59.999s"},  {60000, "1m0s"},          {61500, "1m1.5s"},
+        {3599000, "59m59s"}, {3600000, "1h0m0s"}, {90061001, "25h1m1.001s"}};
+
+    open_scene(1);
+    struct phase_websocket *ws = &add_websocket(0, 0, "t0")->in.websocket;
+
+    listen_to_stats();
+    ws->messages_received = 1;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        char expected[64];
+
+        ws->first_received_ms = ws->last_received_ms = NOW_MS - cases[i].ago_ms;
+        scene.tables[0].report_last_ms = 0;
+        command(0, "{\"cmd\":\"update\"}");
+        snprintf(expected, sizeof expected, "\"tx\":{\"last\":\"%s\",", cases[i].text);
+        cr_assert_not_null(strstr(published(), expected), "%s in %s", expected, scene.read);
+    }
+    stop_listening();
+}
+
+Test(report, comes_at_most_once_a_second_when_asked)
+{
+    open_scene(WORKERS);
+    struct conn_table *first = &scene.tables[0];
+
+    listen_to_stats();
+    command(1, "{\"cmd\":\"update\"}");
+    cr_assert_str_neq(published(), "");
+    command(1, "{\"cmd\":\"update\"}");
+    command(0, "{\"cmd\":\"update\"}");
+    cr_assert_str_eq(published(), "");
+    cr_assert(first->report_timer.armed);
+    cr_assert_geq(first->report_timer.due_ms, NOW_MS + 1000u,
+                  "the next one is only brought forward");
+    cr_assert_leq(first->report_timer.due_ms, NOW_MS + 1200u);
+    stop_listening();
+}
+
+Test(report, is_asked_for_by_one_command_only)
+{
+    static const char *const texts[] = {"",
+                                        "update",
+                                        "{}",
+                                        "[]",
+                                        "{\"cmd\":\"updates\"}",
+                                        "{\"cmd\":1}",
+                                        "{\"cmd\":null}",
+                                        "{\"CMD\":\"update\"}",
+                                        "{\"cmd\":\"update\"",
+                                        "{\"cmd\":\"update\"} x",
+                                        "{\"cmd\":\"x\",\"cmd\":\"update\"}",
+                                        "[{\"cmd\":\"update\"}]",
+                                        "{\"a\":{\"cmd\":\"update\"}}"};
+    char large[2048];
+
+    open_scene(1);
+    listen_to_stats();
+    for (size_t i = 0; i < ARRAY_LENGTH(texts); i++) {
+        command(0, texts[i]);
+        cr_assert_str_eq(published(), "", "%s", texts[i]);
+    }
+    snprintf(large, sizeof large, "{\"cmd\":\"update\"}%1500s", "");
+    command(0, large);
+    cr_assert_str_eq(published(), "", "too large for a command");
+    command(0, " {\"x\":1, \"cmd\" : \"update\"}\n");
+    cr_assert_str_neq(published(), "");
+    stop_listening();
+}
+
+Test(report, is_not_made_when_nobody_listens)
+{
+    open_scene(1);
+    command(0, "{\"cmd\":\"update\"}");
+    cr_assert_eq(scene.workers[0].blocks.blocks_used, 0);
+    cr_assert_eq(scene.tables[0].report_last_ms, (uint64_t)NOW_MS);
+}
+
+Test(report, comes_periodically_until_it_is_stopped)
+{
+    open_scene(1);
+    listen_to_stats();
+    report_start(&scene.tables[0]);
+    for (unsigned i = 0; i < 3; i++) {
+        scene.workers[0].now_ms += 4900;
+        timer_wheel_advance(&scene.workers[0].timers, scene.workers[0].now_ms);
+        cr_assert_str_eq(published(), "");
+        scene.workers[0].now_ms += 200;
+        timer_wheel_advance(&scene.workers[0].timers, scene.workers[0].now_ms);
+        cr_assert_str_neq(published(), "");
+    }
+    report_stop(&scene.tables[0]);
+    scene.workers[0].now_ms += 20000;
+    timer_wheel_advance(&scene.workers[0].timers, scene.workers[0].now_ms);
+    cr_assert_str_eq(published(), "");
+    stop_listening();
+}
