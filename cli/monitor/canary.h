@@ -53,6 +53,9 @@ enum canary_verdict canary_on_message(struct canary *canary, struct bytes messag
 /* True when another miss by silence was counted. */
 bool canary_on_time(struct canary *canary, uint64_t now_ns);
 
+/* Silence begins anew without having been a miss: there is another reason for it. */
+void canary_excuse(struct canary *canary, uint64_t now_ns);
+
 /* When silence becomes a miss next. */
 uint64_t canary_wake_ns(const struct canary *canary);
 

@@ -64,9 +64,12 @@ static bool token_renew(const struct connections *connections, struct relay_clie
 
 /* The clients' threads. */
 
-static void on_event(struct connections *connections, struct relay_client *client, const char *name,
-                     const struct relay_client_event *event)
+static void on_event(struct connections *connections, struct relay_client *client,
+                     atomic_bool *refused, const char *name, const struct relay_client_event *event)
 {
+    if (event->state == RELAY_CLIENT_CONNECTED || event->fault != RELAY_CLIENT_FAULT_NONE) {
+        atomic_store(refused, event->http_status >= 400 && event->http_status < 500);
+    }
     if (event->fault == RELAY_CLIENT_FAULT_NONE) {
         LOG_EVENT(event->state == RELAY_CLIENT_CONNECTED ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG,
                   event->message, LOG_TEXT("connection", name),
@@ -89,14 +92,14 @@ static void tx_on_event(const struct relay_client_event *event, void *context)
 {
     struct connections *connections = context;
 
-    on_event(connections, connections->tx, "tx", event);
+    on_event(connections, connections->tx, &connections->tx_refused, "tx", event);
 }
 
 static void rx_on_event(const struct relay_client_event *event, void *context)
 {
     struct connections *connections = context;
 
-    on_event(connections, connections->rx, "rx", event);
+    on_event(connections, connections->rx, &connections->rx_refused, "rx", event);
 }
 
 static void rx_on_message(enum relay_client_type type, const void *data, size_t len, void *context)
@@ -204,4 +207,9 @@ bool connections_renew(struct connections *connections)
 int connections_send(struct connections *connections, struct bytes message)
 {
     return relay_client_send(connections->tx, RELAY_CLIENT_BINARY, message.data, message.len, 0);
+}
+
+bool connections_are_refused(const struct connections *connections)
+{
+    return atomic_load(&connections->tx_refused) || atomic_load(&connections->rx_refused);
 }

@@ -2,7 +2,9 @@
  * thread, except the callback. */
 #pragma once
 
-#include <stdint.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
 
 #include "base/attributes.h"
 #include "base/bytes.h"
@@ -20,6 +22,7 @@ struct connections {
     struct relay_client *tx, *rx;
     connections_on_message *on_message;
     void *context;
+    atomic_bool tx_refused, rx_refused; /* the last attempt of each */
 };
 
 /* False, after one line on standard error, when the settings will not do. To be released by deinit
@@ -38,3 +41,7 @@ MUST_USE bool connections_renew(struct connections *connections);
 
 /* Into the sending one; as relay_client_send. */
 MUST_USE int connections_send(struct connections *connections, struct bytes message);
+
+/* A relay answered the last attempt of either with HTTP 4xx: it lives, but will not have this
+ * monitor (another secret or audience, a denied booking). */
+bool connections_are_refused(const struct connections *connections);

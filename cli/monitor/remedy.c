@@ -132,18 +132,19 @@ void remedy_deinit(struct remedy *remedy)
 int remedy_run(const struct remedy *remedy, pid_t *ret_pid)
 {
     posix_spawnattr_t attributes;
-    sigset_t none, all;
+    sigset_t none, ignored;
     int failed = posix_spawnattr_init(&attributes);
 
     if (failed != 0) {
         return -failed;
     }
     sigemptyset(&none);
-    sigfillset(&all);
+    sigemptyset(&ignored);
+    sigaddset(&ignored, SIGPIPE);
     /* A signal blocked or ignored here would stay so in the command, and in what it starts. The
      * group keeps Ctrl-C at the monitor from ending a restart half-way. */
     posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setsigdefault(&attributes, &all);
+    posix_spawnattr_setsigdefault(&attributes, &ignored);
     posix_spawnattr_setpgroup(&attributes, 0);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
                                               POSIX_SPAWN_SETPGROUP);

@@ -23,8 +23,8 @@ struct remedy {
 MUST_USE int remedy_init(struct remedy *remedy, const char *command);
 void remedy_deinit(struct remedy *remedy);
 
-/* Starts the command, found by PATH, in a process group of its own with all signals as at start-up.
- * *ret_pid is to be waited for. 0 or -errno. */
+/* Starts the command, found by PATH, in a process group of its own, with no signal blocked or
+ * ignored. *ret_pid is to be waited for. 0 or -errno. */
 MUST_USE int remedy_run(const struct remedy *remedy, pid_t *ret_pid);
 
 /* SIGKILL for each process below proc (/proc) whose first argument is relay, or ends in /relay, and

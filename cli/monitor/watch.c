@@ -200,8 +200,28 @@ static void hold_end(struct watch *watch, uint64_t now_ns)
     log_info("watching again");
 }
 
+/* Killing a relay that answers would not make it answer otherwise. */
+static void excuse_refusals(struct watch *watch, uint64_t now_ns)
+{
+    if (!connections_are_refused(&watch->connections)) {
+        return;
+    }
+    pthread_mutex_lock(&watch->mutex);
+    bool silent = now_ns >= canary_wake_ns(&watch->canary);
+
+    if (silent) {
+        canary_excuse(&watch->canary, now_ns);
+    }
+    pthread_mutex_unlock(&watch->mutex);
+    if (silent) {
+        log_error("the relay refuses this monitor, which is no miss; are secret and audience "
+                  "right?");
+    }
+}
+
 static void judge(struct watch *watch, uint64_t now_ns)
 {
+    excuse_refusals(watch, now_ns);
     pthread_mutex_lock(&watch->mutex);
     bool silent = canary_on_time(&watch->canary, now_ns);
     unsigned misses = watch->canary.misses;

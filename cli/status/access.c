@@ -72,7 +72,7 @@ static char *token_take(const struct status_settings *settings, struct fault *fa
 
 struct printing {
     const struct status_settings *settings;
-    bool printed;
+    bool tried, printed;
 };
 
 static void print_reports(const struct relay_status_reports *reports, void *context)
@@ -80,6 +80,7 @@ static void print_reports(const struct relay_status_reports *reports, void *cont
     struct printing *printing = context;
     char *text = output_render(printing->settings, reports);
 
+    printing->tried = true;
     printing->printed = text != NULL && output_print(printing->settings, text);
     free(text);
 }
@@ -111,6 +112,9 @@ static int answer_print(const struct status_settings *settings,
         status == NULL ? -ENOMEM : relay_status_feed(status, answer->body, answer->body_len);
 
     relay_status_destroy(status);
+    if (failed == 0 && !printing.tried) {
+        print_malformed("the answer holds none", NULL);
+    }
     return failed == 0 && printing.printed ? 0 : 1;
 }
 

@@ -163,7 +163,7 @@ Test(status_reports, leave_out_scopes_beyond_the_bound)
     for (int i = 1; i < 20; i++) {
         snprintf(text + strlen(text), sizeof text - strlen(text), ",\"s%d\"", i);
     }
-    strcat(text, "]}]");
+    snprintf(text + strlen(text), sizeof text - strlen(text), "]}]");
     struct status_reports reports = read_good(text);
 
     cr_assert_eq(reports.list->scopes_count, RELAY_STATUS_SCOPES_MAX);
@@ -253,7 +253,7 @@ static char *repeated(const char *first, const char *each, size_t count, const c
     for (size_t i = 0; i < count; i++, at += each_len) {
         memcpy(text + at, each, each_len);
     }
-    strcpy(text + at, last);
+    memcpy(text + at, last, strlen(last) + 1);
     return text;
 }
 
