@@ -11,7 +11,7 @@ import relay_support
 from bookings import Desk, session
 from relay_support import RelayTestCase, forge_token, relay_run
 from rows import row
-from ws_raw import BINARY, CLOSE, TEXT, RawClient, close_payload
+from ws_raw import BINARY, CLOSE, PING, TEXT, RawClient, close_payload, encode_frame
 
 CROWD = 1000
 
@@ -217,6 +217,26 @@ class Crowd(RelayTestCase):
         self.assertLess(relay.rss_bytes() - rss, 8 << 20)
         publisher.send_message("after")
         self.assertEqual(viewer.message(), (TEXT, b"after"))
+
+
+class Opening(RelayTestCase):
+    @row("WebSocket", "frames in the segment of the upgrade request", "read behind the 101")
+    def test_nothing_comes_before_the_101(self):
+        """Also when those frames end the connection at once."""
+        relay = self.start()
+        for name, frame, answer in (
+                ("a ping", encode_frame(PING, b"hi"), b"\x8a\x02hi"),
+                ("a fault", encode_frame(3, b"x"), b"\x88\x0e\x03\xeabad opcode 3"),
+                ("a close", encode_frame(CLOSE, close_payload(1000)), b"\x88\x02\x03\xe8")):
+            with self.subTest(name):
+                client = self.track(RawClient(relay.relay_port, timeout_s=relay_support.WAIT_S))
+                client.send(f"GET {relay.target('t0')} HTTP/1.1\r\nHost: x\r\n"
+                            "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+                            "Sec-WebSocket-Version: 13\r\n"
+                            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
+                            + frame)
+                self.assertEqual(client.reply(head_only=True).status, 101)
+                self.assertEqual(client.take(len(answer)), answer)
 
 
 class Browser(RelayTestCase):

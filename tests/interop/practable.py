@@ -1,0 +1,151 @@
+"""practable/relay itself, built by the ordinary Go client from its released module.
+
+Its go.mod has a replace directive, which `go install …@version` refuses; a scratch module that
+requires it builds. The program is kept outside the repository, in the user's cache. A test program
+that cannot have it is skipped with the reason.
+
+RELAY_INTEROP_VERSION: another release. RELAY_INTEROP_BINARY: a program that is built already.
+"""
+
+import fcntl
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+
+import relay_support
+from relay_support import AUDIENCE, Relay, ReservedPort, die_with_parent, relay_environment
+
+MODULE = "github.com/practable/relay"
+VERSION = os.environ.get("RELAY_INTEROP_VERSION", "v0.9.3")
+BUILD_LIMIT_S = 500
+
+
+class NotAvailable(Exception):
+    """Why the program cannot be had here."""
+
+
+def _cache():
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return pathlib.Path(base) / "relay-interop" / VERSION
+
+
+def _go(folder, *arguments):
+    result = subprocess.run(["go", *arguments], cwd=folder, capture_output=True, text=True,
+                            timeout=BUILD_LIMIT_S, check=False)
+    if result.returncode != 0:
+        said = " ".join(result.stderr.split())
+        raise NotAvailable(f"go {arguments[0]} of {MODULE}@{VERSION} did not work: "
+                                f"{said[-300:]}")
+
+
+def _build(target):
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        _go(folder, "mod", "init", "scratch")
+        _go(folder, "get", f"{MODULE}/cmd/relay@{VERSION}")
+        built = os.path.join(folder, "relay")
+        _go(folder, "build", "-o", built, f"{MODULE}/cmd/relay")
+        os.replace(built, target)
+
+
+def binary():
+    """The path of the program; raises NotAvailable."""
+    given = os.environ.get("RELAY_INTEROP_BINARY")
+    if given:
+        return given
+    target = _cache() / "relay"
+    if target.exists():
+        return str(target)
+    if shutil.which("go") is None:
+        raise NotAvailable("there is no Go toolchain")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with open(target.parent / "lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not target.exists():
+            _build(target)
+    return str(target)
+
+
+def main():
+    """As relay_support.main; exit status 77 with the reason where the program cannot be had."""
+    try:
+        binary()
+    except NotAvailable as reason:
+        print(f"skipped: {reason}")
+        sys.exit(77)
+    relay_support.main()
+
+
+class Program:
+    """A running command; killed at the end, whatever happens."""
+
+    def __init__(self, program, *arguments, **options):
+        self.log = tempfile.TemporaryFile()
+        self.process = subprocess.Popen([program, *arguments], stdin=subprocess.DEVNULL,
+                                        stdout=self.log, stderr=subprocess.STDOUT,
+                                        env=relay_environment(**options),
+                                        preexec_fn=die_with_parent)
+
+    def tail(self):
+        self.log.seek(0)
+        return self.log.read()[-4000:].decode("utf-8", "replace")
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            try:
+                self.process.wait(5)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+        self.process.wait()
+        self.log.close()
+
+
+def listens(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        return True
+    except OSError:
+        return False
+
+
+def free_port():
+    """For a program that does not share its port: free now, and by then hopefully still."""
+    port = ReservedPort()
+    port.release()
+    return port.number
+
+
+class PractableRelay(Relay):
+    """`relay serve` of practable/relay, with the tokens and requests of Relay."""
+
+    def __init__(self, audience=AUDIENCE, access_port=None):
+        self.secret = "the secret of both relays"
+        self.bookings = iter(range(1, 1 << 30))
+        self.access_port, self.relay_port = access_port or free_port(), free_port()
+        self.url = f"ws://127.0.0.1:{self.relay_port}"
+        self.program = Program(
+            binary(), "serve", RELAY_AUDIENCE=audience, RELAY_URL=self.url,
+            RELAY_SECRET=self.secret, RELAY_PORT_ACCESS=str(self.access_port),
+            RELAY_PORT_RELAY=str(self.relay_port), RELAY_PORT_PROFILE=str(free_port()),
+            RELAY_LOG_FILE="stdout", RELAY_LOG_LEVEL="warn", RELAY_STATS_EVERY="1s",
+            RELAY_STORE="memory")
+        self.process = self.program.process
+        try:
+            relay_support.wait_until(
+                lambda: listens(self.access_port) and listens(self.relay_port),
+                "practable/relay to listen")
+        except TimeoutError:
+            tail = self.program.tail()
+            self.kill()
+            raise AssertionError("practable/relay did not start: " + tail) from None
+
+    def kill(self):
+        self.program.close()
+
+    def stop(self, by=signal.SIGINT):
+        self.kill()
