@@ -266,7 +266,7 @@ Test(report, for_status_leaves_out_what_is_false_or_empty)
     writer->in.websocket.can_write = true;
     writer->in.websocket.user_agent[0] = '\0';
     writer->in.websocket.reported_address[0] = '\0';
-    strcpy(writer->in.websocket.scopes_json, "[]");
+    snprintf(writer->in.websocket.scopes_json, sizeof writer->in.websocket.scopes_json, "[]");
     expect_elements(ask_status(),
                     "{\"can_write\":true,\"connected_at\":\"2023-11-14T22:13:25Z\","
                     "\"expires_at\":\"2023-11-14T22:14:25Z\",\"scopes\":[],\"topic\":\"a/b\"},"
@@ -301,8 +301,8 @@ Test(report, writes_hostile_text_as_json)
     open_scene(1);
     struct phase_websocket *ws = &add_websocket(0, 0, "t\"\\\n")->in.websocket;
 
-    strcpy(ws->user_agent, "</script>\x01\xff\"},{\"");
-    strcpy(ws->reported_address, "\"]\xc3");
+    snprintf(ws->user_agent, sizeof ws->user_agent, "%s", "</script>\x01\xff\"},{\"");
+    snprintf(ws->reported_address, sizeof ws->reported_address, "%s", "\"]\xc3");
     const char *body = ask_status();
 
     cr_assert_not_null(strstr(body, "\"topic\":\"t\\\"\\\\\\n\""), "%s", body);
