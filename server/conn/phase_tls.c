@@ -209,6 +209,7 @@ static void become_user(struct conn *conn)
     conn->transport = TRANSPORT_USER_TLS;
     conn->tls = tls->session;
     tls->session = NULL;
+    tls_session_forget_secrets(conn->tls);
     counters_increment(&conn->worker->counters, tls_user);
     leave_for_http(conn);
 }

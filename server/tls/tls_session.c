@@ -14,10 +14,10 @@ struct tls_session {
     struct bytes input; /* what the read BIO gives out during a call */
     uint8_t *output;
     size_t output_size, output_len;
-    struct tls_secrets secrets;
+    struct tls_secrets *secrets; /* NULL: nobody needs them any more */
     const char *failure;
+    uint8_t *late; /* TLS_LATE_BYTES, only while there is something in it: it is rare */
     size_t late_len;
-    uint8_t late[TLS_LATE_BYTES];
 };
 
 static int bio_read(BIO *bio, char *data, int len)
@@ -37,7 +37,10 @@ static int bio_read(BIO *bio, char *data, int len)
 
 static int write_late(struct tls_session *session, const char *data, int len)
 {
-    if ((size_t)len > TLS_LATE_BYTES - session->late_len) {
+    if (session->late == NULL) {
+        session->late = malloc(TLS_LATE_BYTES);
+    }
+    if (session->late == NULL || (size_t)len > TLS_LATE_BYTES - session->late_len) {
         return -1; /* only a peer that floods with KeyUpdate gets here */
     }
     memcpy(session->late + session->late_len, data, (size_t)len);
@@ -114,14 +117,23 @@ struct tls_session *tls_session_create(struct tls_context *context)
         return NULL;
     }
     session->context = tls_context_ref(context);
+    session->secrets = calloc(1, sizeof *session->secrets);
     session->ssl = tls_context_new_ssl(context);
-    if (session->ssl == NULL || !attach_bio(session)) {
+    if (session->secrets == NULL || session->ssl == NULL || !attach_bio(session)) {
         tls_session_destroy(session);
         return NULL;
     }
-    SSL_set_app_data(session->ssl, session);
     SSL_set_accept_state(session->ssl);
     return session;
+}
+
+void tls_session_forget_secrets(struct tls_session *session)
+{
+    if (session->secrets != NULL) {
+        bytes_wipe(session->secrets, sizeof *session->secrets);
+        free(session->secrets);
+        session->secrets = NULL;
+    }
 }
 
 void tls_session_destroy(struct tls_session *session)
@@ -131,7 +143,8 @@ void tls_session_destroy(struct tls_session *session)
     }
     SSL_free(session->ssl);
     tls_context_unref(session->context);
-    bytes_wipe(session, sizeof *session);
+    tls_session_forget_secrets(session);
+    free(session->late);
     free(session);
 }
 
@@ -154,6 +167,8 @@ struct bytes tls_session_late(const struct tls_session *session)
 
 void tls_session_take_late(struct tls_session *session)
 {
+    free(session->late);
+    session->late = NULL;
     session->late_len = 0;
 }
 
@@ -245,7 +260,8 @@ size_t tls_session_fragment_max(const struct tls_session *session)
 
 const struct tls_secrets *tls_session_secrets(const struct tls_session *session)
 {
-    return &session->secrets;
+    CHECK(session->secrets != NULL);
+    return session->secrets;
 }
 
 const char *tls_session_version_text(const struct tls_session *session)
@@ -279,18 +295,18 @@ void tls_session_on_keylog(const SSL *ssl, const char *line)
 {
     static const char client[] = "CLIENT_TRAFFIC_SECRET_0 ";
     static const char server[] = "SERVER_TRAFFIC_SECRET_0 ";
-    struct tls_session *session = SSL_get_app_data(ssl);
+    struct tls_session *session = BIO_get_data(SSL_get_rbio(ssl));
     const char *secret = strrchr(line, ' ');
 
-    if (session == NULL || secret == NULL) {
+    if (session->secrets == NULL || secret == NULL) {
         return;
     }
     secret++;
     if (strncmp(line, client, sizeof client - 1) == 0) {
-        session->secrets.client_len =
-            parse_hex(secret, session->secrets.client, TLS_SECRET_BYTES_MAX);
+        session->secrets->client_len =
+            parse_hex(secret, session->secrets->client, TLS_SECRET_BYTES_MAX);
     } else if (strncmp(line, server, sizeof server - 1) == 0) {
-        session->secrets.server_len =
-            parse_hex(secret, session->secrets.server, TLS_SECRET_BYTES_MAX);
+        session->secrets->server_len =
+            parse_hex(secret, session->secrets->server, TLS_SECRET_BYTES_MAX);
     }
 }

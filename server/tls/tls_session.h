@@ -66,7 +66,10 @@ bool tls_session_is_tls13(const struct tls_session *session);
 uint16_t tls_session_cipher_id(const struct tls_session *session); /* IANA number, 0x1301 … */
 /* Plain bytes in one record: TLS_RECORD_PAYLOAD_MAX, or what was agreed on by RFC 6066 §4. */
 size_t tls_session_fragment_max(const struct tls_session *session);
+/* Until tls_session_forget_secrets. */
 const struct tls_secrets *tls_session_secrets(const struct tls_session *session);
+/* Wipes them: for sessions whose records stay with OpenSSL. */
+void tls_session_forget_secrets(struct tls_session *session);
 const char *tls_session_version_text(const struct tls_session *session);
 
 /* Why it failed: a constant text of OpenSSL's. */

@@ -279,7 +279,7 @@ class Scanner(TlsTestCase):
         relay = self.start(transport=None, RELAY_HANDSHAKE_TIMEOUT="60s")
         report = os.path.join(authority().folder, "testssl.json")
         run("testssl", "--quiet", "--color", "0", "--warnings", "off", "--ip", "127.0.0.1",
-            "--jsonfile", report, "--overwrite", "--add-ca", authority().ca_file, "-p", "-s",
+            "--jsonfile", report, "--add-ca", authority().ca_file, "-p", "-s",
             "-R", "-C", "-H", "-I", "-T", "-O", "-B", f"localhost:{relay.access_port}",
             timeout_s=200)
         with open(report, encoding="utf-8") as file:
