@@ -31,6 +31,12 @@ static unsigned pinned(const struct send_queue *queue)
     return queue->in_flight > 0 ? queue->in_flight : queue->sent_offset > 0 ? 1 : 0;
 }
 
+/* Messages without a frame's header are HTTP answers; they stand in front of all frames. */
+static bool is_answer(const struct share *share)
+{
+    return share->message->header_len == 0;
+}
+
 static void release_block(struct send_queue *queue, struct worker *worker)
 {
     if (queue->entries != queue->inline_entries) {
@@ -82,7 +88,7 @@ static void remove_at(struct send_queue *queue, struct worker *worker, unsigned 
 
 void send_queue_drop_waiting(struct send_queue *queue, struct worker *worker)
 {
-    while (queue->count > pinned(queue)) {
+    while (queue->count > pinned(queue) && !is_answer(*entry(queue, queue->count - 1u))) {
         struct share *last = *entry(queue, queue->count - 1u);
 
         queue->count--;
@@ -162,14 +168,14 @@ static bool make_room(struct send_queue *queue, struct worker *worker,
     return true;
 }
 
-/* Where the next urgent entry goes: right behind what the kernel has, the HTTP answers (messages
- * without a frame's header: no frame may pass the 101) and the urgent ones that wait. */
+/* Where the next urgent entry goes: right behind what the kernel has, the HTTP answers (no frame
+ * may pass the 101) and the urgent ones that wait. */
 static unsigned urgent_end(struct send_queue *queue)
 {
     unsigned index = pinned(queue);
 
-    while (index < queue->count && ((*entry(queue, index))->message->is_urgent ||
-                                    (*entry(queue, index))->message->header_len == 0)) {
+    while (index < queue->count &&
+           ((*entry(queue, index))->message->is_urgent || is_answer(*entry(queue, index)))) {
         index++;
     }
     return index;

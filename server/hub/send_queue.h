@@ -35,7 +35,8 @@ void send_queue_init(struct send_queue *queue);
 /* Drops everything. Nothing may be in flight. */
 void send_queue_clear(struct send_queue *queue, struct worker *worker);
 
-/* Drops all that is not in flight nor partly sent; for a connection that will only say goodbye. */
+/* Drops all that is not in flight, partly sent or an HTTP answer (the 101 may still wait); for a
+ * connection that will only say goodbye. */
 void send_queue_drop_waiting(struct send_queue *queue, struct worker *worker);
 
 /* Takes a reference of its own. False when it was not taken (memory, or control frames beyond

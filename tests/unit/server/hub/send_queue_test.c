@@ -447,6 +447,21 @@ Test(send_queue, lets_no_frame_pass_the_answer_to_the_upgrade)
     cr_assert_eq(send_queue_end(&scene.queue, &scene.worker, 6 + 8 + 3 + 4 + 6), 1);
 }
 
+Test(send_queue, keeps_the_answer_to_the_upgrade_for_the_goodbye)
+{
+    push_answer("switched");
+    push("data", &roomy);
+    push_control(WS_OPCODE_PONG, "1", &roomy);
+    send_queue_drop_waiting(&scene.queue, &scene.worker);
+    cr_assert_eq(scene.queue.count, 1);
+    cr_assert_eq(scene.queue.bytes, strlen("switched"));
+    push_control(WS_OPCODE_CLOSE, "bye", &roomy);
+    cr_assert_eq(send_at_most(strlen("switched"), &roomy), 0);
+    scene.sent_len = 0;
+    send_all(&roomy);
+    expect_sent("[bye]");
+}
+
 static bool replace_pong(const char *text)
 {
     struct message *message =
