@@ -49,6 +49,9 @@ static int take_message(const struct relay_status *status, struct bytes input)
     if (!status_reports_are_bounded(input)) {
         return refuse(status, -EMSGSIZE, "too large for a report");
     }
+    if (bytes_find(input, '\0') < input.len) {
+        return refuse(status, -EBADMSG, "not JSON: it holds a NUL");
+    }
     for (;; input = bytes_skip(input, used)) {
         switch (status_reports_read(input, &reports, &used, error)) {
         case STATUS_REPORTS_OK:

@@ -26,7 +26,8 @@ struct status_reports {
  * beyond relay_status_limits. Ask once for a message, before reading it. */
 MUST_USE bool status_reports_are_bounded(struct bytes input);
 
-/* Reads the first JSON text of the input; *ret_used bytes of it are done with after OK and OTHER.
+/* Reads the first JSON text of the input, which holds no NUL (the parser passes over some of them
+ * and loses count); *ret_used bytes of it are done with after OK and OTHER.
  * After the failures error holds one line, without any text of the input. reports is valid, and to
  * be released, only after OK. */
 MUST_USE enum status_reports_result status_reports_read(struct bytes input,

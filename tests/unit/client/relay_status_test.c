@@ -84,6 +84,18 @@ Test(relay_status, delivers_what_it_is_fed)
     }
 }
 
+Test(relay_status, refuses_what_holds_a_nul)
+{
+    static const char json[] = "[{\"canRead\":true,\"n\":false\0}]";
+    struct heard heard;
+    struct relay_status *status = fed_only(&heard);
+
+    cr_assert_eq(relay_status_feed(status, json, sizeof json - 1), -EBADMSG);
+    cr_assert_eq(heard.reports, 0);
+    cr_assert_str_eq(heard.reason, "not JSON: it holds a NUL");
+    relay_status_destroy(status);
+}
+
 Test(relay_status, hands_the_text_of_each_report_on)
 {
     const char *json = "{} [{\"topic\":\"t0\",\"new\":1}] {}";
