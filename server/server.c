@@ -428,6 +428,7 @@ static int start(struct server *server)
     if (failed != 0) {
         ring_error_text(failed, error, sizeof error);
         ring_close(&server->post);
+        booking_store_close(server->store);
         return fail(error);
     }
     return 0;
