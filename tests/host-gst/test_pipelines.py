@@ -24,8 +24,9 @@ MPEG1 = ("videotestsrc num-buffers=60 ! video/x-raw,format=I420,width=320,height
 
 
 def has_element(*names):
-    return shutil.which("gst-inspect-1.0") and all(subprocess.run(["gst-inspect-1.0", "--exists", name], check=False).returncode == 0
-               for name in names)
+    return shutil.which("gst-inspect-1.0") and all(
+        subprocess.run(["gst-inspect-1.0", "--exists", name], check=False).returncode == 0
+        for name in names)
 
 
 def need_tools(*names):

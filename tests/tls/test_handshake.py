@@ -316,7 +316,8 @@ class Offer(TlsTestCase):
             client.kill()
         report = subprocess.run(
             ["openssl", "s_client", "-connect", f"127.0.0.1:{relay.access_port}", "-tls1_3",
-             "-ign_eof"], input=request(relay).replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"),
+             "-ign_eof"],
+            input=request(relay).replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"),
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=WAIT_S, check=False).stdout
         self.assertIn(b"Max Early Data: 0", report)
 

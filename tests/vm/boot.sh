@@ -2,8 +2,8 @@
 # Runs a shell command under a stock Debian kernel in QEMU (about 5 s to boot without KVM):
 #   boot.sh FOLDER-OF-FETCH-KERNEL SECONDS 'command'
 # The guest sees this machine's files read-only under a writable overlay. What the command writes to
-# /mnt/out is in the folder named by RELAY_VM_OUT (default: a temporary one). Prints the command's output
-# and returns its exit status; 125 when the guest crashed or the time ran out.
+# /mnt/out is in the folder named by RELAY_VM_OUT (default: a temporary one). Prints what the command
+# printed and returns its exit status; 125 when the guest crashed or the time ran out.
 set -eu
 
 kernel=${1:?usage: boot.sh KERNEL SECONDS COMMAND}
@@ -23,7 +23,8 @@ make_initramfs() {
     cp /bin/busybox "$tree/bin/"
     local module
     for module in $modules; do
-        modprobe -d "$kernel" -S "$version" -D "$module" 2>/dev/null | awk '$1 == "insmod" {print $2}'
+        modprobe -d "$kernel" -S "$version" -D "$module" 2>/dev/null |
+            awk '$1 == "insmod" {print $2}'
     done | awk '!seen[$0]++' | while read -r file; do
         local name
         name=$(basename "${file%.xz}")
@@ -41,13 +42,16 @@ for m in $(cat /mods/order); do insmod /mods/$m; done
 mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000,cache=loose,ro host /host
 mount -t tmpfs -o size=60% tmpfs /rw; mkdir -p /rw/upper /rw/work
 mount -t overlay -o lowerdir=/host,upperdir=/rw/upper,workdir=/rw/work overlay /newroot
-mount -t proc proc /newroot/proc; mount -t sysfs sys /newroot/sys; mount -t devtmpfs dev /newroot/dev
+mount -t proc proc /newroot/proc; mount -t sysfs sys /newroot/sys
+mount -t devtmpfs dev /newroot/dev
 mkdir -p /newroot/dev/shm /newroot/dev/pts
-mount -t tmpfs tmpfs /newroot/dev/shm; mount -t tmpfs tmpfs /newroot/run; mount -t tmpfs tmpfs /newroot/tmp
+mount -t tmpfs tmpfs /newroot/dev/shm; mount -t tmpfs tmpfs /newroot/run
+mount -t tmpfs tmpfs /newroot/tmp
 mkdir -p /newroot/mnt/out
 mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000 out /newroot/mnt/out
 ip link set lo up
-chroot /newroot /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
+path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+chroot /newroot /usr/bin/env -i PATH=$path HOME=/root LANG=C.UTF-8 \
     /bin/bash /mnt/out/cmd >/newroot/mnt/out/log 2>&1 </dev/null
 echo $? >/newroot/mnt/out/rc
 sync; poweroff -f

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Fetches a stock Debian kernel into the cache and unpacks it: fetch_kernel.sh 6.1|6.12
-# Prints the folder with vmlinuz and lib/modules. Nothing is installed; nothing is kept in the repository.
+# Prints the folder with vmlinuz and lib/modules. Nothing is installed, and nothing is kept in the
+# repository.
 set -eu
 
 series=${1:?usage: fetch_kernel.sh 6.1|6.12}
@@ -30,7 +31,8 @@ for suite in $suites; do
 done >"$root/apt/sources.list"
 
 apt_here() {
-    apt-get -qq -o Dir::Etc::SourceList="$root/apt/sources.list" -o Dir::Etc::SourceParts=/dev/null \
+    apt-get -qq -o Dir::Etc::SourceList="$root/apt/sources.list" \
+        -o Dir::Etc::SourceParts=/dev/null \
         -o Dir::State::Lists="$root/apt/lists" -o Dir::Cache="$root/apt/cache" \
         -o APT::Architecture=amd64 -o APT::Get::List-Cleanup=false -o APT::Sandbox::User=root "$@"
 }

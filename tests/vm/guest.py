@@ -14,7 +14,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "tls"), os.path.join(HERE, "..", "support")]
 
 TESTS = {
-    "test_handshake": ["Transport", "FinishedAndData", "Resumption.test_tickets_resume_and_none_do_not"],
+    "test_handshake": ["Transport", "FinishedAndData",
+                       "Resumption.test_tickets_resume_and_none_do_not"],
     "test_rekey": ["KeyUpdate", "SClient"],
     "test_closing": ["CleanEnd", "LastMessage"],
     "test_faults": ["Records", "Handshakes.test_a_reset_after_finished_leaves_nothing"],
