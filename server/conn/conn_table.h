@@ -50,6 +50,7 @@ struct conn_shared {
     struct ktls_support ktls;
     bool ktls_required;
     _Atomic uint32_t connections; /* over all workers */
+    _Atomic bool update_asked;    /* a command for a report is on its way to the first worker */
 };
 
 struct conn_table {

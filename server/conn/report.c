@@ -414,6 +414,7 @@ static void run_update(struct worker *worker, struct call *call)
     struct conn_table *table = worker->context;
     uint64_t due_ms = table->report_last_ms + REPORT_MIN_INTERVAL_MS;
 
+    atomic_store(&table->shared->update_asked, false);
     free(call);
     if (worker->stopping) {
         return;
@@ -445,12 +446,16 @@ void report_on_command(struct worker *worker, struct bytes payload)
 {
     struct worker *first = &worker->group->workers[0];
 
-    if (!is_update(payload)) {
+    struct conn_table *table = worker->context;
+
+    /* However many ask, one letter is on its way at a time. */
+    if (!is_update(payload) || atomic_exchange(&table->shared->update_asked, true)) {
         return;
     }
     struct call *call = calloc(1, sizeof *call);
 
     if (call == NULL) {
+        atomic_store(&table->shared->update_asked, false);
         return; /* the periodic report comes anyway */
     }
     call->run = run_update;

@@ -118,9 +118,16 @@ static void set_rules(SSL_CTX *ctx, const struct tls_settings *settings,
     SSL_CTX_set_keylog_callback(ctx, tls_session_on_keylog);
 }
 
+/* OpenSSL would ask at the terminal for the password of an encrypted key. */
+static int no_password(char *password, int size, int for_writing, void *argument)
+{
+    return 0;
+}
+
 static bool load_pair(SSL_CTX *ctx, const char *cert, const char *key, char *error)
 {
     ERR_clear_error();
+    SSL_CTX_set_default_passwd_cb(ctx, no_password);
     if (SSL_CTX_use_certificate_chain_file(ctx, cert) != 1) {
         return fail(error, "cannot use the certificate", cert);
     }

@@ -2,8 +2,8 @@
 # Runs a shell command under a stock Debian kernel in QEMU (about 5 s to boot without KVM):
 #   boot.sh FOLDER-OF-FETCH-KERNEL SECONDS 'command'
 # The guest sees this machine's files read-only under a writable overlay. What the command writes to
-# /mnt/out is in the folder named by RELAY_VM_OUT (default: a temporary one). Prints what the command
-# printed and returns its exit status; 125 when the guest crashed or the time ran out.
+# /mnt/out is in the folder named by RELAY_VM_OUT (default: a temporary one). Prints what the
+# command printed and returns its exit status; 125 when the guest crashed or the time ran out.
 set -eu
 
 kernel=${1:?usage: boot.sh KERNEL SECONDS COMMAND}
