@@ -60,7 +60,10 @@ Test(table, of_nothing_is_its_head)
     char *text = printed(NULL, 0);
 
     cr_assert_not_null(strchr(text, '\n'));
-    cr_assert_eq(strchr(text, '\n')[1], '\0');
+    const char *end = strchr(text, '\n');
+
+    cr_assert_not_null(end);
+    cr_assert_str_eq(end, "\n");
     free(text);
 }
 
