@@ -6,8 +6,9 @@
 
 #include "base/check.h"
 #include "server/conn/conn.h"
+#include "server/tls/tls_record.h"
 
-enum { HANDSHAKE_OUTPUT_BYTES = 16384, RECORD_ALERT = 21, RECORD_HANDSHAKE = 22 };
+enum { HANDSHAKE_OUTPUT_BYTES = 16384 };
 
 /* What the kernel writes into; outlives the phase when a receive is in flight at its end. */
 struct handshake_input {
@@ -106,16 +107,6 @@ static void refuse_record(struct conn *conn, const uint8_t header[static TLS_REC
     conn_close_now(conn, CLOSE_TLS_FAILED);
 }
 
-static uint32_t count_records(const uint8_t *data, size_t len)
-{
-    uint32_t count = 0;
-
-    for (size_t offset = 0; offset + TLS_RECORD_HEADER <= len; count++) {
-        offset += TLS_RECORD_HEADER + ((size_t)data[offset + 3] << 8 | data[offset + 4]);
-    }
-    return count;
-}
-
 /* One call of SSL_accept into a message of its own; more calls when the flight does not fit. */
 static enum tls_status advance(struct conn *conn, struct bytes *record)
 {
@@ -132,7 +123,7 @@ static enum tls_status advance(struct conn *conn, struct bytes *record)
     tls_session_set_output(tls->session, NULL, 0);
     /* What the last call writes are session tickets, the first records under the traffic key. */
     tls->tickets_sent +=
-        status == TLS_STATUS_OK ? count_records(message->payload, message->payload_len) : 0;
+        status == TLS_STATUS_OK ? tls_record_count(message->payload, message->payload_len) : 0;
     if (message->payload_len > 0) {
         return conn_send(conn, message) ? status : TLS_STATUS_FAILED;
     }
@@ -269,15 +260,13 @@ static void take_record(struct conn *conn)
 static bool take_header(struct conn *conn)
 {
     struct handshake_input *input = conn->handshake;
-    const uint8_t *header = input->record;
-    uint32_t len = (uint32_t)header[3] << 8 | header[4];
+    uint32_t len = (uint32_t)tls_record_measure(input->record);
 
-    if (header[0] < RECORD_ALERT - 1 || header[0] > RECORD_HANDSHAKE + 1 || header[1] != 3 ||
-        len == 0 || TLS_RECORD_HEADER + len > sizeof input->record) {
-        refuse_record(conn, header);
+    if (len == 0) {
+        refuse_record(conn, input->record);
         return false;
     }
-    input->wanted = TLS_RECORD_HEADER + len;
+    input->wanted = len;
     return true;
 }
 

@@ -13,7 +13,7 @@ from tls_support import KERNEL, TlsTestCase, scaled
 HANDSHAKES = scaled(10000, 1000, 100)
 SETTLE = HANDSHAKES // 5  # after these every pool has its size
 GROWTH_BYTES = scaled(1 << 20, 32 << 20, 1 << 20)  # sanitizers keep freed memory for a while
-IDLE = scaled(1000, 100, 100)
+IDLE = scaled(1000, 100, 250)
 RECV_BUFFERS = 256  # of server/limits.h
 IDLE_BYTES_MAX = (3 if KERNEL else 16) * 1024
 

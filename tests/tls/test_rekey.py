@@ -100,7 +100,7 @@ class KeyUpdate(TlsTestCase):
         thread.start()
         heard = []
         closed, asked = None, False
-        while len(heard) < count and closed is None:
+        while closed is None and (len(heard) < count or not self.can_follow(relay)):
             frame = client.frame()
             if frame.opcode == CLOSE:
                 closed = frame.close()[0]
