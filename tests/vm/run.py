@@ -1,3 +1,4 @@
+#!/usr/bin/python3
 """The TLS tests with kernel TLS: here, if this kernel has it, else in stock kernels under QEMU.
 
     run.py [--series 6.1,6.12] [--seconds N] [name of a test class ...]
@@ -127,7 +128,7 @@ def run_guests(guests, together):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--series", default=SERIES)
-    parser.add_argument("--seconds", type=int, default=240, help="for each guest")
+    parser.add_argument("--seconds", type=int, default=420, help="for each guest")
     parser.add_argument("chosen", nargs="*")
     arguments = parser.parse_args()
     if kernel_has_tls():
