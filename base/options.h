@@ -58,6 +58,9 @@ void options_release(const struct option_table *table, void *values);
 
 void options_print_help(const struct option_table *table, FILE *out);
 
+/* A page for man(1), section 1, in roff. */
+void options_print_manual(const struct option_table *table, const char *version, FILE *out);
+
 /* A Markdown table, for docs/operations.md. */
 void options_print_markdown(const struct option_table *table, FILE *out);
 

@@ -36,7 +36,7 @@ static const struct option_spec specs[] = {
      .flag = "secret",
      .type = OPTION_SECRET,
      OFFSET(secret),
-     .help = "Shared secret that signs the tokens (HS256). Required, here or as RELAY_SECRET_FILE; "
+     .help = "Shared secret that signs the tokens (HS256). Required, unless keys come from files; "
              "prefer "
              "the file: command lines and environments are visible to others."},
     {.env = "RELAY_SECRET_FILE",

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/attributes.h"
+#include "base/version.h"
 #include "cli/command.h"
 #include "cli/option_tables.h"
 #include "server/config.h"
@@ -29,26 +30,42 @@ static void print_help(FILE *out)
     fprintf(out, "\nrelay COMMAND --help describes each command's options.\n");
 }
 
-/* For docs/operations.md, which a test compares with this. */
-static void print_markdown(void)
-{
-    const struct option_table *const tables[] = {
-        &serve_option_table,       &token_option_table,       &token_inspect_option_table,
-        &client_file_option_table, &client_pipe_option_table, &monitor_option_table,
-        &status_option_table};
+static const struct option_table *const tables[] = {
+    &serve_option_table,       &token_option_table,       &token_inspect_option_table,
+    &client_file_option_table, &client_pipe_option_table, &monitor_option_table,
+    &status_option_table};
 
+/* For docs/operations.md, which a test compares with this. */
+static int print_markdown(void)
+{
     for (size_t i = 0; i < ARRAY_LENGTH(tables); i++) {
         printf("### %s\n\n", tables[i]->command);
         options_print_markdown(tables[i], stdout);
         printf("\n");
     }
+    return 0;
+}
+
+/* For the manual pages that are installed: the page of "relay client file" and so on. */
+static int print_manual(const char *command)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(tables); i++) {
+        if (strcmp(tables[i]->command, command) == 0) {
+            options_print_manual(tables[i], RELAY_VERSION, stdout);
+            return 0;
+        }
+    }
+    fprintf(stderr, "relay: no manual page for \"%s\"\n", command);
+    return 1;
 }
 
 int main(int argc, char **argv)
 {
     if (argc > 2 && strcmp(argv[1], "help") == 0 && strcmp(argv[2], "--markdown") == 0) {
-        print_markdown();
-        return 0;
+        return print_markdown();
+    }
+    if (argc > 3 && strcmp(argv[1], "help") == 0 && strcmp(argv[2], "--manual") == 0) {
+        return print_manual(argv[3]);
     }
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
         strcmp(argv[1], "help") == 0) {

@@ -323,6 +323,43 @@ Test(options, make_the_table_of_the_documentation)
     cr_assert_str_eq(text, expected);
 }
 
+static void print_small_manual(const struct option_table *ignored, FILE *out)
+{
+    static const struct option_spec specs[] = {
+        {.env = "X_NAME",
+         .flag = "a-name",
+         .type = OPTION_TEXT,
+         .required = true,
+         .help = ".dot first, a \\ and a-dash."},
+        {.env = "X_PORT",
+         .flag = "port",
+         .type = OPTION_INTEGER,
+         .default_text = "3000",
+         .help = "Port."},
+    };
+    const struct option_table small = {
+        .command = "x run", .synopsis = "Runs x.", .specs = specs, .specs_count = 2};
+
+    options_print_manual(&small, "1.2", out);
+}
+
+Test(options, print_a_manual_page_that_roff_cannot_mistake)
+{
+    static const char expected[] =
+        ".TH RELAY 1 \"\" \"relay 1.2\" \"User Commands\"\n.SH NAME\nx run\n"
+        ".SH SYNOPSIS\n.B x run\n[options]\n.SH DESCRIPTION\nRuns x.\n"
+        ".SH OPTIONS\nBy environment variable or flag; flags win.\n"
+        ".TP\n\\fB\\-\\-a-name\\fR \\fITEXT\\fR, \\fBX_NAME\\fR\n"
+        "\\&.dot first, a \\e and a\\-dash.\nRequired.\n"
+        ".TP\n\\fB\\-\\-port\\fR \\fIN\\fR, \\fBX_PORT\\fR\nPort.\nDefault: 3000\n"
+        ".SH EXIT STATUS\n"
+        "0 after success, another number after an error, which is said in one line.\n";
+    char text[4096];
+
+    cr_assert_eq(print_to_text(text, sizeof text, print_small_manual), sizeof expected - 1);
+    cr_assert_str_eq(text, expected);
+}
+
 static const struct {
     const char *text;
     int64_t ms; /* -1: refused */
