@@ -325,7 +325,7 @@ Test(options, make_the_table_of_the_documentation)
 
 static void print_small_manual(const struct option_table *ignored, FILE *out)
 {
-    static const struct option_spec specs[] = {
+    static const struct option_spec two[] = {
         {.env = "X_NAME",
          .flag = "a-name",
          .type = OPTION_TEXT,
@@ -338,7 +338,7 @@ static void print_small_manual(const struct option_table *ignored, FILE *out)
          .help = "Port."},
     };
     const struct option_table small = {
-        .command = "x run", .synopsis = "Runs x.", .specs = specs, .specs_count = 2};
+        .command = "x run", .synopsis = "Runs x.", .specs = two, .specs_count = 2};
 
     options_print_manual(&small, "1.2", out);
 }
