@@ -51,7 +51,7 @@ Test(tls_context, says_what_is_wrong_with_which_file)
     snprintf(both_certs, sizeof both_certs, "%s,%s", one.cert, two.cert);
     snprintf(both_keys, sizeof both_keys, "%s,%s", one.key, expired.key);
     for (unsigned i = 0; i < TLS_PAIRS_MAX; i++) {
-        strcat(many, ",x");
+        memcpy(many + 1 + 2 * i, ",x", sizeof ",x");
     }
     refused("/nowhere/a.pem", one.key, "/nowhere/a.pem: No such file");
     refused(one.cert, "/nowhere/a.key", "/nowhere/a.key: No such file");
