@@ -3,6 +3,7 @@
 Method: the resident memory of the process, as the kernel tells it.
 """
 
+import os
 import threading
 import unittest
 
@@ -12,10 +13,12 @@ from tls_support import KERNEL, TlsTestCase, scaled
 
 HANDSHAKES = scaled(10000, 1000, 100)
 SETTLE = HANDSHAKES // 5  # after these every pool has its size
-GROWTH_BYTES = scaled(1 << 20, 32 << 20, 1 << 20)  # sanitizers keep freed memory for a while
+GROWTH_BYTES = scaled(1 << 20, 8 << 20, 1 << 20)
 WARM = 150  # two connections each: more than RECV_BUFFERS of server/limits.h
 IDLE = scaled(1000, 100, 150)
-IDLE_BYTES_MAX = (3 if KERNEL else 16) * 1024
+# The targets are 3 and 16 KiB; what is measured is printed. The bound that fails the test leaves room
+# for whole pages and for another version of OpenSSL.
+IDLE_BYTES_MAX = (4 if KERNEL else 18) * 1024
 
 
 class Handshakes(TlsTestCase):
@@ -41,7 +44,9 @@ class Handshakes(TlsTestCase):
         return relay.rss_bytes()
 
     def test_many_handshakes_leave_nothing(self):
-        relay = self.start()
+        # What was freed is to be used again, not kept aside by the sanitizer.
+        sanitizer = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1"
+        relay = self.start(ASAN_OPTIONS=sanitizer)
         fds = relay.fds()
         self.shake_hands(relay, SETTLE)
         before = self.settled(relay, fds)
