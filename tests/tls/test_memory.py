@@ -16,8 +16,8 @@ SETTLE = HANDSHAKES // 5  # after these every pool has its size
 GROWTH_BYTES = scaled(1 << 20, 8 << 20, 1 << 20)
 WARM = 150  # two connections each: more than RECV_BUFFERS of server/limits.h
 IDLE = scaled(1000, 100, 150)
-# The targets are 3 and 16 KiB; what is measured is printed. The bound that fails the test leaves room
-# for whole pages and for another version of OpenSSL.
+# The targets are 3 and 16 KiB; what is measured is printed. The bound that fails the test leaves
+# room for whole pages and for another version of OpenSSL.
 IDLE_BYTES_MAX = (4 if KERNEL else 18) * 1024
 
 
