@@ -11,8 +11,8 @@ static void refuse(struct listener *listener, int fd)
     struct worker *worker = listener->table->worker;
     uint32_t suppressed;
 
-    close(fd);
     counters_increment(&worker->counters, connections_refused_limit);
+    close(fd); /* after the count: who sees the one sees the other */
     if (log_limit_allow(&worker->alarm_log_limit, worker->now_ms, &suppressed)) {
         log_warn("connection refused: RELAY_CONNECTIONS_MAX is reached",
                  LOG_INT("connections_max", listener->table->shared->config->connections_max),
