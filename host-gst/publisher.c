@@ -7,7 +7,10 @@
 GST_DEBUG_CATEGORY_EXTERN(relay_sink_debug);
 #define GST_CAT_DEFAULT relay_sink_debug
 
-enum { ROOM_WAIT_MS = 1000 }; /* then the wait is looked at again; it goes on */
+enum {
+    ROOM_WAIT_MS = 10, /* then the flags of the base class are looked at again */
+    CANCELLED_WAIT_US = 500,
+};
 
 void publisher_init(struct publisher *publisher, GstBaseSink *sink, GParamSpec *state_property)
 {
@@ -135,23 +138,37 @@ static enum relay_client_type message_type_of(const struct publisher *publisher,
     return text && slices_are_utf8(message) ? RELAY_CLIENT_TEXT : RELAY_CLIENT_BINARY;
 }
 
+/* The preroll lock is given back while waiting: a change to PLAYING takes it without asking render
+ * to stop. What happened meanwhile is in the flags of the base class. */
 static GstFlowReturn wait_for_room(struct publisher *publisher, size_t len)
 {
-    for (;;) {
-        int result = relay_client_wait_room(publisher->client, len, publisher->waits_for_connection,
-                                            ROOM_WAIT_MS);
-        GstFlowReturn flow;
+    GstBaseSink *sink = publisher->sink;
+    int result = -ETIMEDOUT;
 
-        if (result == -ETIMEDOUT) {
+    for (;;) {
+        if (sink->flushing) {
+            return GST_FLOW_FLUSHING;
+        }
+        if (sink->need_preroll) {
+            /* Not wait_preroll alone: a change to PLAYING that found us without the lock asks for a
+             * preroll anew, and only do_preroll ends that. */
+            GstFlowReturn flow = gst_base_sink_do_preroll(sink, NULL);
+
+            if (flow != GST_FLOW_OK) {
+                return flow;
+            }
             continue;
         }
-        if (result != -ECANCELED) {
+        if (result != -ETIMEDOUT && result != -ECANCELED) {
             return GST_FLOW_OK; /* room, or an end that sending will report */
         }
-        flow = gst_base_sink_wait_preroll(publisher->sink);
-        if (flow != GST_FLOW_OK) {
-            return flow;
+        GST_BASE_SINK_PREROLL_UNLOCK(sink);
+        result = relay_client_wait_room(publisher->client, len, publisher->waits_for_connection,
+                                        ROOM_WAIT_MS);
+        if (result == -ECANCELED) {
+            g_usleep(CANCELLED_WAIT_US); /* whoever cancelled wants the lock */
         }
+        GST_BASE_SINK_PREROLL_LOCK(sink);
     }
 }
 

@@ -190,7 +190,8 @@ class Topic(StatsCase):
                 reports.append(frame)
             except TimeoutError:
                 pass
-        self.assertIn(len(reports), (2, 3, 4))
+        # One answers all that came before it was made.
+        self.assertIn(len(reports), (1, 2, 3, 4))
 
     def test_only_a_writer_can_ask_and_only_with_the_command(self):
         relay = self.start(RELAY_STATS_EVERY="1h")
