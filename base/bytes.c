@@ -105,6 +105,14 @@ int bytes_to_uint64(struct bytes a, uint64_t *ret_value)
     return 0;
 }
 
+uint64_t text_hash(uint64_t hash, const char *text)
+{
+    for (; *text != '\0'; text++) {
+        hash = hash * 33 + (uint8_t)*text;
+    }
+    return hash;
+}
+
 void bytes_wipe(void *data, size_t len)
 {
     if (data != NULL) {

@@ -41,5 +41,9 @@ MUST_USE int bytes_to_text(struct bytes a, char *text, size_t text_size);
 /* Decimal digits only, whole input. -EINVAL on anything else or overflow. */
 MUST_USE int bytes_to_uint64(struct bytes a, uint64_t *ret_value);
 
+/* Goes on from hash (0 at first) with the text. For tables whose names no outsider can choose;
+ * where one can, use a key. */
+uint64_t text_hash(uint64_t hash, const char *text);
+
 /* Overwrites memory that held a secret; the compiler cannot remove it. */
 void bytes_wipe(void *data, size_t len);

@@ -70,12 +70,7 @@ void bookings_destroy(struct bookings *bookings)
 /* Booking ids come from signed tokens only, so nobody outside can choose them to collide. */
 static struct booking **bucket_of(struct bookings *bookings, const char *id)
 {
-    uint64_t hash = 5381;
-
-    for (; *id != '\0'; id++) {
-        hash = hash * 33 + (uint8_t)*id;
-    }
-    return &bookings->buckets[hash % bookings->buckets_count];
+    return &bookings->buckets[text_hash(0, id) % bookings->buckets_count];
 }
 
 static struct booking *find(struct bookings *bookings, const char *id)

@@ -110,14 +110,8 @@ static void discard_expired(struct code_store *store, uint64_t now_ms)
 
 static struct list *session_of(struct code_store *store, const struct permission *permission)
 {
-    uint64_t hash = 5381;
+    uint64_t hash = text_hash(text_hash(0, permission->topic), permission->booking_id);
 
-    for (const char *next = permission->topic; *next != '\0'; next++) {
-        hash = hash * 33 + (uint8_t)*next;
-    }
-    for (const char *next = permission->booking_id; *next != '\0'; next++) {
-        hash = hash * 33 + (uint8_t)*next;
-    }
     return &store->sessions[hash % store->buckets_count];
 }
 

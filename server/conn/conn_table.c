@@ -138,12 +138,7 @@ void conn_table_stop(struct conn_table *table)
 
 struct list *conn_table_booking(struct conn_table *table, const char *booking_id)
 {
-    uint64_t hash = 5381;
-
-    for (; *booking_id != '\0'; booking_id++) {
-        hash = hash * 33 + (uint8_t)*booking_id;
-    }
-    return &table->bookings[hash % BOOKING_BUCKETS];
+    return &table->bookings[text_hash(0, booking_id) % BOOKING_BUCKETS];
 }
 
 bool conn_table_is_drained(const struct conn_table *table)
