@@ -165,6 +165,8 @@ class Watching(MonitorTestCase):
         self.assertFalse(os.path.exists(self.path()))
         self.assertEqual((counts["late"], counts["triggered"], counts["strange"]), (0, 0, 0))
         self.assertGreaterEqual(counts["in time"], 8)
+        # The server's side of the end runs on another thread, and may see it a little later.
+        wait_until(lambda: len(server.closed) == 2, "the end of both")
         self.assertEqual([code for code, _ in server.closed], [1000, 1000])
 
     def test_asks_and_sends_as_clients_of_today_do(self):
