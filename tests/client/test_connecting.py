@@ -225,6 +225,7 @@ class Connecting(ClientTestCase):
             self.assertEqual((event["fault"], event["close"]), ("closed", code))
             self.assertIn(f"{code} ({meaning})", event["text"])
             self.assertIn(reason, event["text"])
+            wait_until(lambda: len(server.connections) == len(server.closed), "the server's end")
             self.assertEqual(server.closed[-1][0], code)
             driver.state("connected", mark)
         wait_until(lambda: driver.stats()["connects"] == 5, "the fifth connection")

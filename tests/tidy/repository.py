@@ -39,7 +39,9 @@ def c_files(*folders, suffixes=(".c", ".h")):
 
 
 def text_files():
-    return [path for path in files() if path.suffix in TEXT_SUFFIXES and "corpus" not in path.parts]
+    """Without the inputs of fuzz targets, whose bytes mean something as they are."""
+    return [path for path in files()
+            if path.suffix in TEXT_SUFFIXES and not {"corpus", "regressions"} & set(path.parts)]
 
 
 @functools.lru_cache(maxsize=None)
