@@ -47,42 +47,59 @@ static bool same_scenario(const struct measurement *a, const struct measurement 
     return memcmp(a->scenario.name, b->scenario.name, sizeof a->scenario.name) == 0;
 }
 
+enum side { SIDE_BASE, SIDE_TARGET, SIDE_COUNT };
+
 struct pair {
-    const struct measurement *of[TARGET_COUNT];
+    const struct measurement *of[SIDE_COUNT];
 };
 
-/* Floor and server of each round from the index on; returns how many pairs there are. */
+/* The run of a target in the same round of the same scenario, or NULL. Runs of a round stand close
+ * to each other: at most all targets apart. */
+static const struct measurement *partner_find(const struct measurements *measurements,
+                                              unsigned index, enum target target)
+{
+    const struct measurement *of = &measurements->items[index];
+    unsigned first = index < TARGET_COUNT ? 0 : index - TARGET_COUNT;
+
+    for (unsigned i = first; i < measurements->count && i <= index + TARGET_COUNT; i++) {
+        const struct measurement *item = &measurements->items[i];
+
+        if (item->target == target && item->round == of->round && same_scenario(item, of)) {
+            return item;
+        }
+    }
+    return NULL;
+}
+
+/* Base and target of each round from the index on; returns how many pairs there are. */
 static unsigned pairs_find(const struct measurements *measurements, unsigned first,
+                           enum target base, enum target target,
                            struct pair pairs[static COMPARISON_ROUNDS_MAX])
 {
     const struct measurement *items = measurements->items;
     unsigned count = 0;
 
-    for (unsigned i = first; i + 1 < measurements->count && count < COMPARISON_ROUNDS_MAX; i++) {
-        const struct measurement *a = &items[i];
-        const struct measurement *b = &items[i + 1];
+    for (unsigned i = first; i < measurements->count && same_scenario(&items[i], &items[first]) &&
+                             count < COMPARISON_ROUNDS_MAX;
+         i++) {
+        const struct measurement *partner = partner_find(measurements, i, base);
 
-        if (!same_scenario(a, &items[first])) {
-            break;
-        }
-        if (!same_scenario(a, b) || a->round != b->round || a->target == b->target ||
-            measurement_cpu_s_per_gb(a) <= 0 || measurement_cpu_s_per_gb(b) <= 0) {
+        if (items[i].target != target || partner == NULL ||
+            measurement_cpu_s_per_gb(&items[i]) <= 0 || measurement_cpu_s_per_gb(partner) <= 0) {
             continue;
         }
-        pairs[count].of[a->target] = a;
-        pairs[count].of[b->target] = b;
-        count++;
+        pairs[count++] = (struct pair){.of = {[SIDE_BASE] = partner, [SIDE_TARGET] = &items[i]}};
     }
     return count;
 }
 
-static struct spread spread_over(const struct pair *pairs, unsigned count, enum target target,
+static struct spread spread_over(const struct pair *pairs, unsigned count, enum side side,
                                  double (*figure)(const struct measurement *))
 {
     double values[COMPARISON_ROUNDS_MAX];
 
     for (unsigned i = 0; i < count; i++) {
-        values[i] = figure(pairs[i].of[target]);
+        values[i] = figure(pairs[i].of[side]);
     }
     return spread_of(values, count);
 }
@@ -92,8 +109,8 @@ static struct spread ratio_spread(const struct pair *pairs, unsigned count)
     double values[COMPARISON_ROUNDS_MAX];
 
     for (unsigned i = 0; i < count; i++) {
-        values[i] = measurement_cpu_s_per_gb(pairs[i].of[TARGET_SERVER]) /
-                    measurement_cpu_s_per_gb(pairs[i].of[TARGET_FLOOR]);
+        values[i] = measurement_cpu_s_per_gb(pairs[i].of[SIDE_TARGET]) /
+                    measurement_cpu_s_per_gb(pairs[i].of[SIDE_BASE]);
     }
     return spread_of(values, count);
 }
@@ -103,32 +120,34 @@ static unsigned invalid_count(const struct pair *pairs, unsigned count)
     unsigned invalid = 0;
 
     for (unsigned i = 0; i < count; i++) {
-        invalid += measurement_verdict(pairs[i].of[TARGET_FLOOR]) != VERDICT_VALID ||
-                   measurement_verdict(pairs[i].of[TARGET_SERVER]) != VERDICT_VALID;
+        invalid += measurement_verdict(pairs[i].of[SIDE_BASE]) != VERDICT_VALID ||
+                   measurement_verdict(pairs[i].of[SIDE_TARGET]) != VERDICT_VALID;
     }
     return invalid;
 }
 
-bool comparison_make(const struct measurements *measurements, unsigned first,
-                     struct comparison *ret_comparison)
+bool comparison_make(const struct measurements *measurements, unsigned first, enum target base,
+                     enum target target, struct comparison *ret_comparison)
 {
     struct pair pairs[COMPARISON_ROUNDS_MAX];
-    unsigned count = pairs_find(measurements, first, pairs);
+    unsigned count = pairs_find(measurements, first, base, target, pairs);
 
     if (count == 0) {
         return false;
     }
     *ret_comparison = (struct comparison){
         .scenario = &measurements->items[first].scenario,
+        .base = base,
+        .target = target,
         .rounds = count,
         .rounds_invalid = invalid_count(pairs, count),
         .cpu_ratio = ratio_spread(pairs, count),
-        .floor_cpu = spread_over(pairs, count, TARGET_FLOOR, measurement_cpu_s_per_gb),
-        .server_cpu = spread_over(pairs, count, TARGET_SERVER, measurement_cpu_s_per_gb),
-        .floor_p50_us = spread_over(pairs, count, TARGET_FLOOR, p50_us),
-        .server_p50_us = spread_over(pairs, count, TARGET_SERVER, p50_us),
-        .floor_p99_us = spread_over(pairs, count, TARGET_FLOOR, p99_us),
-        .server_p99_us = spread_over(pairs, count, TARGET_SERVER, p99_us),
+        .base_cpu = spread_over(pairs, count, SIDE_BASE, measurement_cpu_s_per_gb),
+        .target_cpu = spread_over(pairs, count, SIDE_TARGET, measurement_cpu_s_per_gb),
+        .base_p50_us = spread_over(pairs, count, SIDE_BASE, p50_us),
+        .target_p50_us = spread_over(pairs, count, SIDE_TARGET, p50_us),
+        .base_p99_us = spread_over(pairs, count, SIDE_BASE, p99_us),
+        .target_p99_us = spread_over(pairs, count, SIDE_TARGET, p99_us),
     };
     return true;
 }

@@ -23,6 +23,8 @@ const char *target_text(enum target target)
         return "floor";
     case TARGET_SERVER:
         return "server";
+    case TARGET_SERVER_TLS:
+        return "wss";
     case TARGET_COUNT:
         break;
     }
@@ -192,8 +194,8 @@ static int spawned_measure(const struct runner *runner, struct measurement *meas
         .log_path = settings->server_log,
         .cpu = (int)settings->server_cpu,
         .workers = (int)settings->workers,
-        .tls_cert = settings->tls_cert,
-        .tls_key = settings->tls_key,
+        .tls_cert = measurement->target == TARGET_SERVER_TLS ? settings->tls_cert : NULL,
+        .tls_key = measurement->target == TARGET_SERVER_TLS ? settings->tls_key : NULL,
     };
     struct spawned spawned;
     char end_error[SPAWN_ERROR_SIZE];
@@ -253,6 +255,7 @@ static int measure_round(struct runner *runner, const struct scenario *scenario,
     bool wanted[TARGET_COUNT] = {
         [TARGET_FLOOR] = runner->settings->floor,
         [TARGET_SERVER] = runner->settings->has_server,
+        [TARGET_SERVER_TLS] = runner->settings->has_server_tls,
     };
 
     for (unsigned i = 0; i < TARGET_COUNT; i++) {

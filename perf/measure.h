@@ -9,7 +9,12 @@
 #include "perf/settings.h"
 #include "perf/target/spawn.h"
 
-enum target { TARGET_FLOOR, TARGET_SERVER, TARGET_COUNT };
+enum target {
+    TARGET_FLOOR,
+    TARGET_SERVER,
+    TARGET_SERVER_TLS, /* a spawned server over TLS, beside or instead of the plain one */
+    TARGET_COUNT,
+};
 
 const char *target_text(enum target target);
 

@@ -116,11 +116,12 @@ static void print_header(FILE *out)
 static void print_comparison(const struct comparison *c, FILE *out)
 {
     fprintf(out,
-            "%-7s %3u rounds | ratio %5.2f (%.2f to %.2f) | CPU s/GB: floor %.3f, server %.3f | "
+            "%-7s %-6s ÷ %-6s %3u rounds | ratio %5.2f (%.2f to %.2f) | CPU s/GB: %.3f, %.3f | "
             "p50 us: %.0f, %.0f | p99 us: %.0f, %.0f",
-            c->scenario->name, c->rounds, c->cpu_ratio.median, c->cpu_ratio.min, c->cpu_ratio.max,
-            c->floor_cpu.median, c->server_cpu.median, c->floor_p50_us.median,
-            c->server_p50_us.median, c->floor_p99_us.median, c->server_p99_us.median);
+            c->scenario->name, target_text(c->target), target_text(c->base), c->rounds,
+            c->cpu_ratio.median, c->cpu_ratio.min, c->cpu_ratio.max, c->target_cpu.median,
+            c->base_cpu.median, c->target_p50_us.median, c->base_p50_us.median,
+            c->target_p99_us.median, c->base_p99_us.median);
     if (c->rounds_invalid > 0) {
         fprintf(out, " | %u rounds not valid", c->rounds_invalid);
     }
@@ -134,11 +135,46 @@ static bool is_first(const struct measurements *measurements, unsigned index)
                                 measurements->items[index - 1].scenario.name) != 0;
 }
 
+typedef void comparison_handler(const struct comparison *comparison, void *context);
+
+/* Scenario by scenario, every two targets of which there is a pair. */
+static void comparisons_visit(const struct measurements *measurements, comparison_handler *handle,
+                              void *context)
+{
+    struct comparison comparison;
+
+    for (unsigned i = 0; i < measurements->count; i++) {
+        for (unsigned pair = 0; is_first(measurements, i) && pair < TARGET_COUNT * TARGET_COUNT;
+             pair++) {
+            enum target base = pair / TARGET_COUNT, target = pair % TARGET_COUNT;
+
+            if (base < target && comparison_make(measurements, i, base, target, &comparison)) {
+                handle(&comparison, context);
+            }
+        }
+    }
+}
+
+struct comparison_printer {
+    FILE *out;
+    bool has_header;
+};
+
+static void on_comparison_text(const struct comparison *comparison, void *context)
+{
+    struct comparison_printer *printer = context;
+
+    if (!printer->has_header) {
+        fprintf(printer->out, "\nmedian (min to max); figures in the order of the names:\n");
+    }
+    printer->has_header = true;
+    print_comparison(comparison, printer->out);
+}
+
 void report_print_text(const struct measurements *measurements, FILE *out)
 {
+    struct comparison_printer printer = {.out = out};
     bool has_header = false;
-    bool has_comparison = false;
-    struct comparison comparison;
 
     for (unsigned i = 0; i < measurements->count; i++) {
         if (measurements->items[i].scenario.rate == 0) {
@@ -152,13 +188,7 @@ void report_print_text(const struct measurements *measurements, FILE *out)
         }
         print_faults(&measurements->items[i], out);
     }
-    for (unsigned i = 0; i < measurements->count; i++) {
-        if (is_first(measurements, i) && comparison_make(measurements, i, &comparison)) {
-            fprintf(out, "%s", has_comparison ? "" : "\nserver ÷ floor, median (min to max):\n");
-            has_comparison = true;
-            print_comparison(&comparison, out);
-        }
-    }
+    comparisons_visit(measurements, on_comparison_text, &printer);
 }
 
 static json_t *usage_json(const struct measurement *m)
@@ -240,13 +270,26 @@ static json_t *spread_json(struct spread spread)
 
 static json_t *comparison_json(const struct comparison *c)
 {
-    return json_pack("{s:o, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "scenario",
-                     scenario_json(c->scenario), "rounds", (int)c->rounds, "rounds_invalid",
+    return json_pack("{s:o, s:s, s:s, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "scenario",
+                     scenario_json(c->scenario), "target", target_text(c->target), "base",
+                     target_text(c->base), "rounds", (int)c->rounds, "rounds_invalid",
                      (int)c->rounds_invalid, "cpu_ratio", spread_json(c->cpu_ratio),
-                     "floor_cpu_s_per_gb", spread_json(c->floor_cpu), "server_cpu_s_per_gb",
-                     spread_json(c->server_cpu), "floor_p50_us", spread_json(c->floor_p50_us),
-                     "server_p50_us", spread_json(c->server_p50_us), "floor_p99_us",
-                     spread_json(c->floor_p99_us), "server_p99_us", spread_json(c->server_p99_us));
+                     "target_cpu_s_per_gb", spread_json(c->target_cpu), "base_cpu_s_per_gb",
+                     spread_json(c->base_cpu), "target_p50_us", spread_json(c->target_p50_us),
+                     "base_p50_us", spread_json(c->base_p50_us), "target_p99_us",
+                     spread_json(c->target_p99_us), "base_p99_us", spread_json(c->base_p99_us));
+}
+
+struct comparison_collector {
+    json_t *array;
+    int failed;
+};
+
+static void on_comparison_json(const struct comparison *comparison, void *context)
+{
+    struct comparison_collector *collector = context;
+
+    collector->failed |= json_array_append_new(collector->array, comparison_json(comparison));
 }
 
 /* Empty where the kernel does not tell (arm64 names no model). */
@@ -280,19 +323,17 @@ static json_t *machine_json(void)
 int report_print_json(const struct measurements *measurements, FILE *out)
 {
     json_t *runs = json_array();
-    json_t *comparisons = json_array();
-    struct comparison comparison;
+    struct comparison_collector comparisons = {.array = json_array()};
     int failed = 0;
 
     for (unsigned i = 0; i < measurements->count; i++) {
         failed |= json_array_append_new(runs, run_json(&measurements->items[i]));
-        if (is_first(measurements, i) && comparison_make(measurements, i, &comparison)) {
-            failed |= json_array_append_new(comparisons, comparison_json(&comparison));
-        }
     }
+    comparisons_visit(measurements, on_comparison_json, &comparisons);
+    failed |= comparisons.failed;
     json_t *report =
         json_pack("{s:s, s:s, s:o, s:o, s:o}", "program", "relay-bench", "version", RELAY_VERSION,
-                  "machine", machine_json(), "runs", runs, "comparisons", comparisons);
+                  "machine", machine_json(), "runs", runs, "comparisons", comparisons.array);
 
     if (failed != 0 || report == NULL) {
         json_decref(report);

@@ -17,30 +17,31 @@ struct spread {
 /* Sorts values. count > 0. An even count's median is the mean of the middle two. */
 struct spread spread_of(double *values, unsigned count);
 
-/* One line per run, and, where floor and server were both measured, one per scenario with the
- * spread of the ratios. */
+/* One line per run, and, where two targets were measured, one per scenario with the spread of the
+ * ratios. */
 void report_print_text(const struct measurements *measurements, FILE *out);
 
 /* One JSON object (perf/README.md describes it). -ENOMEM or -EIO. */
 MUST_USE int report_print_json(const struct measurements *measurements, FILE *out);
 
-/* What floor and server of the same scenario and round say about each other. */
+/* What two targets of the same scenario and round say about each other. */
 struct comparison {
     const struct scenario *scenario;
+    enum target base, target;
     unsigned rounds;
-    unsigned rounds_invalid;    /* with a run that was not valid; they count nonetheless */
-    struct spread cpu_ratio;    /* server ÷ floor, processor time per byte delivered */
-    struct spread floor_cpu;    /* s per 10⁹ bytes */
-    struct spread server_cpu;   /* likewise */
-    struct spread floor_p50_us; /* latency */
-    struct spread server_p50_us;
-    struct spread floor_p99_us;
-    struct spread server_p99_us;
+    unsigned rounds_invalid;   /* with a run that was not valid; they count nonetheless */
+    struct spread cpu_ratio;   /* target ÷ base, processor time per byte delivered */
+    struct spread base_cpu;    /* s per 10⁹ bytes */
+    struct spread target_cpu;  /* likewise */
+    struct spread base_p50_us; /* latency */
+    struct spread target_p50_us;
+    struct spread base_p99_us;
+    struct spread target_p99_us;
 };
 
 /* Compares the rounds of the scenario whose first measurement has the index. False when there is
- * no pair of floor and server with processor time; then *ret_comparison is untouched. Allocates
+ * no pair of base and target with processor time; then *ret_comparison is untouched. Allocates
  * nothing; looks at COMPARISON_ROUNDS_MAX rounds at most. */
 enum comparison_limits { COMPARISON_ROUNDS_MAX = 1000 };
-bool comparison_make(const struct measurements *measurements, unsigned first,
-                     struct comparison *ret_comparison);
+bool comparison_make(const struct measurements *measurements, unsigned first, enum target base,
+                     enum target target, struct comparison *ret_comparison);

@@ -55,6 +55,8 @@ static const struct option_spec specs[] = {
      "RELAY_WORKERS of a spawned relay; 0: its own default."},
     {NULL, "tls", OPTION_BOOLEAN, AT(tls), "false", false, 0, 0,
      "Allow https and wss addresses; with --spawn use them (--tls-cert, --tls-key)."},
+    {NULL, "plain", OPTION_BOOLEAN, AT(plain), "false", false, 0, 0,
+     "With --spawn and --tls: measure the relay without TLS too, in the same rounds."},
     {NULL, "ca-file", OPTION_TEXT, AT(ca_file), NULL, false, 0, 0,
      "Certificates (PEM) to trust, instead of the system's."},
     {NULL, "insecure", OPTION_BOOLEAN, AT(insecure), "false", false, 0, 0,
@@ -120,7 +122,9 @@ static void print_help(void)
            "  relay-bench --topics 4 --viewers 25 --bytes 1200 --rate 50 --spawn ./relay\n"
            "  RELAY_SECRET=... relay-bench --access http://127.0.0.1:3000 --server-pid 4711\n"
            "  relay-bench --connect 'ws://127.0.0.1:9001/{topic}' --server-pid 4711,4712\n"
-           "  relay-bench --idle 1000 --spawn build/release/relay\n");
+           "  relay-bench --idle 1000 --spawn build/release/relay\n"
+           "  relay-bench --compare --plain --tls --tls-cert c.pem --tls-key k.pem \\\n"
+           "              --ca-file ca.pem --spawn build/release/relay\n");
 }
 
 /* "--compare" may stand without a number. argv is copied into arguments, which has room. */
@@ -216,6 +220,9 @@ static bool server_check(const struct settings *settings, char *error)
     if (settings->spawn != NULL && settings->tls != (settings->tls_cert != NULL)) {
         return fail(error, "--spawn with TLS needs all of --tls, --tls-cert and --tls-key");
     }
+    if (settings->plain && (settings->spawn == NULL || !settings->tls)) {
+        return fail(error, "--plain is for --spawn with --tls: without --tls all is plain");
+    }
     return true;
 }
 
@@ -257,8 +264,10 @@ static bool settings_complete(struct settings *settings, char *error)
         process_set_parse(settings->server_pid, &settings->server) != 0) {
         return fail(error, "--server-pid wants process ids, separated by commas");
     }
-    settings->has_server =
-        settings->spawn != NULL || settings->access != NULL || settings->connect != NULL;
+    settings->has_server_tls = settings->spawn != NULL && settings->tls;
+    settings->has_server = settings->spawn != NULL
+                               ? !settings->tls || settings->plain
+                               : settings->access != NULL || settings->connect != NULL;
     settings->floor = settings->floor || settings->compare > 0;
     settings->rounds = settings->compare > 0 ? (unsigned)settings->compare : 1;
     cpus_choose(settings);

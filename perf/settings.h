@@ -29,6 +29,7 @@ struct settings {
     int64_t server_cpu, client_cpu; /* SETTINGS_CPU_* or a number */
     int64_t workers;
     bool tls;
+    bool plain;
     char *ca_file;
     bool insecure;
     char *tls_cert;
@@ -39,7 +40,8 @@ struct settings {
     /* Made from the above. */
     struct scenario_list list;
     struct process_set server;
-    bool has_server; /* a relay is to be measured */
+    bool has_server;     /* a relay is to be measured */
+    bool has_server_tls; /* likewise, a spawned one over TLS */
     unsigned rounds;
 };
 

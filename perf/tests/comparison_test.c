@@ -60,17 +60,37 @@ Test(comparison, pairs_the_runs_of_each_round)
     add(&all, "A", TARGET_SERVER, 2, 4000);
     add(&all, "B", TARGET_FLOOR, 0, 1000);
     add(&all, "B", TARGET_SERVER, 0, 9000);
-    cr_assert(comparison_make(&all, 0, &comparison));
+    cr_assert(comparison_make(&all, 0, TARGET_FLOOR, TARGET_SERVER, &comparison));
     cr_assert_eq(comparison.rounds, 3);
     cr_assert_eq(comparison.rounds_invalid, 0);
     cr_assert(is_near(comparison.cpu_ratio.median, 1.5));
     cr_assert(is_near(comparison.cpu_ratio.min, 1));
     cr_assert(is_near(comparison.cpu_ratio.max, 2));
-    cr_assert(is_near(comparison.floor_cpu.median, 1));
-    cr_assert(is_near(comparison.server_cpu.median, 2));
-    cr_assert(comparison_make(&all, 6, &comparison));
+    cr_assert(is_near(comparison.base_cpu.median, 1));
+    cr_assert(is_near(comparison.target_cpu.median, 2));
+    cr_assert(comparison_make(&all, 6, TARGET_FLOOR, TARGET_SERVER, &comparison));
     cr_assert_eq(comparison.rounds, 1);
     cr_assert(is_near(comparison.cpu_ratio.median, 9));
+    measurements_release(&all);
+}
+
+Test(comparison, takes_any_two_of_three_targets)
+{
+    struct measurements all = measurements_of(6);
+    struct comparison comparison;
+
+    add(&all, "A", TARGET_FLOOR, 0, 1000);
+    add(&all, "A", TARGET_SERVER, 0, 2000);
+    add(&all, "A", TARGET_SERVER_TLS, 0, 6000);
+    add(&all, "A", TARGET_SERVER, 1, 2000); /* each round begins with another one */
+    add(&all, "A", TARGET_SERVER_TLS, 1, 8000);
+    add(&all, "A", TARGET_FLOOR, 1, 1000);
+    cr_assert(comparison_make(&all, 0, TARGET_FLOOR, TARGET_SERVER_TLS, &comparison));
+    cr_assert(comparison.rounds == 2 && is_near(comparison.cpu_ratio.median, 7));
+    cr_assert(comparison_make(&all, 0, TARGET_SERVER, TARGET_SERVER_TLS, &comparison));
+    cr_assert(comparison.rounds == 2 && is_near(comparison.cpu_ratio.median, 3.5));
+    cr_assert(comparison_make(&all, 0, TARGET_FLOOR, TARGET_SERVER, &comparison));
+    cr_assert(comparison.rounds == 2 && is_near(comparison.cpu_ratio.median, 2));
     measurements_release(&all);
 }
 
@@ -83,7 +103,7 @@ Test(comparison, needs_a_pair)
     add(&all, "A", TARGET_SERVER, 1, 1000);
     add(&all, "B", TARGET_FLOOR, 1, 1000);
     for (unsigned i = 0; i < all.count; i++) {
-        cr_assert_not(comparison_make(&all, i, &comparison));
+        cr_assert_not(comparison_make(&all, i, TARGET_FLOOR, TARGET_SERVER, &comparison));
     }
     measurements_release(&all);
 }
@@ -98,7 +118,7 @@ Test(comparison, counts_rounds_that_are_not_valid)
     add(&all, "A", TARGET_FLOOR, 1, 1000);
     add(&all, "A", TARGET_SERVER, 1, 1000);
     all.items[2].result.late = 2;
-    cr_assert(comparison_make(&all, 0, &comparison));
+    cr_assert(comparison_make(&all, 0, TARGET_FLOOR, TARGET_SERVER, &comparison));
     cr_assert_eq(comparison.rounds_invalid, 1);
     measurements_release(&all);
 }
