@@ -161,7 +161,7 @@ static bool make_room(struct send_queue *queue, struct worker *worker,
     }
     while (is_over_bounds(queue, bounds, entry_bytes(share))) {
         if (!drop_oldest(queue, worker)) {
-            return false;
+            return queue->bytes + entry_bytes(share) <= bounds->bytes_max;
         }
         counters_increment(&worker->counters, messages_dropped_queue);
     }
@@ -254,21 +254,31 @@ static void drop_old(struct send_queue *queue, struct worker *worker, uint64_t a
     }
 }
 
+/* One send takes no more than half of what may wait, its first entry aside: all of it in the hands
+ * of the kernel would leave a stalled viewer no place for what is newest. */
+static bool is_too_much(const struct send_queue_bounds *bounds, unsigned messages, size_t bytes)
+{
+    return (messages > 1 && messages > bounds->messages_max / 2) || bytes > SEND_BYTES_MAX ||
+           bytes > bounds->bytes_max / 2;
+}
+
 unsigned send_queue_begin(struct send_queue *queue, struct worker *worker,
                           const struct send_queue_bounds *bounds, struct iovec *slices,
                           unsigned slices_max)
 {
     size_t total = 0;
-    unsigned count = 0;
+    unsigned count = 0, messages = 0;
 
     CHECK(queue->in_flight == 0);
     drop_old(queue, worker, bounds->age_ms_max);
     while (count < queue->count && count < slices_max) {
-        struct bytes bytes = message_bytes((*entry(queue, count))->message);
+        const struct message *message = (*entry(queue, count))->message;
+        struct bytes bytes = message_bytes(message);
 
+        messages += !message->is_control;
         if (count == 0) {
             bytes = bytes_skip(bytes, queue->sent_offset);
-        } else if (total + bytes.len > SEND_BYTES_MAX) {
+        } else if (is_too_much(bounds, messages, total + bytes.len)) {
             break;
         }
         slices[count] =

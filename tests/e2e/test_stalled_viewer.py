@@ -125,6 +125,18 @@ class Stalled(RelayTestCase):
             time.sleep(0.02)
         self.assertEqual(relay.counters()["closed_send_stalled"], 0)
 
+    def test_the_newest_waits_for_it_however_small_its_queue_is(self):
+        for size in (1, 2, 16):
+            with self.subTest(size=size):
+                relay = self.start(RELAY_BUFFER_SIZE=str(size), RELAY_QUEUE_AGE="0s")
+                publisher, viewers = self.track(relay.publisher()), self.viewers(relay, 1)
+                (slow,) = self.stalled(relay)
+                self.publish(publisher, viewers, 100)
+                self.assertGreater(relay.counters()["messages_dropped_queue"], 0)
+                last = -1
+                while last != 99:  # or no message comes any more, which raises
+                    last = struct.unpack(">Q", slow.message()[1][:8])[0]
+
     def test_old_messages_are_not_kept_for_it(self):
         relay = self.start(RELAY_QUEUE_AGE="500ms", RELAY_BUFFER_SIZE="512",
                            RELAY_QUEUE_BYTES=str(64 * MEBIBYTE))

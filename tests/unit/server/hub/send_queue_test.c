@@ -247,18 +247,18 @@ Test(send_queue, does_not_age_what_another_workers_clock_puts_into_the_future)
 
 Test(send_queue, never_drops_what_is_in_flight)
 {
-    static const struct send_queue_bounds two = {
-        .messages_max = 2, .bytes_max = 1 << 20, .age_ms_max = 10};
+    static const struct send_queue_bounds four = {
+        .messages_max = 4, .bytes_max = 20, .age_ms_max = 10};
     struct iovec slices[SEND_SLICES_MAX];
 
-    push("a", &two);
-    push("b", &two);
-    cr_assert_eq(send_queue_begin(&scene.queue, &scene.worker, &two, slices, SEND_SLICES_MAX), 2);
+    push("a", &four);
+    push("b", &four);
+    cr_assert_eq(send_queue_begin(&scene.queue, &scene.worker, &four, slices, SEND_SLICES_MAX), 2);
     const void *first = slices[0].iov_base;
 
     scene.worker.now_ms = 5000;
     for (unsigned i = 0; i < 10; i++) {
-        cr_assert(!push("x", &two), "there is no room until the send ends");
+        cr_assert(!push("no room beside both", &four), "there is none until the send ends");
     }
     cr_assert_eq(counted(&scene.worker, messages_dropped_queue), 10);
     send_queue_drop_waiting(&scene.queue, &scene.worker);
@@ -269,6 +269,50 @@ Test(send_queue, never_drops_what_is_in_flight)
                         3),
                  0, "its bytes are still there");
     cr_assert_eq(send_queue_end(&scene.queue, &scene.worker, 6), 2);
+}
+
+Test(send_queue, always_has_a_place_for_the_newest)
+{
+    for (uint32_t messages_max = 1; messages_max <= 128; messages_max++) {
+        struct send_queue_bounds bounds = {.messages_max = messages_max, .bytes_max = 1 << 20};
+        struct iovec slices[SEND_SLICES_MAX];
+
+        for (unsigned i = 0; i < 200; i++) {
+            push("old", &bounds);
+        }
+        unsigned in_flight =
+            send_queue_begin(&scene.queue, &scene.worker, &bounds, slices, SEND_SLICES_MAX);
+
+        cr_assert_leq(in_flight, messages_max > 1 ? messages_max / 2 : 1);
+        for (unsigned i = 0; i < 200; i++) {
+            cr_assert(push("x", &bounds));
+        }
+        cr_assert(push("newest", &bounds));
+        cr_assert_eq(scene.queue.count, messages_max > 1 ? messages_max : 2);
+        send_queue_end(&scene.queue, &scene.worker, in_flight * strlen("??old"));
+        while (scene.queue.count > 1) {
+            send_at_most(strlen("??x"), &bounds);
+        }
+        scene.sent_len = 0;
+        send_all(&bounds);
+        expect_sent("newest");
+    }
+}
+
+Test(send_queue, leaves_half_of_its_bytes_to_what_comes)
+{
+    static const struct send_queue_bounds bytes = {.messages_max = 100, .bytes_max = 40};
+    struct iovec slices[SEND_SLICES_MAX];
+
+    for (unsigned i = 0; i < 4; i++) {
+        push("8 bytes.", &bytes);
+    }
+    cr_assert_eq(send_queue_begin(&scene.queue, &scene.worker, &bytes, slices, SEND_SLICES_MAX), 2);
+    cr_assert(push("20 bytes with header", &bytes) == false, "22 are more than half");
+    cr_assert(push("20 with the header", &bytes), "half is for the newest");
+    cr_assert_eq(scene.queue.count, 3);
+    send_queue_end(&scene.queue, &scene.worker, 20);
+    send_queue_clear(&scene.queue, &scene.worker);
 }
 
 Test(send_queue, drops_behind_what_is_in_flight)
@@ -295,7 +339,9 @@ Test(send_queue, finishes_what_it_has_begun_to_send)
 
     push("begun", &one);
     cr_assert_eq(send_at_most(3, &one), 0);
-    cr_assert(!push("next", &one), "the begun one fills the queue");
+    cr_assert(push("next", &one), "one may wait behind the begun one");
+    cr_assert(push("newer", &one));
+    cr_assert_eq(scene.queue.count, 2);
     scene.worker.now_ms = 9999;
     send_queue_drop_waiting(&scene.queue, &scene.worker);
     cr_assert_eq(scene.queue.count, 1);
@@ -718,10 +764,14 @@ static bool model_push(struct model *model, const struct model_entry *entry)
                (model->count > 0 && model_bytes(model) + entry->bytes > model->bounds.bytes_max)) {
             unsigned oldest = model_oldest(model);
 
-            model->dropped_queue++;
             if (oldest == model->count) {
+                if (model_bytes(model) + entry->bytes <= model->bounds.bytes_max) {
+                    break; /* too many, and none of them may go: the newest comes beside them */
+                }
+                model->dropped_queue++;
                 return false;
             }
+            model->dropped_queue++;
             model_remove(model, oldest);
         }
     }
@@ -751,12 +801,18 @@ static void model_begin(struct model *model, uint64_t now_ms, unsigned slices_ma
         model->dropped_age++;
     }
     model->in_flight = 0;
+    unsigned messages_left = model->bounds.messages_max < 2 ? 1 : model->bounds.messages_max / 2;
+    uint64_t bytes_max = model->bounds.bytes_max / 2;
+
+    bytes_max = bytes_max < SEND_BYTES_MAX ? bytes_max : SEND_BYTES_MAX;
     for (unsigned i = 0; i < model->count && i < slices_max; i++) {
         uint64_t bytes = model->entries[i].bytes - (i == 0 ? model->sent_offset : 0);
+        bool is_message = !model->entries[i].is_control;
 
-        if (i > 0 && total + bytes > SEND_BYTES_MAX) {
+        if (i > 0 && (total + bytes > bytes_max || (is_message && messages_left == 0))) {
             break;
         }
+        messages_left -= is_message && messages_left > 0;
         total += bytes;
         model->in_flight++;
     }
