@@ -77,6 +77,37 @@ void json_writer_text(struct json_writer *json, const char *text)
     json_writer_bytes(json, bytes_of_text(text));
 }
 
+void json_writer_html_safe(struct json_writer *json, struct bytes text)
+{
+    static const struct {
+        const char *plain, *escaped;
+    } escapes[] = {{"<", "\\u003c"},
+                   {">", "\\u003e"},
+                   {"&", "\\u0026"},
+                   {"\xe2\x80\xa8", "\\u2028"},
+                   {"\xe2\x80\xa9", "\\u2029"}};
+
+    while (text.len > 0) {
+        size_t len = 1;
+        const char *escaped = NULL;
+
+        for (size_t i = 0; i < ARRAY_LENGTH(escapes) && escaped == NULL; i++) {
+            struct bytes plain = bytes_of_text(escapes[i].plain);
+
+            if (plain.len <= text.len && memcmp(text.data, plain.data, plain.len) == 0) {
+                escaped = escapes[i].escaped;
+                len = plain.len;
+            }
+        }
+        if (escaped != NULL) {
+            json_writer_raw(json, escaped);
+        } else {
+            append(json, text.data, len);
+        }
+        text = bytes_skip(text, len);
+    }
+}
+
 void json_writer_integer(struct json_writer *json, int64_t value)
 {
     char text[24];

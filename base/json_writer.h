@@ -24,5 +24,11 @@ void json_writer_raw(struct json_writer *json, const char *text);
  * become U+FFFD, so that the result is always valid JSON. */
 void json_writer_text(struct json_writer *json, const char *text);
 void json_writer_bytes(struct json_writer *json, struct bytes in);
+
+/* Appends text that is JSON already, with < > & U+2028 and U+2029, which stand in its strings only,
+ * written as \u003c …: byte for byte what Go's json.Marshal makes, and thus what clients of today
+ * get. */
+void json_writer_html_safe(struct json_writer *json, struct bytes text);
+
 void json_writer_integer(struct json_writer *json, int64_t value);
 void json_writer_boolean(struct json_writer *json, bool value);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/json_writer.h"
 #include "token/json_text.h"
 
 static bool text_copy(char *target, size_t target_size, const char *text, size_t len)
@@ -255,15 +256,24 @@ enum token_result claims_write(const struct token_claims *claims, char *json, si
         json_decref(object);
         return TOKEN_NO_MEMORY;
     }
-    size_t len = json_dumpb(object, json, json_size, JSON_COMPACT | JSON_PRESERVE_ORDER);
+    char text[TOKEN_BYTES_MAX];
+    size_t len = json_dumpb(object, text, sizeof text, JSON_COMPACT | JSON_PRESERVE_ORDER);
 
     json_decref(object);
     if (len == 0) {
         return TOKEN_MALFORMED;
     }
-    if (len > json_size) {
+    if (len > sizeof text) {
         return TOKEN_TOO_LONG;
     }
-    *ret_len = len;
+    struct json_writer writer;
+
+    /* The same claims make the same token as with golang-jwt. */
+    json_writer_init(&writer, json, json_size);
+    json_writer_html_safe(&writer, bytes_of(text, len));
+    if (writer.overflow) {
+        return TOKEN_TOO_LONG;
+    }
+    *ret_len = writer.len;
     return TOKEN_OK;
 }

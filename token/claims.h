@@ -16,7 +16,7 @@
  * untouched unless TOKEN_OK. Does not judge times against a clock. */
 MUST_USE enum token_result claims_parse(struct bytes json, struct token_claims *ret_claims);
 
-/* Compact JSON in the order of token.h, not terminated. TOKEN_MALFORMED for text that is not UTF-8
- * or a time out of range, TOKEN_TOO_LONG when it does not fit. */
+/* Compact JSON in the order of token.h, escaped as by Go, terminated. TOKEN_MALFORMED for text that
+ * is not UTF-8 or a time out of range, TOKEN_TOO_LONG when it does not fit. */
 MUST_USE enum token_result claims_write(const struct token_claims *claims, char *json,
                                         size_t json_size, size_t *ret_len);

@@ -16,8 +16,8 @@ static void finish(struct access_reply *reply, unsigned status, const struct jso
     reply->body_len = json->len;
 }
 
-/* Go's json.Marshal writes < > & as \u003c …: byte for byte what clients get today. */
-static void write_html_escaped(struct json_writer *json, const char *text)
+/* As the framework of today's relay does. */
+static void write_html_safe_text(struct json_writer *json, const char *text)
 {
     char plain[ACCESS_BODY_SIZE];
     struct json_writer quoted;
@@ -25,14 +25,7 @@ static void write_html_escaped(struct json_writer *json, const char *text)
     json_writer_init(&quoted, plain, sizeof plain);
     json_writer_text(&quoted, text);
     json->overflow = json->overflow || quoted.overflow;
-    for (const char *next = plain; *next != '\0'; next++) {
-        const char one[2] = {*next, '\0'};
-
-        json_writer_raw(json, *next == '<'   ? "\\u003c"
-                              : *next == '>' ? "\\u003e"
-                              : *next == '&' ? "\\u0026"
-                                             : one);
-    }
+    json_writer_html_safe(json, bytes_of_text(plain));
 }
 
 static void write_framework(struct json_writer *json, struct access_reply *reply, int code,
@@ -42,7 +35,7 @@ static void write_framework(struct json_writer *json, struct access_reply *reply
     json_writer_raw(json, "{\"code\":");
     json_writer_integer(json, code);
     json_writer_raw(json, ",\"message\":");
-    write_html_escaped(json, message);
+    write_html_safe_text(json, message);
     json_writer_raw(json, "}");
 }
 

@@ -114,3 +114,28 @@ Test(json_writer, writes_nothing_after_an_overflow)
     cr_assert_str_eq(data, "ab");
     cr_assert(json.overflow);
 }
+
+Test(json_writer, makes_json_safe_for_html_as_go_does)
+{
+    static const struct {
+        const char *in, *out;
+    } cases[] = {
+        {"", ""},
+        {"{\"a\":\"<&>\"}", "{\"a\":\"\\u003c\\u0026\\u003e\"}"},
+        {"\"\xe2\x80\xa8\xe2\x80\xa9\xe2\x80\xaa\"", "\"\\u2028\\u2029\xe2\x80\xaa\""},
+        {"\xe2\x80", "\xe2\x80"}, /* cut off */
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct json_writer json;
+        char data[64];
+
+        json_writer_init(&json, data, sizeof data);
+        json_writer_html_safe(&json, bytes_of_text(cases[i].in));
+        cr_assert_str_eq(data, cases[i].out, "case %zu", i);
+        cr_assert(!json.overflow);
+        json_writer_init(&json, data, strlen(cases[i].out) + (i == 0 ? 1 : 0));
+        json_writer_html_safe(&json, bytes_of_text(cases[i].in));
+        cr_assert_eq(json.overflow, i != 0);
+    }
+}

@@ -319,6 +319,15 @@ Test(claims, writes_in_order_and_leaves_out_what_is_empty)
                             "\"aud\":[\"u\",\"v\"],\"exp\":3,\"nbf\":2,\"iat\":-1}");
 }
 
+Test(claims, are_escaped_as_by_the_tools_of_today)
+{
+    struct token_claims claims = {0};
+
+    snprintf(claims.topic, sizeof claims.topic, "%s", "<b&> \xe2\x80\xa8");
+    expect_written(&claims, "{\"topic\":\"\\u003cb\\u0026\\u003e \\u2028\",\"scopes\":[],\"exp\":0,"
+                            "\"nbf\":0,\"iat\":0}");
+}
+
 Test(claims, writing_refuses_what_reading_would)
 {
     struct token_claims claims = {.exp_s = CLAIMS_TIME_MAX_S};
@@ -326,8 +335,8 @@ Test(claims, writing_refuses_what_reading_would)
     size_t len = 77;
 
     cr_expect_eq(claims_write(&claims, json, sizeof json, &len), TOKEN_OK);
-    cr_expect_eq(claims_write(&claims, json, len, &len), TOKEN_OK);
-    cr_expect_eq(claims_write(&claims, json, len - 1, &len), TOKEN_TOO_LONG);
+    cr_expect_eq(claims_write(&claims, json, len + 1, &len), TOKEN_OK);
+    cr_expect_eq(claims_write(&claims, json, len, &len), TOKEN_TOO_LONG);
     claims.exp_s++;
     cr_expect_eq(claims_write(&claims, json, sizeof json, &len), TOKEN_MALFORMED);
     claims.exp_s = 0;

@@ -9,6 +9,7 @@
 #include "server/access/access.h"
 #include "token/token.h"
 
+#define SECRET   "a shared secret"
 #define AUDIENCE "https://app.example.org/ed0/access"
 #define RELAY    "wss://app.example.org/ed0/relay"
 
@@ -37,7 +38,7 @@ static inline void office_open(struct office *office)
                     .url = RELAY,
                     .codes = code_store_create(CODES_MAX, CODE_TTL_MS)},
     };
-    token_keys_slot_init(&office->keys, token_keys_create("a shared secret"));
+    token_keys_slot_init(&office->keys, token_keys_create(SECRET));
     office->context.keys = &office->keys;
     office->context.bookings = bookings_create(BOOKINGS_MAX, office->context.codes);
     cr_assert_not_null(office->keys.keys);
