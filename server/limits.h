@@ -10,6 +10,8 @@ enum limits_loop {
     RING_SQ_ENTRIES = 1024,
     RING_CQ_ENTRIES = 16384,
     RING_IOVECS = 8192,        /* slices between two submits; more submit early */
+    TURN_MS_MAX = 2,           /* taking completions, before what they made is sent */
+    TURN_LOOK_EVERY = 16,      /* completions between two looks at the clock */
     RECV_BUFFER_BYTES = 16384, /* one full TLS record */
     RECV_BUFFERS = 256,        /* per worker: 4 MiB */
     TIMER_TICK_MS = 100,
@@ -25,6 +27,7 @@ enum limits_message {
 enum limits_send {
     SEND_SLICES_MAX = 64,
     SEND_BYTES_MAX = 256 * 1024, /* of one coalesced sendmsg; a single larger message goes alone */
+    SEND_BURST_MAX = 4096, /* messages of one turn for a viewer that is not slow */
     SEND_QUEUE_INLINE = 4,
     SEND_QUEUE_CONTROL = 8, /* room for pongs, ping and Close beyond RELAY_BUFFER_SIZE */
     PONGS_QUEUED_MAX = 4,

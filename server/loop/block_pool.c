@@ -68,16 +68,27 @@ void block_pool_trim(struct block_pool *pool, size_t keep_bytes)
     }
 }
 
-static struct block *make_block(struct block_pool *pool, unsigned index, size_t bytes_max)
+static size_t bytes_used(const struct block_pool *pool)
+{
+    return pool->bytes_held - pool->bytes_free;
+}
+
+size_t block_pool_left(const struct block_pool *pool)
+{
+    size_t bytes_max = pool->bytes_max - pool->bytes_reserved;
+
+    return bytes_used(pool) < bytes_max ? bytes_max - bytes_used(pool) : 0;
+}
+
+/* Its bytes are within the bound once kept ones are given up. */
+static struct block *make_block(struct block_pool *pool, unsigned index)
 {
     size_t bytes = class_bytes(index) + sizeof(struct block);
 
-    if (pool->bytes_held + bytes > bytes_max) {
-        block_pool_trim(pool, pool->bytes_free > bytes ? pool->bytes_free - bytes : 0);
+    if (pool->bytes_held + bytes > pool->bytes_max) {
+        block_pool_trim(pool, pool->bytes_max - bytes - bytes_used(pool));
     }
-    if (pool->bytes_held + bytes > bytes_max) {
-        return NULL;
-    }
+    CHECK(pool->bytes_held + bytes <= pool->bytes_max);
     struct block *block = malloc(bytes);
 
     if (block == NULL) {
@@ -110,10 +121,14 @@ static void *take(struct block_pool *pool, size_t size, size_t bytes_max)
     unsigned index = class_of(size);
 
     CHECK(index < BLOCK_CLASSES);
+    /* Kept blocks count as well: data must not eat the reserve by way of what it left behind. */
+    if (class_bytes(index) + sizeof(struct block) + bytes_used(pool) > bytes_max) {
+        return NULL;
+    }
     struct block *block = reuse_block(pool, index);
 
     if (block == NULL) {
-        block = make_block(pool, index, bytes_max);
+        block = make_block(pool, index);
     }
     if (block == NULL) {
         return NULL;

@@ -41,6 +41,9 @@ MUST_USE void *block_pool_take(struct block_pool *pool, size_t size);
  * rest (Close, pings, answers). */
 MUST_USE void *block_pool_take_reserved(struct block_pool *pool, size_t size);
 
+/* What block_pool_take may still give, all blocks together. */
+size_t block_pool_left(const struct block_pool *pool);
+
 /* Usable bytes of what block_pool_take gave: size of its class. */
 size_t block_capacity(const void *data);
 

@@ -50,6 +50,7 @@ int recv_pool_init(struct recv_pool *pool, struct ring *ring)
 
 void recv_pool_deinit(struct recv_pool *pool)
 {
+    CHECK(pool->out == 0);
     if (pool->buffers != NULL) {
         munmap(pool->buffers, ring_bytes);
     }
@@ -79,8 +80,15 @@ struct bytes recv_pool_claim(const struct recv_pool *pool, int result, uint32_t 
 void recv_pool_return(struct recv_pool *pool, uint32_t flags)
 {
     if ((flags & IORING_CQE_F_BUFFER) != 0) {
+        CHECK(pool->out > 0);
+        pool->out--;
         lend(pool, buffer_id(flags));
     }
+}
+
+void recv_pool_arrive(struct recv_pool *pool, uint32_t flags)
+{
+    pool->out += (flags & IORING_CQE_F_BUFFER) != 0;
 }
 
 void recv_pool_flush(struct recv_pool *pool)

@@ -15,13 +15,18 @@ struct recv_pool {
     struct io_uring_buf_ring *buffers;
     uint8_t *memory;
     unsigned returned; /* taken back in this turn, not yet shown to the kernel */
+    unsigned out;      /* arrived and not yet returned */
 };
 
 /* Registers with the ring; once per ring (6.1 keeps the head index of a group for ever). */
 MUST_USE int recv_pool_init(struct recv_pool *pool, struct ring *ring);
 
-/* After ring_close: until then the kernel may write into the buffers. */
+/* After ring_close: until then the kernel may write into the buffers. CHECKs that each that arrived
+ * was returned. */
 void recv_pool_deinit(struct recv_pool *pool);
+
+/* Accounts for the buffer of a completion, if it has one; for each completion, once. */
+void recv_pool_arrive(struct recv_pool *pool, uint32_t flags);
 
 /* What a completion with this result and these flags brought; empty when it brought no buffer. */
 struct bytes recv_pool_claim(const struct recv_pool *pool, int result, uint32_t flags);

@@ -70,6 +70,7 @@ static void take_completion(struct worker *worker, const struct io_uring_cqe *cq
     }
     struct op *op = op_pointer(user_data);
 
+    recv_pool_arrive(&worker->recv_pool, cqe->flags);
     /* Owners come from pools that live as long as the worker, so reading a stale op is safe. */
     if (op->generation != (uint16_t)(user_data >> OP_GENERATION_SHIFT) || !op->in_flight) {
         counters_increment(&worker->counters, stale_completions);
@@ -80,6 +81,8 @@ static void take_completion(struct worker *worker, const struct io_uring_cqe *cq
     op->on_complete(op, cqe->res, cqe->flags);
 }
 
+/* What is left waits for the next turn, which begins at once: sends go out at the end of a turn,
+ * and must not wait for a crowd of handshakes. */
 static void take_completions(struct worker *worker)
 {
     struct io_uring_cqe *cqe;
@@ -90,6 +93,10 @@ static void take_completions(struct worker *worker)
     {
         take_completion(worker, cqe);
         count++;
+        if (count % TURN_LOOK_EVERY == 0 && clock_monotonic_ms() >= worker->now_ms + TURN_MS_MAX) {
+            counters_increment(&worker->counters, turns_cut_short);
+            break;
+        }
     }
     io_uring_cq_advance(&worker->ring.uring, count);
 }
@@ -108,6 +115,16 @@ static void turn(struct worker *worker, int64_t wait_ms_max)
     take_completions(worker);
     timer_wheel_advance(&worker->timers, worker->now_ms);
     worker->group->ops->on_turn_end(worker);
+    atomic_store_explicit(&worker->blocks_left, block_pool_left(&worker->blocks),
+                          memory_order_relaxed);
+}
+
+size_t worker_memory_left(const struct worker *asking, unsigned index)
+{
+    if (index == asking->index) {
+        return block_pool_left(&asking->blocks);
+    }
+    return atomic_load_explicit(&asking->group->workers[index].blocks_left, memory_order_relaxed);
 }
 
 /* A worker that has nothing left keeps turning until all others have nothing left either: their
@@ -161,6 +178,7 @@ static int start(struct worker *worker)
     block_pool_init(&worker->blocks, worker->group->message_bytes_max);
     block_pool_reserve(&worker->blocks, worker->group->message_bytes_max / 16);
     block_pool_init(&worker->requests, REQUEST_MEMORY_BYTES);
+    atomic_store(&worker->blocks_left, block_pool_left(&worker->blocks));
     atomic_store(&worker->ring_fd, worker->ring.uring.ring_fd);
     return worker->group->ops->on_start(worker);
 }

@@ -47,7 +47,8 @@ struct worker {
     struct log_limit alarm_log_limit; /* lines about bounds that an operator should raise */
     pthread_t thread;
     int start_error;
-    _Atomic int ring_fd; /* others post to it; -1 before start */
+    _Atomic int ring_fd;        /* others post to it; -1 before start */
+    _Atomic size_t blocks_left; /* for messages, at the end of the last turn; others may read */
     /* Messages posted to this worker and not yet taken. Others write it with each letter: on a
      * cache line of its own, or they would steal the one that the owner reads all the time. */
     _Alignas(64) _Atomic uint32_t letters_pending;
@@ -77,6 +78,10 @@ void worker_group_destroy(struct worker_group *group);
 
 /* Runs call on the worker, from one of the workers. */
 void worker_call(struct worker *from, struct worker *target, struct call *call);
+
+/* Memory that is left for messages of a worker: now of the asking one, at the end of its last turn
+ * of another. */
+size_t worker_memory_left(const struct worker *asking, unsigned index);
 
 /* Posts to another worker. False, with nothing taken, when it is LETTERS_PENDING_MAX behind
  * (LETTER_MESSAGE only). */

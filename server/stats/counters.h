@@ -61,6 +61,7 @@
     X(sends_short)                                                                                 \
     X(recv_starved) /* the receive pool was empty for a moment */                                  \
     X(turns)                                                                                       \
+    X(turns_cut_short) /* TURN_MS_MAX: the rest of the completions waited for the next one */      \
     X(stale_completions)
 
 struct counters {

@@ -176,6 +176,39 @@ Test(block_pool, keeps_its_reserve_for_what_must_go_on)
     block_pool_deinit(&pool);
 }
 
+Test(block_pool, keeps_its_reserve_although_blocks_of_it_were_given_back)
+{
+    struct block_pool pool;
+    void *data[16], *small[3];
+    unsigned data_count = 0;
+
+    block_pool_init(&pool, 10 * 1024);
+    block_pool_reserve(&pool, 4 * 1024);
+    for (unsigned i = 0; i < 3; i++) {
+        small[i] = block_pool_take_reserved(&pool, 1024);
+        cr_assert_not_null(small[i]);
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        block_pool_put(&pool, small[i]);
+    }
+    while ((data[data_count] = block_pool_take(&pool, 1024)) != NULL) {
+        data_count++;
+    }
+    cr_assert_eq(data_count, 5, "6 KiB less headers");
+    cr_assert_lt(block_pool_left(&pool), 1024 + 64);
+    for (unsigned i = 0; i < 3; i++) {
+        small[i] = block_pool_take_reserved(&pool, 1024);
+        cr_assert_not_null(small[i], "data used the reserve up");
+    }
+    while (data_count > 0) {
+        block_pool_put(&pool, data[--data_count]);
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        block_pool_put(&pool, small[i]);
+    }
+    block_pool_deinit(&pool);
+}
+
 Test(block_pool, reserve_may_be_used_for_a_block_that_was_kept)
 {
     struct block_pool pool;

@@ -74,6 +74,7 @@ static struct completion next_completion(void)
 
     cr_assert_eq(op_pointer(io_uring_cqe_get_data64(cqe)), &scene.op);
     io_uring_cqe_seen(&scene.ring.uring, cqe);
+    recv_pool_arrive(&scene.pool, completion.flags);
     return completion;
 }
 
