@@ -258,9 +258,16 @@ static int measure_round(struct runner *runner, const struct scenario *scenario,
         [TARGET_SERVER_TLS] = runner->settings->has_server_tls,
     };
 
-    for (unsigned i = 0; i < TARGET_COUNT; i++) {
-        enum target target = (enum target)((i + round) % TARGET_COUNT);
-        int failed = wanted[target] ? measure_one(runner, scenario, round, target, error) : 0;
+    enum target list[TARGET_COUNT];
+    unsigned count = 0;
+
+    for (enum target target = 0; target < TARGET_COUNT; target++) {
+        if (wanted[target]) {
+            list[count++] = target;
+        }
+    }
+    for (unsigned i = 0; i < count; i++) {
+        int failed = measure_one(runner, scenario, round, list[(i + round) % count], error);
 
         if (failed != 0) {
             return failed;

@@ -140,7 +140,7 @@ struct conn {
     struct timer liveness;              /* pings */
     struct timer expiry;                /* of the token */
     uint64_t send_progress_ms;          /* the kernel took bytes, or the peer did */
-    int kernel_unsent;                  /* SIOCOUTQ when it was looked at last */
+    uint64_t bytes_acked;               /* by the peer's TCP, when it was looked at last */
     uint64_t messages_sent, bytes_sent; /* data messages; bytes of everything */
     uint64_t first_sent_ms, last_sent_ms;
     struct list booking_node; /* in its table's bucket, while PHASE_WEBSOCKET */

@@ -511,6 +511,7 @@ static void websocket_on_deadline(struct conn *conn)
     if (conn_send_stalled(conn)) {
         conn_close_now(conn, CLOSE_SEND_STALLED);
     } else if (conn->send_op.in_flight) {
+        send_queue_drop_old(&conn->subscriber.queue, conn->worker, &conn->table->shared->bounds);
         timer_arm(&conn->worker->timers, &conn->deadline, conn_send_look_ms(conn));
     }
 }

@@ -2,6 +2,8 @@
  */
 #include <errno.h>
 #include <linux/sockios.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -207,14 +209,19 @@ void conn_send_next(struct conn *conn)
 
 bool conn_send_is_moving(struct conn *conn)
 {
+    struct tcp_info info = {0};
+    socklen_t len = sizeof info;
     int unsent = 0;
 
     /* A completion says only that the kernel had room, and it wakes a sender late: a slow peer
-     * takes bytes long before. */
-    if (ioctl(conn->fd, SIOCOUTQ, &unsent) != 0 || unsent == 0 || unsent == conn->kernel_unsent) {
+     * takes bytes long before. What waits grows by our own sends, so only what was acknowledged
+     * tells of the peer. */
+    if (ioctl(conn->fd, SIOCOUTQ, &unsent) != 0 || unsent == 0 ||
+        getsockopt(conn->fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0 ||
+        info.tcpi_bytes_acked == conn->bytes_acked) {
         return false;
     }
-    conn->kernel_unsent = unsent;
+    conn->bytes_acked = info.tcpi_bytes_acked;
     return true;
 }
 

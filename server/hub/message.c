@@ -141,7 +141,8 @@ struct share *message_take_share(struct worker *worker, struct message *message)
 
     CHECK(holders > 0);
     CHECK(message->home != worker->index);
-    struct share *share = block_pool_take(&worker->blocks, sizeof *share);
+    /* Small, and without it the message is lost to all viewers of this worker. */
+    struct share *share = block_pool_take_reserved(&worker->blocks, sizeof *share);
 
     if (share == NULL) {
         message_drop_hold(worker, message);

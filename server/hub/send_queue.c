@@ -146,23 +146,57 @@ static bool grow(struct send_queue *queue, struct worker *worker, unsigned capac
     return true;
 }
 
-static bool is_over_bounds(const struct send_queue *queue, const struct send_queue_bounds *bounds,
-                           size_t more_bytes)
+/* A viewer that took all it was sent is not slow: a burst that came in one turn is about to go out,
+ * and only then its bound tells anything. */
+static unsigned waiting_max(const struct send_queue *queue, const struct send_queue_bounds *bounds)
 {
-    return queue->count >= bounds->messages_max ||
-           (queue->count > 0 && queue->bytes + more_bytes > bounds->bytes_max);
+    return pinned(queue) > 0 || bounds->messages_max > SEND_BURST_MAX ? bounds->messages_max
+                                                                      : SEND_BURST_MAX;
 }
 
+static uint64_t pinned_bytes(struct send_queue *queue)
+{
+    uint64_t bytes = 0;
+
+    for (unsigned i = 0; i < pinned(queue); i++) {
+        bytes += entry_bytes(*entry(queue, i));
+    }
+    return bytes;
+}
+
+/* Never more than is left of the memory that the message comes from: so, however many slow viewers
+ * of however many topics there are, their queues leave an equal share to what is published. */
+static uint64_t waiting_bytes_max(const struct send_queue_bounds *bounds,
+                                  const struct worker *worker, const struct share *share)
+{
+    uint64_t left = worker_memory_left(worker, share->message->home);
+
+    return left < bounds->bytes_max ? left : bounds->bytes_max;
+}
+
+static bool is_over_bounds(struct send_queue *queue, const struct worker *worker,
+                           const struct send_queue_bounds *bounds, const struct share *share)
+{
+    unsigned waiting = queue->count - pinned(queue);
+
+    if (waiting == 0) {
+        return false;
+    }
+    uint64_t bytes_max = waiting_bytes_max(bounds, worker, share);
+    uint64_t bytes = queue->bytes + entry_bytes(share);
+
+    return waiting >= waiting_max(queue, bounds) ||
+           (bytes > bytes_max && bytes - pinned_bytes(queue) > bytes_max);
+}
+
+/* What is newest always finds a place: when nothing older may go, beside it. */
 static bool make_room(struct send_queue *queue, struct worker *worker,
                       const struct send_queue_bounds *bounds, const struct share *share)
 {
     if (share->message->is_control) {
-        return queue->count < bounds->messages_max + SEND_QUEUE_CONTROL;
+        return queue->count - pinned(queue) < waiting_max(queue, bounds) + SEND_QUEUE_CONTROL;
     }
-    while (is_over_bounds(queue, bounds, entry_bytes(share))) {
-        if (!drop_oldest(queue, worker)) {
-            return queue->bytes + entry_bytes(share) <= bounds->bytes_max;
-        }
+    while (is_over_bounds(queue, worker, bounds, share) && drop_oldest(queue, worker)) {
         counters_increment(&worker->counters, messages_dropped_queue);
     }
     return true;
@@ -241,25 +275,18 @@ bool send_queue_push(struct send_queue *queue, struct worker *worker,
     return true;
 }
 
-static void drop_old(struct send_queue *queue, struct worker *worker, uint64_t age_ms_max)
+void send_queue_drop_old(struct send_queue *queue, struct worker *worker,
+                         const struct send_queue_bounds *bounds)
 {
     unsigned index = oldest_droppable(queue);
 
     /* Another worker's clock reading may be a little ahead of this one's: no subtraction. */
-    while (age_ms_max > 0 && index < queue->count &&
-           (*entry(queue, index))->message->received_ms + age_ms_max < worker->now_ms) {
+    while (bounds->age_ms_max > 0 && index < queue->count &&
+           (*entry(queue, index))->message->received_ms + bounds->age_ms_max < worker->now_ms) {
         remove_at(queue, worker, index);
         counters_increment(&worker->counters, messages_dropped_age);
         index = oldest_droppable(queue);
     }
-}
-
-/* One send takes no more than half of what may wait, its first entry aside: all of it in the hands
- * of the kernel would leave a stalled viewer no place for what is newest. */
-static bool is_too_much(const struct send_queue_bounds *bounds, unsigned messages, size_t bytes)
-{
-    return (messages > 1 && messages > bounds->messages_max / 2) || bytes > SEND_BYTES_MAX ||
-           bytes > bounds->bytes_max / 2;
 }
 
 unsigned send_queue_begin(struct send_queue *queue, struct worker *worker,
@@ -267,18 +294,16 @@ unsigned send_queue_begin(struct send_queue *queue, struct worker *worker,
                           unsigned slices_max)
 {
     size_t total = 0;
-    unsigned count = 0, messages = 0;
+    unsigned count = 0;
 
     CHECK(queue->in_flight == 0);
-    drop_old(queue, worker, bounds->age_ms_max);
+    send_queue_drop_old(queue, worker, bounds);
     while (count < queue->count && count < slices_max) {
-        const struct message *message = (*entry(queue, count))->message;
-        struct bytes bytes = message_bytes(message);
+        struct bytes bytes = message_bytes((*entry(queue, count))->message);
 
-        messages += !message->is_control;
         if (count == 0) {
             bytes = bytes_skip(bytes, queue->sent_offset);
-        } else if (is_too_much(bounds, messages, total + bytes.len)) {
+        } else if (total + bytes.len > SEND_BYTES_MAX) {
             break;
         }
         slices[count] =

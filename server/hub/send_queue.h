@@ -1,9 +1,11 @@
-/* Messages waiting for one connection, oldest first, as references (struct share). Bounded by
- * messages, bytes and age: when full, the oldest that is not yet being sent makes room, because a
- * viewer wants what is happening now; each loss is counted. The first entries may be in flight: the
- * kernel has them, they stay until they are sent; that is never more than half of the bound, so
- * that there is a place for the newest. Holds one reference for each entry. Owner worker only;
- * never blocks. Storage is a few inline places, and a block while more wait. */
+/* Messages waiting for one connection, oldest first, as references (struct share). What waits is
+ * bounded by messages, bytes (never more than is left of the message memory) and age: when full,
+ * the oldest makes room, because a viewer wants what is happening now; each loss is counted. The
+ * first entries may be in flight: the kernel has them, they stay until they are sent, and do not
+ * count (SEND_SLICES_MAX of SEND_BYTES_MAX bytes, or one larger message). Nothing in flight or
+ * begun means that the viewer took all it was sent: then SEND_BURST_MAX messages may wait for the
+ * end of the turn. Holds one reference for each entry. Owner worker only; never blocks. Storage is
+ * a few inline places, and a block while more wait. */
 #pragma once
 
 #include <stdbool.h>
@@ -16,9 +18,9 @@
 
 /* Same for all queues; from the options. */
 struct send_queue_bounds {
-    uint32_t messages_max; /* one more when all of them are in flight (1 may wait behind 1) */
-    uint64_t bytes_max;    /* one larger message still passes when nothing else waits */
-    uint64_t age_ms_max;   /* 0: none */
+    uint32_t messages_max;
+    uint64_t bytes_max;  /* one larger message still passes when nothing else waits */
+    uint64_t age_ms_max; /* 0: none */
 };
 
 struct send_queue {
@@ -49,10 +51,14 @@ bool send_queue_push(struct send_queue *queue, struct worker *worker,
  * is the answer that counts (RFC 6455 §5.5.3). False when fewer wait: then push it. */
 bool send_queue_replace_pong(struct send_queue *queue, struct worker *worker, struct share *share);
 
+/* Drops what waits for longer than its bound; while a send is in flight nobody else does. */
+void send_queue_drop_old(struct send_queue *queue, struct worker *worker,
+                         const struct send_queue_bounds *bounds);
+
 bool send_queue_empty(const struct send_queue *queue);
 
-/* Drops what became too old, then describes the next send in slices (at most slices_max, half of
- * the bounds, SEND_BYTES_MAX bytes; one larger message goes alone) and marks it as in flight.
+/* Drops what became too old, then describes the next send in slices (at most slices_max,
+ * SEND_BYTES_MAX bytes unless one message is larger) and marks it as in flight.
  * Returns the number of slices. Nothing may be in flight. */
 unsigned send_queue_begin(struct send_queue *queue, struct worker *worker,
                           const struct send_queue_bounds *bounds, struct iovec *slices,

@@ -132,6 +132,17 @@ class Delivery(SharedRelayTestCase):
             self.assertEqual([viewer.message() for _ in messages], messages)
             self.assertEqual(viewer.barrier(), [])
 
+    def test_a_burst_larger_than_the_queue_of_a_viewer_arrives_whole(self):
+        """Only a viewer that does not take what it is sent is slow."""
+        count = 4 * 128  # the default of RELAY_BUFFER_SIZE, several times in one segment
+        publisher = self.raw("burst", ("write",))
+        viewers = [self.raw("burst", ("read",)) for _ in range(6)]
+        lines = [(TEXT, b"line %d" % number) for number in range(count)]
+        for _ in range(5):
+            publisher.send(b"".join(encode_frame(*line) for line in lines))
+            for viewer in viewers:
+                self.assertEqual([viewer.message() for _ in lines], lines)
+
     def test_messages_of_readers_are_discarded_and_the_connection_stays(self):
         reader, other = self.raw("ro", ("read",)), self.raw("ro", ("read", "write"))
         before = self.relay.counters()["messages_discarded_readonly"]

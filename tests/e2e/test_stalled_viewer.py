@@ -99,6 +99,23 @@ class Stalled(RelayTestCase):
             self.assertLess(growth, 3 * queue_bytes + 8 * MEBIBYTE)
         self.assertGreater(relay.counters()["messages_dropped_queue"], 0)
 
+    def test_stalled_viewers_of_some_topics_leave_memory_to_the_others(self):
+        """32 MiB for messages in all, and each of three queues may hold 64 MiB."""
+        relay = self.start(RELAY_WORKERS="1", RELAY_MESSAGE_MEMORY="16", RELAY_QUEUE_AGE="0s",
+                           RELAY_BUFFER_SIZE="512", RELAY_QUEUE_BYTES=str(64 * MEBIBYTE))
+        payload = os.urandom(100_000)
+        for topic in ("a", "b", "c"):
+            self.track(relay.viewer(topic, rcvbuf=TINY_RECEIVE_BUFFER))
+            publisher = self.track(relay.publisher(topic))
+            for _ in range(400):
+                publisher.send_frame(BINARY, payload, mask=b"\0\0\0\0")
+            publisher.barrier()
+        publisher, viewers = self.track(relay.publisher("d")), [self.track(relay.viewer("d"))]
+        self.publish(publisher, viewers, 100)
+        counters = relay.counters()
+        self.assertEqual(counters["messages_dropped_memory"], 0)
+        self.assertGreater(counters["messages_dropped_queue"], 0)
+
     def test_it_is_closed_when_it_takes_nothing_for_the_write_timeout(self):
         relay = self.start(RELAY_WRITE_TIMEOUT="3s")
         publisher, viewers = self.track(relay.publisher()), self.viewers(relay, 2)
@@ -113,6 +130,19 @@ class Stalled(RelayTestCase):
         counters = relay.wait_counter("closed_send_stalled", 1)
         self.assertEqual(counters["closed_send_stalled"], 1)
         self.publish(publisher, viewers, 20)
+
+    def test_a_dead_viewer_is_not_taken_for_slow_because_we_send(self):
+        """What waits for it grows with each small message, and the kernel has room for all."""
+        relay = self.start(RELAY_PING_INTERVAL="1s", RELAY_WRITE_TIMEOUT="60s")
+        publisher = self.track(relay.peer())  # answers pings
+        self.stalled(relay)
+        publisher.send(os.urandom(50_000))  # more than it takes without reading
+
+        def closed():
+            publisher.send("x" * 200)
+            return relay.counters()["closed_no_pong"] == 1
+
+        relay_support.wait_until(closed, "the dead viewer to be closed")
 
     def test_a_slow_viewer_that_makes_progress_is_not_closed(self):
         relay = self.start(RELAY_WRITE_TIMEOUT="1s")

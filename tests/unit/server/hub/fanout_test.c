@@ -211,17 +211,22 @@ Test(fanout, drops_and_counts_what_arrives_without_memory)
 Test(fanout, tells_a_subscriber_only_of_what_it_got)
 {
     struct listener listener;
-    struct iovec slices[1];
+    struct block_pool *blocks = &scene.cluster.workers[0].blocks;
+    const char *const texts[SEND_QUEUE_INLINE] = {"m", "m", "m", "m"};
 
-    scene.cluster.bounds.messages_max = 1;
     listen_on(&listener, scene.topic, 0);
-    publish(0, "in flight", NULL);
-    cr_assert_eq(send_queue_begin(&listener.subscriber.queue, listener.worker,
-                                  &scene.cluster.bounds, slices, 1),
-                 1);
+    publish(0, "m", NULL);
+    size_t message_bytes = blocks->bytes_held;
+
+    for (unsigned i = 1; i < SEND_QUEUE_INLINE; i++) {
+        publish(0, "m", NULL);
+    }
+    /* For one more message, and for no block of places to wait at. */
+    blocks->bytes_max = blocks->bytes_held + message_bytes + 64;
     publish(0, "no room", NULL);
-    cr_assert_eq(listener.told, 1);
-    cr_assert_eq(send_queue_end(&listener.subscriber.queue, listener.worker, slices[0].iov_len), 1);
+    cr_assert_eq(listener.told, SEND_QUEUE_INLINE);
+    cr_assert_eq(counted(&scene.cluster.workers[0], messages_dropped_memory), 1);
+    expect_texts(&listener, texts, SEND_QUEUE_INLINE);
     stop_listening(&listener, scene.topic);
 }
 
@@ -237,11 +242,19 @@ Test(fanout, does_not_let_a_slow_subscriber_hold_up_another)
         publish(0, "m", NULL);
         cluster_settle(&scene.cluster);
         expect_texts(&quick, texts, 1);
+        if (i == 0) {
+            struct iovec slices[1];
+
+            cr_assert_eq(send_queue_begin(&slow.subscriber.queue, slow.worker,
+                                          &scene.cluster.bounds, slices, 1),
+                         1);
+        }
     }
     cluster_settle(&scene.cluster);
-    cr_assert_eq(slow.subscriber.queue.count, 4);
-    cr_assert_eq(scene.cluster.workers[0].blocks.blocks_used, 4, "the others came home");
-    cr_assert_eq(counted(&scene.cluster.workers[1], messages_dropped_queue), 46);
+    cr_assert_eq(slow.subscriber.queue.count, 1 + 4);
+    cr_assert_eq(scene.cluster.workers[0].blocks.blocks_used, 5, "the others came home");
+    cr_assert_eq(counted(&scene.cluster.workers[1], messages_dropped_queue), 45);
+    send_queue_end(&slow.subscriber.queue, slow.worker, 0);
     stop_listening(&slow, scene.topic);
     stop_listening(&quick, scene.topic);
     cluster_settle(&scene.cluster);

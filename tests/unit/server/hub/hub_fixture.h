@@ -71,6 +71,7 @@ static inline void cluster_init(struct cluster *cluster, unsigned workers_count)
         *worker = (struct worker){.index = i, .group = &cluster->group};
         cr_assert_eq(ring_open(&worker->ring, 64, 1024), 0);
         block_pool_init(&worker->blocks, CLUSTER_MEMORY);
+        atomic_store(&worker->blocks_left, CLUSTER_MEMORY);
         atomic_store(&worker->ring_fd, worker->ring.uring.ring_fd);
     }
 }

@@ -90,6 +90,13 @@ static void send_all(const struct send_queue_bounds *bounds)
     }
 }
 
+/* A viewer that has not taken all of its first message: now its bounds count. */
+static void make_slow(const struct send_queue_bounds *bounds)
+{
+    cr_assert(push("slow", bounds));
+    cr_assert_eq(send_at_most(1, bounds), 0);
+}
+
 /* Unmasked short frames, one after the other: "text|text|…", control frames in brackets. */
 static void expect_sent(const char *expected)
 {
@@ -143,13 +150,14 @@ Test(send_queue, drops_the_oldest_at_its_bound_of_messages)
     static const struct send_queue_bounds three = {.messages_max = 3, .bytes_max = 1 << 20};
     const char *const texts[] = {"a", "b", "c", "d", "e"};
 
+    make_slow(&three);
     for (size_t i = 0; i < ARRAY_LENGTH(texts); i++) {
         cr_assert(push(texts[i], &three));
-        cr_assert_leq(scene.queue.count, 3);
+        cr_assert_leq(scene.queue.count, 1 + 3);
     }
     cr_assert_eq(counted(&scene.worker, messages_dropped_queue), 2);
     send_all(&three);
-    expect_sent("c|d|e");
+    expect_sent("slow|c|d|e");
 }
 
 Test(send_queue, drops_the_oldest_at_its_bound_of_bytes)
@@ -247,20 +255,21 @@ Test(send_queue, does_not_age_what_another_workers_clock_puts_into_the_future)
 
 Test(send_queue, never_drops_what_is_in_flight)
 {
-    static const struct send_queue_bounds four = {
-        .messages_max = 4, .bytes_max = 20, .age_ms_max = 10};
+    static const struct send_queue_bounds two = {
+        .messages_max = 2, .bytes_max = 1 << 20, .age_ms_max = 10};
     struct iovec slices[SEND_SLICES_MAX];
 
-    push("a", &four);
-    push("b", &four);
-    cr_assert_eq(send_queue_begin(&scene.queue, &scene.worker, &four, slices, SEND_SLICES_MAX), 2);
+    push("a", &two);
+    push("b", &two);
+    cr_assert_eq(send_queue_begin(&scene.queue, &scene.worker, &two, slices, SEND_SLICES_MAX), 2);
     const void *first = slices[0].iov_base;
 
     scene.worker.now_ms = 5000;
     for (unsigned i = 0; i < 10; i++) {
-        cr_assert(!push("no room beside both", &four), "there is none until the send ends");
+        cr_assert(push("x", &two));
     }
-    cr_assert_eq(counted(&scene.worker, messages_dropped_queue), 10);
+    cr_assert_eq(counted(&scene.worker, messages_dropped_queue), 8);
+    cr_assert_eq(scene.queue.count, 4);
     send_queue_drop_waiting(&scene.queue, &scene.worker);
     cr_assert_eq(scene.queue.count, 2);
     cr_assert_eq(memcmp(first,
@@ -283,12 +292,11 @@ Test(send_queue, always_has_a_place_for_the_newest)
         unsigned in_flight =
             send_queue_begin(&scene.queue, &scene.worker, &bounds, slices, SEND_SLICES_MAX);
 
-        cr_assert_leq(in_flight, messages_max > 1 ? messages_max / 2 : 1);
         for (unsigned i = 0; i < 200; i++) {
             cr_assert(push("x", &bounds));
         }
         cr_assert(push("newest", &bounds));
-        cr_assert_eq(scene.queue.count, messages_max > 1 ? messages_max : 2);
+        cr_assert_eq(scene.queue.count, in_flight + messages_max);
         send_queue_end(&scene.queue, &scene.worker, in_flight * strlen("??old"));
         while (scene.queue.count > 1) {
             send_at_most(strlen("??x"), &bounds);
@@ -299,20 +307,45 @@ Test(send_queue, always_has_a_place_for_the_newest)
     }
 }
 
-Test(send_queue, leaves_half_of_its_bytes_to_what_comes)
+Test(send_queue, has_a_place_for_the_newest_behind_more_bytes_than_its_bound)
 {
-    static const struct send_queue_bounds bytes = {.messages_max = 100, .bytes_max = 40};
+    static const struct send_queue_bounds bytes = {.messages_max = 100, .bytes_max = 20};
     struct iovec slices[SEND_SLICES_MAX];
 
-    for (unsigned i = 0; i < 4; i++) {
-        push("8 bytes.", &bytes);
-    }
-    cr_assert_eq(send_queue_begin(&scene.queue, &scene.worker, &bytes, slices, SEND_SLICES_MAX), 2);
-    cr_assert(push("20 bytes with header", &bytes) == false, "22 are more than half");
-    cr_assert(push("20 with the header", &bytes), "half is for the newest");
+    push("larger than all the bound", &bytes);
+    cr_assert_eq(send_queue_begin(&scene.queue, &scene.worker, &bytes, slices, SEND_SLICES_MAX), 1);
+    cr_assert(push("another that is larger", &bytes));
+    cr_assert(push("8 bytes.", &bytes));
+    cr_assert(push("8 more..", &bytes));
+    cr_assert_eq(scene.queue.count, 3, "both fit, when the large one went");
+    cr_assert(push("8 newest", &bytes));
     cr_assert_eq(scene.queue.count, 3);
-    send_queue_end(&scene.queue, &scene.worker, 20);
-    send_queue_clear(&scene.queue, &scene.worker);
+    send_queue_end(&scene.queue, &scene.worker, slices[0].iov_len);
+    send_all(&bytes);
+    expect_sent("8 more..|8 newest");
+}
+
+Test(send_queue, loses_nothing_of_a_burst_for_a_viewer_that_took_all)
+{
+    static const struct send_queue_bounds few = {.messages_max = 8, .bytes_max = 1 << 20};
+
+    for (unsigned round = 0; round < 3; round++) {
+        for (unsigned i = 0; i < SEND_BURST_MAX; i++) {
+            cr_assert(push("b", &few));
+        }
+        cr_assert_eq(scene.queue.count, SEND_BURST_MAX);
+        send_all(&few);
+        scene.sent_len = 0;
+    }
+    cr_assert_eq(counted(&scene.worker, messages_dropped_queue), 0);
+    for (unsigned i = 0; i <= SEND_BURST_MAX; i++) {
+        cr_assert(push("b", &few));
+    }
+    cr_assert_eq(counted(&scene.worker, messages_dropped_queue), 1);
+    send_at_most(1, &few);
+    cr_assert(push("c", &few), "begun and not taken: now it is slow");
+    cr_assert_eq(scene.queue.count, 1 + 8);
+    send_all(&few);
 }
 
 Test(send_queue, drops_behind_what_is_in_flight)
@@ -326,10 +359,11 @@ Test(send_queue, drops_behind_what_is_in_flight)
     push("c", &three);
     push("d", &three);
     push("e", &three);
+    push("f", &three);
     cr_assert_eq(counted(&scene.worker, messages_dropped_queue), 2);
     cr_assert_eq(send_queue_end(&scene.queue, &scene.worker, 3), 1);
     send_all(&three);
-    expect_sent("d|e");
+    expect_sent("d|e|f");
 }
 
 Test(send_queue, finishes_what_it_has_begun_to_send)
@@ -407,7 +441,7 @@ Test(send_queue, never_drops_control_frames)
     }
     push_control(WS_OPCODE_CLOSE, "\x03\xe8", &two);
     send_all(&two);
-    expect_sent("[p2]|[p1]|[\x03\xe8]");
+    expect_sent("[p2]|[p1]|much too long for this queue|[\x03\xe8]");
 }
 
 Test(send_queue, has_room_for_control_frames_when_it_is_full)
@@ -416,6 +450,7 @@ Test(send_queue, has_room_for_control_frames_when_it_is_full)
         struct send_queue_bounds bounds = {.messages_max = messages_max, .bytes_max = 1 << 20};
         unsigned controls = 0;
 
+        make_slow(&bounds);
         for (unsigned i = 0; i < messages_max; i++) {
             cr_assert(push("data", &bounds));
         }
@@ -424,7 +459,7 @@ Test(send_queue, has_room_for_control_frames_when_it_is_full)
             cr_assert_leq(controls, SEND_QUEUE_CONTROL);
         }
         cr_assert_eq(controls, SEND_QUEUE_CONTROL);
-        cr_assert_eq(scene.queue.count, messages_max + SEND_QUEUE_CONTROL);
+        cr_assert_eq(scene.queue.count, 1 + messages_max + SEND_QUEUE_CONTROL);
         send_queue_clear(&scene.queue, &scene.worker);
     }
 }
@@ -613,16 +648,56 @@ Test(send_queue, drops_a_message_when_there_is_no_memory_to_grow)
 {
     struct message *message = message_of_text(&scene.worker, WS_OPCODE_TEXT, "x");
 
-    scene.worker.blocks.bytes_max = scene.worker.blocks.bytes_held;
+    struct block_pool *blocks = &scene.worker.blocks;
+
     for (unsigned i = 0; i < SEND_QUEUE_INLINE; i++) {
         cr_assert(send_queue_push(&scene.queue, &scene.worker, &roomy, &message->home_share));
     }
+    /* Enough for what waits, too little for a block of places. */
+    blocks->bytes_max = blocks->bytes_held + 100;
     cr_assert(!send_queue_push(&scene.queue, &scene.worker, &roomy, &message->home_share));
     cr_assert_eq(counted(&scene.worker, messages_dropped_memory), 1);
     cr_assert_eq(message->home_share.count, 1 + SEND_QUEUE_INLINE);
     message_release(&scene.worker, message);
     send_all(&roomy);
     expect_sent("x|x|x|x");
+}
+
+Test(send_queue, leaves_to_others_what_it_may_have_itself)
+{
+    enum { MEMORY_LEFT = 100000, LARGE = 4000 };
+    struct block_pool *blocks = &scene.worker.blocks;
+
+    make_slow(&roomy);
+    blocks->bytes_max = blocks->bytes_held + MEMORY_LEFT;
+    for (unsigned i = 0; i < 100; i++) {
+        struct message *message = message_create(&scene.worker, LARGE);
+
+        cr_assert_not_null(message, "message %u finds no memory", i);
+        message->payload_len = LARGE;
+        message_frame(message, WS_OPCODE_BINARY);
+        push_message(message, &roomy);
+    }
+    cr_assert_gt(counted(&scene.worker, messages_dropped_queue), 0);
+    cr_assert_geq(block_pool_left(blocks), MEMORY_LEFT / 2 - LARGE);
+    cr_assert_geq(scene.queue.bytes, MEMORY_LEFT / 2 - 2 * LARGE, "half is its own");
+    send_queue_clear(&scene.queue, &scene.worker);
+}
+
+Test(send_queue, drops_what_became_too_old_beside_a_send_in_flight)
+{
+    static const struct send_queue_bounds aged = {
+        .messages_max = 100, .bytes_max = 1 << 20, .age_ms_max = 1000};
+
+    make_slow(&aged);
+    push("old", &aged);
+    scene.worker.now_ms += 600;
+    push("young", &aged);
+    scene.worker.now_ms += 600;
+    send_queue_drop_old(&scene.queue, &scene.worker, &aged);
+    cr_assert_eq(counted(&scene.worker, messages_dropped_age), 1);
+    send_all(&aged);
+    expect_sent("slow|young");
 }
 
 Test(send_queue, limits_what_one_send_describes)
@@ -708,7 +783,7 @@ struct model_entry {
     bool is_control, is_urgent;
 };
 
-enum { MODEL_ENTRIES_MAX = 64 };
+enum { MODEL_ENTRIES_MAX = SEND_BURST_MAX + 2 * SEND_SLICES_MAX };
 
 struct model {
     struct send_queue_bounds bounds;
@@ -718,11 +793,11 @@ struct model {
     uint64_t dropped_queue, dropped_age;
 };
 
-static uint64_t model_bytes(const struct model *model)
+static uint64_t model_bytes(const struct model *model, unsigned from)
 {
     uint64_t bytes = 0;
 
-    for (unsigned i = 0; i < model->count; i++) {
+    for (unsigned i = from; i < model->count; i++) {
         bytes += model->entries[i].bytes;
     }
     return bytes;
@@ -754,26 +829,18 @@ static unsigned model_oldest(const struct model *model)
 
 static bool model_push(struct model *model, const struct model_entry *entry)
 {
-    if (entry->is_control) {
-        if (model->count >= model->bounds.messages_max + SEND_QUEUE_CONTROL) {
-            model->dropped_queue++;
-            return false;
-        }
-    } else {
-        while (model->count >= model->bounds.messages_max ||
-               (model->count > 0 && model_bytes(model) + entry->bytes > model->bounds.bytes_max)) {
-            unsigned oldest = model_oldest(model);
+    unsigned pinned = model_pinned(model);
+    unsigned waiting_max = pinned > 0 ? model->bounds.messages_max : SEND_BURST_MAX;
 
-            if (oldest == model->count) {
-                if (model_bytes(model) + entry->bytes <= model->bounds.bytes_max) {
-                    break; /* too many, and none of them may go: the newest comes beside them */
-                }
-                model->dropped_queue++;
-                return false;
-            }
-            model->dropped_queue++;
-            model_remove(model, oldest);
-        }
+    if (entry->is_control && model->count - pinned >= waiting_max + SEND_QUEUE_CONTROL) {
+        model->dropped_queue++;
+        return false;
+    }
+    while (!entry->is_control && model_oldest(model) < model->count &&
+           (model->count - pinned >= waiting_max ||
+            model_bytes(model, pinned) + entry->bytes > model->bounds.bytes_max)) {
+        model->dropped_queue++;
+        model_remove(model, model_oldest(model));
     }
     unsigned place = model->count;
 
@@ -801,18 +868,12 @@ static void model_begin(struct model *model, uint64_t now_ms, unsigned slices_ma
         model->dropped_age++;
     }
     model->in_flight = 0;
-    unsigned messages_left = model->bounds.messages_max < 2 ? 1 : model->bounds.messages_max / 2;
-    uint64_t bytes_max = model->bounds.bytes_max / 2;
-
-    bytes_max = bytes_max < SEND_BYTES_MAX ? bytes_max : SEND_BYTES_MAX;
     for (unsigned i = 0; i < model->count && i < slices_max; i++) {
         uint64_t bytes = model->entries[i].bytes - (i == 0 ? model->sent_offset : 0);
-        bool is_message = !model->entries[i].is_control;
 
-        if (i > 0 && (total + bytes > bytes_max || (is_message && messages_left == 0))) {
+        if (i > 0 && total + bytes > SEND_BYTES_MAX) {
             break;
         }
-        messages_left -= is_message && messages_left > 0;
         total += bytes;
         model->in_flight++;
     }
@@ -845,7 +906,7 @@ static void compare(struct model *model)
     cr_assert_eq(queue->count, model->count);
     cr_assert_eq(queue->in_flight, model->in_flight);
     cr_assert_eq(queue->sent_offset, model->sent_offset);
-    cr_assert_eq(queue->bytes, model_bytes(model));
+    cr_assert_eq(queue->bytes, model_bytes(model, 0));
     cr_assert_eq(counted(&scene.worker, messages_dropped_queue), model->dropped_queue);
     cr_assert_eq(counted(&scene.worker, messages_dropped_age), model->dropped_age);
     cr_assert_eq(scene.worker.blocks.blocks_used,
