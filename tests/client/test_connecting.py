@@ -216,8 +216,9 @@ class Connecting(ClientTestCase):
         server = self.ws_server()
         driver = self.driver(server.url, **FAST)
         driver.start()
-        for code, reason, meaning in ((1000, "", "normal"), (1001, "drain", "going away"),
-                                      (1008, "", "policy"), (4401, "", "token expired")):
+        ends = ((1000, "", "normal"), (1001, "drain", "going away"), (1008, "", "policy"),
+                (4401, "", "token expired"))
+        for number, (code, reason, meaning) in enumerate(ends, 1):
             mark = driver.mark()
             wait_until(lambda: len(server.connections) > len(server.closed), "a connection")
             server.close_peer(code, reason)
@@ -225,7 +226,7 @@ class Connecting(ClientTestCase):
             self.assertEqual((event["fault"], event["close"]), ("closed", code))
             self.assertIn(f"{code} ({meaning})", event["text"])
             self.assertIn(reason, event["text"])
-            wait_until(lambda: len(server.connections) == len(server.closed), "the server's end")
+            wait_until(lambda: len(server.closed) == number, "the server's end")
             self.assertEqual(server.closed[-1][0], code)
             driver.state("connected", mark)
         wait_until(lambda: driver.stats()["connects"] == 5, "the fifth connection")
