@@ -4,8 +4,9 @@ option(RELAY_GST "Build the GStreamer plugin when GStreamer is found" ON)
 option(RELAY_TESTS "Build the tests" ON)
 option(RELAY_FUZZ "Build the libFuzzer targets (clang only)" OFF)
 set(RELAY_SANITIZE "" CACHE STRING "Sanitizers: empty, address;undefined or thread")
-set(GST_PLUGIN_INSTALL_DIR "${CMAKE_INSTALL_LIBDIR}/gstreamer-1.0" CACHE STRING
-    "Where the GStreamer plugin is installed, relative to the prefix or absolute")
+# Empty in the cache, so that another prefix, and with it another LIBDIR, is followed.
+set(GST_PLUGIN_INSTALL_DIR "" CACHE STRING
+    "Where the GStreamer plugin is installed, relative to the prefix or absolute; empty: LIBDIR/gstreamer-1.0")
 
 if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "Build type" FORCE)

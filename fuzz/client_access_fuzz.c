@@ -63,7 +63,8 @@ static void check_judgements(const struct http_answer *answer)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    if (size < 1) {
+    /* An answer that is complete is taken whole, however long; in pieces its length counts. */
+    if (size < 1 || size > HTTP_ANSWER_BYTES_MAX) {
         return 0;
     }
     struct http_answer *whole = malloc(sizeof *whole);

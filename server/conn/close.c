@@ -17,7 +17,6 @@ const char *close_reason_text(enum close_reason reason)
         [CLOSE_EXPIRED] = "token expired",
         [CLOSE_DENIED] = "token denied",
         [CLOSE_DRAIN] = "server is stopping",
-        [CLOSE_POLICY] = "policy",
         [CLOSE_NO_PONG] = "no pong",
         [CLOSE_SEND_STALLED] = "send stalled",
         [CLOSE_ASSEMBLY_TIMEOUT] = "message not completed in time",
@@ -59,9 +58,6 @@ static void count_reason(struct counters *counters, enum close_reason reason)
         break;
     case CLOSE_DRAIN:
         counters_increment(counters, closed_drain);
-        break;
-    case CLOSE_POLICY:
-        counters_increment(counters, closed_policy);
         break;
     case CLOSE_NO_PONG:
         counters_increment(counters, closed_no_pong);

@@ -40,7 +40,6 @@
     X(closed_expired)                                                                              \
     X(closed_denied)                                                                               \
     X(closed_drain)                                                                                \
-    X(closed_policy)                                                                               \
     X(closed_no_pong)                                                                              \
     X(closed_send_stalled)                                                                         \
     X(closed_assembly_timeout)                                                                     \

@@ -65,7 +65,8 @@ class BusyDisk(RelayTestCase):
         lock.execute("ROLLBACK")
         self.assertEqual(client.reply().status, 204)
         client.kill()
-        self.assertEqual(relay.process.wait(relay_support.STOP_LIMIT_S), 0)
+        self.assertEqual(relay.process.wait(relay_support.STOP_LIMIT_S
+                                            * relay_support.TIME_SCALE), 0)
         with self.subTest("and it is there after the restart"):
             again = self.start(RELAY_STORE=self.path)
             admin = again.token(scopes=("relay:admin",))

@@ -4,12 +4,14 @@ Method: real sockets against small limits (and a thousand against the default on
 descriptors are back to where they started and a viewer on the side has noticed nothing.
 """
 
+import os
+import signal
 import threading
 import time
 
 import relay_support
 from relay_support import RelayTestCase
-from ws_raw import BINARY, TEXT, RawClient, encode_frame
+from ws_raw import BINARY, PING, PONG, TEXT, RawClient, encode_frame
 
 CROWD = 500
 
@@ -98,19 +100,45 @@ class ConnectionLimit(RelayTestCase):
         self.assertLess(len(relay.output) - lines, 30)
 
 
+class ReceivePool(RelayTestCase):
+    PUBLISHERS = 300  # the worker has 256 receive buffers
+
+    def test_more_senders_at_once_than_receive_buffers_lose_nothing(self):
+        relay = self.start(RELAY_WORKERS="1")
+        viewer = self.track(relay.viewer())
+        publishers = [self.track(relay.publisher()) for _ in range(self.PUBLISHERS)]
+        messages = {b"%d: " % number + os.urandom(500) for number in range(self.PUBLISHERS)}
+        relay.process.send_signal(signal.SIGSTOP)  # so that all of them wait for one turn
+        for publisher, message in zip(publishers, messages):
+            publisher.send_frame(BINARY, message)
+        relay.process.send_signal(signal.SIGCONT)
+        self.assertEqual({viewer.message()[1] for _ in messages}, messages)
+        # Kernels before 6.13 run out of buffers here; newer ones complete a few at a time.
+        print(f"the pool was empty {relay.counters()['recv_starved']} times")
+
+
+class Assembly(RelayTestCase):
+    def test_a_message_that_is_never_completed_ends_with_1008(self):
+        relay = self.start(RELAY_PING_INTERVAL="900ms")
+        client = self.track(relay.publisher())
+        client.send_frame(BINARY, b"begun", fin=False)
+        while (frame := client.frame()).opcode == PING:
+            client.send_frame(PONG, frame.payload)
+        self.assertEqual(frame.close(), (1008, b"message not completed in time"))
+        self.assertEqual(relay.counters()["closed_assembly_timeout"], 1)
+
+
 class Descriptors(RelayTestCase):
     def test_running_out_of_descriptors_is_survived(self):
         limiter = ("/bin/sh", "-c", 'ulimit -n 64 && exec "$@"', "sh")
         relay = self.start(launcher=limiter, RELAY_WORKERS="1", RELAY_LOG_LEVEL="warn",
                            wait=False)
         relay_support.wait_until(lambda: self.is_listening(relay) or relay.process.poll()
-                                 is not None, "the server to listen or to give up")
-        if relay.process.poll() is not None:
-            # 64 descriptors are too few for the configured bound: refusing to start is right too.
-            self.assertEqual(relay.process.returncode, 1, relay.tail())
-            return
+                                 is not None, "the server to listen")
+        self.assertIsNone(relay.process.poll(), relay.tail())
         crowd = [self.track(RawClient(relay.relay_port)) for _ in range(100)]
-        time.sleep(0.5)  # the server is busy failing to accept; nothing to wait for
+        pauses = relay.wait_counter("accept_pauses", 2)["accept_pauses"]
+        self.assertLess(pauses, 1000, "it spins instead of pausing")
         for client in crowd:
             client.kill()
         relay_support.wait_until(lambda: self.served(relay), "the server to accept again")
@@ -193,7 +221,6 @@ class Crowds(RelayTestCase):
         watch.end()
         print(f"the watch made {watch.rounds} rounds, "
               f"the slowest took {watch.worst_s * 1e3:.1f} ms")
-        self.assertLess(watch.worst_s, 1.0 * relay_support.TIME_SCALE)
         counters = relay.counters()
         self.assertEqual(counters["websockets_refused"], CROWD)
         self.assertGreaterEqual(counters["handshake_timeouts"], CROWD)

@@ -206,7 +206,7 @@ class Pings(ProtocolCase):
 
 
 class Liveness(RelayTestCase):
-    INTERVAL_S = 2.7  # a pong is due after 10/9 of it: 0.3 s later
+    INTERVAL_S = 2.7 * relay_support.TIME_SCALE  # a pong is due after 10/9 of it
     ROUNDS = 2
 
     def start_eager(self):

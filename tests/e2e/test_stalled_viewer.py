@@ -145,11 +145,12 @@ class Stalled(RelayTestCase):
         relay_support.wait_until(closed, "the dead viewer to be closed")
 
     def test_a_slow_viewer_that_makes_progress_is_not_closed(self):
-        relay = self.start(RELAY_WRITE_TIMEOUT="1s")
+        timeout_s = int(2 * relay_support.TIME_SCALE)
+        relay = self.start(RELAY_WRITE_TIMEOUT=f"{timeout_s}s")
         publisher, viewers = self.track(relay.publisher()), self.viewers(relay, 1)
         (slow,) = self.stalled(relay)
         start = time.monotonic()
-        while time.monotonic() < start + 3:
+        while time.monotonic() < start + 2 * timeout_s:
             self.publish(publisher, viewers, 3)
             slow.message()
             time.sleep(0.02)

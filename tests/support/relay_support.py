@@ -67,8 +67,22 @@ def die_with_parent():
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def why_no_server():
+    """What `relay serve` says of a machine that refuses io_uring to it; None on all others."""
+    try:
+        with Relay():
+            return None
+    except TimeoutError as fault:
+        said = re.search("[^\n]*io_uring[^\n]*", str(fault))
+        return said and said.group(0)
+
+
 def main():
-    """Runs the calling program's tests. Exit status 77 when all of them were skipped."""
+    """Runs the calling program's tests. Exit status 77 when all of them were skipped, or when no
+    server can run here."""
+    if reason := why_no_server():
+        print(f"skipped: {reason}")
+        sys.exit(77)
     program = unittest.main(module="__main__", exit=False, verbosity=2, argv=sys.argv)
     result = program.result
     if result.wasSuccessful() and result.testsRun == len(result.skipped) > 0:
@@ -87,6 +101,18 @@ def wait_until(condition, what, timeout_s=WAIT_S):
         if time.monotonic() > deadline:
             raise TimeoutError(f"waited {timeout_s} s for {what}")
         time.sleep(0.01)
+
+
+def has_ipv6():
+    with socket.socket(socket.AF_INET6) if socket.has_ipv6 else socket.socket() as sock:
+        try:
+            sock.bind(("::1", 0))
+            return True
+        except OSError:
+            return False
+
+
+needs_ipv6 = unittest.skipUnless(has_ipv6(), "this machine has no IPv6 loopback")
 
 
 class ReservedPort:

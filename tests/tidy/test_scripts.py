@@ -68,7 +68,7 @@ class Scripts(unittest.TestCase):
 
     def test_summary_counts_each_kind_and_gives_reasons(self):
         status, lines = summarise(PASSED, PARTLY, SKIPPED, SILENT, FAILED, ctest_status=8)
-        self.assertEqual((status, lines[-1]), (1, "2 passed, 1 failed, 2 skipped"))
+        self.assertEqual((status, lines[-1]), (1, "2 passed, 1 failed, 3 skipped"))
         text = "\n".join(lines)
         self.assertIn("skipped: e2e/c: SKIP: no io_uring here", text)
         self.assertIn("skipped: e2e/d: the test printed no reason", text)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "server/limits.h"
 #include "server/loop/worker.h"
 #include "tests/unit/server/loop/uring_fixture.h"
@@ -486,4 +487,50 @@ Test(worker, runs_timers_while_nothing_else_happens)
     wait_for_event();
     stop_all();
     finish();
+}
+
+/* A crowd of completions of which each takes its time, as handshakes do. */
+enum { CROWD = 4 * TURN_LOOK_EVERY };
+
+static struct op crowd[CROWD];
+
+static void crowd_on_complete(struct op *op, int result, uint32_t flags)
+{
+    uint64_t began_ms = clock_monotonic_ms();
+
+    (void)op;
+    CHECK(result == 0 && flags == 0);
+    if (atomic_fetch_add(&game.calls_run, 1) + 1 == CROWD) {
+        sem_post(&game.event);
+    }
+    if (atomic_load(&game.calls_run) % TURN_LOOK_EVERY == 1) {
+        while (clock_monotonic_ms() <= began_ms + TURN_MS_MAX) {
+            sched_yield();
+        }
+    }
+}
+
+static void run_crowd(struct worker *worker, struct call *call)
+{
+    (void)call;
+    for (unsigned i = 0; i < CROWD; i++) {
+        op_init(&crowd[i], crowd_on_complete);
+        struct io_uring_sqe *sqe = ring_sqe(&worker->ring, &crowd[i]);
+
+        io_uring_prep_nop(sqe);
+    }
+}
+
+Test(worker, ends_its_turn_before_a_crowd_is_through)
+{
+    struct call call = {.run = run_crowd};
+
+    start(1);
+    post(0, &call);
+    wait_for_event();
+    stop_all();
+    worker_group_join(&game.group);
+    cr_assert_eq(game.calls_run, CROWD, "none is forgotten");
+    cr_assert_geq(atomic_load(&game.group.workers[0].counters.turns_cut_short), 3);
+    worker_group_destroy(&game.group);
 }
