@@ -259,13 +259,14 @@ void log_write(enum log_level level, const char *message, const struct log_field
     write_line(line, json.len + 1);
 }
 
-bool log_limit_allow(struct log_limit *limit, uint64_t now_ms, uint32_t *ret_suppressed)
+static bool allow(struct log_limit *limit, uint32_t burst, uint64_t now_ms,
+                  uint32_t *ret_suppressed)
 {
     if (now_ms - limit->period_start_ms >= LOG_LIMIT_PERIOD_MS) {
         limit->period_start_ms = now_ms;
         limit->lines = 0;
     }
-    if (limit->lines >= LOG_LIMIT_BURST) {
+    if (limit->lines >= burst) {
         limit->suppressed++;
         return false;
     }
@@ -273,4 +274,14 @@ bool log_limit_allow(struct log_limit *limit, uint64_t now_ms, uint32_t *ret_sup
     *ret_suppressed = limit->suppressed;
     limit->suppressed = 0;
     return true;
+}
+
+bool log_limit_allow(struct log_limit *limit, uint64_t now_ms, uint32_t *ret_suppressed)
+{
+    return allow(limit, LOG_LIMIT_BURST, now_ms, ret_suppressed);
+}
+
+bool log_limit_allow_one(struct log_limit *limit, uint64_t now_ms, uint32_t *ret_suppressed)
+{
+    return allow(limit, 1, now_ms, ret_suppressed);
 }

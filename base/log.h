@@ -89,3 +89,5 @@ enum log_limits {
 
 /* True when a line may be written now; *ret_suppressed counts those left out since the last one. */
 bool log_limit_allow(struct log_limit *limit, uint64_t now_ms, uint32_t *ret_suppressed);
+/* The same with one line in each period, for lines that say the same again. */
+bool log_limit_allow_one(struct log_limit *limit, uint64_t now_ms, uint32_t *ret_suppressed);

@@ -83,6 +83,7 @@ static void on_undelivered(struct worker *worker, enum letter_kind kind, void *p
     switch (kind) {
     case LETTER_MESSAGE:
         counters_increment(&worker->counters, messages_dropped_mailbox);
+        worker_alarm(worker, ALARM_MAILBOX);
         message_drop_hold(worker, pointer);
         return;
     case LETTER_MESSAGE_HOME:

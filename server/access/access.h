@@ -8,6 +8,7 @@
 #include "base/json_writer.h"
 #include "server/access/bookings.h"
 #include "server/access/code_store.h"
+#include "server/loop/alarm.h"
 #include "server/stats/counters.h"
 #include "token/token.h"
 #include "wire/http_request.h"
@@ -51,6 +52,7 @@ struct access_reply {
 struct access_call {
     const struct access_context *context;
     struct counters *counters;
+    struct alarms *alarms;
     const struct http_request *request;
     struct bytes query;
     struct token_claims claims;      /* of the verified token */

@@ -96,6 +96,8 @@ void bids_deny_post(struct access_call *call, struct access_reply *reply)
     counters_increment(call->counters, bookings_denied);
     access_reply_empty(reply, 204);
     if (failed != 0) {
+        counters_increment(call->counters, denials_refused_full);
+        alarms_raise(call->alarms, ALARM_BOOKINGS, call->now_ms, NULL);
         access_reply_error(reply, 503,
                            "too many denied bookings: connections were cut, but the booking "
                            "is not remembered");

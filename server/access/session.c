@@ -80,6 +80,7 @@ void session_post(struct access_call *call, struct access_reply *reply)
     }
     if (failed != 0) {
         counters_increment(call->counters, codes_refused_full);
+        alarms_raise(call->alarms, ALARM_CODES, call->now_ms, NULL);
         access_reply_error(reply, 503, "too many unused codes, try again later");
         return;
     }

@@ -6,18 +6,11 @@
 #include "base/check.h"
 #include "server/conn/conn.h"
 
-static void refuse(struct listener *listener, int fd)
+static void refuse(struct worker *worker, int fd)
 {
-    struct worker *worker = listener->table->worker;
-    uint32_t suppressed;
-
     counters_increment(&worker->counters, connections_refused_limit);
     close(fd); /* after the count: who sees the one sees the other */
-    if (log_limit_allow(&worker->alarm_log_limit, worker->now_ms, &suppressed)) {
-        log_warn("connection refused: RELAY_CONNECTIONS_MAX is reached",
-                 LOG_INT("connections_max", listener->table->shared->config->connections_max),
-                 LOG_INT("suppressed", suppressed));
-    }
+    worker_alarm(worker, ALARM_CONNECTIONS);
 }
 
 /* Out of descriptors or memory: the connection stays in the backlog; an immediate retry would spin.
@@ -25,15 +18,11 @@ static void refuse(struct listener *listener, int fd)
 static void pause_accept(struct listener *listener, int error)
 {
     struct worker *worker = listener->table->worker;
-    uint32_t suppressed;
 
     listener->paused = true;
     counters_increment(&worker->counters, accept_pauses);
     timer_arm(&worker->timers, &listener->table->accept_retry, worker->now_ms + ACCEPT_RETRY_MS);
-    if (log_limit_allow(&worker->alarm_log_limit, worker->now_ms, &suppressed)) {
-        log_error("cannot accept connections for now; raise the limit of open files (LimitNOFILE)",
-                  LOG_TEXT("error", strerror(-error)), LOG_INT("suppressed", suppressed));
-    }
+    alarms_raise(&worker->alarms, ALARM_DESCRIPTORS, worker->now_ms, strerror(-error));
 }
 
 /* Errors of one connection that is gone; all others would come again at once. */
@@ -105,7 +94,7 @@ void conn_open(struct conn_table *table, int fd, enum listener_role role)
     struct conn *conn = conn_table_take(table);
 
     if (conn == NULL) {
-        refuse(&table->listeners[0], fd);
+        refuse(worker, fd);
         return;
     }
     CHECK(conn->phase == PHASE_FREE);

@@ -147,6 +147,7 @@ static void note(struct conn *conn, const struct access_reply *reply)
 
     if (change != NULL && !booking_store_submit(store, &change->job)) {
         counters_increment(&conn->worker->counters, store_failures);
+        worker_alarm(conn->worker, ALARM_STORE);
         free(change);
     }
 }
@@ -154,6 +155,7 @@ static void note(struct conn *conn, const struct access_reply *reply)
 static void refuse_unstored(struct conn *conn, struct access_reply *reply)
 {
     counters_increment(&conn->worker->counters, store_failures);
+    worker_alarm(conn->worker, ALARM_STORE);
     access_reply_error(reply, 503, "not stored: it holds in memory, but a restart would forget it");
 }
 

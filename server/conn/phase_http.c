@@ -45,6 +45,7 @@ static bool take_request(struct conn *conn)
     conn->in.http.request = block_pool_take(&conn->worker->requests, sizeof(struct http_request));
     if (conn->in.http.request == NULL) {
         counters_increment(&conn->worker->counters, http_refused_memory);
+        worker_alarm(conn->worker, ALARM_REQUEST_MEMORY);
         return false;
     }
     http_request_init(conn->in.http.request);
@@ -148,6 +149,7 @@ static void answer_access(struct conn *conn, const struct http_request *request)
     struct access_call call = {
         .context = &shared->access,
         .counters = &conn->worker->counters,
+        .alarms = &conn->worker->alarms,
         .request = request,
         .now_ms = clock_monotonic_ms(),
         .now_s = clock_wall_s(),

@@ -321,6 +321,7 @@ static bool make_session(struct conn *conn)
     conn->handshake = block_pool_take(&conn->worker->requests, sizeof *conn->handshake);
     if (tls->session == NULL || conn->handshake == NULL) {
         counters_increment(&conn->worker->counters, http_refused_memory);
+        worker_alarm(conn->worker, ALARM_REQUEST_MEMORY);
         conn_close_now(conn, CLOSE_IO_ERROR);
         return false;
     }

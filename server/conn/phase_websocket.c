@@ -289,6 +289,7 @@ static void make_room(struct conn *conn)
     }
     if (!has_room) {
         counters_increment(&conn->worker->counters, messages_dropped_memory);
+        worker_alarm(conn->worker, ALARM_MESSAGE_MEMORY);
         ws->discarding = true;
         drop_message(conn); /* its part so far may be megabytes, which others need now */
     }

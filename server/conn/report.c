@@ -275,6 +275,7 @@ static void publish(struct worker *worker, const struct conn_shared *shared, con
 
     if (message == NULL) {
         counters_increment(&worker->counters, messages_dropped_memory);
+        worker_alarm(worker, ALARM_MESSAGE_MEMORY);
         return;
     }
     memcpy(message->payload, text, len);

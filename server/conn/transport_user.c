@@ -120,6 +120,7 @@ static bool make_records(struct conn *conn, const struct iovec *slices, unsigned
     output->records = take_block(conn, count, &plain_len, &size);
     if (output->records == NULL) {
         counters_increment(&conn->worker->counters, messages_dropped_memory);
+        worker_alarm(conn->worker, ALARM_MESSAGE_MEMORY);
         fail(conn);
         return false;
     }

@@ -29,6 +29,7 @@ static void post(struct worker *worker, unsigned target, struct topic *topic,
     message_hold(message);
     if (!worker_post_message(worker, target, message)) {
         counters_increment(&worker->counters, messages_dropped_mailbox);
+        worker_alarm(worker, ALARM_MAILBOX);
         message_drop_hold(worker, message);
     }
 }
@@ -54,6 +55,7 @@ void fanout_receive(struct worker *worker, struct message *message,
 
     if (share == NULL) {
         counters_increment(&worker->counters, messages_dropped_memory);
+        worker_alarm(worker, ALARM_MESSAGE_MEMORY);
         return;
     }
     deliver(worker, message->topic, share, NULL, bounds);

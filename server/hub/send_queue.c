@@ -262,6 +262,7 @@ bool send_queue_push(struct send_queue *queue, struct worker *worker,
     }
     if (queue->count == queue->capacity && !grow(queue, worker, queue->capacity * 4u)) {
         counters_increment(&worker->counters, messages_dropped_memory);
+        worker_alarm(worker, ALARM_MESSAGE_MEMORY);
         return false;
     }
     share_ref(share);

@@ -283,6 +283,11 @@ void worker_group_destroy(struct worker_group *group)
     group->workers = NULL;
 }
 
+void worker_alarm(struct worker *worker, enum alarm_kind kind)
+{
+    alarms_raise(&worker->alarms, kind, worker->now_ms, NULL);
+}
+
 void worker_call(struct worker *from, struct worker *target, struct call *call)
 {
     counters_increment(&from->counters, letters_sent);

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "base/log.h"
+#include "server/loop/alarm.h"
 #include "server/loop/block_pool.h"
 #include "server/loop/mailbox.h"
 #include "server/loop/recv_pool.h"
@@ -39,12 +40,12 @@ struct worker {
     struct block_pool blocks;   /* messages and what belongs to them */
     struct block_pool requests; /* HTTP requests that are being read, by whomever */
     struct timer_wheel timers;
-    struct counters counters;         /* others may read */
-    uint64_t now_ms;                  /* clock_monotonic_ms at the start of this turn */
-    bool stopping;                    /* set by a call; no new connections */
-    void *context;                    /* the layer above: its state of this worker */
-    struct log_limit log_limit;       /* lines an outsider can cause */
-    struct log_limit alarm_log_limit; /* lines about bounds that an operator should raise */
+    struct counters counters;   /* others may read */
+    uint64_t now_ms;            /* clock_monotonic_ms at the start of this turn */
+    bool stopping;              /* set by a call; no new connections */
+    void *context;              /* the layer above: its state of this worker */
+    struct log_limit log_limit; /* lines an outsider can cause */
+    struct alarms alarms;       /* lines about bounds that an operator should act on */
     pthread_t thread;
     int start_error;
     _Atomic int ring_fd;        /* others post to it; -1 before start */
@@ -75,6 +76,9 @@ MUST_USE int worker_group_start(struct worker_group *group, unsigned workers_cou
  * readable. */
 void worker_group_join(struct worker_group *group);
 void worker_group_destroy(struct worker_group *group);
+
+/* A bound was reached that an operator should act on: says so in the log, at a limited rate. */
+void worker_alarm(struct worker *worker, enum alarm_kind kind);
 
 /* Runs call on the worker, from one of the workers. */
 void worker_call(struct worker *from, struct worker *target, struct call *call);

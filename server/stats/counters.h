@@ -20,6 +20,7 @@
     X(sessions_granted) /* one-time codes given out */                                             \
     X(sessions_refused)                                                                            \
     X(bookings_denied)                                                                             \
+    X(denials_refused_full) /* RELAY_BOOKINGS_MAX: cut, but not remembered */                      \
     X(bookings_allowed)                                                                            \
     X(store_failures)     /* changes that are in memory only */                                    \
     X(codes_evicted)      /* CODES_PER_SESSION_MAX unused ones */                                  \

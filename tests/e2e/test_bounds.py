@@ -97,6 +97,9 @@ class ConnectionLimit(RelayTestCase):
         lines = len(relay.output)
         for _ in range(200):
             self.refused(relay)
+        relay.wait_counter("connections_refused_limit", 200)
+        alarm, = relay.lines_with_option("RELAY_CONNECTIONS_MAX")
+        self.assertIn("refused", alarm["msg"])
         self.assertLess(len(relay.output) - lines, 30)
 
 
@@ -142,6 +145,8 @@ class Descriptors(RelayTestCase):
         for client in crowd:
             client.kill()
         relay_support.wait_until(lambda: self.served(relay), "the server to accept again")
+        alarm, = relay.lines_with_option("LimitNOFILE")
+        self.assertEqual((alarm["level"], alarm["error"]), ("error", "Too many open files"))
 
     def is_listening(self, relay):
         try:
@@ -188,6 +193,7 @@ class MessageMemory(RelayTestCase):
         relay_support.wait_until(
             lambda: len(received) + relay.counters()["messages_dropped_memory"] == len(publishers),
             "each message to be delivered or counted as dropped")
+        self.assertEqual(len(relay.lines_with_option("RELAY_MESSAGE_MEMORY")), 1)
         publishers[0].send_message("end")
         listener.join()
         self.assertGreater(len(received), 0)

@@ -218,6 +218,11 @@ class Relay:
         with self.arrived:
             return [line for line in self.lines[since:] if line.get("msg") == message]
 
+    def lines_with_option(self, option):
+        """Alarms: lines about a bound, which name the option that cures it."""
+        with self.arrived:
+            return [line for line in self.lines if line.get("option") == option]
+
     def wait_line(self, message, since=0, where=lambda line: True, timeout_s=WAIT_S):
         """The first log line of that message, from number `since` on, that `where` accepts."""
         deadline = time.monotonic() + timeout_s

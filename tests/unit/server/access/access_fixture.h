@@ -25,6 +25,7 @@ enum {
 struct office {
     struct access_context context;
     struct counters counters;
+    struct alarms alarms;
     struct token_keys_slot keys;
     struct http_request request;
     struct access_call call;
@@ -108,6 +109,7 @@ static inline void ask(struct office *office, const char *method, const char *ta
     parse_request(&office->request, method, target, lines, body);
     office->call = (struct access_call){.context = &office->context,
                                         .counters = &office->counters,
+                                        .alarms = &office->alarms,
                                         .request = &office->request,
                                         .now_ms = NOW_MS,
                                         .now_s = NOW_S};

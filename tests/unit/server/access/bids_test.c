@@ -234,4 +234,6 @@ Test(bids, beyond_the_bound_are_refused_but_cut)
                  "{\"code\":\"503\",\"message\":\"too many denied bookings: connections were cut, "
                  "but the booking is not remembered\"}\n");
     cr_assert(!bookings_is_denied(office.context.bookings, "more", NOW_S));
+    cr_assert_eq(office.counters.denials_refused_full, 1);
+    cr_assert_eq(office.alarms.limits[ALARM_BOOKINGS].lines, 1);
 }

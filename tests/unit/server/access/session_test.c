@@ -178,5 +178,6 @@ Test(session, says_so_when_too_many_codes_wait)
     expect_reply(&office, 503,
                  "{\"code\":\"503\",\"message\":\"too many unused codes, try again later\"}\n");
     cr_assert_eq(office.counters.codes_refused_full, 1);
+    cr_assert_eq(office.alarms.limits[ALARM_CODES].lines, 1);
     cr_assert_eq(office.counters.sessions_granted, CODES_MAX);
 }

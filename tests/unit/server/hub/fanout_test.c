@@ -181,6 +181,7 @@ Test(fanout, drops_and_counts_letters_to_a_worker_that_is_too_far_behind)
     atomic_store(&scene.cluster.workers[2].letters_pending, LETTERS_PENDING_MAX);
     publish(0, "x", NULL);
     cr_assert_eq(counted(&scene.cluster.workers[0], messages_dropped_mailbox), 1);
+    cr_assert_eq(scene.cluster.workers[0].alarms.limits[ALARM_MAILBOX].lines, 1);
     atomic_store(&scene.cluster.workers[2].letters_pending, LETTERS_PENDING_MAX - 1);
     publish(0, "y", NULL);
     cr_assert_eq(scene.cluster.workers[2].letters_pending, LETTERS_PENDING_MAX);
@@ -203,6 +204,7 @@ Test(fanout, drops_and_counts_what_arrives_without_memory)
     publish(0, "x", NULL);
     cluster_settle(&scene.cluster);
     cr_assert_eq(counted(&scene.cluster.workers[1], messages_dropped_memory), 1);
+    cr_assert_eq(scene.cluster.workers[1].alarms.limits[ALARM_MESSAGE_MEMORY].lines, 1);
     expect_texts(&listener, NULL, 0);
     cr_assert_eq(scene.cluster.workers[0].blocks.blocks_used, 0, "it came home all the same");
     stop_listening(&listener, scene.topic);

@@ -1,0 +1,27 @@
+/* Bounds that an operator should act on. Reaching one is counted where it happens; here it gets a
+ * line in the log that names the cause and the cure, one for each period and bound, so that a flood
+ * of one does not hide another. Each worker has its own; owner worker only. */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/log.h"
+
+enum alarm_kind {
+    ALARM_CONNECTIONS,    /* connections_refused_limit */
+    ALARM_DESCRIPTORS,    /* accept_pauses */
+    ALARM_MESSAGE_MEMORY, /* messages_dropped_memory */
+    ALARM_MAILBOX,        /* messages_dropped_mailbox */
+    ALARM_REQUEST_MEMORY, /* http_refused_memory */
+    ALARM_CODES,          /* codes_refused_full */
+    ALARM_BOOKINGS,       /* denials_refused_full */
+    ALARM_STORE,          /* store_failures, for want of a place in the queue of the disk */
+    ALARM_COUNT,
+};
+
+struct alarms {
+    struct log_limit limits[ALARM_COUNT];
+};
+
+/* error: what the system said, or NULL. */
+void alarms_raise(struct alarms *alarms, enum alarm_kind kind, uint64_t now_ms, const char *error);
