@@ -1,5 +1,6 @@
 #include "server/conn/control.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,50 +8,7 @@
 #include "server/access/booking_store.h"
 #include "server/conn/report.h"
 
-struct cut {
-    struct call call;
-    char booking_id[TOKEN_TEXT_SIZE];
-};
-
-static void cut_here(struct worker *worker, const char *booking_id)
-{
-    struct conn_table *table = worker->context;
-
-    list_for_each(node, conn_table_booking(table, booking_id))
-    {
-        struct conn *conn = container_of(node, struct conn, booking_node);
-
-        if (strcmp(conn->in.websocket.booking_id, booking_id) == 0) {
-            conn_close_websocket(conn, CLOSE_DENIED, WS_CLOSE_DENIED, "booking cancelled");
-        }
-    }
-}
-
-static void run_cut(struct worker *worker, struct call *call)
-{
-    struct cut *cut = container_of(call, struct cut, call);
-
-    cut_here(worker, cut->booking_id);
-    free(cut);
-}
-
-void control_cut(struct worker *worker, const char *booking_id)
-{
-    struct worker_group *group = worker->group;
-
-    cut_here(worker, booking_id);
-    for (unsigned i = 0; i < group->workers_count; i++) {
-        if (i == worker->index) {
-            continue;
-        }
-        struct cut *cut = calloc(1, sizeof *cut);
-
-        CHECK(cut != NULL); /* a denial that is not carried out is worse than an end */
-        cut->call.run = run_cut;
-        memcpy(cut->booking_id, booking_id, strlen(booking_id) + 1);
-        worker_call(worker, &group->workers[i], &cut->call);
-    }
-}
+enum { CHANGE_BODY_SIZE = 256 };
 
 struct control_ticket control_ticket(struct conn *conn)
 {
@@ -69,43 +27,129 @@ struct conn *control_claim(struct control_ticket ticket)
     return conn;
 }
 
-/* A change on its way to the disk; with a request that waits for it, or none. */
+/* A change of a booking on its way: to the other workers, which cut its connections (a denial), and
+ * to the disk. Whoever is done last sends it home to the worker of the request. */
 struct change {
     struct booking_job job;
-    struct call call;
-    struct worker *worker; /* of the request; NULL: nobody waits */
+    struct call finish;
+    struct worker *worker; /* of the request that waits; what follows is for it */
     struct control_ticket ticket;
-    unsigned status; /* of the prepared reply */
-    int result;
+    _Atomic unsigned pending; /* of the workers, the disk and the request itself */
+    int stored;               /* 0, or -errno; seen by the last */
+    unsigned status;          /* of the prepared reply, as what follows */
+    const char *content_type;
+    size_t body_len;
+    char body[CHANGE_BODY_SIZE];
+    struct cut {
+        struct call call;
+        struct change *change;
+    } cuts[]; /* of a denial: for each worker */
 };
 
-static void answer_change(struct conn *conn, unsigned status, int result)
+static struct change *change_create(const struct access_reply *reply, unsigned cuts_count)
 {
-    struct access_reply reply = {0};
+    struct change *change = calloc(1, sizeof *change + cuts_count * sizeof change->cuts[0]);
 
-    access_reply_empty(&reply, status);
-    if (result != 0) {
-        access_reply_error(&reply, 503,
-                           "not stored: it holds in memory, but a restart would forget it");
+    if (change == NULL) {
+        return NULL;
     }
-    http_answer_deferred(conn, &reply);
+    change->job.exp_s = reply->exp_s;
+    memcpy(change->job.booking_id, reply->booking_id, sizeof reply->booking_id);
+    return change;
 }
 
-static void run_stored(struct worker *worker, struct call *call)
+/* True for the last one: all others are done. */
+static bool change_is_done(struct change *change)
 {
-    struct change *change = container_of(call, struct change, call);
+    return atomic_fetch_sub(&change->pending, 1) == 1;
+}
+
+static void write_reply(struct worker *worker, const struct change *change,
+                        struct access_reply *reply)
+{
+    if (change->stored != 0) {
+        counters_increment(&worker->counters, store_failures);
+        access_reply_error(reply, 503,
+                           "not stored: it holds in memory, but a restart would forget it");
+        return;
+    }
+    reply->status = change->status;
+    reply->content_type = change->content_type;
+    reply->body_len = change->body_len;
+    memcpy(reply->body, change->body, change->body_len);
+}
+
+static void run_finish(struct worker *worker, struct call *call)
+{
+    struct change *change = container_of(call, struct change, finish);
     struct conn_table *table = worker->context;
     struct conn *conn = control_claim(change->ticket);
+    struct access_reply reply = {0};
 
     CHECK(table->deferred > 0);
     table->deferred--;
-    if (change->result != 0) {
-        counters_increment(&worker->counters, store_failures);
-    }
+    write_reply(worker, change, &reply);
     if (conn != NULL) {
-        answer_change(conn, change->status, change->result);
+        http_answer_deferred(conn, &reply);
     }
     free(change);
+}
+
+/* The request is answered when all have done their part. */
+static void wait_for(struct change *change, struct conn *conn, const struct access_reply *reply)
+{
+    CHECK(reply->body_len <= sizeof change->body);
+    change->status = reply->status;
+    change->content_type = reply->content_type;
+    change->body_len = reply->body_len;
+    memcpy(change->body, reply->body, reply->body_len);
+    change->pending = 1; /* the request's own, until everything has begun */
+    change->worker = conn->worker;
+    change->finish.run = run_finish;
+    change->ticket = control_ticket(conn);
+    conn->table->deferred++;
+}
+
+static void cut_here(struct worker *worker, const char *booking_id)
+{
+    struct conn_table *table = worker->context;
+
+    list_for_each(node, conn_table_booking(table, booking_id))
+    {
+        struct conn *conn = container_of(node, struct conn, booking_node);
+
+        if (strcmp(conn->in.websocket.booking_id, booking_id) == 0) {
+            conn_close_websocket(conn, CLOSE_DENIED, WS_CLOSE_DENIED, "booking cancelled");
+        }
+    }
+}
+
+static void run_cut(struct worker *worker, struct call *call)
+{
+    struct change *change = container_of(call, struct cut, call)->change;
+
+    cut_here(worker, change->job.booking_id);
+    if (change_is_done(change)) {
+        worker_call(worker, change->worker, &change->finish);
+    }
+}
+
+/* Who is admitted while this goes on is found by the letter to its worker: the booking is listed as
+ * denied already, and no turn of a worker ends between that look and the connection's place here.
+ */
+static void cut_everywhere(struct worker *worker, struct change *change)
+{
+    struct worker_group *group = worker->group;
+
+    cut_here(worker, change->job.booking_id);
+    for (unsigned i = 0; i < group->workers_count; i++) {
+        if (i == worker->index) {
+            continue;
+        }
+        change->cuts[i] = (struct cut){.call.run = run_cut, .change = change};
+        atomic_fetch_add(&change->pending, 1);
+        worker_call(worker, &group->workers[i], &change->cuts[i].call);
+    }
 }
 
 /* On the thread of the store. */
@@ -113,76 +157,79 @@ static void on_stored(struct booking_job *job, int result, struct ring *ring)
 {
     struct change *change = container_of(job, struct change, job);
 
-    if (change->worker == NULL) {
-        free(change);
+    change->stored = result;
+    if (!change_is_done(change)) {
         return;
     }
-    change->result = result;
-    change->call.run = run_stored;
     int failed =
-        mailbox_post_from_outside(ring, atomic_load(&change->worker->ring_fd), &change->call);
+        mailbox_post_from_outside(ring, atomic_load(&change->worker->ring_fd), &change->finish);
 
     CHECK(failed == 0); /* the worker waits for it: table->deferred */
 }
 
-static struct change *make_change(const struct access_reply *reply)
+static void store(struct worker *worker, struct booking_store *store, struct change *change)
 {
-    struct change *change = calloc(1, sizeof *change);
+    change->job.on_done = on_stored;
+    atomic_fetch_add(&change->pending, 1);
+    if (!booking_store_submit(store, &change->job)) {
+        atomic_fetch_sub(&change->pending, 1);
+        change->stored = -ENOSPC;
+        worker_alarm(worker, ALARM_STORE);
+    }
+}
+
+/* The answer comes when no connection of a denied booking is left on any worker, and when the disk
+ * has spoken. True: that is so already. */
+static bool carry_out(struct conn *conn, struct access_reply *reply, bool is_denial)
+{
+    struct worker *worker = conn->worker;
+    struct conn_table *table = conn->table;
+    struct change *change = change_create(reply, is_denial ? worker->group->workers_count : 0);
 
     if (change == NULL) {
-        return NULL;
+        CHECK(!is_denial); /* one that is not carried out is worse than an end */
+        access_reply_error(reply, 503, "out of memory");
+        return true;
     }
-    change->job.exp_s = reply->exp_s;
-    change->job.on_done = on_stored;
-    change->status = reply->status;
-    memcpy(change->job.booking_id, reply->booking_id, sizeof reply->booking_id);
-    return change;
+    wait_for(change, conn, reply);
+    if (is_denial) {
+        cut_everywhere(worker, change);
+    }
+    /* A denial that memory had no room for stays off the disk too, or the next start would find
+     * more there than fits, and refuse. */
+    if (table->shared->store != NULL && reply->status != 503) {
+        store(worker, table->shared->store, change);
+    }
+    if (!change_is_done(change)) {
+        return false;
+    }
+    table->deferred--;
+    conn->in.http.deferred = false;
+    write_reply(worker, change, reply);
+    free(change);
+    return true;
+}
+
+static void on_noted(struct booking_job *job, int result, struct ring *ring)
+{
+    free(container_of(job, struct change, job));
 }
 
 /* What nobody waits for may be lost with the disk: the next session request notes it again. */
 static void note(struct conn *conn, const struct access_reply *reply)
 {
     struct booking_store *store = conn->table->shared->store;
-    struct change *change = store == NULL ? NULL : make_change(reply);
+    struct change *change = store == NULL ? NULL : change_create(reply, 0);
 
-    if (change != NULL && !booking_store_submit(store, &change->job)) {
+    if (change == NULL) {
+        return;
+    }
+    change->job.on_done = on_noted;
+    if (!booking_store_submit(store, &change->job)) {
         counters_increment(&conn->worker->counters, store_failures);
         worker_alarm(conn->worker, ALARM_STORE);
         free(change);
     }
-}
-
-static void refuse_unstored(struct conn *conn, struct access_reply *reply)
-{
-    counters_increment(&conn->worker->counters, store_failures);
-    worker_alarm(conn->worker, ALARM_STORE);
-    access_reply_error(reply, 503, "not stored: it holds in memory, but a restart would forget it");
-}
-
-static bool store_and_wait(struct conn *conn, struct access_reply *reply)
-{
-    struct booking_store *store = conn->table->shared->store;
-
-    if (store == NULL) {
-        return true;
-    }
-    struct change *change = make_change(reply);
-
-    if (change == NULL) {
-        refuse_unstored(conn, reply);
-        return true;
-    }
-    change->worker = conn->worker;
-    change->ticket = control_ticket(conn);
-    conn->table->deferred++;
-    if (!booking_store_submit(store, &change->job)) {
-        conn->table->deferred--;
-        conn->in.http.deferred = false;
-        free(change);
-        refuse_unstored(conn, reply);
-        return true;
-    }
-    return false;
 }
 
 static void log_act(const char *act, const struct access_reply *reply)
@@ -201,13 +248,10 @@ bool control_run(struct conn *conn, struct access_reply *reply)
         return true;
     case ACCESS_ACTION_DENY:
         log_act("booking denied", reply);
-        control_cut(conn->worker, reply->booking_id);
-        /* A denial that memory had no room for stays off the disk too, or the next start would find
-         * more there than fits, and refuse. */
-        return reply->status == 503 || store_and_wait(conn, reply);
+        return carry_out(conn, reply, true);
     case ACCESS_ACTION_ALLOW:
         log_act("booking allowed", reply);
-        return store_and_wait(conn, reply);
+        return carry_out(conn, reply, false);
     case ACCESS_ACTION_STATUS:
         if (report_for_request(conn)) {
             return false;

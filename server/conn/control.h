@@ -10,9 +10,6 @@
  * and will be answered by http_answer_deferred. */
 bool control_run(struct conn *conn, struct access_reply *reply);
 
-/* Closes every connection of the booking, on all workers (4403). */
-void control_cut(struct worker *worker, const char *booking_id);
-
 /* Which request a deferred answer belongs to: the place in the table may have a new tenant by then.
  */
 struct control_ticket {

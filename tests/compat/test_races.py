@@ -62,6 +62,24 @@ class Visitor(threading.Thread):
             raise self.failure
 
 
+class Publisher(threading.Thread):
+    """Sends numbered messages and knows which one it began last."""
+
+    def __init__(self, client, name):
+        super().__init__(name=name)
+        self.client = client
+        self.number = 0
+        self.ending = threading.Event()
+
+    def run(self):
+        try:
+            while not self.ending.is_set():
+                self.number += 1
+                self.client.send_message(f"{self.name} {self.number}")
+        except OSError:
+            pass
+
+
 class Races(RelayTestCase):
     def connected(self, relay):
         """Bookings as /status has them: the user agent of a connection would say, but raw clients
@@ -117,6 +135,34 @@ class Races(RelayTestCase):
             client.read_end(left_s)
         finally:
             client.kill()
+
+    def test_after_the_answer_nothing_of_the_booking_is_connected_or_heard(self):
+        relay = self.start(RELAY_WORKERS="4", RELAY_LOG_LEVEL="warn")
+        desk = Desk(relay)
+        viewer = self.track(relay.viewer("t1"))
+        crier = self.track(relay.publisher("t1"))
+        last = {}
+        for number in range(ROUNDS):
+            booking = f"loud-{number}"
+            publishers = [Publisher(self.track(relay.publisher("t1", booking_id=booking)),
+                                    f"{booking}-{own}") for own in range(8)]
+            for publisher in publishers:
+                publisher.start()
+            heard = set()
+            while not heard.issuperset(publisher.name for publisher in publishers):
+                heard.add(viewer.message()[1].decode().split()[0])
+            desk.deny(booking)
+            last.update((publisher.name, publisher.number) for publisher in publishers)
+            counters = relay.counters()
+            self.assertEqual(counters["closed_denied"], len(publishers) * (number + 1))
+            self.assertEqual(relay.counters()["messages_received"], counters["messages_received"])
+            for publisher in publishers:
+                publisher.ending.set()
+                publisher.join()
+            crier.send_message("end")
+            while (text := viewer.message()[1].decode()) != "end":
+                name, heard_number = text.split()
+                self.assertLessEqual(int(heard_number), last[name], name)
 
     def test_connections_that_end_while_they_are_denied(self):
         relay = self.start(RELAY_WORKERS="2", RELAY_LOG_LEVEL="warn")

@@ -4,30 +4,7 @@
  * times that are known; the answer is read from the queue of who asked. */
 #include "server/conn/report.h"
 
-#include <criterion/criterion.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "base/check.h"
-#include "base/clock.h"
-#include "server/conn/control.h"
-#include "tests/unit/server/loop/uring_fixture.h"
-
-enum { WORKERS = 2, NOW_MS = 100000000, STARTED_S = 1700000000, DEADLINE_MS = 5000, CONNS = 3 };
-
-static struct {
-    struct server_config config;
-    struct conn_shared shared;
-    struct topic_registry topics;
-    struct worker_group group;
-    struct worker workers[WORKERS];
-    struct conn_table tables[WORKERS];
-    struct conn conns[CONNS];
-    struct conn asker;
-    struct subscriber listener; /* of the topic "stats", on the last worker */
-    char read[1 << 16];
-} scene;
+#include "tests/unit/server/conn/conn_fixture.h"
 
 static const char self_status[] =
     "{\"can_read\":true,\"can_write\":true,\"connected_at\":\"2023-11-14T22:13:20Z\","
@@ -41,194 +18,16 @@ static const char self_topic[] =
     "\"rx\":{\"last\":\"Never\",\"size\":0,\"fps\":0}},"
     "\"topic\":\"stats\",\"userAgent\":\"crossbar\"}";
 
-static void on_due(struct timer *timer)
-{
-}
-
-static void on_queued(struct subscriber *subscriber)
-{
-}
-
-static void open_worker(unsigned index)
-{
-    struct worker *worker = &scene.workers[index];
-    struct conn_table *table = &scene.tables[index];
-
-    *worker =
-        (struct worker){.index = index, .group = &scene.group, .context = table, .now_ms = NOW_MS};
-    *table = (struct conn_table){.worker = worker, .shared = &scene.shared};
-    cr_assert_eq(ring_open(&worker->ring, 64, 256), 0);
-    atomic_store(&worker->ring_fd, worker->ring.uring.ring_fd);
-    block_pool_init(&worker->blocks, 64 << 20);
-    timer_wheel_init(&worker->timers, NOW_MS);
-    list_init(&table->open);
-    list_init(&table->ready);
-    timer_init(&table->report_timer, on_due);
-}
-
-static void init_conn(struct conn *conn, unsigned worker_index, enum conn_phase phase)
-{
-    *conn = (struct conn){.phase = phase,
-                          .fd = -1,
-                          .worker = &scene.workers[worker_index],
-                          .table = &scene.tables[worker_index],
-                          .serial = 1};
-    conn_send_init(conn);
-    timer_init(&conn->deadline, on_due);
-    list_init(&conn->open_node);
-    list_append(&conn->table->open, &conn->open_node);
-}
-
-static void open_scene(unsigned workers_count)
-{
-    require_uring();
-    memset(&scene, 0, sizeof scene);
-    scene.group = (struct worker_group){.workers = scene.workers, .workers_count = workers_count};
-    topic_registry_init(&scene.topics, workers_count);
-    scene.config = (struct server_config){.stats_every_ms = 5000};
-    scene.shared = (struct conn_shared){.started_s = STARTED_S,
-                                        .config = &scene.config,
-                                        .topics = &scene.topics,
-                                        .bounds = {.messages_max = 16, .bytes_max = 1 << 24}};
-    scene.shared.stats_topic = topic_find_or_create(&scene.topics, STATS_TOPIC);
-    cr_assert_not_null(scene.shared.stats_topic);
-    for (unsigned i = 0; i < workers_count; i++) {
-        open_worker(i);
-    }
-    init_conn(&scene.asker, 0, PHASE_HTTP);
-    send_queue_init(&scene.listener.queue);
-    scene.listener.on_queued = on_queued;
-}
-
-static void take_letter(struct worker *worker, uint64_t letter)
-{
-    CHECK(letter_is(letter) && (letter & OP_TAG_UNDELIVERED) == 0);
-    switch (letter_kind(letter)) {
-    case LETTER_MESSAGE:
-        atomic_fetch_sub(&worker->letters_pending, 1);
-        fanout_receive(worker, letter_pointer(letter), &scene.shared.bounds);
-        return;
-    case LETTER_MESSAGE_HOME:
-        message_come_home(worker, letter_pointer(letter));
-        return;
-    case LETTER_CALL: {
-        struct call *call = letter_pointer(letter);
-
-        CHECK(atomic_load(&call->posted)); /* as the loop does */
-        atomic_fetch_sub(&worker->letters_pending, 1);
-        call->run(worker, call);
-        return;
-    }
-    }
-}
-
-static void turn(struct worker *worker)
-{
-    struct io_uring_cqe *cqe;
-
-    ring_submit_and_wait(&worker->ring, 0);
-    while (io_uring_peek_cqe(&worker->ring.uring, &cqe) == 0) {
-        uint64_t letter = io_uring_cqe_get_data64(cqe);
-
-        io_uring_cqe_seen(&worker->ring.uring, cqe);
-        take_letter(worker, letter);
-    }
-}
-
-static bool is_quiet(void)
-{
-    for (unsigned i = 0; i < scene.group.workers_count; i++) {
-        if (atomic_load(&scene.workers[i].letters_pending) > 0 || scene.tables[i].deferred > 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static void settle(void)
-{
-    uint64_t deadline_ms = clock_monotonic_ms() + DEADLINE_MS;
-
-    do {
-        CHECK(clock_monotonic_ms() < deadline_ms);
-        for (unsigned i = 0; i < scene.group.workers_count; i++) {
-            turn(&scene.workers[i]);
-        }
-    } while (!is_quiet());
-}
-
-static void drain(struct send_queue *queue, struct worker *worker)
-{
-    size_t used = 0;
-
-    while (!send_queue_empty(queue)) {
-        struct iovec slices[8];
-        unsigned count = send_queue_begin(queue, worker, &scene.shared.bounds, slices, 8);
-        size_t sent = 0;
-
-        for (unsigned i = 0; i < count; i++) {
-            CHECK(used + slices[i].iov_len < sizeof scene.read);
-            memcpy(scene.read + used, slices[i].iov_base, slices[i].iov_len);
-            used += slices[i].iov_len;
-            sent += slices[i].iov_len;
-        }
-        send_queue_end(queue, worker, sent);
-    }
-    scene.read[used] = '\0';
-}
-
-static void close_scene(void)
-{
-    uint64_t deadline_ms = clock_monotonic_ms() + DEADLINE_MS;
-
-    drain(&scene.asker.subscriber.queue, &scene.workers[0]);
-    drain(&scene.listener.queue, &scene.workers[scene.group.workers_count - 1]);
-    for (unsigned i = 0; i < scene.group.workers_count; i++) {
-        while (scene.workers[i].blocks.blocks_used > 0) { /* messages come home by letter */
-            CHECK(clock_monotonic_ms() < deadline_ms);
-            settle();
-        }
-    }
-    for (unsigned i = 0; i < CONNS; i++) {
-        if (scene.conns[i].phase != PHASE_FREE) {
-            topic_unref(scene.conns[i].in.websocket.topic);
-        }
-    }
-    for (unsigned i = 0; i < scene.group.workers_count; i++) {
-        block_pool_deinit(&scene.workers[i].blocks);
-        ring_close(&scene.workers[i].ring);
-    }
-    topic_unref(scene.shared.stats_topic);
-    topic_registry_deinit(&scene.topics);
-}
-
 TestSuite(report, .fini = close_scene);
-
-static struct conn *add_websocket(unsigned number, unsigned worker_index, const char *topic)
-{
-    struct conn *conn = &scene.conns[number];
-    struct phase_websocket *ws = &conn->in.websocket;
-
-    init_conn(conn, worker_index, PHASE_WEBSOCKET);
-    *ws = (struct phase_websocket){.topic = topic_find_or_create(&scene.topics, topic),
-                                   .scopes_json = "[\"read\"]",
-                                   .can_read = true,
-                                   .opened_s = STARTED_S + 5,
-                                   .exp_s = STARTED_S + 65,
-                                   .user_agent = "ua/1",
-                                   .reported_address = "203.0.113.7"};
-    cr_assert_not_null(ws->topic);
-    return conn;
-}
 
 /* The body of the answer; its head must say how long it is. */
 static const char *ask_status(void)
 {
     char length[48];
 
-    cr_assert(report_for_request(&scene.asker));
+    cr_assert(report_for_request(&scene.askers[0]));
     settle();
-    drain(&scene.asker.subscriber.queue, &scene.workers[0]);
+    drain(&scene.askers[0].subscriber.queue, &scene.workers[0]);
     char *body = strstr(scene.read, "\r\n\r\n");
 
     cr_assert_not_null(body, "no answer: %s", scene.read);
@@ -236,7 +35,7 @@ static const char *ask_status(void)
     snprintf(length, sizeof length, "Content-Length: %zu\r\n", strlen(body));
     cr_assert_eq(strncmp(scene.read, "HTTP/1.1 200 OK\r\n", 17), 0, "%s", scene.read);
     cr_assert_not_null(strstr(scene.read, length), "%s", scene.read);
-    cr_assert_eq(scene.asker.phase, PHASE_CLOSING);
+    cr_assert_eq(scene.askers[0].phase, PHASE_CLOSING);
     cr_assert_eq(scene.tables[0].deferred, 0);
     return body;
 }
@@ -292,7 +91,8 @@ Test(report, leaves_out_connections_that_are_no_websockets)
 {
     open_scene(1);
     add_websocket(0, 0, "t0");
-    scene.conns[0].phase = PHASE_CLOSING;
+    topic_unref(scene.conns[0][0].in.websocket.topic);
+    scene.conns[0][0].phase = PHASE_CLOSING;
     expect_elements(ask_status(), "", self_status, "\n");
 }
 
@@ -314,11 +114,11 @@ Test(report, writes_hostile_text_as_json)
 Test(report, answers_nobody_when_the_asker_is_gone)
 {
     open_scene(WORKERS);
-    cr_assert(report_for_request(&scene.asker));
-    scene.asker.serial++; /* the place in the table has another tenant */
+    cr_assert(report_for_request(&scene.askers[0]));
+    scene.askers[0].serial++; /* the place in the table has another tenant */
     settle();
-    cr_assert(send_queue_empty(&scene.asker.subscriber.queue));
-    cr_assert_eq(scene.asker.phase, PHASE_HTTP);
+    cr_assert(send_queue_empty(&scene.askers[0].subscriber.queue));
+    cr_assert_eq(scene.askers[0].phase, PHASE_HTTP);
     cr_assert_eq(scene.tables[0].deferred, 0);
 }
 

@@ -1,0 +1,162 @@
+/* Goal: a change of a booking is answered when all have done their part: no connection of a denied
+ * booking is left on any worker, and the disk has spoken; whatever happens to who asked.
+ * Method: workers that the test turns one by one, so that a letter stays on its way as long as the
+ * test likes; a store in a temporary folder. */
+#include "server/conn/control.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "server/access/booking_store.h"
+#include "tests/unit/server/conn/conn_fixture.h"
+
+enum { BOOKINGS_MAX = 16, EXPIRES_S = 4000000000 };
+
+static struct code_store *codes;
+static struct bookings *bookings;
+
+static void open_desk(void)
+{
+    open_scene(WORKERS);
+    codes = code_store_create(16, 30000);
+    bookings = bookings_create(BOOKINGS_MAX, codes);
+    cr_assert_not_null(bookings);
+}
+
+static void close_desk(void)
+{
+    bookings_destroy(bookings);
+    code_store_destroy(codes);
+    close_scene();
+}
+
+TestSuite(control, .init = open_desk, .fini = close_desk);
+
+static struct conn *add_guest(unsigned number, unsigned worker_index, const char *booking_id)
+{
+    struct conn *conn = add_websocket(number, worker_index, "t0");
+
+    conn->in.websocket.can_read = false; /* subscribes to nothing */
+    snprintf(conn->in.websocket.booking_id, sizeof conn->in.websocket.booking_id, "%s", booking_id);
+    timer_init(&conn->liveness, on_due);
+    timer_init(&conn->expiry, on_due);
+    list_init(&conn->booking_node);
+    list_append(conn_table_booking(conn->table, booking_id), &conn->booking_node);
+    return conn;
+}
+
+/* True: the reply can be sent at once. */
+static bool act(enum access_action action, const char *booking_id, struct access_reply *reply)
+{
+    *reply = (struct access_reply){.action = action, .exp_s = EXPIRES_S};
+    snprintf(reply->booking_id, sizeof reply->booking_id, "%s", booking_id);
+    access_reply_empty(reply, 204);
+    return control_run(&scene.askers[0], reply);
+}
+
+static const char *answer(void)
+{
+    drain(&scene.askers[0].subscriber.queue, &scene.workers[0]);
+    return scene.read;
+}
+
+static void expect_answer(const char *status_line)
+{
+    cr_assert_eq(strncmp(answer(), status_line, strlen(status_line)), 0, "%s", scene.read);
+    cr_assert_eq(scene.askers[0].phase, PHASE_CLOSING);
+    cr_assert_eq(scene.tables[0].deferred, 0);
+}
+
+Test(control, answers_a_denial_when_no_worker_holds_the_booking_any_more)
+{
+    struct conn *here = add_guest(0, 0, "b"), *there = add_guest(0, 1, "b");
+    struct conn *other = add_guest(1, 1, "other");
+    struct access_reply reply;
+
+    cr_assert(!act(ACCESS_ACTION_DENY, "b", &reply));
+    cr_assert_eq(here->phase, PHASE_CLOSING);
+    for (unsigned i = 0; i < 10; i++) {
+        turn(&scene.workers[0]);
+    }
+    cr_assert_eq(there->phase, PHASE_WEBSOCKET);
+    cr_assert_str_eq(answer(), "", "the other worker has not cut yet");
+    turn(&scene.workers[1]);
+    cr_assert_eq(there->phase, PHASE_CLOSING);
+    cr_assert_eq(there->close_reason, CLOSE_DENIED);
+    settle();
+    expect_answer("HTTP/1.1 204 No Content\r\n");
+    cr_assert_eq(other->phase, PHASE_WEBSOCKET);
+}
+
+Test(control, gives_the_prepared_refusal_when_the_list_was_full)
+{
+    struct conn *there = add_guest(0, 1, "b");
+    struct access_reply reply = {.action = ACCESS_ACTION_DENY, .booking_id = "b"};
+
+    access_reply_error(&reply, 503, "too many denied bookings");
+    cr_assert(!control_run(&scene.askers[0], &reply));
+    settle();
+    cr_assert_eq(there->phase, PHASE_CLOSING);
+    expect_answer("HTTP/1.1 503 ");
+    cr_assert_not_null(strstr(scene.read, "{\"code\":\"503\",\"message\":\"too many denied"));
+}
+
+Test(control, answers_at_once_when_nobody_else_is_concerned)
+{
+    struct access_reply reply;
+
+    cr_assert(act(ACCESS_ACTION_ALLOW, "b", &reply));
+    cr_assert_eq(reply.status, 204);
+    scene.group.workers_count = 1;
+    cr_assert(act(ACCESS_ACTION_DENY, "b", &reply));
+    cr_assert_eq(reply.status, 204);
+    cr_assert_eq(reply.body_len, 0);
+    cr_assert(!scene.askers[0].in.http.deferred);
+    cr_assert_eq(scene.tables[0].deferred, 0);
+    scene.group.workers_count = WORKERS;
+}
+
+Test(control, cuts_for_who_left_without_the_answer)
+{
+    struct conn *there = add_guest(0, 1, "b");
+    struct access_reply reply;
+
+    cr_assert(!act(ACCESS_ACTION_DENY, "b", &reply));
+    scene.askers[0].serial++; /* the place in the table has another tenant */
+    settle();
+    cr_assert_eq(there->phase, PHASE_CLOSING);
+    cr_assert_str_eq(answer(), "");
+    cr_assert_eq(scene.askers[0].phase, PHASE_HTTP);
+    cr_assert_eq(scene.tables[0].deferred, 0);
+}
+
+Test(control, waits_for_the_disk_and_for_the_workers)
+{
+    char folder[] = "/tmp/relay-control-test-XXXXXX", path[64], error[STORE_ERROR_SIZE];
+    struct conn *there = add_guest(0, 1, "b");
+    struct access_reply reply;
+    enum booking_list list;
+    int64_t exp_s;
+
+    cr_assert_not_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/relay.db", folder);
+    scene.shared.store = booking_store_open(path, bookings, error);
+    cr_assert_not_null(scene.shared.store, "%s", error);
+    cr_assert_eq(bookings_deny(bookings, "b", EXPIRES_S, 0), 0);
+    cr_assert(!act(ACCESS_ACTION_DENY, "b", &reply));
+    booking_store_close(scene.shared.store); /* writes what waits */
+    turn(&scene.workers[0]);
+    cr_assert_str_eq(answer(), "", "the disk alone is not enough");
+    settle();
+    cr_assert_eq(there->phase, PHASE_CLOSING);
+    expect_answer("HTTP/1.1 204 No Content\r\n");
+    bookings_destroy(bookings);
+    bookings = bookings_create(BOOKINGS_MAX, codes);
+    scene.shared.store = booking_store_open(path, bookings, error);
+    cr_assert_not_null(scene.shared.store, "%s", error);
+    cr_assert(bookings_find(bookings, "b", &list, &exp_s));
+    cr_assert_eq(list, BOOKINGS_DENIED);
+    booking_store_close(scene.shared.store);
+    unlink(path);
+    rmdir(folder);
+}
