@@ -45,6 +45,12 @@ enum limits_connection {
     REMOTE_ADDRESS_SIZE = 64,
 };
 
+enum limits_report {
+    REPORT_BYTES_MAX = MESSAGE_BYTES_MAX - 16 * 1024, /* of the connections, without the rest */
+    REPORT_SLOTS_PER_TURN = 128, /* places of a worker's table that are looked at in one turn */
+    REPORT_ASKS_MAX = 64,        /* requests that wait for the next report; more are refused */
+};
+
 /* The topic on which the relay reports its connections. */
 #define STATS_TOPIC "stats"
 
@@ -53,7 +59,8 @@ enum limits_access {
     REQUEST_MEMORY_BYTES = 64 * 1024 * 1024, /* per worker, for HTTP requests being read */
     PIPELINED_ANSWERS_MAX = 128, /* unsent answers after which a connection is not kept alive */
     CODES_PER_SESSION_MAX = 64,  /* unused codes of one booking and topic; the oldest makes room */
-    HTTP_RESPONSE_HEAD_MAX = 3072, /* a redirect repeats the target */
+    ANSWER_RESERVED_BYTES_MAX = 64 * 1024, /* longer ones have no share in the reserved memory */
+    HTTP_RESPONSE_HEAD_MAX = 3072,         /* a redirect repeats the target */
     TOPIC_NAME_SIZE = 256,
 };
 

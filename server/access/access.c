@@ -75,6 +75,7 @@ void access_reply_long(struct access_reply *reply, unsigned status, const char *
     reply->status = status;
     reply->content_type = content_type;
     reply->long_body = body;
+    reply->long_body_is_shared = false;
     reply->body_len = body_len;
 }
 

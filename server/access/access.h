@@ -40,7 +40,8 @@ struct access_reply {
     enum access_action action;
     char booking_id[TOKEN_TEXT_SIZE]; /* for the action */
     int64_t exp_s;
-    char *long_body; /* malloc'ed, instead of body; the receiver of the reply frees it */
+    char *long_body; /* malloc'ed, instead of body; the receiver of the reply frees it, unless: */
+    bool long_body_is_shared;
     unsigned status;
     const char *content_type; /* NULL: no body */
     size_t body_len;

@@ -34,9 +34,21 @@ struct listener {
     struct conn_table *table;
 };
 
-/* Shared by the tables of all workers; immutable but for the counts. */
 struct booking_store;
 
+/* The two shapes of reports that clients know: the topic's (all keys, camelCase) and that of
+ * GET /status (snake_case, empty ones left out). */
+enum report_shape { REPORT_TOPIC, REPORT_STATUS, REPORT_SHAPES };
+
+/* Reports of one shape: one is made at a time, and who asks meanwhile waits for the next. */
+struct report_line {
+    struct report *current;  /* being made, or NULL */
+    struct report_ask *asks; /* for the next one */
+    uint32_t asks_count;
+    bool is_wanted; /* begin the next one when this is done */
+};
+
+/* Shared by the tables of all workers; immutable but for the counts. */
 struct conn_shared {
     struct booking_store *store; /* NULL: bookings are in memory only */
     struct topic *stats_topic;   /* referenced */
@@ -62,10 +74,11 @@ struct conn_table {
     uint32_t open_count;
     struct list free;
     struct list open;
-    struct list ready;                     /* connections to send on at the end of the turn */
-    struct list bookings[BOOKING_BUCKETS]; /* WebSockets by booking id */
-    uint32_t deferred;                     /* answers that other threads owe to this worker */
-    struct timer report_timer;             /* first worker only */
+    struct list ready;                         /* connections to send on at the end of the turn */
+    struct list bookings[BOOKING_BUCKETS];     /* WebSockets by booking id */
+    uint32_t deferred;                         /* answers that other threads owe to this worker */
+    struct report_line reports[REPORT_SHAPES]; /* first worker only, as the next two */
+    struct timer report_timer;
     uint64_t report_last_ms;
     uint64_t serial_last; /* of the connection that was opened last */
     struct list starved;  /* connections to receive on when buffers are back */

@@ -52,11 +52,27 @@ static bool take_request(struct conn *conn)
     return true;
 }
 
+/* The reserve is for short ones, among them those that stand in for a long one. */
+static struct message *create_answer(struct worker *worker, size_t size)
+{
+    struct message *message = NULL;
+
+    if (size > MESSAGE_BYTES_MAX) {
+        return NULL;
+    }
+    message = size > ANSWER_RESERVED_BYTES_MAX ? message_create(worker, size)
+                                               : message_create_reserved(worker, size);
+    if (message == NULL) {
+        counters_increment(&worker->counters, messages_dropped_memory);
+        worker_alarm(worker, ALARM_MESSAGE_MEMORY);
+    }
+    return message;
+}
+
 static bool send_response(struct conn *conn, const struct http_response *response)
 {
     size_t size = HTTP_RESPONSE_HEAD_MAX + response->body.len;
-    struct message *message =
-        size > MESSAGE_BYTES_MAX ? NULL : message_create_reserved(conn->worker, size);
+    struct message *message = create_answer(conn->worker, size);
 
     if (message == NULL) {
         return false;
@@ -116,6 +132,14 @@ static bool send_reply(struct conn *conn, const struct access_reply *reply, bool
     return send_response(conn, &response);
 }
 
+static void release_body(struct access_reply *reply)
+{
+    if (!reply->long_body_is_shared) {
+        free(reply->long_body);
+    }
+    reply->long_body = NULL;
+}
+
 /* One that cannot be sent whole (MESSAGE_BYTES_MAX, memory) is answered all the same. */
 static bool send_long_reply(struct conn *conn, struct access_reply *reply, bool keep_alive,
                             bool head_only, unsigned minor_version)
@@ -126,15 +150,16 @@ static bool send_long_reply(struct conn *conn, struct access_reply *reply, bool 
     if (reply->long_body == NULL) {
         return false;
     }
-    free(reply->long_body);
-    reply->long_body = NULL;
+    release_body(reply);
     access_reply_error(reply, 503, "the answer is too long");
     return send_reply(conn, reply, keep_alive, head_only, minor_version);
 }
 
 static void finish_reply(struct conn *conn, struct access_reply *reply, bool keep_alive)
 {
-    free(reply->long_body);
+    if (reply->long_body != NULL) {
+        release_body(reply);
+    }
     bytes_wipe(reply->body, sizeof reply->body);
     conn->in.http.answered = true;
     if (!keep_alive) {

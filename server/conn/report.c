@@ -14,25 +14,52 @@ enum {
     REPORT_MIN_INTERVAL_MS = 1000,
     COMMAND_BYTES_MAX = 1024,
     TIME_SIZE = 32,
-    DURATION_SIZE = 48
+    DURATION_SIZE = 48,
+    FIGURES_SIZE = 128,
+    ELEMENT_SIZE = 4096,
+    PART_SIZE_MIN = 16384,
 };
 
-/* The two shapes clients know: the topic's (all keys, camelCase) and /status's (snake_case, empty
- * ones left out). */
-enum report_shape { REPORT_TOPIC, REPORT_STATUS };
+/* A byte of a text takes six at most ("\u0001"); the rest of an element is a few hundred. */
+_Static_assert((TOPIC_NAME_SIZE + sizeof((struct phase_websocket){0}.user_agent) +
+                sizeof((struct phase_websocket){0}.reported_address)) *
+                           6 +
+                       PERMISSION_SCOPES_SIZE + 700 <
+                   ELEMENT_SIZE,
+               "an element fits");
+_Static_assert((int)REPORT_BYTES_MAX + (int)ELEMENT_SIZE + (int)HTTP_RESPONSE_HEAD_MAX <=
+                   (int)MESSAGE_BYTES_MAX,
+               "a report fits a message, and an answer");
 
+/* Who waits for GET /status. From the memory of requests of the worker that was asked: it travels
+ * to the first worker and back. */
+struct report_ask {
+    struct call call;
+    struct report_ask *next;
+    struct worker *asker;
+    struct control_ticket ticket;
+    struct report *report; /* the answer, or NULL: */
+    const char *refusal;
+};
+
+/* One report. The first worker begins and ends it; each worker writes a part, piece by piece. */
 struct report {
     enum report_shape shape;
-    struct worker *asker;
-    struct control_ticket ticket; /* REPORT_STATUS */
     struct call finish;
-    _Atomic unsigned pending;
+    struct report_ask *asks;
+    _Atomic unsigned pending; /* parts that are being written */
+    _Atomic unsigned unread;  /* asks whose workers need the text */
+    _Atomic size_t parts_len; /* of all parts, and what found no place */
+    _Atomic bool is_cut;      /* REPORT_BYTES_MAX or memory: elements are missing */
+    char *text;               /* of all, for REPORT_STATUS; NULL: memory was out */
+    size_t len;
     unsigned parts_count;
     struct report_part {
         struct call call;
         struct report *report;
-        char *text; /* malloc'ed: elements, each followed by a comma */
-        size_t len;
+        uint32_t next_slot; /* of the worker's table */
+        char *text;         /* elements, each followed by a comma */
+        size_t len, size;
     } parts[];
 };
 
@@ -77,15 +104,15 @@ static void format_duration(uint64_t ms, char text[static DURATION_SIZE])
     }
 }
 
-static void write_direction(FILE *out, const char *name, const struct direction *direction,
+static void write_direction(struct json_writer *out, const struct direction *direction,
                             uint64_t now_ms)
 {
-    char last[DURATION_SIZE];
+    char last[DURATION_SIZE], figures[FIGURES_SIZE];
     double mean_bytes = 0;
     double fps = 0;
 
     if (direction->messages == 0) {
-        fprintf(out, "\"%s\":{\"last\":\"Never\",\"size\":0,\"fps\":0}", name);
+        json_writer_raw(out, "{\"last\":\"Never\",\"size\":0,\"fps\":0}");
         return;
     }
     format_duration(now_ms > direction->last_ms ? now_ms - direction->last_ms : 0, last);
@@ -94,8 +121,9 @@ static void write_direction(FILE *out, const char *name, const struct direction 
         fps = (double)(direction->messages - 1) * 1000.0 /
               (double)(direction->last_ms - direction->first_ms);
     }
-    fprintf(out, "\"%s\":{\"last\":\"%s\",\"size\":%.0f,\"fps\":%.3f}", name, last, mean_bytes,
-            fps);
+    snprintf(figures, sizeof figures, "{\"last\":\"%s\",\"size\":%.0f,\"fps\":%.3f}", last,
+             mean_bytes, fps);
+    json_writer_raw(out, figures);
 }
 
 /* What one element says, from a connection or from the relay itself. */
@@ -106,69 +134,67 @@ struct subject {
     struct direction sent, received; /* by the client */
 };
 
-static void quote(FILE *out, const char *text)
+/* key: with everything that stands around it. */
+static void write_text(struct json_writer *out, const char *key, const char *text)
 {
-    char quoted[2048];
-    struct json_writer json;
-
-    json_writer_init(&json, quoted, sizeof quoted);
-    json_writer_text(&json, text);
-    fputs(json.overflow ? "\"\"" : quoted, out);
+    json_writer_raw(out, key);
+    json_writer_text(out, text);
 }
 
-static const char *boolean(bool value)
+static void write_time(struct json_writer *out, const char *key, int64_t time_s)
 {
-    return value ? "true" : "false";
+    char text[TIME_SIZE];
+
+    format_time(time_s, text);
+    write_text(out, key, text);
 }
 
-static void write_topic_element(FILE *out, const struct subject *subject, uint64_t now_ms)
+static void write_topic_element(struct json_writer *out, const struct subject *subject,
+                                uint64_t now_ms)
 {
-    char connected[TIME_SIZE], expires[TIME_SIZE];
-
-    format_time(subject->connected_s, connected);
-    format_time(subject->expires_s, expires);
-    fprintf(out, "{\"canRead\":%s,\"canWrite\":%s,\"connected\":\"%s\",\"expiresAt\":\"%s\",",
-            boolean(subject->can_read), boolean(subject->can_write), connected, expires);
-    fprintf(out, "\"remoteAddr\":");
-    quote(out, subject->remote_address);
-    fprintf(out, ",\"scopes\":%s,\"stats\":{", subject->scopes_json);
-    write_direction(out, "tx", &subject->sent, now_ms);
-    fputc(',', out);
-    write_direction(out, "rx", &subject->received, now_ms);
-    fprintf(out, "},\"topic\":");
-    quote(out, subject->topic);
-    fprintf(out, ",\"userAgent\":");
-    quote(out, subject->user_agent);
-    fprintf(out, "},");
+    json_writer_raw(out, "{\"canRead\":");
+    json_writer_boolean(out, subject->can_read);
+    json_writer_raw(out, ",\"canWrite\":");
+    json_writer_boolean(out, subject->can_write);
+    write_time(out, ",\"connected\":", subject->connected_s);
+    write_time(out, ",\"expiresAt\":", subject->expires_s);
+    write_text(out, ",\"remoteAddr\":", subject->remote_address);
+    json_writer_raw(out, ",\"scopes\":");
+    json_writer_raw(out, subject->scopes_json);
+    json_writer_raw(out, ",\"stats\":{\"tx\":");
+    write_direction(out, &subject->sent, now_ms);
+    json_writer_raw(out, ",\"rx\":");
+    write_direction(out, &subject->received, now_ms);
+    write_text(out, "},\"topic\":", subject->topic);
+    write_text(out, ",\"userAgent\":", subject->user_agent);
+    json_writer_raw(out, "},");
 }
 
-static void write_text_unless_empty(FILE *out, const char *key, const char *text)
+static void write_text_unless_empty(struct json_writer *out, const char *key, const char *text)
 {
     if (text[0] != '\0') {
-        fprintf(out, ",\"%s\":", key);
-        quote(out, text);
+        write_text(out, key, text);
     }
 }
 
 /* Go's omitempty: false and "" are left out, the times and scopes never are empty. */
-static void write_status_element(FILE *out, const struct subject *subject)
+static void write_status_element(struct json_writer *out, const struct subject *subject)
 {
-    char connected[TIME_SIZE], expires[TIME_SIZE];
-
-    format_time(subject->connected_s, connected);
-    format_time(subject->expires_s, expires);
-    fprintf(out, "{%s%s\"connected_at\":\"%s\",\"expires_at\":\"%s\"",
-            subject->can_read ? "\"can_read\":true," : "",
-            subject->can_write ? "\"can_write\":true," : "", connected, expires);
-    write_text_unless_empty(out, "remote_addr", subject->remote_address);
-    fprintf(out, ",\"scopes\":%s", subject->scopes_json);
-    write_text_unless_empty(out, "topic", subject->topic);
-    write_text_unless_empty(out, "user_agent", subject->user_agent);
-    fprintf(out, "},");
+    json_writer_raw(out, "{");
+    json_writer_raw(out, subject->can_read ? "\"can_read\":true," : "");
+    json_writer_raw(out, subject->can_write ? "\"can_write\":true," : "");
+    write_time(out, "\"connected_at\":", subject->connected_s);
+    write_time(out, ",\"expires_at\":", subject->expires_s);
+    write_text_unless_empty(out, ",\"remote_addr\":", subject->remote_address);
+    json_writer_raw(out, ",\"scopes\":");
+    json_writer_raw(out, subject->scopes_json);
+    write_text_unless_empty(out, ",\"topic\":", subject->topic);
+    write_text_unless_empty(out, ",\"user_agent\":", subject->user_agent);
+    json_writer_raw(out, "},");
 }
 
-static void write_subject(FILE *out, enum report_shape shape, const struct subject *subject,
-                          uint64_t now_ms)
+static void write_subject(struct json_writer *out, enum report_shape shape,
+                          const struct subject *subject, uint64_t now_ms)
 {
     if (shape == REPORT_TOPIC) {
         write_topic_element(out, subject, now_ms);
@@ -177,7 +203,7 @@ static void write_subject(FILE *out, enum report_shape shape, const struct subje
     }
 }
 
-static void write_conn(FILE *out, enum report_shape shape, const struct conn *conn)
+static void write_conn(struct json_writer *out, enum report_shape shape, const struct conn *conn)
 {
     const struct phase_websocket *ws = &conn->in.websocket;
     const struct subject subject = {
@@ -203,7 +229,8 @@ static void write_conn(FILE *out, enum report_shape shape, const struct conn *co
 }
 
 /* The relay itself listens on its topic, and clients expect to see it. */
-static void write_self(FILE *out, enum report_shape shape, const struct conn_shared *shared)
+static void write_self(struct json_writer *out, enum report_shape shape,
+                       const struct conn_shared *shared)
 {
     const struct subject subject = {
         .topic = STATS_TOPIC,
@@ -218,46 +245,96 @@ static void write_self(FILE *out, enum report_shape shape, const struct conn_sha
     write_subject(out, shape, &subject, 0);
 }
 
-static void write_part(struct conn_table *table, struct report_part *part)
+static bool reserve(struct report_part *part, size_t len)
 {
-    FILE *out = open_memstream(&part->text, &part->len);
+    size_t size = part->size == 0 ? PART_SIZE_MIN : part->size;
 
-    if (out == NULL) {
-        return; /* that worker's connections are missing in this one report */
+    while (size - part->len < len) {
+        size *= 2;
     }
-    list_for_each(node, &table->open)
-    {
-        const struct conn *conn = container_of(node, struct conn, open_node);
+    if (size == part->size) {
+        return true;
+    }
+    char *text = realloc(part->text, size);
 
-        if (conn->phase == PHASE_WEBSOCKET) {
-            write_conn(out, part->report->shape, conn);
-        }
+    if (text == NULL) {
+        return false;
     }
-    fclose(out);
+    part->text = text;
+    part->size = size;
+    return true;
 }
 
-static char *assemble(const struct report *report, const struct conn_shared *shared,
-                      size_t *ret_len)
+/* The element or nothing of it. */
+static void append(struct report_part *part, const struct json_writer *element)
 {
-    char *text = NULL;
-    FILE *out = open_memstream(&text, ret_len);
+    struct report *report = part->report;
+    size_t before = atomic_fetch_add(&report->parts_len, element->len);
 
-    if (out == NULL) {
-        return NULL;
+    if (before + element->len > REPORT_BYTES_MAX || !reserve(part, element->len)) {
+        atomic_store(&report->is_cut, true);
+        return;
     }
-    fputc('[', out);
-    for (unsigned i = 0; i < report->parts_count; i++) {
-        if (report->parts[i].text != NULL) {
-            fwrite(report->parts[i].text, 1, report->parts[i].len, out);
+    memcpy(part->text + part->len, element->data, element->len);
+    part->len += element->len;
+}
+
+/* The next connections in the order of their places in the table, which stay the same while others
+ * come and go: who is connected all the time is met once. False: there are more. */
+static bool write_piece(const struct conn_table *table, struct report_part *part)
+{
+    uint32_t end = part->next_slot + REPORT_SLOTS_PER_TURN;
+
+    for (; part->next_slot < table->conns_made; part->next_slot++) {
+        const struct conn *conn = &table->conns[part->next_slot];
+        char text[ELEMENT_SIZE];
+        struct json_writer element;
+
+        if (part->next_slot == end) {
+            return false;
+        }
+        if (conn->phase == PHASE_WEBSOCKET) {
+            json_writer_init(&element, text, sizeof text);
+            write_conn(&element, part->report->shape, conn);
+            CHECK(!element.overflow);
+            append(part, &element);
+        }
+        if (atomic_load_explicit(&part->report->is_cut, memory_order_relaxed)) {
+            return true;
         }
     }
-    write_self(out, report->shape, shared);
-    if (fclose(out) != 0) {
-        free(text);
-        return NULL;
+    return true;
+}
+
+static size_t whole_len(const struct report *report)
+{
+    size_t len = ELEMENT_SIZE; /* of the relay itself, with what stands around all */
+
+    for (unsigned i = 0; i < report->parts_count; i++) {
+        len += report->parts[i].len;
     }
-    text[*ret_len - 1] = ']'; /* in place of the last comma */
-    return text;
+    return len;
+}
+
+/* text: whole_len bytes. Returns how many were used. */
+static size_t assemble(const struct report *report, const struct conn_shared *shared, char *text)
+{
+    struct json_writer self;
+    size_t len = 0;
+
+    text[len++] = '[';
+    for (unsigned i = 0; i < report->parts_count; i++) {
+        if (report->parts[i].len > 0) {
+            memcpy(text + len, report->parts[i].text, report->parts[i].len);
+            len += report->parts[i].len;
+        }
+    }
+    json_writer_init(&self, text + len, ELEMENT_SIZE - 1);
+    write_self(&self, report->shape, shared);
+    CHECK(!self.overflow);
+    len += self.len;
+    text[len - 1] = ']'; /* in place of the last comma */
+    return len;
 }
 
 static void destroy(struct report *report)
@@ -265,61 +342,126 @@ static void destroy(struct report *report)
     for (unsigned i = 0; i < report->parts_count; i++) {
         free(report->parts[i].text);
     }
+    free(report->text);
     free(report);
 }
 
-static void publish(struct worker *worker, const struct conn_shared *shared, const char *text,
-                    size_t len)
+static void run_on(struct worker *worker, struct worker *target, struct call *call)
 {
-    struct message *message = len > MESSAGE_BYTES_MAX ? NULL : message_create(worker, len);
+    if (worker == target) {
+        call->run(worker, call);
+    } else {
+        worker_call(worker, target, call);
+    }
+}
+
+/* One that lacks elements is better than none: viewers of the topic know no other answer. */
+static void publish(struct worker *worker, const struct conn_shared *shared, struct report *report)
+{
+    struct message *message = message_create(worker, whole_len(report));
 
     if (message == NULL) {
         counters_increment(&worker->counters, messages_dropped_memory);
         worker_alarm(worker, ALARM_MESSAGE_MEMORY);
-        return;
+    } else {
+        message->payload_len = (uint32_t)assemble(report, shared, (char *)message->payload);
+        message->received_ms = worker->now_ms;
+        message_frame(message, WS_OPCODE_TEXT);
+        fanout_publish(worker, shared->stats_topic, message, NULL, &shared->bounds);
     }
-    memcpy(message->payload, text, len);
-    message->payload_len = (uint32_t)len;
-    message->received_ms = worker->now_ms;
-    message_frame(message, WS_OPCODE_TEXT);
-    fanout_publish(worker, shared->stats_topic, message, NULL, &shared->bounds);
+    destroy(report);
 }
 
-/* text: NULL when memory was out; who waits is answered all the same. */
-static void answer(struct report *report, char *text, size_t len)
+/* Who asked is told when elements are missing, and when memory was out. */
+static void answer(struct conn *conn, const struct report_ask *ask)
 {
-    struct conn *conn = control_claim(report->ticket);
+    const struct report *report = ask->report;
     struct access_reply reply = {0};
 
-    if (conn == NULL) {
-        free(text);
-        return;
-    }
-    if (text == NULL) {
+    if (report == NULL) {
+        access_reply_error(&reply, 503, ask->refusal);
+    } else if (report->text == NULL) {
         access_reply_error(&reply, 503, "out of memory");
+    } else if (report->is_cut) {
+        access_reply_error(&reply, 503, "the answer is too long");
     } else {
-        text[len] = '\n'; /* over the terminator, which a body does not need */
-        access_reply_long(&reply, 200, "application/json", text, len + 1);
+        access_reply_long(&reply, 200, "application/json", report->text, report->len);
+        reply.long_body_is_shared = true;
     }
     http_answer_deferred(conn, &reply);
 }
+
+static void run_answer(struct worker *worker, struct call *call)
+{
+    struct report_ask *ask = container_of(call, struct report_ask, call);
+    struct conn_table *table = worker->context;
+    struct conn *conn = control_claim(ask->ticket);
+
+    CHECK(table->deferred > 0);
+    table->deferred--;
+    if (conn != NULL) {
+        answer(conn, ask);
+    }
+    if (ask->report != NULL && atomic_fetch_sub(&ask->report->unread, 1) == 1) {
+        destroy(ask->report);
+    }
+    block_pool_put(&worker->requests, ask);
+}
+
+static void refuse(struct worker *worker, struct report_ask *ask, const char *refusal)
+{
+    ask->refusal = refusal;
+    ask->call.run = run_answer;
+    run_on(worker, ask->asker, &ask->call);
+}
+
+/* The last of them destroys the report, which may be before this returns. */
+static void answer_all(struct worker *worker, const struct conn_shared *shared,
+                       struct report *report)
+{
+    struct report_ask *ask = report->asks;
+
+    report->text = malloc(whole_len(report));
+    if (report->text != NULL) {
+        report->len = assemble(report, shared, report->text);
+        report->text[report->len++] = '\n';
+    }
+    for (const struct report_ask *each = ask; each != NULL; each = each->next) {
+        atomic_fetch_add(&report->unread, 1);
+    }
+    while (ask != NULL) {
+        struct report_ask *next = ask->next;
+
+        ask->report = report;
+        ask->call.run = run_answer;
+        run_on(worker, ask->asker, &ask->call);
+        ask = next;
+    }
+}
+
+static void begin(struct worker *worker, enum report_shape shape);
 
 static void run_finish(struct worker *worker, struct call *call)
 {
     struct report *report = container_of(call, struct report, finish);
     struct conn_table *table = worker->context;
-    size_t len = 0;
-    char *text = assemble(report, table->shared, &len);
+    enum report_shape shape = report->shape;
 
+    table->reports[shape].current = NULL;
+    if (report->is_cut) {
+        counters_increment(&worker->counters, reports_cut);
+        worker_alarm(worker, ALARM_REPORT_CUT);
+    }
+    if (shape == REPORT_STATUS) {
+        answer_all(worker, table->shared, report);
+    } else {
+        publish(worker, table->shared, report);
+    }
+    if (table->reports[shape].is_wanted) {
+        begin(worker, shape);
+    }
     CHECK(table->deferred > 0);
     table->deferred--;
-    if (report->shape == REPORT_STATUS) {
-        answer(report, text, len);
-    } else if (text != NULL) {
-        publish(worker, table->shared, text, len);
-        free(text);
-    }
-    destroy(report);
 }
 
 static void run_part(struct worker *worker, struct call *call)
@@ -327,34 +469,46 @@ static void run_part(struct worker *worker, struct call *call)
     struct report_part *part = container_of(call, struct report_part, call);
     struct report *report = part->report;
 
-    write_part(worker->context, part);
-    if (atomic_fetch_sub(&report->pending, 1) > 1) {
-        return;
-    }
-    report->finish.run = run_finish;
-    if (report->asker == worker) {
-        run_finish(worker, &report->finish);
-    } else {
-        worker_call(worker, report->asker, &report->finish);
+    if (!write_piece(worker->context, part)) {
+        worker_call(worker, worker, call); /* in its next turn */
+    } else if (atomic_fetch_sub(&report->pending, 1) == 1) {
+        run_on(worker, &worker->group->workers[0], &report->finish);
     }
 }
 
-static bool begin(struct worker *worker, enum report_shape shape, struct control_ticket ticket)
+static void refuse_all(struct worker *worker, struct report_ask *ask)
+{
+    while (ask != NULL) {
+        struct report_ask *next = ask->next;
+
+        refuse(worker, ask, "out of memory");
+        ask = next;
+    }
+}
+
+static void begin(struct worker *worker, enum report_shape shape)
 {
     struct worker_group *group = worker->group;
     struct conn_table *table = worker->context;
+    struct report_line *line = &table->reports[shape];
+    struct report_ask *asks = line->asks;
     struct report *report =
         calloc(1, sizeof *report + group->workers_count * sizeof report->parts[0]);
 
+    line->asks = NULL;
+    line->asks_count = 0;
+    line->is_wanted = false;
     if (report == NULL) {
-        return false;
+        refuse_all(worker, asks);
+        return;
     }
+    line->current = report;
+    table->deferred++; /* the workers turn until it is done */
     report->shape = shape;
-    report->asker = worker;
-    report->ticket = ticket;
+    report->asks = asks;
+    report->finish.run = run_finish;
     report->parts_count = group->workers_count;
     atomic_store(&report->pending, group->workers_count);
-    table->deferred++;
     for (unsigned i = 0; i < report->parts_count; i++) {
         report->parts[i].report = report;
         report->parts[i].call.run = run_part;
@@ -363,27 +517,60 @@ static bool begin(struct worker *worker, enum report_shape shape, struct control
         }
     }
     run_part(worker, &report->parts[worker->index].call);
-    return true;
+}
+
+/* On the first worker. A report that is being made may have passed connections that have come
+ * since: who asks meanwhile gets the next one, and all of them the same. */
+static void want(struct worker *worker, enum report_shape shape)
+{
+    struct conn_table *table = worker->context;
+
+    table->reports[shape].is_wanted = true;
+    if (table->reports[shape].current == NULL) {
+        begin(worker, shape);
+    }
+}
+
+static void run_ask(struct worker *worker, struct call *call)
+{
+    struct report_ask *ask = container_of(call, struct report_ask, call);
+    struct conn_table *table = worker->context;
+    struct report_line *line = &table->reports[REPORT_STATUS];
+
+    if (line->asks_count == REPORT_ASKS_MAX) {
+        counters_increment(&worker->counters, reports_refused);
+        worker_alarm(worker, ALARM_REPORTS);
+        refuse(worker, ask, "too many requests for the status, try again later");
+        return;
+    }
+    ask->next = line->asks;
+    line->asks = ask;
+    line->asks_count++;
+    want(worker, REPORT_STATUS);
 }
 
 bool report_for_request(struct conn *conn)
 {
-    struct control_ticket ticket = control_ticket(conn);
-    bool begun = begin(conn->worker, REPORT_STATUS, ticket);
+    struct worker *worker = conn->worker;
+    struct report_ask *ask = block_pool_take(&worker->requests, sizeof *ask);
 
-    if (!begun) {
-        conn->in.http.deferred = false;
+    if (ask == NULL) {
+        counters_increment(&worker->counters, http_refused_memory);
+        worker_alarm(worker, ALARM_REQUEST_MEMORY);
+        return false;
     }
-    return begun;
+    *ask = (struct report_ask){.asker = worker, .ticket = control_ticket(conn)};
+    ask->call.run = run_ask;
+    conn->table->deferred++;
+    run_on(worker, &worker->group->workers[0], &ask->call);
+    return true;
 }
 
 static void report_now(struct conn_table *table)
 {
-    const struct conn_shared *shared = table->shared;
-
     table->report_last_ms = table->worker->now_ms;
-    if (atomic_load(&shared->stats_topic->interested) != 0) {
-        begin(table->worker, REPORT_TOPIC, (struct control_ticket){0});
+    if (atomic_load(&table->shared->stats_topic->interested) != 0) {
+        want(table->worker, REPORT_TOPIC);
     }
 }
 

@@ -37,6 +37,14 @@ static const struct {
                      "changes of bookings are not stored: too many wait for the disk; put "
                      "RELAY_STORE on a faster one",
                      "RELAY_STORE"},
+    [ALARM_REPORTS] = {LOG_LEVEL_WARN,
+                       "requests for /status are refused: too many wait; let programs that watch "
+                       "use the topic stats (RELAY_STATS_EVERY)",
+                       "RELAY_STATS_EVERY"},
+    [ALARM_REPORT_CUT] = {LOG_LEVEL_WARN,
+                          "a report lacks connections: all of them do not fit; lower "
+                          "RELAY_CONNECTIONS_MAX and use several relays",
+                          "RELAY_CONNECTIONS_MAX"},
 };
 
 void alarms_raise(struct alarms *alarms, enum alarm_kind kind, uint64_t now_ms, const char *error)

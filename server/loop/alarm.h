@@ -16,6 +16,8 @@ enum alarm_kind {
     ALARM_CODES,          /* codes_refused_full */
     ALARM_BOOKINGS,       /* denials_refused_full */
     ALARM_STORE,          /* store_failures, for want of a place in the queue of the disk */
+    ALARM_REPORTS,        /* reports_refused */
+    ALARM_REPORT_CUT,     /* reports_cut */
     ALARM_COUNT,
 };
 

@@ -24,6 +24,8 @@
     X(bookings_allowed)                                                                            \
     X(store_failures)     /* changes that are in memory only */                                    \
     X(codes_evicted)      /* CODES_PER_SESSION_MAX unused ones */                                  \
+    X(reports_refused)    /* REPORT_ASKS_MAX requests waited for one */                            \
+    X(reports_cut)        /* longer than REPORT_BYTES_MAX */                                       \
     X(codes_refused_full) /* the code store was full */                                            \
     X(tls_kernel)         /* handshakes whose records the kernel took over */                      \
     X(tls_user)           /* handshakes whose records stay with OpenSSL */                         \

@@ -5,12 +5,13 @@ Method: connections with known traffic on several workers, and the bytes of the 
 
 import json
 import re
+import threading
 import time
 
 import relay_support
 from relay_support import RelayTestCase
 from rows import row
-from ws_raw import TEXT
+from ws_raw import TEXT, RawClient
 
 UPDATE = '{"cmd":"update"}'
 TOPIC_KEYS = ["canRead", "canWrite", "connected", "expiresAt", "remoteAddr", "scopes", "stats",
@@ -296,6 +297,51 @@ class Status(StatsCase):
             self.assertEqual(len([each for each in report if each["topic"] == "stays"]),
                              len(stays))
             passing.reset()
+
+    def test_a_crowd_that_asks_while_connections_come_and_go(self):
+        relay = self.start(RELAY_WORKERS="3", RELAY_STATS_EVERY="1s", RELAY_LOG_LEVEL="warn")
+        stays = [self.track(relay.raw("stays")) for _ in range(200)]
+        stats = self.track(relay.viewer("stats"))
+        token = relay.token(scopes=["relay:stats"])
+        ending = threading.Event()
+        found, failures = [], []
+
+        def ask():
+            try:
+                while not ending.is_set():
+                    reply = relay.request("GET", "/status", {"Authorization": token})
+                    assert reply.status == 200, reply
+                    found.append(sum(each["topic"] == "stays" for each in reply.json()))
+                    with RawClient(relay.access_port) as impatient:
+                        impatient.send(f"GET /status HTTP/1.1\r\nHost: a\r\nAuthorization: {token}"
+                                       "\r\n\r\n".encode())
+            except BaseException as failure:  # judged below
+                failures.append(failure)
+
+        askers = [threading.Thread(target=ask) for _ in range(12)]
+        for asker in askers:
+            asker.start()
+        for _ in range(3):
+            self.assertEqual(len(self.of_topic(self.report(stats), "stays")), len(stays))
+            for _ in range(10):
+                relay.raw("passing").reset()
+        ending.set()
+        for asker in askers:
+            asker.join()
+        self.assertEqual(failures, [])
+        self.assertEqual(set(found), {len(stays)})
+        print(f"{len(found)} answers")
+
+    def test_a_stop_while_many_ask(self):
+        relay = self.start(RELAY_WORKERS="3", RELAY_LOG_LEVEL="warn")
+        for _ in range(300):
+            self.track(relay.raw("crowd"))
+        token = relay.token(scopes=["relay:stats"])
+        askers = [self.track(RawClient(relay.access_port)) for _ in range(100)]
+        for asker in askers:
+            asker.send(f"GET /status HTTP/1.1\r\nHost: a\r\nAuthorization: {token}\r\n\r\n"
+                       .encode())
+        relay.stop()
 
     def test_a_status_of_a_thousand_connections(self):
         relay = self.start(RELAY_CODES_MAX="4096", RELAY_LOG_LEVEL="warn")

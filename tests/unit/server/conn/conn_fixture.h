@@ -50,11 +50,8 @@ static inline void open_worker(unsigned index)
 
     *worker =
         (struct worker){.index = index, .group = &scene.group, .context = table, .now_ms = NOW_MS};
-    *table = (struct conn_table){.worker = worker,
-                                 .shared = &scene.shared,
-                                 .conns = scene.conns[index],
-                                 .conns_made = CONNS,
-                                 .conns_max = CONNS};
+    *table = (struct conn_table){
+        .worker = worker, .shared = &scene.shared, .conns = scene.conns[index], .conns_max = CONNS};
     cr_assert_eq(ring_open(&worker->ring, 64, 256), 0);
     atomic_store(&worker->ring_fd, worker->ring.uring.ring_fd);
     block_pool_init(&worker->blocks, 64 << 20);
@@ -226,6 +223,8 @@ static inline struct conn *add_websocket(unsigned number, unsigned worker_index,
     struct phase_websocket *ws = &conn->in.websocket;
 
     init_conn(conn, worker_index, PHASE_WEBSOCKET);
+    conn->table->conns_made =
+        conn->table->conns_made > number ? conn->table->conns_made : number + 1;
     *ws = (struct phase_websocket){.topic = topic_find_or_create(&scene.topics, topic),
                                    .scopes_json = "[\"read\"]",
                                    .can_read = true,

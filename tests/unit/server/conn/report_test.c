@@ -4,6 +4,8 @@
  * times that are known; the answer is read from the queue of who asked. */
 #include "server/conn/report.h"
 
+#include <jansson.h>
+
 #include "tests/unit/server/conn/conn_fixture.h"
 
 static const char self_status[] =
@@ -21,13 +23,11 @@ static const char self_topic[] =
 TestSuite(report, .fini = close_scene);
 
 /* The body of the answer; its head must say how long it is. */
-static const char *ask_status(void)
+static const char *answer_of(struct conn *asker)
 {
     char length[48];
 
-    cr_assert(report_for_request(&scene.askers[0]));
-    settle();
-    drain(&scene.askers[0].subscriber.queue, &scene.workers[0]);
+    drain(&asker->subscriber.queue, &scene.workers[0]);
     char *body = strstr(scene.read, "\r\n\r\n");
 
     cr_assert_not_null(body, "no answer: %s", scene.read);
@@ -35,9 +35,16 @@ static const char *ask_status(void)
     snprintf(length, sizeof length, "Content-Length: %zu\r\n", strlen(body));
     cr_assert_eq(strncmp(scene.read, "HTTP/1.1 200 OK\r\n", 17), 0, "%s", scene.read);
     cr_assert_not_null(strstr(scene.read, length), "%s", scene.read);
-    cr_assert_eq(scene.askers[0].phase, PHASE_CLOSING);
+    cr_assert_eq(asker->phase, PHASE_CLOSING);
     cr_assert_eq(scene.tables[0].deferred, 0);
     return body;
+}
+
+static const char *ask_status(void)
+{
+    cr_assert(report_for_request(&scene.askers[0]));
+    settle();
+    return answer_of(&scene.askers[0]);
 }
 
 static void expect_elements(const char *body, const char *elements, const char *self,
@@ -58,9 +65,9 @@ Test(report, of_an_idle_relay_shows_the_relay_itself)
 Test(report, for_status_leaves_out_what_is_false_or_empty)
 {
     open_scene(1);
-    struct conn *writer = add_websocket(1, 0, "a/b");
+    struct conn *writer = add_websocket(0, 0, "a/b");
 
-    add_websocket(0, 0, "t0");
+    add_websocket(1, 0, "t0");
     writer->in.websocket.can_read = false;
     writer->in.websocket.can_write = true;
     writer->in.websocket.user_agent[0] = '\0';
@@ -122,6 +129,112 @@ Test(report, answers_nobody_when_the_asker_is_gone)
     cr_assert_eq(scene.tables[0].deferred, 0);
 }
 
+/* How often the text stands in what the first asker was sent. */
+static unsigned count_in(const char *body, const char *text)
+{
+    unsigned count = 0;
+
+    for (; (body = strstr(body, text)) != NULL; body++) {
+        count++;
+    }
+    return count;
+}
+
+static void fill(unsigned worker_index, const char *topic)
+{
+    for (unsigned i = 0; i < CONNS; i++) {
+        add_websocket(i, worker_index, topic);
+    }
+}
+
+static void leave(struct conn *conn)
+{
+    topic_unref(conn->in.websocket.topic);
+    conn->phase = PHASE_FREE;
+}
+
+Test(report, is_written_in_pieces_so_that_no_turn_is_long)
+{
+    open_scene(WORKERS);
+    fill(0, "t0");
+    fill(1, "t1");
+    cr_assert(report_for_request(&scene.askers[0]));
+    for (unsigned i = 0; i < CONNS / REPORT_SLOTS_PER_TURN + 1; i++) {
+        cr_assert_not_null(scene.tables[0].reports[REPORT_STATUS].current);
+        turn(&scene.workers[0]);
+        turn(&scene.workers[1]);
+    }
+    settle();
+    const char *body = answer_of(&scene.askers[0]);
+
+    cr_assert_eq(count_in(body, "\"topic\":\"t0\""), CONNS);
+    cr_assert_eq(count_in(body, "\"topic\":\"t1\""), CONNS);
+}
+
+Test(report, names_once_who_stays_while_others_come_and_go)
+{
+    open_scene(1);
+    fill(0, "stays");
+    cr_assert(report_for_request(&scene.askers[0]));
+    leave(&scene.conns[0][0]); /* written already */
+    leave(&scene.conns[0][CONNS - 1]);
+    add_websocket(0, 0, "new");
+    turn(&scene.workers[0]);
+    leave(&scene.conns[0][CONNS - 2]);
+    add_websocket(CONNS - 2, 0, "new");
+    settle();
+    const char *body = answer_of(&scene.askers[0]);
+
+    cr_assert_eq(count_in(body, "\"topic\":\"stays\""), CONNS - 2);
+    cr_assert_eq(count_in(body, "\"topic\":\"new\""), 1);
+}
+
+Test(report, is_made_once_for_all_who_ask_meanwhile_and_shows_them_what_was_there)
+{
+    open_scene(WORKERS);
+    cr_assert(report_for_request(&scene.askers[0]));
+    const struct report *first = scene.tables[0].reports[REPORT_STATUS].current;
+
+    turn(&scene.workers[0]);
+    turn(&scene.workers[1]); /* its part is written */
+    add_websocket(0, 1, "late");
+    uint64_t letters = scene.workers[0].counters.letters_sent;
+
+    for (unsigned i = 1; i <= 10; i++) {
+        cr_assert(report_for_request(&scene.askers[i]));
+    }
+    cr_assert_eq(scene.workers[0].counters.letters_sent, letters, "no other is begun");
+    cr_assert_eq(scene.tables[0].reports[REPORT_STATUS].current, first);
+    settle();
+    cr_assert_eq(scene.workers[0].counters.letters_sent, letters + 1, "one for all of them");
+    cr_assert_null(strstr(answer_of(&scene.askers[0]), "late"));
+    for (unsigned i = 1; i <= 10; i++) {
+        cr_assert_not_null(strstr(answer_of(&scene.askers[i]), "late"));
+    }
+    cr_assert_eq(scene.workers[0].requests.blocks_used, 0);
+}
+
+Test(report, is_refused_when_too_many_wait_for_one)
+{
+    open_scene(WORKERS);
+    for (unsigned i = 0; i < REPORT_ASKS_MAX + 3; i++) {
+        cr_assert(report_for_request(&scene.askers[i]));
+    }
+    cr_assert_eq(scene.workers[0].counters.reports_refused, 2);
+    cr_assert_eq(scene.workers[0].alarms.limits[ALARM_REPORTS].lines, 1);
+    settle();
+    for (unsigned i = 0; i < REPORT_ASKS_MAX + 3; i++) {
+        drain(&scene.askers[i].subscriber.queue, &scene.workers[0]);
+        cr_assert_eq(
+            strncmp(scene.read, i <= REPORT_ASKS_MAX ? "HTTP/1.1 200 " : "HTTP/1.1 503 ", 13), 0,
+            "%u: %s", i, scene.read);
+    }
+    cr_assert_not_null(strstr(scene.read, "\r\n\r\n{\"code\":\"503\",\"message\":\"too many"));
+    cr_assert(report_for_request(&scene.askers[ASKERS - 1]));
+    settle();
+    answer_of(&scene.askers[ASKERS - 1]);
+}
+
 static void listen_to_stats(void)
 {
     topic_subscribe(scene.shared.stats_topic, &scene.workers[scene.group.workers_count - 1],
@@ -138,6 +251,61 @@ static void command(unsigned worker_index, const char *text)
 {
     report_on_command(&scene.workers[worker_index], bytes_of_text(text));
     settle();
+}
+
+/* Elements of the largest kind, more than a report may have. */
+static unsigned fill_beyond_a_report(void)
+{
+    struct conn_table *table = &scene.tables[0];
+    unsigned count = REPORT_BYTES_MAX / 1500;
+
+    table->conns = calloc(count, sizeof(struct conn));
+    cr_assert_not_null(table->conns);
+    table->conns_made = count;
+    for (unsigned i = 0; i < count; i++) {
+        struct conn *conn = &table->conns[i];
+        struct phase_websocket *ws = &conn->in.websocket;
+
+        *conn = (struct conn){.phase = PHASE_WEBSOCKET, .worker = &scene.workers[0]};
+        ws->topic = scene.shared.stats_topic;
+        memset(ws->user_agent, 1, sizeof ws->user_agent - 1);
+        memset(ws->reported_address, 1, sizeof ws->reported_address - 1);
+        snprintf(ws->scopes_json, sizeof ws->scopes_json, "[\"%0*d\"]", 150, 7);
+        snprintf(ws->user_agent + sizeof ws->user_agent - 8, 8, "%07u", i);
+    }
+    return count;
+}
+
+Test(report, beyond_the_bound_has_whole_elements_on_the_topic_and_is_refused_for_status)
+{
+    json_error_t error;
+
+    open_scene(1);
+    unsigned count = fill_beyond_a_report();
+
+    listen_to_stats();
+    command(0, "{\"cmd\":\"update\"}");
+    cr_assert_eq(scene.listener.queue.count, 1);
+    const struct message *message =
+        scene.listener.queue.entries[scene.listener.queue.head]->message;
+    json_t *report = json_loadb((const char *)message->payload, message->payload_len, 0, &error);
+
+    cr_assert_not_null(report, "%s", error.text);
+    cr_assert_lt(json_array_size(report), count);
+    cr_assert_gt(message->payload_len, REPORT_BYTES_MAX - 2000);
+    json_t *self = json_array_get(report, json_array_size(report) - 1);
+
+    cr_assert_str_eq(json_string_value(json_object_get(self, "userAgent")), "crossbar");
+    json_decref(report);
+    cr_assert_eq(scene.workers[0].counters.reports_cut, 1);
+    cr_assert_eq(scene.workers[0].alarms.limits[ALARM_REPORT_CUT].lines, 1);
+    send_queue_clear(&scene.listener.queue, &scene.workers[0]);
+    stop_listening();
+    cr_assert(report_for_request(&scene.askers[0]));
+    settle();
+    drain(&scene.askers[0].subscriber.queue, &scene.workers[0]);
+    cr_assert_eq(strncmp(scene.read, "HTTP/1.1 503 ", 13), 0, "%s", scene.read);
+    free(scene.tables[0].conns);
 }
 
 /* The payload of the one text frame that came, or "". */
