@@ -166,8 +166,10 @@ static void keep_secrets(struct conn *conn)
     }
     conn->rekey = block_pool_take(&conn->worker->blocks, sizeof *conn->rekey);
     if (conn->rekey != NULL) {
-        conn->rekey->suite = ktls_suite_of(tls_session_cipher_id(tls->session));
-        conn->rekey->secrets = *tls_session_secrets(tls->session);
+        *conn->rekey = (struct rekey){
+            .suite = ktls_suite_of(tls_session_cipher_id(tls->session)),
+            .secrets = *tls_session_secrets(tls->session),
+        };
     }
 }
 
