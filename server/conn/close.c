@@ -133,20 +133,19 @@ void conn_close_init(struct conn *conn)
 
 /* close_notify (RFC 8446 §6.1) tells the peer that nothing was cut off. On a kernel TLS socket its
  * completion also says that all records before it are in TCP's hands: a FIN or close before that
- * would overtake them. Memory that is used up costs the peer this courtesy, not its data. */
+ * would overtake them. So without memory for it user space leaves it out, and kernel TLS waits for
+ * the next look at the deadline. */
 static void submit_notify(struct conn *conn)
 {
     static const uint8_t close_notify[] = {1, 0};
-
-    conn->notify_submitted = true;
-    if (conn->notify_record == NULL) {
-        conn->notify_record = block_pool_take(&conn->worker->blocks, sizeof *conn->notify_record);
-    }
-    if (conn->notify_record == NULL) {
-        return;
-    }
+    bool has_memory = tls_take_record(conn, &conn->notify_record);
     struct ktls_record *record = conn->notify_record;
 
+    conn->notify_submitted = has_memory || conn->transport == TRANSPORT_USER_TLS;
+    if (!has_memory) {
+        return;
+    }
+    conn_send_is_moving(conn); /* what is unsent now: the look at the deadline compares with it */
     if (conn->transport == TRANSPORT_USER_TLS) {
         struct bytes bytes = user_tls_close_notify(conn, record->data, sizeof record->data);
 
@@ -251,7 +250,7 @@ void conn_close_join(struct conn *conn)
     }
     if (conn->transport != TRANSPORT_PLAIN && !conn->notify_submitted) {
         submit_notify(conn);
-        if (conn->notify_op.in_flight) {
+        if (conn->notify_op.in_flight || !conn->notify_submitted) {
             return;
         }
     }
@@ -321,20 +320,31 @@ static void closing_on_eof(struct conn *conn)
     CHECK(conn->peer_ended);
 }
 
-/* A long answer (lists, status) takes a slow reader longer than a goodbye may. */
-static bool is_answering(const struct conn *conn)
+/* Whether the peer is owed more time than a goodbye may take. A long answer (lists, status) takes a
+ * slow reader longer. And while close_notify waits for room, what is in front of it is still on its
+ * way: kernel TLS would cut that off. */
+static bool has_more_to_say(struct conn *conn)
 {
     uint64_t timeout_ms = (uint64_t)conn->table->shared->config->write_timeout_ms;
 
-    return conn->close_reason == CLOSE_HTTP_DONE && conn->send_op.in_flight &&
-           !conn->worker->stopping &&
-           conn->worker->now_ms - conn->in.closing.started_ms < timeout_ms;
+    if (conn->close_submitted || conn->worker->stopping ||
+        conn->worker->now_ms - conn->in.closing.started_ms >= timeout_ms) {
+        return false;
+    }
+    if (conn->notify_op.in_flight) {
+        return conn->close_reason == CLOSE_HTTP_DONE || conn_send_is_moving(conn);
+    }
+    if (!conn_send_idle(conn)) {
+        return conn->close_reason == CLOSE_HTTP_DONE;
+    }
+    return conn->transport == TRANSPORT_KERNEL_TLS && !conn->notify_submitted; /* no memory yet */
 }
 
 static void closing_on_deadline(struct conn *conn)
 {
-    if (is_answering(conn)) {
+    if (has_more_to_say(conn)) {
         timer_arm(&conn->worker->timers, &conn->deadline, conn->worker->now_ms + CLOSE_LINGER_MS);
+        conn_close_join(conn); /* for close_notify, if there was no memory for it */
         return;
     }
     conn_close_now(conn, conn->close_reason);

@@ -184,6 +184,9 @@ void conn_receive_end(struct conn *conn);
  */
 void tls_start(struct conn *conn);
 void tls_release(struct conn *conn);
+/* Memory for control_record or notify_record, unless it is there already; from the reserve, because
+ * messages that use up the rest must not cost a connection its proper end. */
+MUST_USE bool tls_take_record(struct conn *conn, struct ktls_record **record);
 
 /* transport_user.c: TRANSPORT_USER_TLS. */
 void user_tls_receive(struct conn *conn, struct bytes records);

@@ -56,6 +56,14 @@ void tls_release(struct conn *conn)
     conn->tls = NULL;
 }
 
+bool tls_take_record(struct conn *conn, struct ktls_record **record)
+{
+    if (*record == NULL) {
+        *record = block_pool_take_reserved(&conn->worker->blocks, sizeof **record);
+    }
+    return *record != NULL;
+}
+
 static void log_failure(struct conn *conn, const char *reason)
 {
     struct worker *worker = conn->worker;

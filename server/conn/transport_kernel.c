@@ -5,14 +5,6 @@
 #include "base/check.h"
 #include "server/conn/conn.h"
 
-static bool take_record(struct conn *conn)
-{
-    if (conn->control_record == NULL) {
-        conn->control_record = block_pool_take(&conn->worker->blocks, sizeof *conn->control_record);
-    }
-    return conn->control_record != NULL;
-}
-
 static void receive_data_again(struct conn *conn)
 {
     conn_receive_init(conn);
@@ -100,7 +92,7 @@ void kernel_tls_receive_control(struct conn *conn)
     if (conn->receive_blocked) {
         return;
     }
-    if (!take_record(conn)) {
+    if (!tls_take_record(conn, &conn->control_record)) {
         conn_close_now(conn, CLOSE_IO_ERROR);
         return;
     }

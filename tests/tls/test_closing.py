@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import threading
+import time
 
 import tls_support
 from openssl_client import TLS_1_2, TLS_1_3, OpenSslClient, TlsBroken
@@ -15,8 +16,9 @@ from relay_support import WAIT_S
 from tls_support import EMULATED, KERNEL, TlsTestCase, scaled, tls12_context
 from ws_raw import BINARY, CLOSE, close_payload, encode_frame
 
-SMALL_WINDOW = 32768
+SMALL_WINDOW = 4096
 SLOW_READ = 8192
+SEND_BUFFER = 512 * 1024  # of the server's sockets, as the kernel doubles it
 
 
 class CleanEnd(TlsTestCase):
@@ -86,19 +88,30 @@ class CleanEnd(TlsTestCase):
 
 
 class LastMessage(TlsTestCase):
-    """A message, and SIGTERM at once: it arrives whole, however slow the reader."""
+    """What was said before the end arrives whole, however slow the reader."""
 
-    ROUNDS, READERS = (2, 10) if EMULATED else (4, 25)
-    SIZES = (1000, 300000)
+    ROUNDS, READERS = (10, 10) if EMULATED else (4, 25)
+    SIZES = (1000, 700000) if EMULATED else (1000, 700000, 1500000)
+    PAUSE_S = 0.3  # a reader's own, while records wait for it in the server's kernel
+    BIDS, BATCH, BID_BYTES = 4000, 100, 240
+    ANSWER_BYTES = BIDS * (BID_BYTES + len('"0000",'))
+    ANSWER_S = 7.0  # longer than a goodbye may take, shorter than RELAY_WRITE_TIMEOUT
 
-    def read_slowly(self, viewer, results, index):
-        """Small reads through a small window: what the server sends waits in its kernel. (An end
-        without close_notify raises and leaves no result.)"""
+    def read_message(self, viewer, results, index):
+        """Small reads through a small window, and a rest on the way. (An end without close_notify
+        raises and leaves no result.)"""
         data = bytearray()
         while chunk := viewer.sock.recv(SLOW_READ):
+            if not data:
+                time.sleep(self.PAUSE_S)
             data += chunk
         results[index] = bytes(data)
         viewer.kill()
+
+    def difference(self, data, payload):
+        at = next((at for at in range(min(len(data), len(payload))) if data[at] != payload[at]),
+                  "the end")
+        return f"{len(data)} bytes, of which those from {at} on differ"
 
     def run_round(self, size, context):
         relay = self.start(context=context,
@@ -112,7 +125,7 @@ class LastMessage(TlsTestCase):
         relay.process.send_signal(signal.SIGTERM)
         relay.wait_line("stopping")
         results = [None] * len(viewers)
-        threads = [threading.Thread(target=self.read_slowly, args=(viewer, results, index))
+        threads = [threading.Thread(target=self.read_message, args=(viewer, results, index))
                    for index, viewer in enumerate(viewers)]
         for thread in threads:
             thread.start()
@@ -120,25 +133,74 @@ class LastMessage(TlsTestCase):
         for thread in threads:
             thread.join()
         counters = relay.stop()
-        whole = 0
         digest = hashlib.sha256(payload).digest()
         for data in results:
             self.assertIsNotNone(data, "cut off")
             head = 4 if size < 65536 else 10
-            self.assertEqual(hashlib.sha256(data[head:head + size]).digest(), digest)
+            self.assertEqual(hashlib.sha256(data[head:head + size]).digest(), digest,
+                             self.difference(data[head:], payload))
             close = data[head + size:]
             self.assertEqual((close[0], close[2:4]), (0x88, b"\x03\xe9"), close)
-            whole += 1
         self.assertEqual(counters["closed_drain"], len(viewers) + 1)
-        return whole
+        if size > SEND_BUFFER:
+            self.assertGreaterEqual(counters["sends_short"], len(viewers), "nothing had to wait")
+        return len(results)
 
     def test_a_message_followed_by_a_stop_arrives_whole(self):
         for context in (None,) if KERNEL else (None, tls12_context()):
             for size in self.SIZES:
-                whole = sum(self.run_round(size, context) for _ in range(self.ROUNDS))
-                self.assertEqual(whole, self.ROUNDS * self.READERS)
+                rounds = self.ROUNDS if size == max(self.SIZES) else 1
+                whole = sum(self.run_round(size, context) for _ in range(rounds))
+                self.assertEqual(whole, rounds * self.READERS)
                 print(f"{whole} of {whole} readers got {size} bytes whole before the stop, "
                       f"{'TLS 1.2' if context else 'TLS 1.3'}, {tls_support.TRANSPORT}")
+
+    def deny_many(self, relay, admin):
+        client = self.track(relay.connect(port=relay.access_port))
+        end = int(time.time()) + 3600
+        for first in range(0, self.BIDS, self.BATCH):
+            client.send(b"".join(
+                f"POST /bids/deny?bid={'b' * self.BID_BYTES}{number}&exp={end} HTTP/1.1\r\nHost: x\r\n"
+                f"Authorization: {admin}\r\nContent-Length: 0\r\n\r\n".encode()
+                for number in range(first, first + self.BATCH)))
+            for _ in range(self.BATCH):
+                self.assertEqual(client.reply().status, 204)
+        client.kill()
+
+    def read_answer(self, client, rest_at, answers):
+        """In ANSWER_S, to the proper end (the ssl module raises at any other): evenly, or with one
+        long rest."""
+        received, started = bytearray(), time.monotonic()
+        while chunk := client.sock.recv(SLOW_READ):
+            received += chunk
+            part = len(received) / self.ANSWER_BYTES
+            due_s = (part if rest_at is None else float(part > rest_at)) * self.ANSWER_S
+            time.sleep(max(0.0, started + due_s - time.monotonic()))  # the reader's own pace
+        answers[rest_at] = bytes(received), time.monotonic() - started
+
+    def test_a_slow_reader_gets_all_of_a_long_answer(self):
+        """Rests at several places, because between the last send and the room for close_notify
+        there are only some 100 kB, and where those lie depends on the kernel."""
+        relay = self.start(RELAY_WRITE_TIMEOUT="20s")
+        admin = relay.token(scopes=("relay:admin",))
+        self.deny_many(relay, admin)
+        answers, threads = {}, []
+        for rest_at in (None, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65):
+            client = self.track(relay.connect(port=relay.access_port, rcvbuf=SMALL_WINDOW))
+            client.send(f"GET /bids/deny HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                        f"Authorization: {admin}\r\n\r\n".encode())
+            threads.append(threading.Thread(target=self.read_answer,
+                                            args=(client, rest_at, answers)))
+            threads[-1].start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(len(answers), len(threads), f"whole only for {list(answers)}")
+        for received, took_s in answers.values():
+            head, _, body = received.partition(b"\r\n\r\n")
+            self.assertIn(f"Content-Length: {len(body)}".encode(), head)
+            self.assertTrue(body.endswith(b"]}\n"))
+            self.assertGreater(took_s, 5.0)
+        self.assertGreater(relay.counters()["sends_short"], 0, "nothing had to wait")
 
 
 if __name__ == "__main__":
