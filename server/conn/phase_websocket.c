@@ -502,9 +502,16 @@ static void websocket_on_bytes(struct conn *conn, struct bytes bytes)
     }
 }
 
+/* Without a Close it is an abrupt end, and nobody waits for what is queued. A peer that ended only
+ * its own direction is told by close_notify that ours was not cut off. */
 static void websocket_on_eof(struct conn *conn)
 {
-    conn_close_now(conn, CLOSE_BY_PEER);
+    if (conn->transport == TRANSPORT_PLAIN) {
+        conn_close_now(conn, CLOSE_BY_PEER);
+        return;
+    }
+    send_queue_drop_waiting(&conn->subscriber.queue, conn->worker);
+    conn_close_begin(conn, CLOSE_BY_PEER);
 }
 
 static void websocket_on_deadline(struct conn *conn)

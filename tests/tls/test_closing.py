@@ -11,7 +11,7 @@ import threading
 import time
 
 import tls_support
-from openssl_client import TLS_1_2, TLS_1_3, OpenSslClient, TlsBroken
+from openssl_client import TLS_1_2, TLS_1_3, OpenSslClient
 from relay_support import WAIT_S
 from tls_support import EMULATED, KERNEL, TlsTestCase, scaled, tls12_context
 from ws_raw import BINARY, CLOSE, close_payload, encode_frame
@@ -68,10 +68,8 @@ class CleanEnd(TlsTestCase):
                 if "fin" in how:
                     client.sock.shutdown(socket.SHUT_WR)
                 relay.wait_counter("closed_by_peer", closed + 1)
-                try:
-                    self.assertEqual(client.read_end(), b"")
-                except TlsBroken:
-                    pass
+                self.assertEqual(client.read_end(), b"")
+                self.assertTrue(client.ended_cleanly)
                 client.kill()
 
     def test_data_ahead_of_close_notify_is_not_lost(self):
