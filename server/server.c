@@ -27,7 +27,7 @@ enum {
     COUNTERS_JSON_SIZE = 3500,
     DESCRIPTORS_SPARE = 64,
     WORKER_MEMORY_MIN = 32,
-    FILES_LOOK_S = 5
+    FILES_LOOK_MS = 5000
 };
 
 struct server {
@@ -37,6 +37,7 @@ struct server {
     struct conn_shared shared;
     struct tls_reload tls;
     struct booking_store *store;
+    uint64_t look_due_ms; /* at files and bookings */
     uint64_t tidy_due_ms;
     struct conn_table *tables; /* one for each worker */
     struct worker_group group;
@@ -166,28 +167,40 @@ static void log_counters(struct server *server, const char *event)
              LOG_INT("log_lines_lost", log_lines_lost()));
 }
 
-static void tidy_if_due(struct server *server)
+static void tidy_if_due(struct server *server, uint64_t now_ms)
 {
-    uint64_t now_ms = clock_monotonic_ms();
-
     if (now_ms >= server->tidy_due_ms) {
         bookings_tidy(server->shared.access.bookings, clock_wall_s());
         server->tidy_due_ms = now_ms + (uint64_t)server->config->tidy_every_ms;
     }
 }
 
+/* By the clock, not by the silence between two signals: somebody may ask for counters every second.
+ * Returns how long to wait for the next time. */
+static struct timespec look_if_due(struct server *server)
+{
+    uint64_t now_ms = clock_monotonic_ms();
+
+    if (now_ms >= server->look_due_ms) {
+        tls_reload_if_changed(&server->tls);
+        tidy_if_due(server, now_ms);
+        server->look_due_ms = now_ms + FILES_LOOK_MS;
+    }
+    uint64_t left_ms = server->look_due_ms - now_ms;
+
+    return (struct timespec){.tv_sec = (time_t)(left_ms / 1000),
+                             .tv_nsec = (long)(left_ms % 1000) * 1000000};
+}
+
 /* Signals are blocked before any thread exists, so only this thread takes them. */
 static void wait_for_stop(struct server *server, const sigset_t *signals)
 {
-    const struct timespec period = {.tv_sec = FILES_LOOK_S};
-
     for (;;) {
-        int signal_number = sigtimedwait(signals, NULL, &period);
+        struct timespec wait = look_if_due(server);
+        int signal_number = sigtimedwait(signals, NULL, &wait);
 
         switch (signal_number) {
-        case -1: /* the period is over */
-            tls_reload_if_changed(&server->tls);
-            tidy_if_due(server);
+        case -1: /* it is time to look */
             break;
         case SIGHUP:
             log_reopen();

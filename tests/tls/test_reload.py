@@ -86,6 +86,13 @@ class Reload(TlsTestCase):
         self.assertEqual(live.barrier(), [])
         self.assertEqual(live.certificate_name(), "before")
 
+    def test_changed_files_are_noticed_however_often_counters_are_asked_for(self):
+        relay = self.serve("busy")
+        self.install(authority().pair("rested"))
+        wait_until(lambda: relay.counters() and relay.lines_of("certificates reloaded"),
+                   "the new files", NOTICE_S * tls_support.relay_support.TIME_SCALE)
+        self.assertEqual(self.name(relay), "rested")
+
     def refused(self, relay, reason):
         since = len(relay.lines)
         relay.process.send_signal(signal.SIGHUP)
