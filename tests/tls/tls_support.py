@@ -23,7 +23,6 @@ TRANSPORT = os.environ.get("RELAY_TEST_TLS", "user")
 assert TRANSPORT in ("user", "kernel"), TRANSPORT
 KERNEL = TRANSPORT == "kernel"
 EMULATED = os.environ.get("RELAY_TEST_EMULATED") == "1"  # a processor in software: sizes shrink
-OTHER = "tls_user" if KERNEL else "tls_kernel"
 COUNTER = "tls_kernel" if KERNEL else "tls_user"
 TCP_ULP = 31
 CA_CONFIG = """[ca]
@@ -82,7 +81,8 @@ class Authority:
     def path(self, name):
         return os.path.join(self.folder, name)
 
-    def pair(self, name, names="DNS:localhost,IP:127.0.0.1", key="ec", end="20990101000000Z"):
+    def pair(self, name, names="DNS:localhost,IP:127.0.0.1", key="ec",
+             start="20200101000000Z", end="20990101000000Z"):
         """(certificate file, key file); the common name is `name`. (`openssl ca`, because no
         other command of every OpenSSL 3 sets an end in the past.)"""
         cert, private, request, config = (
@@ -95,7 +95,7 @@ class Authority:
             with open(path, "w", encoding="ascii") as file:
                 file.write(text)
         openssl("ca", "-batch", "-config", config, "-in", request, "-out", cert,
-                "-notext", "-startdate", "20200101000000Z", "-enddate", end)
+                "-notext", "-startdate", start, "-enddate", end)
         return cert, private
 
 
@@ -143,6 +143,11 @@ class TlsClient(RawClient):
             self.sock.close()
             raise
 
+    def exchange(self):
+        """An answer, whichever: then the server has chosen the transport."""
+        self.send(b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n")
+        return self.reply()
+
     def certificate_name(self):
         subject = self.sock.getpeercert()["subject"]
         return next(value for pairs in subject for key, value in pairs if key == "commonName")
@@ -157,6 +162,7 @@ class TlsRelay(Relay):
         pairs = pairs or [default_pair()]
         self.context = context or client_context()
         self.transport = transport
+        self.has_answered = False  # then some connection has taken a transport
         ktls = "auto" if KERNEL else "off" if kernel_has_tls() else "auto"
         super().__init__(**{
             "RELAY_KTLS": ktls,
@@ -168,6 +174,7 @@ class TlsRelay(Relay):
         if self.transport is not None:
             other = {"user": "tls_kernel", "kernel": "tls_user"}[self.transport]
             assert counters[other] == 0, f"{counters[other]} connections took the other transport"
+            assert counters[f"tls_{self.transport}"] > 0 or not self.has_answered
         return counters
 
     def request(self, method, target, headers=None, body=None, port=None):
@@ -176,6 +183,7 @@ class TlsRelay(Relay):
         try:
             connection.request(method, target, body=body, headers=headers or {})
             reply = connection.getresponse()
+            self.has_answered = True
             return relay_support.Reply(reply.status, reply.headers, reply.read())
         finally:
             connection.close()
@@ -188,6 +196,7 @@ class TlsRelay(Relay):
         client = self.connect(context, rcvbuf=rcvbuf)
         try:
             client.upgrade(self.target(*arguments, **changes), headers)
+            self.has_answered = True
         except BaseException:
             client.kill()
             raise
