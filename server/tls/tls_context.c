@@ -124,6 +124,26 @@ static int no_password(char *password, int size, int for_writing, void *argument
     return 0;
 }
 
+static bool is_valid_now(const X509 *certificate, const char *path, char *error)
+{
+    const ASN1_TIME *start = X509_get0_notBefore(certificate);
+    struct tm utc = {0};
+    char text[32];
+
+    if (X509_cmp_current_time(X509_get0_notAfter(certificate)) < 0) {
+        snprintf(error, TLS_ERROR_SIZE, "the certificate %.300s has expired", path);
+        return false;
+    }
+    if (X509_cmp_current_time(start) > 0) {
+        ASN1_TIME_to_tm(start, &utc);
+        strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+        snprintf(error, TLS_ERROR_SIZE, "the certificate %.300s is not valid yet, from %s", path,
+                 text);
+        return false;
+    }
+    return true;
+}
+
 static bool load_pair(SSL_CTX *ctx, const char *cert, const char *key, char *error)
 {
     ERR_clear_error();
@@ -137,13 +157,7 @@ static bool load_pair(SSL_CTX *ctx, const char *cert, const char *key, char *err
     if (SSL_CTX_check_private_key(ctx) != 1) {
         return fail(error, "the key does not belong to the certificate", cert);
     }
-    const ASN1_TIME *end = X509_get0_notAfter(SSL_CTX_get0_certificate(ctx));
-
-    if (X509_cmp_current_time(end) < 0) {
-        snprintf(error, TLS_ERROR_SIZE, "the certificate %.300s has expired", cert);
-        return false;
-    }
-    return true;
+    return is_valid_now(SSL_CTX_get0_certificate(ctx), cert, error);
 }
 
 static bool add_pair(struct tls_context *context, const struct tls_settings *settings,

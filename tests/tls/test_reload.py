@@ -32,8 +32,9 @@ class Reload(TlsTestCase):
         return self.start(pairs=[self.files], **options)
 
     def name(self, relay):
-        client = relay.connect()
+        client = relay.connect(port=relay.access_port)
         try:
+            client.exchange()
             return client.certificate_name()
         finally:
             client.kill()
@@ -106,6 +107,7 @@ class Reload(TlsTestCase):
         good = authority().pair("good")
         other = authority().pair("other")
         expired = authority().pair("expired", end="20210101000000Z")
+        early = authority().pair("early", start="20980101000000Z")
         with open(good[1], encoding="ascii") as file:
             secret = "".join(file.read().splitlines()[1:-1])
 
@@ -113,6 +115,8 @@ class Reload(TlsTestCase):
         self.refused(relay, "key")
         self.install(expired)
         self.refused(relay, "expired")
+        self.install(early)
+        self.refused(relay, "is not valid yet, from 2098-01-01T00:00:00Z")
         self.install(good)
         with open(self.files[0], "w", encoding="ascii") as file:
             file.write("this is no certificate\n")
@@ -150,10 +154,12 @@ class Start(TlsTestCase):
         cert, key = tls_support.default_pair()
         other = authority().pair("stranger")
         expired = authority().pair("overdue", end="20210101000000Z")
+        early = authority().pair("premature", start="20980101000000Z")
         for files, texts in (((cert, "/nowhere/x.key"), ("/nowhere/x.key", "No such file")),
                              (("/nowhere/x.pem", key), ("/nowhere/x.pem", "No such file")),
                              ((cert, other[1]), ("key",)),
                              (expired, ("expired",)),
+                             (early, ("is not valid yet", "2098-01-01")),
                              ((key, key), (key,)),
                              ((cert, cert), (cert,)),
                              ((f"{cert},{cert}", key), ("same number",)),
