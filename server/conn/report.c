@@ -129,6 +129,7 @@ static void write_direction(struct json_writer *out, const struct direction *dir
 /* What one element says, from a connection or from the relay itself. */
 struct subject {
     const char *topic, *scopes_json, *remote_address, *user_agent;
+    const char *tls; /* who makes the records, or "" */
     bool can_read, can_write;
     int64_t connected_s, expires_s;
     struct direction sent, received; /* by the client */
@@ -149,6 +150,13 @@ static void write_time(struct json_writer *out, const char *key, int64_t time_s)
     write_text(out, key, text);
 }
 
+static void write_text_unless_empty(struct json_writer *out, const char *key, const char *text)
+{
+    if (text[0] != '\0') {
+        write_text(out, key, text);
+    }
+}
+
 static void write_topic_element(struct json_writer *out, const struct subject *subject,
                                 uint64_t now_ms)
 {
@@ -167,14 +175,8 @@ static void write_topic_element(struct json_writer *out, const struct subject *s
     write_direction(out, &subject->received, now_ms);
     write_text(out, "},\"topic\":", subject->topic);
     write_text(out, ",\"userAgent\":", subject->user_agent);
+    write_text_unless_empty(out, ",\"tls\":", subject->tls); /* behind the keys that clients know */
     json_writer_raw(out, "},");
-}
-
-static void write_text_unless_empty(struct json_writer *out, const char *key, const char *text)
-{
-    if (text[0] != '\0') {
-        write_text(out, key, text);
-    }
 }
 
 /* Go's omitempty: false and "" are left out, the times and scopes never are empty. */
@@ -188,6 +190,7 @@ static void write_status_element(struct json_writer *out, const struct subject *
     write_text_unless_empty(out, ",\"remote_addr\":", subject->remote_address);
     json_writer_raw(out, ",\"scopes\":");
     json_writer_raw(out, subject->scopes_json);
+    write_text_unless_empty(out, ",\"tls\":", subject->tls);
     write_text_unless_empty(out, ",\"topic\":", subject->topic);
     write_text_unless_empty(out, ",\"user_agent\":", subject->user_agent);
     json_writer_raw(out, "},");
@@ -203,6 +206,19 @@ static void write_subject(struct json_writer *out, enum report_shape shape,
     }
 }
 
+static const char *tls_text(enum transport transport)
+{
+    switch (transport) {
+    case TRANSPORT_PLAIN:
+        return "";
+    case TRANSPORT_KERNEL_TLS:
+        return "kernel";
+    case TRANSPORT_USER_TLS:
+        return "user";
+    }
+    UNREACHABLE();
+}
+
 static void write_conn(struct json_writer *out, enum report_shape shape, const struct conn *conn)
 {
     const struct phase_websocket *ws = &conn->in.websocket;
@@ -211,6 +227,7 @@ static void write_conn(struct json_writer *out, enum report_shape shape, const s
         .scopes_json = ws->scopes_json,
         .remote_address = ws->reported_address,
         .user_agent = ws->user_agent,
+        .tls = tls_text(conn->transport),
         .can_read = ws->can_read,
         .can_write = ws->can_write,
         .connected_s = ws->opened_s,
@@ -237,6 +254,7 @@ static void write_self(struct json_writer *out, enum report_shape shape,
         .scopes_json = "[\"read\",\"stats\",\"write\"]",
         .remote_address = "internal",
         .user_agent = "crossbar",
+        .tls = "",
         .can_read = true,
         .can_write = true,
         .connected_s = shared->started_s,

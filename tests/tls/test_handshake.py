@@ -4,6 +4,7 @@ Method: Python's ssl module and OpenSSL driven record by record; the server's co
 way the records took.
 """
 
+import json
 import os
 import socket
 import ssl
@@ -31,6 +32,19 @@ def request(relay, topic="t0", token=None):
 
 
 class Transport(TlsTestCase):
+    def reported(self, relay):
+        """Who encrypts, as /status and the topic tell it of a connection that lives."""
+        monitor = self.track(relay.raw("stats", ("read", "write")))
+        monitor.send_message('{"cmd":"update"}')
+        listed = json.loads(monitor.message()[1])
+        self.assertTrue(all(list(each)[-1] == "tls" for each in listed
+                            if each["remoteAddr"] != "internal"), listed)
+        reply = relay.request("GET", "/status",
+                              {"Authorization": relay.token(scopes=("relay:stats",))})
+        monitor.kill()
+        return {each.get("tls") for each in listed + reply.json()
+                if each.get("user_agent", each.get("userAgent")) != "crossbar"}
+
     def test_every_suite_of_tls_1_3_takes_the_expected_transport(self):
         relay = self.start()
         self.assertEqual(KERNEL, relay.listening["kernel_tls"].startswith("yes"))
@@ -48,6 +62,7 @@ class Transport(TlsTestCase):
                 self.assertEqual(client.message()[1], payload)
                 self.assertGreater(relay.counters()[tls_support.COUNTER], before)
                 client.kill()
+                self.assertEqual(self.reported(relay), {tls_support.TRANSPORT})
 
     def test_tls_1_2_stays_in_user_space_with_every_cipher(self):
         rsa = authority().pair("rsa", key="rsa")

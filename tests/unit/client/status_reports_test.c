@@ -40,7 +40,7 @@ Test(status_reports, read_the_report_of_the_topic)
         "\"expiresAt\":\"2026-11-23T10:21:20Z\",\"remoteAddr\":\"192.0.2.1\",\"scopes\":[\"read\","
         "\"relay:stats\"],\"stats\":{\"tx\":{\"last\":\"1.2s\",\"size\":15980,\"fps\":24.1},"
         "\"rx\":{\"last\":\"Never\",\"size\":0,\"fps\":0}},\"topic\":\"t0\",\"userAgent\":\"ua/"
-        "1\"},"
+        "1\",\"tls\":\"kernel\"},"
         "{\"topic\":\"stats\",\"userAgent\":\"crossbar\"}]");
     const struct relay_status_report *report = reports.list;
 

@@ -72,10 +72,12 @@ Test(report, for_status_leaves_out_what_is_false_or_empty)
     writer->in.websocket.can_write = true;
     writer->in.websocket.user_agent[0] = '\0';
     writer->in.websocket.reported_address[0] = '\0';
+    writer->transport = TRANSPORT_USER_TLS;
     snprintf(writer->in.websocket.scopes_json, sizeof writer->in.websocket.scopes_json, "[]");
     expect_elements(ask_status(),
                     "{\"can_write\":true,\"connected_at\":\"2023-11-14T22:13:25Z\","
-                    "\"expires_at\":\"2023-11-14T22:14:25Z\",\"scopes\":[],\"topic\":\"a/b\"},"
+                    "\"expires_at\":\"2023-11-14T22:14:25Z\",\"scopes\":[],\"tls\":\"user\","
+                    "\"topic\":\"a/b\"},"
                     "{\"can_read\":true,\"connected_at\":\"2023-11-14T22:13:25Z\","
                     "\"expires_at\":\"2023-11-14T22:14:25Z\",\"remote_addr\":\"203.0.113.7\","
                     "\"scopes\":[\"read\"],\"topic\":\"t0\",\"user_agent\":\"ua/1\"},",
@@ -335,6 +337,7 @@ Test(report, on_the_topic_has_all_keys_and_statistics)
     conn->messages_sent = 1;
     conn->subscriber.queue.payload_sent = 77;
     conn->first_sent_ms = conn->last_sent_ms = NOW_MS;
+    conn->transport = TRANSPORT_KERNEL_TLS;
     listen_to_stats();
     command(0, "{\"cmd\":\"update\"}");
     expect_elements(published(),
@@ -343,7 +346,7 @@ Test(report, on_the_topic_has_all_keys_and_statistics)
                     "\"scopes\":[\"read\"],"
                     "\"stats\":{\"tx\":{\"last\":\"1.2s\",\"size\":1000,\"fps\":24.000},"
                     "\"rx\":{\"last\":\"0s\",\"size\":77,\"fps\":0.000}},"
-                    "\"topic\":\"t0\",\"userAgent\":\"ua/1\"},",
+                    "\"topic\":\"t0\",\"userAgent\":\"ua/1\",\"tls\":\"kernel\"},",
                     self_topic, "");
     stop_listening();
 }
