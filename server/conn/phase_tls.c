@@ -1,6 +1,7 @@
 /* The TLS handshake. It receives exactly one record at a time, so that nothing of what follows the
  * client's Finished is read: the kernel can then take over with record number 0. Afterwards the
  * connection is in one of three transports (conn.h) and enters PHASE_HTTP like a plain one. */
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
 
@@ -215,6 +216,17 @@ static void become_user(struct conn *conn)
     leave_for_http(conn);
 }
 
+/* The kernel takes over established connections only. A peer that ended its direction right behind
+ * its request still gets the answer, as over plain TCP: nothing behind its Finished was read. */
+static bool is_half_closed(const struct conn *conn)
+{
+    struct tcp_info info = {0};
+    socklen_t len = sizeof info;
+
+    return getsockopt(conn->fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
+           info.tcpi_state == TCP_CLOSE_WAIT;
+}
+
 static void finish(struct conn *conn)
 {
     switch (choose_transport(conn)) {
@@ -225,7 +237,11 @@ static void finish(struct conn *conn)
         become_user(conn);
         break;
     case KTLS_PEER_GONE:
-        conn_close_now(conn, CLOSE_BY_PEER);
+        if (is_half_closed(conn) && !conn->table->shared->ktls_required) {
+            become_user(conn);
+        } else {
+            conn_close_now(conn, CLOSE_BY_PEER);
+        }
         break;
     case KTLS_BROKEN:
         log_failure(conn, "the kernel took one direction only");

@@ -138,14 +138,30 @@ class FinishedAndData(TlsTestCase):
         client.kill()
 
     def test_the_request_in_the_segment_of_finished(self):
-        relay = self.start()
-        for tickets in range(5):
-            with self.subTest(tickets=tickets):
-                client = self.track(OpenSslClient(relay.access_port, handshake=False,
-                                                  timeout_s=WAIT_S))
-                finished = client.handshake()
-                client.send_bytes(finished + client.encrypt(request(relay)))
-                self.answered(relay, client)
+        """Tickets are the first records under the server's key: however many, the next one has
+        the right number."""
+        for tickets in ("0", "1", "2", "8"):
+            relay = self.start(RELAY_TLS_TICKETS=tickets)
+            for suite in SUITES:
+                for cut in (None, 1, 5, 30):
+                    with self.subTest(tickets=tickets, suite=suite, cut=cut):
+                        client = self.track(OpenSslClient(relay.access_port, handshake=False,
+                                                          suite=suite, timeout_s=WAIT_S))
+                        self.ask_with_finished(relay, client, cut)
+                        self.answered(relay, client)
+
+    def ask_with_finished(self, relay, client, cut):
+        """The request in the segment of Finished, or `cut` bytes of its record; the rest follows
+        when the server has finished the handshake."""
+        flight = client.handshake()
+        record = client.encrypt(request(relay))
+        if cut is None:
+            client.send_bytes(flight + record)
+            return
+        before = relay.counters()[tls_support.COUNTER]
+        client.send_bytes(flight + record[:cut])
+        relay.wait_counter(tls_support.COUNTER, before + 1)
+        client.send_bytes(record[cut:])
 
     def test_several_records_in_the_segment_of_finished(self):
         relay = self.start()
@@ -156,20 +172,30 @@ class FinishedAndData(TlsTestCase):
         client.send_bytes(flight)
         self.answered(relay, client)
 
-    def test_a_partial_record_in_the_segment_of_finished(self):
-        relay = self.start()
-        for cut in (1, 5, 30):
-            with self.subTest(cut=cut):
-                client = self.track(OpenSslClient(relay.access_port, handshake=False,
-                                                  timeout_s=WAIT_S))
-                flight = client.handshake()
-                record = client.encrypt(request(relay))
-                before = relay.counters()[tls_support.COUNTER]
-                client.send_bytes(flight + record[:cut])
-                # The rest follows when the server has finished the handshake.
-                relay.wait_counter(tls_support.COUNTER, before + 1)
-                client.send_bytes(record[cut:])
-                self.answered(relay, client)
+    def test_an_end_behind_the_request_in_the_segment_of_finished(self):
+        """The kernel takes over no connection whose peer has ended: user space answers it."""
+        relay = self.start(transport=None)
+        client = self.half_closed(relay)
+        self.assertEqual(client.reply().status, 200)
+        client.expect_end()
+        self.assertTrue(client.ended_cleanly)
+        self.assertEqual(relay.counters()["tls_user"], 1)
+
+    @unittest.skipUnless(KERNEL, "needs kernel TLS")
+    def test_an_end_behind_the_request_is_only_an_end_where_the_kernel_is_required(self):
+        relay = self.start(RELAY_KTLS="require")
+        client = self.half_closed(relay)
+        with self.assertRaises((TlsBroken, ConnectionError)):
+            client.reply()
+        self.assertEqual(relay.counters()["tls_failed"], 0)
+
+    def half_closed(self, relay):
+        client = self.track(OpenSslClient(relay.access_port, handshake=False, timeout_s=WAIT_S))
+        flight = client.handshake() + client.encrypt(request(relay))
+        # MSG_MORE holds it back, so that the end travels in the same segment.
+        self.assertEqual(client.sock.send(flight, socket.MSG_MORE), len(flight))
+        client.shutdown_write()
+        return client
 
     def test_the_handshake_byte_by_byte(self):
         relay = self.start()
