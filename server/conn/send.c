@@ -180,6 +180,10 @@ static bool prepare_records(struct conn *conn)
 
 static bool prepare(struct conn *conn)
 {
+    if (conn->rekey != NULL && conn->rekey->answer_wanted) {
+        kernel_tls_answer_rekey(conn);
+        return true;
+    }
     if (conn->transport == TRANSPORT_USER_TLS) {
         return prepare_records(conn);
     }
@@ -191,10 +195,6 @@ void conn_send_next(struct conn *conn)
     struct worker *worker = conn->worker;
 
     if (conn->send_op.in_flight || conn->close_submitted || conn->notify_submitted) {
-        return;
-    }
-    if (conn->rekey != NULL && conn->rekey->answer_wanted) {
-        kernel_tls_answer_rekey(conn);
         return;
     }
     if (!prepare(conn)) {
