@@ -3,7 +3,11 @@ keys, damage what it sends, and say what Python's ssl module cannot.
 """
 
 import ctypes
+import hmac
+import struct
 import time
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ws_raw import READ_SIZE, RawClient
 
@@ -31,6 +35,8 @@ _ctx_fragment = _declare(_ssl, "SSL_CTX_set_tlsext_max_fragment_length", _INT, _
                          ctypes.c_uint8)
 _ctx_suites = _declare(_ssl, "SSL_CTX_set_ciphersuites", _INT, _POINTER, ctypes.c_char_p)
 _ctx_padding = _declare(_ssl, "SSL_CTX_set_block_padding", _INT, _POINTER, ctypes.c_size_t)
+_KEYLOG = ctypes.CFUNCTYPE(None, _POINTER, ctypes.c_char_p)
+_ctx_keylog = _declare(_ssl, "SSL_CTX_set_keylog_callback", None, _POINTER, _KEYLOG)
 _new = _declare(_ssl, "SSL_new", _POINTER, _POINTER)
 _free = _declare(_ssl, "SSL_free", None, _POINTER)
 _ctrl = _declare(_ssl, "SSL_ctrl", _LONG, _POINTER, _INT, _LONG, _POINTER)
@@ -71,6 +77,9 @@ class OpenSslClient(RawClient):
             assert _ctx_fragment(self.context, fragment) == 1
         if padding:
             assert _ctx_padding(self.context, padding) == 1
+        self.secrets = {}  # by their label
+        self.on_keylog = _KEYLOG(self._keep_secret)  # lives as long as OpenSSL may call it
+        _ctx_keylog(self.context, self.on_keylog)
         self.ssl = _new(self.context)
         self.input, self.output = _bio_new(_mem()), _bio_new(_mem())
         _bio_ctrl(self.input, _BIO_SET_EOF_RETURN, -1, None)
@@ -87,6 +96,10 @@ class OpenSslClient(RawClient):
             _free(self.ssl)
             _ctx_free(self.context)
             self.ssl = self.context = None
+
+    def _keep_secret(self, _, line):
+        label, _, secret = line.decode().split(" ")
+        self.secrets[label] = bytes.fromhex(secret)
 
     # Records
 
@@ -121,6 +134,19 @@ class OpenSslClient(RawClient):
         """The records that carry data, not yet sent."""
         assert _write(self.ssl, data, len(data)) == len(data)
         return self.records()
+
+    def forged(self, sequence, inner_type, payload):
+        """A record that OpenSSL would not make, under the client's first key, which must be of
+        TLS_AES_128_GCM_SHA256 (RFC 8446 §5.2, §5.3, §7.1). sequence: records sent before it."""
+        def expand(label, size):
+            label = b"tls13 " + label
+            info = struct.pack(">HB", size, len(label)) + label + b"\0\1"
+            return hmac.digest(self.secrets["CLIENT_TRAFFIC_SECRET_0"], info, "sha256")[:size]
+
+        inner = payload + bytes([inner_type])
+        head = b"\x17\x03\x03" + struct.pack(">H", len(inner) + 16)
+        nonce = int.from_bytes(expand(b"iv", 12), "big") ^ sequence
+        return head + AESGCM(expand(b"key", 16)).encrypt(nonce.to_bytes(12, "big"), inner, head)
 
     def key_update(self, answer_wanted):
         """The KeyUpdate record, not yet sent; what is encrypted from here on has the next key."""

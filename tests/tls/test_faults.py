@@ -15,6 +15,7 @@ from relay_support import WAIT_S, wait_until
 from tls_support import KERNEL, TlsTestCase, scaled, tls12_context
 from ws_raw import BINARY, RawClient, encode_frame
 
+ALERT, HANDSHAKE, DATA, HEARTBEAT = 21, 22, 23, 24
 CLIENT_HELLO_HEAD = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
 NOT_TLS = (b"\x80\x2e\x01\x00\x02", b"\x16\x02\x00\x00\x10", b"\x16\x03\x01\x00\x00",
            b"\x16\x03\x01\xff\xff", b"\x00" * 5, b"\x13\x03\x03\x00\x10", b"SSH-2.0-x\r\n",
@@ -147,25 +148,29 @@ class Records(TlsTestCase):
         client.upgrade(relay.target("t0"))
         return client
 
-    def broken(self, relay):
-        """Bad records: user space counts them as such, the kernel reports a broken connection."""
+    def expect_broken(self, relay, before, count=1):
+        """Exactly that many bad records are counted, and nothing else."""
+        wait_until(lambda: relay.counters()["tls_broken"] >= before["tls_broken"] + count,
+                   "the count")
         counters = relay.counters()
-        return counters["tls_broken"] + counters["closed_io_error"]
+        self.assertEqual(counters["tls_broken"], before["tls_broken"] + count)
+        for name in ("closed_io_error", "tls_alerts", "tls_rekeys", "tls_rekeys_refused"):
+            self.assertEqual(counters[name], before[name], name)
 
     def test_a_bad_tag_ends_the_connection_and_nobody_elses(self):
         relay = self.start()
         other, viewer = self.track(relay.publisher("t1")), self.track(relay.viewer("t1"))
         for at in (5, 40, -1):
             with self.subTest(at=at):
-                before = self.broken(relay)
                 client = self.connected(relay)
+                before = relay.counters()
                 record = bytearray(client.encrypt(b"x" * 100))
                 record[at] ^= 1
                 client.send_bytes(bytes(record))
                 with self.assertRaises((TlsBroken, ConnectionError)):
                     client.frame()
+                self.expect_broken(relay, before)
                 client.kill()
-                wait_until(lambda before=before: self.broken(relay) == before + 1, "the count")
         other.send_message(b"still here")
         self.assertEqual(viewer.message()[1], b"still here")
 
@@ -173,12 +178,14 @@ class Records(TlsTestCase):
         relay = self.start()
         client = self.connected(relay)
         viewer = self.track(relay.viewer("t0"))
+        before = relay.counters()
         client.send_message(b"once")
         record = client.encrypt(encode_frame(BINARY, b"twice"))
         client.send_bytes(record + record)
         with self.assertRaises((TlsBroken, ConnectionError)):
             while True:
                 client.frame()
+        self.expect_broken(relay, before)
         self.assertEqual([viewer.message()[1], viewer.message()[1]], [b"once", b"twice"])
         viewer.barrier()  # and nothing more
 
@@ -189,10 +196,37 @@ class Records(TlsTestCase):
                      b"\x15\x03\x03\x00\x02\x01\x00", b"\x63\x03\x03\x00\x10" + bytes(16)):
             with self.subTest(data=data[:8]):
                 client = self.connected(relay)
+                before = relay.counters()
                 client.send_bytes(data)
                 with self.assertRaises((TlsBroken, ConnectionError)):
                     client.frame()
+                self.expect_broken(relay, before)
                 client.kill()
+
+    def test_an_encrypted_record_that_has_no_business_here_ends_the_connection(self):
+        relay = self.start()
+        for inner_type, payload in ((HANDSHAKE, b"\x14\0\0\x20" + bytes(32)),  # a second Finished
+                                    (HANDSHAKE, b"\x01\0\0\x01\0"),  # a new ClientHello
+                                    (HANDSHAKE, b"\x18\0\0\x02\0\0"),  # KeyUpdate, too long
+                                    (HANDSHAKE, b"\x18\0\0\x01\x02"),  # asks for what is not
+                                    (HANDSHAKE, b"\x18\0\0\x01\0" * 2),  # the 2nd has a new key
+                                    (ALERT, b"\x02"), (HEARTBEAT, b"\x01\0\0")):
+            with self.subTest(inner_type=inner_type, payload=payload):
+                client = self.connected(relay, suite="TLS_AES_128_GCM_SHA256")
+                before = relay.counters()
+                client.send_bytes(client.forged(1, inner_type, payload))  # behind the upgrade
+                with self.assertRaises((TlsBroken, ConnectionError)):
+                    client.frame()
+                self.expect_broken(relay, before)
+                client.kill()
+
+    def test_a_forged_record_of_data_is_taken(self):
+        """So it is not the forgery that ends the connections of the test before."""
+        relay = self.start()
+        viewer = self.track(relay.viewer("t0"))
+        client = self.connected(relay, suite="TLS_AES_128_GCM_SHA256")
+        client.send_bytes(client.forged(1, DATA, encode_frame(BINARY, b"forged")))
+        self.assertEqual(viewer.message()[1], b"forged")
 
     def test_an_alert_of_the_peer_ends_the_connection(self):
         """A damaged record makes OpenSSL say bad_record_mac, encrypted."""
