@@ -89,7 +89,7 @@ class Topic(StatsCase):
          "canRead, canWrite, connected, expiresAt, remoteAddr, scopes, topic, "
          "userAgent; up to 0.7 also stats",
          "the same with `stats` between scopes and topic, which practable's status "
-         "service wants",
+         "service wants; over TLS also tls, as the last",
          "F")
     def test_keys_order_and_shapes(self):
         relay = self.start(RELAY_STATS_EVERY="1h")
@@ -251,7 +251,8 @@ class Topic(StatsCase):
 
 class Status(StatsCase):
     @row("/status", "keys of an element; those without a value are left out",
-         "can_read, can_write, connected_at, expires_at, remote_addr, scopes, topic, user_agent")
+         "can_read, can_write, connected_at, expires_at, remote_addr, scopes, topic, user_agent",
+         "the same; over TLS also tls", "F")
     def test_the_bytes_of_an_element(self):
         relay = self.start()
         expiry = int(time.time()) + 300
