@@ -97,13 +97,17 @@ class LastMessage(TlsTestCase):
 
     def read_message(self, viewer, results, index):
         """Small reads through a small window, and a rest on the way. (An end without close_notify
-        raises and leaves no result.)"""
-        data = bytearray()
-        while chunk := viewer.sock.recv(SLOW_READ):
-            if not data:
-                time.sleep(self.PAUSE_S)
-            data += chunk
-        results[index] = bytes(data)
+        raises.)"""
+        data, started = bytearray(), time.monotonic()
+        try:
+            while chunk := viewer.sock.recv(SLOW_READ):
+                if not data:
+                    time.sleep(self.PAUSE_S)
+                data += chunk
+            results[index] = bytes(data)
+        except OSError as error:
+            results[index] = (f"{error}: {len(data)} bytes came in "
+                              f"{time.monotonic() - started:.1f} s")
         viewer.kill()
 
     def difference(self, data, payload):
@@ -133,7 +137,7 @@ class LastMessage(TlsTestCase):
         counters = relay.stop()
         digest = hashlib.sha256(payload).digest()
         for data in results:
-            self.assertIsNotNone(data, "cut off")
+            self.assertIsInstance(data, bytes, data)
             head = 4 if size < 65536 else 10
             self.assertEqual(hashlib.sha256(data[head:head + size]).digest(), digest,
                              self.difference(data[head:], payload))
@@ -158,8 +162,8 @@ class LastMessage(TlsTestCase):
         end = int(time.time()) + 3600
         for first in range(0, self.BIDS, self.BATCH):
             client.send(b"".join(
-                f"POST /bids/deny?bid={'b' * self.BID_BYTES}{number}&exp={end} HTTP/1.1\r\nHost: x\r\n"
-                f"Authorization: {admin}\r\nContent-Length: 0\r\n\r\n".encode()
+                f"POST /bids/deny?bid={'b' * self.BID_BYTES}{number}&exp={end} HTTP/1.1\r\n"
+                f"Host: x\r\nAuthorization: {admin}\r\nContent-Length: 0\r\n\r\n".encode()
                 for number in range(first, first + self.BATCH)))
             for _ in range(self.BATCH):
                 self.assertEqual(client.reply().status, 204)
