@@ -137,11 +137,12 @@ void connection_fail(struct connection *connection)
     uint32_t random;
 
     fault_describe(connection, message, sizeof message);
-    if (fault->kind == RELAY_CLIENT_FAULT_TLS) {
-        tls_context_deinit(&connection->tls); /* the next attempt reads the CA file anew */
-    }
     failure_count(connection);
     connection_drop(connection);
+    if (fault->kind == RELAY_CLIENT_FAULT_TLS) {
+        /* The next attempt reads the CA file anew. Only now: the session used the context. */
+        tls_context_deinit(&connection->tls);
+    }
     if (gives_up(connection)) {
         event.state = RELAY_CLIENT_FAILED;
         announce(connection, &event);
