@@ -42,7 +42,7 @@ struct _GstRelaySink {
     GstBaseSink parent;
 
     struct sink_settings settings; /* object lock */
-    bool settings_changed;         /* object lock; true until a client is made with them */
+    bool settings_changed;         /* object lock; true until a client runs with them */
     bool location_refused;         /* object lock; it held a password and was not stored */
     bool images;                   /* object lock; what is sent does not depend on what was sent */
 
@@ -294,7 +294,7 @@ static bool publisher_open_with_settings(GstRelaySink *sink, enum sink_framing *
         g_strlcpy(error, fault, sizeof error);
     }
     opened = fault == NULL && publisher_open(&sink->publisher, &sink->settings, error);
-    sink->settings_changed = false;
+    sink->settings_changed = !opened; /* so that the next change to PAUSED tries again */
     sink->images = false;
     *ret_framing = (enum sink_framing)sink->settings.framing;
     GST_OBJECT_UNLOCK(sink);
@@ -333,6 +333,9 @@ static gboolean relay_sink_start(GstBaseSink *base)
     sink->keyframe_requested_ms = 0;
     if (!assembler_start(&sink->assembler, framing)) {
         publisher_close(&sink->publisher);
+        GST_OBJECT_LOCK(sink);
+        sink->settings_changed = true;
+        GST_OBJECT_UNLOCK(sink);
         GST_ELEMENT_ERROR(sink, RESOURCE, FAILED, ("cannot start a thread"), (NULL));
         return FALSE;
     }

@@ -396,6 +396,30 @@ GST_START_TEST(a_new_location_in_ready_is_used_from_the_next_paused_on)
 }
 GST_END_TEST;
 
+GST_START_TEST(settings_that_cannot_work_stay_an_error_until_they_are_put_right)
+{
+    struct sink_fixture fixture;
+    char *location;
+
+    fixture_init(&fixture);
+    location = fake_relay_location(fixture.relay, false);
+    gst_element_set_state(fixture.sink, GST_STATE_READY);
+    g_object_set(fixture.sink, "location", "", NULL);
+    for (guint i = 0; i < 2; i++) {
+        fail_unless_equals_int(gst_element_set_state(fixture.sink, GST_STATE_PLAYING),
+                               GST_STATE_CHANGE_FAILURE);
+        gst_message_unref(fixture_wait_message(&fixture, GST_MESSAGE_ERROR));
+    }
+    g_object_set(fixture.sink, "location", location, NULL);
+    fixture_play(&fixture, "image/jpeg");
+    fixture_wait_state(&fixture, "connected");
+    fail_unless_equals_int(gst_harness_push(fixture.harness, jpeg_of(10, 2)), GST_FLOW_OK);
+    fake_relay_wait_messages(fixture.relay, 1);
+    fixture_deinit(&fixture);
+    g_free(location);
+}
+GST_END_TEST;
+
 GST_START_TEST(survives_state_changes_while_properties_change)
 {
     struct sink_fixture fixture;
@@ -470,6 +494,7 @@ static Suite *sink_states_suite(void)
     tcase_add_test(tests, null_ends_the_drain_at_the_end_of_the_stream);
     tcase_add_test(tests, a_flush_drops_the_queue_and_keeps_the_connection);
     tcase_add_test(tests, a_new_location_in_ready_is_used_from_the_next_paused_on);
+    tcase_add_test(tests, settings_that_cannot_work_stay_an_error_until_they_are_put_right);
     tcase_add_test(tests, survives_state_changes_while_properties_change);
     tcase_add_test(tests, survives_buffers_while_properties_change_and_connections_break);
     return suite;
