@@ -65,6 +65,10 @@ static void connection_drop(struct connection *connection)
     struct relay_client *client = connection->client;
 
     pthread_mutex_lock(&client->mutex);
+    if (client->state == RELAY_CLIENT_CONNECTED) {
+        /* Announced later; what is sent until then would wait for the next connection. */
+        client->state = RELAY_CLIENT_WAITING;
+    }
     client->connected_fd = -1;
     client->connected_at_ns = 0;
     ring_rewind(&client->ring);

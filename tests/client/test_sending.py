@@ -178,6 +178,26 @@ class Sending(ClientTestCase):
         self.assertEqual(stats["messages_sent"] + stats["messages_dropped"], 5)
         self.assertEqual(stats["drops_disconnected"], stats["messages_dropped"])
 
+    def test_nothing_slips_into_the_queue_while_a_connection_ends(self):
+        firsts = []
+
+        def script(connection, _):
+            connection.upgrade()
+            firsts.append(connection.read_frame())
+            connection.read_frame()
+            connection.reset()
+        driver = self.connected(self.server(script).url("ws"), drop="keyframe",
+                                queue_messages_max=1000000, reconnect_delay_ms=1,
+                                reconnect_delay_max_ms=1)
+        for number in range(30):
+            # Only this one may begin a connection; the others are sent without a pause while that
+            # connection ends and until the next is there.
+            mark = driver.mark()
+            driver.ask(f"send binary {number} 1 10 r", "accepted")
+            while not any(event["event"] == "connected" for event in driver.events(mark)):
+                driver.ask("send binary 1000 20000 10", "accepted")
+        self.assertEqual(self.numbers(firsts), list(range(30)))
+
     def test_kept_messages_are_sent_again_as_a_whole(self):
         server, heard, queued = self.cut_inside(cut_after=1500000)
         driver = self.connected(server.url("ws"), queue_while_disconnected=1, **FAST)
