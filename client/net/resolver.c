@@ -88,6 +88,13 @@ static struct resolver_job *job_create(const struct url *url)
     return job;
 }
 
+static bool job_is_done(const struct resolver_job *job)
+{
+    struct pollfd fd = {.fd = job->fd, .events = POLLIN};
+
+    return poll(&fd, 1, 0) != 0;
+}
+
 static bool job_is_for(const struct resolver_job *job, const struct url *url)
 {
     return strcmp(job->host, url->host) == 0 && strtoul(job->port, NULL, 10) == url->port;
@@ -95,7 +102,8 @@ static bool job_is_for(const struct resolver_job *job, const struct url *url)
 
 enum progress resolver_start(struct resolver *resolver, const struct url *url, struct fault *fault)
 {
-    if (resolver->job != NULL && job_is_for(resolver->job, url)) {
+    /* An answer that nobody waited for may be of long ago, from before or within an outage. */
+    if (resolver->job != NULL && job_is_for(resolver->job, url) && !job_is_done(resolver->job)) {
         return PROGRESS_WAIT;
     }
     resolver_abandon(resolver);
