@@ -379,6 +379,10 @@ void relay_client_flush(struct relay_client *client)
 {
     pthread_mutex_lock(&client->mutex);
     ring_drop_all(&client->ring, RING_FLUSHED);
+    if (client->ring.awaits_random_access) {
+        client->keyframe_wanted = true;
+        client_wake(client);
+    }
     pthread_cond_broadcast(&client->changed);
     pthread_mutex_unlock(&client->mutex);
 }

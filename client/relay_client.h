@@ -181,7 +181,8 @@ RELAY_CLIENT_API int relay_client_drain(struct relay_client *client, uint32_t ti
  * cancelled is false again. */
 RELAY_CLIENT_API void relay_client_cancel_waits(struct relay_client *client, bool cancelled);
 
-/* Drops everything queued; the connection stays. */
+/* Drops everything queued; the connection stays. With RELAY_CLIENT_DROP_KEYFRAME, what comes next
+ * goes from a random access on. */
 RELAY_CLIENT_API void relay_client_flush(struct relay_client *client);
 
 /* Changes what the full or old outgoing ring does; the values as in relay_client_options. For

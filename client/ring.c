@@ -104,6 +104,9 @@ static bool has_waiting(const struct ring *ring)
 
 void ring_drop_all(struct ring *ring, enum ring_cause cause)
 {
+    if (has_waiting(ring)) {
+        ring_await_random_access(ring, cause);
+    }
     while (has_waiting(ring)) {
         drop_oldest(ring, cause);
     }

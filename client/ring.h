@@ -75,7 +75,8 @@ MUST_USE struct ring_message *ring_release(struct ring *ring);
 /* The connection is gone: what was in flight, begun or not, waits again as a whole. */
 void ring_rewind(struct ring *ring);
 
-/* Drops everything not in flight, counted under the cause. */
+/* Drops everything not in flight, counted under the cause; if that is something, what comes next
+ * follows ring_await_random_access. */
 void ring_drop_all(struct ring *ring, enum ring_cause cause);
 
 /* With RELAY_CLIENT_DROP_KEYFRAME, a new connection's first message must be a random access. */

@@ -249,6 +249,22 @@ Test(ring, drops_what_is_too_old_before_it_is_sent)
     ring_deinit(&ring);
 }
 
+Test(ring, what_follows_a_dropped_queue_begins_with_a_random_access)
+{
+    struct ring ring = ring_of(RELAY_CLIENT_DROP_KEYFRAME, 1000, 4);
+
+    cr_assert_eq(push_at(&ring, "K", RELAY_CLIENT_RANDOM_ACCESS, 0), 0);
+    expect(&ring, "K");
+    ring_drop_all(&ring, RING_FLUSHED);
+    cr_assert_eq(push(&ring, "p"), 0, "nothing was dropped");
+    ring_drop_all(&ring, RING_FLUSHED);
+    cr_assert_eq(push(&ring, "q"), -EAGAIN);
+    cr_assert_eq(ring.dropped_messages[RING_FLUSHED], 2);
+    cr_assert_eq(push_at(&ring, "L", RELAY_CLIENT_RANDOM_ACCESS, 0), 0);
+    expect(&ring, "L");
+    ring_deinit(&ring);
+}
+
 Test(ring, age_cuts_a_keyframe_stream_up_to_its_next_random_access)
 {
     struct ring ring = ring_of(RELAY_CLIENT_DROP_KEYFRAME, 1000, 8);
