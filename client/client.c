@@ -88,6 +88,7 @@ struct relay_client *relay_client_create(const struct relay_client_options *opti
     }
     client->wake_fd = -1;
     client->connected_fd = -1;
+    client->queue_while_disconnected = client->settings.queue_while_disconnected;
     pthread_mutex_init(&client->life_mutex, NULL);
     pthread_mutex_init(&client->mutex, NULL);
     condition_init(&client->changed);
@@ -234,13 +235,23 @@ static int locked_text_replace(struct relay_client *client, char **target, const
     return failed;
 }
 
+static bool keeps_messages(const struct relay_client *client)
+{
+    return client->state == RELAY_CLIENT_CONNECTED || client->queue_while_disconnected;
+}
+
 void relay_client_set_queue(struct relay_client *client, enum relay_client_drop drop,
-                            uint64_t queue_bytes_max, uint64_t queue_age_max_ms)
+                            uint64_t queue_bytes_max, uint64_t queue_age_max_ms,
+                            bool queue_while_disconnected)
 {
     struct ring_limits limits = settings_ring_limits(drop, queue_bytes_max, queue_age_max_ms, 0);
 
     pthread_mutex_lock(&client->mutex);
     ring_set_limits(&client->ring, &limits);
+    client->queue_while_disconnected = queue_while_disconnected;
+    if (!keeps_messages(client)) {
+        ring_drop_all(&client->ring, RING_DISCONNECTED);
+    }
     pthread_cond_broadcast(&client->changed);
     pthread_mutex_unlock(&client->mutex);
 }
@@ -290,11 +301,6 @@ static bool is_running(const struct relay_client *client)
 {
     return client->state != RELAY_CLIENT_IDLE && client->state != RELAY_CLIENT_FAILED &&
            !client->stopping;
-}
-
-static bool keeps_messages(const struct relay_client *client)
-{
-    return client->state == RELAY_CLIENT_CONNECTED || client->settings.queue_while_disconnected;
 }
 
 static bool is_lossy(const struct relay_client *client)

@@ -35,6 +35,7 @@ struct relay_client {
     bool stopping;
     uint32_t linger_ms;
     bool waits_cancelled;
+    bool queue_while_disconnected;
     bool keyframe_wanted; /* the ring lost something since the callback last ran */
     bool wake_sent;       /* the eventfd is readable already */
 };

@@ -185,11 +185,13 @@ RELAY_CLIENT_API void relay_client_cancel_waits(struct relay_client *client, boo
  * goes from a random access on. */
 RELAY_CLIENT_API void relay_client_flush(struct relay_client *client);
 
-/* Changes what the full or old outgoing ring does; the values as in relay_client_options. For
- * senders that learn only later whether their messages depend on each other. */
+/* Changes what the full or old outgoing ring does, and what happens without a connection; the
+ * values as in relay_client_options. For senders that learn only later whether their messages
+ * depend on each other. */
 RELAY_CLIENT_API void relay_client_set_queue(struct relay_client *client,
                                              enum relay_client_drop drop, uint64_t queue_bytes_max,
-                                             uint64_t queue_age_max_ms);
+                                             uint64_t queue_age_max_ms,
+                                             bool queue_while_disconnected);
 
 /* Replaces the token for the next access request; it wins over a token file. NULL or empty: none.
  * 0, -EINVAL (not a token: such characters, or over 8 KiB) or -ENOMEM. */

@@ -20,7 +20,7 @@ static void connected_note(struct connection *connection)
     client->connected_fd = connection->transport.fd;
     client->connected_at_ns = clock_monotonic_ns();
     client->keyframe_wanted = true;
-    if (client->ring.count == 0 || !client->settings.queue_while_disconnected) {
+    if (client->ring.count == 0 || !client->queue_while_disconnected) {
         ring_await_random_access(&client->ring, RING_DISCONNECTED);
     }
     pthread_mutex_unlock(&client->mutex);

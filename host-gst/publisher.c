@@ -93,6 +93,8 @@ bool publisher_open(struct publisher *publisher, const struct sink_settings *set
     }
     g_mutex_lock(&publisher->lock);
     publisher->client = client;
+    publisher->lost_messages = 0;
+    publisher->lost_bytes = 0;
     g_mutex_unlock(&publisher->lock);
     return true;
 }
@@ -159,8 +161,9 @@ static GstFlowReturn wait_for_room(struct publisher *publisher, size_t len)
             }
             continue;
         }
-        if (result != -ETIMEDOUT && result != -ECANCELED) {
-            return GST_FLOW_OK; /* room, or an end that sending will report */
+        if ((result != -ETIMEDOUT && result != -ECANCELED) ||
+            !g_atomic_int_get(&publisher->waits)) {
+            return GST_FLOW_OK; /* room, a new setting, or an end that sending will report */
         }
         GST_BASE_SINK_PREROLL_UNLOCK(sink);
         result = relay_client_wait_room(publisher->client, len, publisher->waits_for_connection,
@@ -182,30 +185,47 @@ static void oversize_warn(struct publisher *publisher, size_t len)
     }
 }
 
+static void loss_count(struct publisher *publisher, size_t len)
+{
+    g_mutex_lock(&publisher->lock);
+    publisher->lost_messages++;
+    publisher->lost_bytes += len;
+    g_mutex_unlock(&publisher->lock);
+}
+
+static GstFlowReturn result_judge(struct publisher *publisher, size_t len, int result)
+{
+    if (result == 0 || result == -EAGAIN) {
+        return GST_FLOW_OK; /* sent, or dropped and counted by the client */
+    }
+    loss_count(publisher, len);
+    if (result == -EMSGSIZE) {
+        oversize_warn(publisher, len);
+    }
+    return result == -ESHUTDOWN && g_atomic_int_get(&publisher->gave_up) ? GST_FLOW_ERROR
+                                                                         : GST_FLOW_OK;
+}
+
 GstFlowReturn publisher_send(struct publisher *publisher, const struct outgoing *message,
                              enum stream_kind kind, bool may_wait)
 {
+    enum relay_client_type type = message_type_of(publisher, message, kind);
+    unsigned flags = message->random_access ? RELAY_CLIENT_RANDOM_ACCESS : 0;
     int result;
 
-    if (may_wait && g_atomic_int_get(&publisher->waits)) {
-        GstFlowReturn flow = wait_for_room(publisher, message->len);
+    do {
+        if (may_wait && g_atomic_int_get(&publisher->waits)) {
+            GstFlowReturn flow = wait_for_room(publisher, message->len);
 
-        if (flow != GST_FLOW_OK) {
-            return flow;
+            if (flow != GST_FLOW_OK) {
+                return flow;
+            }
         }
-    }
-    result = relay_client_send_slices(publisher->client, message_type_of(publisher, message, kind),
-                                      message->slices, message->slices_count,
-                                      message->random_access ? RELAY_CLIENT_RANDOM_ACCESS : 0);
-    switch (result) {
-    case -EMSGSIZE:
-        oversize_warn(publisher, message->len);
-        return GST_FLOW_OK;
-    case -ESHUTDOWN:
-        return g_atomic_int_get(&publisher->gave_up) ? GST_FLOW_ERROR : GST_FLOW_OK;
-    default:
-        return GST_FLOW_OK; /* sent, or dropped and counted by the client */
-    }
+        result = relay_client_send_slices(publisher->client, type, message->slices,
+                                          message->slices_count, flags);
+        /* There was room, but the connection ended or the settings changed since. */
+    } while (result == -EAGAIN && may_wait && g_atomic_int_get(&publisher->waits));
+    return result_judge(publisher, message->len, result);
 }
 
 void publisher_drain(struct publisher *publisher, guint timeout_ms)
@@ -244,7 +264,8 @@ void publisher_set_queue(struct publisher *publisher, const struct sink_settings
     g_mutex_lock(&publisher->lock);
     if (publisher->client != NULL) {
         g_atomic_int_set(&publisher->waits, sink_settings_waits(settings));
-        relay_client_set_queue(publisher->client, queue.drop, queue.bytes_max, queue.age_max_ms);
+        relay_client_set_queue(publisher->client, queue.drop, queue.bytes_max, queue.age_max_ms,
+                               queue.while_disconnected);
     }
     g_mutex_unlock(&publisher->lock);
 }
@@ -290,5 +311,7 @@ void publisher_statistics(struct publisher *publisher,
     } else {
         *ret_statistics = publisher->last_statistics;
     }
+    ret_statistics->messages_dropped += publisher->lost_messages;
+    ret_statistics->bytes_dropped += publisher->lost_bytes;
     g_mutex_unlock(&publisher->lock);
 }

@@ -18,10 +18,11 @@ struct publisher {
     GstBaseSink *sink;          /* the owner */
     GParamSpec *state_property; /* notified when the state changes */
 
-    GMutex lock;                 /* guards the two below against the application's threads */
+    GMutex lock;                 /* guards the four below against the application's threads */
     struct relay_client *client; /* only open and close change it, so publisher_send and the
                                     streaming thread read it without the lock */
     struct relay_client_statistics last_statistics; /* of the client before */
+    guint64 lost_messages, lost_bytes;              /* that the client did not count */
 
     /* Set by open. */
     bool waits_for_connection;

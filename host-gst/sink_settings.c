@@ -344,6 +344,7 @@ void sink_settings_queue(const struct sink_settings *settings, bool images,
         .drop = drop_of(settings, images),
         .bytes_max = settings->max_queue_bytes,
         .age_max_ms = age_ns / GST_MSECOND + (age_ns % GST_MSECOND != 0),
+        .while_disconnected = sink_settings_waits(settings),
     };
 }
 
@@ -371,6 +372,6 @@ void sink_settings_to_options(const struct sink_settings *settings,
         .drop = queue.drop,
         .queue_bytes_max = queue.bytes_max,
         .queue_age_max_ms = queue.age_max_ms,
-        .queue_while_disconnected = settings->wait_for_connection,
+        .queue_while_disconnected = queue.while_disconnected,
     };
 }

@@ -93,6 +93,7 @@ struct sink_queue {
     enum relay_client_drop drop;
     guint64 bytes_max;
     guint64 age_max_ms; /* 0: none */
+    bool while_disconnected;
 };
 void sink_settings_queue(const struct sink_settings *settings, bool images,
                          struct sink_queue *ret_queue);

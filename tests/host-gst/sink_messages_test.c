@@ -327,6 +327,7 @@ GST_START_TEST(a_message_above_10_mib_is_dropped_with_a_warning)
     fixture_expect_none(&fixture, GST_MESSAGE_WARNING);
     gst_harness_push(fixture.harness, fixture_buffer("next", 4));
     fixture_expect_message(&fixture, 0, "next", 4);
+    fail_unless_equals_uint64(fixture_count(&fixture, "messages-dropped"), 2);
     fixture_deinit(&fixture);
 }
 GST_END_TEST;
@@ -538,18 +539,26 @@ static gpointer push_all(gpointer data)
     return NULL;
 }
 
-GST_START_TEST(wait_for_connection_loses_nothing)
+/* First waiting for the connection, then, with drop-policy=none, for room only. */
+GST_START_TEST(who_waits_loses_nothing)
 {
     struct sink_fixture fixture;
     GThread *pusher;
 
     fixture_init(&fixture);
-    g_object_set(fixture.sink, "wait-for-connection", TRUE, "max-queue-bytes",
-                 (guint64)(4 * PADDING), NULL);
+    g_object_set(fixture.sink, "max-queue-bytes", (guint64)(4 * PADDING), NULL);
+    if (__i__ == 0) {
+        g_object_set(fixture.sink, "wait-for-connection", TRUE, NULL);
+    } else {
+        gst_util_set_object_arg(G_OBJECT(fixture.sink), "drop-policy", "none");
+    }
     fake_relay_set_behaviour(fixture.relay, FAKE_REFUSE);
     fixture_play(&fixture, "image/jpeg");
     fixture_wait_state(&fixture, "waiting");
     pusher = g_thread_new("push", push_all, &fixture);
+    if (__i__ == 1) {
+        fixture_wait_count(&fixture, "queue-messages", 4);
+    }
     fake_relay_set_behaviour(fixture.relay, FAKE_NEVER_READ);
     fixture_wait_state(&fixture, "connected");
     fixture_wait_count(&fixture, "queue-messages", 3);
@@ -654,7 +663,7 @@ static Suite *sink_messages_suite(void)
     tcase_add_test(tests, after_an_overflow_images_lose_the_oldest_only);
     tcase_add_test(tests, after_a_reconnect_messages_are_whole_and_begin_with_a_keyframe);
     tcase_add_test(tests, a_stream_without_marks_starts_all_the_same);
-    tcase_add_test(tests, wait_for_connection_loses_nothing);
+    tcase_add_loop_test(tests, who_waits_loses_nothing, 0, 2);
     tcase_add_test(tests, asks_for_a_keyframe_after_each_connection_once_per_second);
     tcase_add_test(tests, does_not_ask_for_keyframes_when_told_so);
     return suite;
