@@ -515,6 +515,7 @@ void relay_client_statistics(struct relay_client *client,
             client->send_latency_sum_ns / ret_statistics->messages_sent;
     }
     ring_statistics(&client->ring, now_ns, ret_statistics);
+    ret_statistics->queue_bytes -= client->begun_bytes;
     pthread_mutex_unlock(&client->mutex);
 }
 

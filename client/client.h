@@ -29,6 +29,7 @@ struct relay_client {
     enum relay_client_state state;
     struct relay_client_statistics statistics; /* counters; the rest is filled in when asked */
     uint64_t send_latency_sum_ns;
+    uint64_t begun_bytes;     /* of the oldest message, what the kernel has already */
     uint64_t connected_at_ns; /* monotonic; 0: not connected */
     int connected_fd;         /* for SIOCOUTQ; -1: none */
     char *token, *token_file; /* NULL: none */

@@ -71,6 +71,7 @@ static void connection_drop(struct connection *connection)
     }
     client->connected_fd = -1;
     client->connected_at_ns = 0;
+    client->begun_bytes = 0;
     ring_rewind(&client->ring);
     if (!client->queue_while_disconnected) {
         ring_drop_all(&client->ring, RING_DISCONNECTED);

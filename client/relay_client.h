@@ -133,7 +133,8 @@ struct relay_client_statistics {
     uint64_t messages_received, bytes_received;
     uint64_t messages_dropped, bytes_dropped;
     uint64_t drops_disconnected, drops_overflow, drops_age; /* messages, by cause */
-    uint64_t queue_messages, queue_bytes, queue_age_ns;     /* now; age of the oldest */
+    uint64_t queue_messages, queue_bytes, queue_age_ns;     /* now, not yet in the kernel; age of
+                                                               the oldest */
     uint64_t send_latency_last_ns, send_latency_average_ns, send_latency_max_ns; /* send → kernel */
     uint64_t kernel_unsent_bytes;                                                /* SIOCOUTQ */
     uint64_t rtt_ns; /* of the last ping */

@@ -110,6 +110,13 @@ static void sent_note(struct relay_client *client, const struct ring_message *me
     }
 }
 
+static uint64_t message_begun_bytes(const struct ring_message *message, uint64_t flushed)
+{
+    uint64_t left = message->end_offset - flushed;
+
+    return left < message->len ? message->len - left : 0; /* the frame's head is not of it */
+}
+
 /* Lets go of what the kernel has. With the mutex held. */
 static void release_flushed(struct connection *connection)
 {
@@ -125,6 +132,7 @@ static void release_flushed(struct connection *connection)
         free(message);
         pthread_cond_broadcast(&client->changed);
     }
+    client->begun_bytes = message == NULL ? 0 : message_begun_bytes(message, flushed);
 }
 
 /* Begins as many messages as the outbox takes. */

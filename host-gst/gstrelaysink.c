@@ -226,15 +226,15 @@ static gboolean relay_sink_set_caps(GstBaseSink *base, GstCaps *caps)
 
 /* Sends the rest and waits for it, as long as eos-timeout allows and nobody calls unlock. The base
  * class holds the preroll lock for all serialised events but the end of a flush. */
-static void drain(GstRelaySink *sink)
+static GstFlowReturn drain(GstRelaySink *sink)
 {
     guint timeout_ms;
 
-    (void)assembler_finish(&sink->assembler);
+    (void)assembler_finish(&sink->assembler); /* why it stopped is found out again below */
     GST_OBJECT_LOCK(sink);
     timeout_ms = sink->settings.eos_timeout_ms;
     GST_OBJECT_UNLOCK(sink);
-    publisher_drain(&sink->publisher, timeout_ms);
+    return publisher_drain(&sink->publisher, timeout_ms);
 }
 
 static gboolean relay_sink_event(GstBaseSink *base, GstEvent *event)
@@ -242,7 +242,10 @@ static gboolean relay_sink_event(GstBaseSink *base, GstEvent *event)
     GstRelaySink *sink = GST_RELAY_SINK(base);
 
     if (GST_EVENT_TYPE(event) == GST_EVENT_EOS) {
-        drain(sink);
+        if (drain(sink) != GST_FLOW_OK) {
+            gst_event_unref(event); /* the stream is over before its end */
+            return FALSE;
+        }
     } else if (GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_START) {
         publisher_flush(&sink->publisher);
     } else if (GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_STOP) {

@@ -140,9 +140,18 @@ static enum relay_client_type message_type_of(const struct publisher *publisher,
     return text && slices_are_utf8(message) ? RELAY_CLIENT_TEXT : RELAY_CLIENT_BINARY;
 }
 
+struct wait {
+    /* Waits for ROOM_WAIT_MS at most: -ETIMEDOUT or -ECANCELED when it is to be called again. */
+    int (*step)(struct publisher *publisher, struct wait *wait);
+    size_t len;            /* of the room */
+    guint timeout_ms;      /* of the drain: without progress */
+    guint64 progressed_ms; /* when there was some */
+    guint64 unsent_bytes;
+};
+
 /* The preroll lock is given back while waiting: a change to PLAYING takes it without asking render
  * to stop. What happened meanwhile is in the flags of the base class. */
-static GstFlowReturn wait_for_room(struct publisher *publisher, size_t len)
+static GstFlowReturn wait_unlocked(struct publisher *publisher, struct wait *wait)
 {
     GstBaseSink *sink = publisher->sink;
     int result = -ETIMEDOUT;
@@ -161,18 +170,67 @@ static GstFlowReturn wait_for_room(struct publisher *publisher, size_t len)
             }
             continue;
         }
-        if ((result != -ETIMEDOUT && result != -ECANCELED) ||
-            !g_atomic_int_get(&publisher->waits)) {
-            return GST_FLOW_OK; /* room, a new setting, or an end that sending will report */
+        if (result != -ETIMEDOUT && result != -ECANCELED) {
+            return GST_FLOW_OK;
         }
         GST_BASE_SINK_PREROLL_UNLOCK(sink);
-        result = relay_client_wait_room(publisher->client, len, publisher->waits_for_connection,
-                                        ROOM_WAIT_MS);
+        result = wait->step(publisher, wait);
         if (result == -ECANCELED) {
             g_usleep(CANCELLED_WAIT_US); /* whoever cancelled wants the lock */
         }
         GST_BASE_SINK_PREROLL_LOCK(sink);
     }
+}
+
+/* 0: room, a new setting, or an end that sending will report. */
+static int room_step(struct publisher *publisher, struct wait *wait)
+{
+    if (!g_atomic_int_get(&publisher->waits)) {
+        return 0;
+    }
+    return relay_client_wait_room(publisher->client, wait->len, publisher->waits_for_connection,
+                                  ROOM_WAIT_MS);
+}
+
+static GstFlowReturn wait_for_room(struct publisher *publisher, size_t len)
+{
+    struct wait wait = {.step = room_step, .len = len};
+
+    return wait_unlocked(publisher, &wait);
+}
+
+static void unsent_warn(struct publisher *publisher,
+                        const struct relay_client_statistics *statistics, guint timeout_ms)
+{
+    GST_ELEMENT_WARNING(publisher->sink, RESOURCE, WRITE,
+                        ("the stream ends with %" G_GUINT64_FORMAT " messages (%" G_GUINT64_FORMAT
+                         " bytes) unsent: nothing could be sent for %u ms (eos-timeout)",
+                         statistics->queue_messages, statistics->queue_bytes, timeout_ms),
+                        (NULL));
+}
+
+/* 0: all is sent, or nothing more will be. */
+static int drain_step(struct publisher *publisher, struct wait *wait)
+{
+    int result = relay_client_drain(publisher->client, ROOM_WAIT_MS);
+    struct relay_client_statistics statistics;
+    guint64 now_ms = clock_monotonic_ms();
+
+    if (result != -ETIMEDOUT) {
+        return result;
+    }
+    relay_client_statistics(publisher->client, &statistics);
+    /* What is sent again after a reconnect is no progress, or a relay that breaks off each time
+     * would be waited for without end. */
+    if (statistics.queue_bytes < wait->unsent_bytes) {
+        wait->unsent_bytes = statistics.queue_bytes;
+        wait->progressed_ms = now_ms;
+    }
+    if (now_ms - wait->progressed_ms < wait->timeout_ms) {
+        return -ETIMEDOUT;
+    }
+    unsent_warn(publisher, &statistics, wait->timeout_ms);
+    return 0;
 }
 
 static void oversize_warn(struct publisher *publisher, size_t len)
@@ -228,11 +286,20 @@ GstFlowReturn publisher_send(struct publisher *publisher, const struct outgoing 
     return result_judge(publisher, message->len, result);
 }
 
-void publisher_drain(struct publisher *publisher, guint timeout_ms)
+GstFlowReturn publisher_drain(struct publisher *publisher, guint timeout_ms)
 {
+    struct wait wait = {.step = drain_step,
+                        .timeout_ms = timeout_ms,
+                        .progressed_ms = clock_monotonic_ms(),
+                        .unsent_bytes = G_MAXUINT64};
+
+    if (timeout_ms > 0 && g_atomic_int_get(&publisher->waits)) {
+        return wait_unlocked(publisher, &wait);
+    }
     if (timeout_ms > 0 && relay_client_drain(publisher->client, timeout_ms) != 0) {
         GST_INFO_OBJECT(publisher->sink, "the stream ends before everything was sent");
     }
+    return GST_FLOW_OK;
 }
 
 /* From any thread. */

@@ -55,8 +55,11 @@ void publisher_close(struct publisher *publisher);
 GstFlowReturn publisher_send(struct publisher *publisher, const struct outgoing *message,
                              enum stream_kind kind, bool may_wait);
 
-/* Waits until everything accepted is sent, timeout_ms at most, or until waits are cancelled. */
-void publisher_drain(struct publisher *publisher, guint timeout_ms);
+/* Waits until everything accepted is sent: timeout_ms at most, or until waits are cancelled. When
+ * sending waits for room, timeout_ms is for the time without any progress, the preroll lock is
+ * given up meanwhile, and what stays unsent is told as a WARNING. The caller holds the preroll
+ * lock. Not GST_FLOW_OK: the element stops or flushes. */
+GstFlowReturn publisher_drain(struct publisher *publisher, guint timeout_ms);
 
 void publisher_flush(struct publisher *publisher);
 void publisher_cancel_waits(struct publisher *publisher, bool cancelled);

@@ -146,8 +146,9 @@ static const struct setting settings_table[] = {
      "Ask the encoder for a keyframe after connecting and after drops, once per second at most",
      SETTING_BOOLEAN, AT(request_keyframe), .initial = TRUE, .mutable = GST_PARAM_MUTABLE_PLAYING},
     {SINK_PROPERTY_EOS_TIMEOUT, "eos-timeout", "EOS Timeout",
-     "How long the end of the stream waits until everything is sent, in ms", SETTING_UINT,
-     AT(eos_timeout_ms), 0, DELAY_MS_MAX, 1000, GST_PARAM_MUTABLE_PLAYING, NULL},
+     "How long the end of the stream waits until everything is sent, in ms; where upstream waits "
+     "for room: how long without anything being sent",
+     SETTING_UINT, AT(eos_timeout_ms), 0, DELAY_MS_MAX, 1000, GST_PARAM_MUTABLE_PLAYING, NULL},
 };
 
 static GParamSpec *setting_spec(const struct setting *setting)

@@ -17,6 +17,9 @@ enum fake_limits {
     BLACKHOLE_CLIENTS = 8,
 };
 
+/* FAKE_READ_SLOWLY */
+enum { SLOW_BYTES = 64 * 1024, SLOW_PAUSE_US = 30 * 1000 };
+
 struct message {
     int type;
     GBytes *data;
@@ -60,10 +63,15 @@ static int loopback_socket(guint16 *ret_port)
 
 /* --- one connection --- */
 
-static bool read_all(int fd, void *data, size_t len)
+static bool read_all(int fd, void *data, size_t len, bool slowly)
 {
     for (size_t done = 0; done < len;) {
-        ssize_t count = recv(fd, (char *)data + done, len - done, 0);
+        size_t step = slowly ? MIN(len - done, SLOW_BYTES) : len - done;
+        ssize_t count = recv(fd, (char *)data + done, step, 0);
+
+        if (slowly && step == SLOW_BYTES) {
+            g_usleep(SLOW_PAUSE_US);
+        }
 
         if (count <= 0) {
             return false;
@@ -193,11 +201,11 @@ struct frame {
 };
 
 /* False when the socket ended. */
-static bool read_frame(int fd, struct frame *frame)
+static bool read_frame(int fd, struct frame *frame, bool slowly)
 {
     guint8 head[2], extended[8], mask[4];
 
-    if (!read_all(fd, head, 2)) {
+    if (!read_all(fd, head, 2, false)) {
         return false;
     }
     fail_unless(head[1] & 0x80, "a client must mask its frames");
@@ -207,7 +215,7 @@ static bool read_frame(int fd, struct frame *frame)
     if (frame->len >= 126) {
         size_t count = frame->len == 126 ? 2 : 8;
 
-        if (!read_all(fd, extended, count)) {
+        if (!read_all(fd, extended, count, false)) {
             return false;
         }
         frame->len = 0;
@@ -216,7 +224,7 @@ static bool read_frame(int fd, struct frame *frame)
         }
     }
     frame->data = g_malloc(frame->len + 1);
-    if (!read_all(fd, mask, 4) || !read_all(fd, frame->data, frame->len)) {
+    if (!read_all(fd, mask, 4, false) || !read_all(fd, frame->data, frame->len, slowly)) {
         g_free(frame->data);
         return false;
     }
@@ -248,11 +256,12 @@ static void control_answer(struct peer *peer, const struct frame *frame)
 
 static void serve_websocket(struct peer *peer)
 {
+    bool slowly = behaviour_now(peer->relay) == FAKE_READ_SLOWLY;
     GByteArray *data = g_byte_array_new();
     struct frame frame = {0};
     int type = 0;
 
-    while (read_frame(peer->fd, &frame)) {
+    while (read_frame(peer->fd, &frame, slowly)) {
         if (frame.opcode >= 8) {
             control_answer(peer, &frame);
         } else {
@@ -430,6 +439,12 @@ char *fake_relay_location(const struct fake_relay *relay, bool secure)
 
 void fake_relay_set_behaviour(struct fake_relay *relay, enum fake_behaviour behaviour)
 {
+    const int size = SLOW_BYTES;
+
+    if (behaviour == FAKE_READ_SLOWLY) {
+        /* What is accepted from now on inherits it; else the kernel would read ahead. */
+        setsockopt(relay->listen_fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
+    }
     g_mutex_lock(&relay->lock);
     relay->behaviour = behaviour;
     g_cond_broadcast(&relay->changed);

@@ -12,6 +12,7 @@ enum fake_behaviour {
     FAKE_SILENT_ACCESS,  /* accepts, never answers the access request */
     FAKE_SILENT_UPGRADE, /* never answers the WebSocket handshake */
     FAKE_NEVER_READ,     /* the WebSocket opens; nothing is read until SERVE */
+    FAKE_READ_SLOWLY,    /* some 2 MB/s; to be set before the client connects */
 };
 
 enum { FAKE_TEXT = 1, FAKE_BINARY = 2 };

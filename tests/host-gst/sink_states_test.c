@@ -320,6 +320,57 @@ GST_START_TEST(end_of_stream_waits_for_a_slow_relay_as_long_as_eos_timeout)
 }
 GST_END_TEST;
 
+GST_START_TEST(who_waits_waits_for_the_end_as_long_as_it_moves)
+{
+    struct sink_fixture fixture;
+    gint64 begun_us, took_us;
+
+    fixture_init(&fixture);
+    g_object_set(fixture.sink, "eos-timeout", 300 * TIME_SCALE, "wait-for-connection", TRUE, NULL);
+    fake_relay_set_behaviour(fixture.relay, FAKE_READ_SLOWLY);
+    fixture_play(&fixture, "image/jpeg");
+    for (guint i = 0; i < 2 * TIME_SCALE; i++) {
+        fail_unless_equals_int(gst_harness_push(fixture.harness, jpeg_of(1 << 20, 1)), GST_FLOW_OK);
+    }
+    begun_us = g_get_monotonic_time();
+    fail_unless(gst_harness_push_event(fixture.harness, gst_event_new_eos()));
+    took_us = g_get_monotonic_time() - begun_us;
+    fail_unless_equals_uint64(fixture_count(&fixture, "queue-messages"), 0);
+    fail_unless(took_us > 300 * 1000 * TIME_SCALE, "%" G_GINT64_FORMAT " us", took_us);
+    fixture_expect_none(&fixture, GST_MESSAGE_WARNING);
+    fake_relay_wait_messages(fixture.relay, 2 * TIME_SCALE);
+    fixture_deinit(&fixture);
+}
+GST_END_TEST;
+
+GST_START_TEST(who_waits_is_warned_when_the_end_is_not_sent)
+{
+    struct sink_fixture fixture;
+    GstMessage *message;
+    GError *error = NULL;
+    gint64 begun_us;
+
+    fixture_init(&fixture);
+    g_object_set(fixture.sink, "eos-timeout", 300, "wait-for-connection", TRUE, NULL);
+    fake_relay_set_behaviour(fixture.relay, FAKE_NEVER_READ);
+    fixture_play(&fixture, "image/jpeg");
+    for (guint i = 0; i < 7; i++) {
+        gst_harness_push(fixture.harness, jpeg_of(1 << 20, 1));
+    }
+    begun_us = g_get_monotonic_time();
+    fail_unless(gst_harness_push_event(fixture.harness, gst_event_new_eos()));
+    fail_unless(g_get_monotonic_time() - begun_us >= 290 * 1000);
+    message = fixture_wait_message(&fixture, GST_MESSAGE_WARNING);
+    gst_message_parse_warning(message, &error, NULL);
+    fail_unless(g_error_matches(error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_WRITE));
+    fail_unless(strstr(error->message, "unsent") != NULL, "%s", error->message);
+    g_error_free(error);
+    gst_message_unref(message);
+    gst_message_unref(fixture_wait_message(&fixture, GST_MESSAGE_EOS));
+    fixture_deinit(&fixture);
+}
+GST_END_TEST;
+
 static gpointer push_eos(gpointer data)
 {
     struct sink_fixture *fixture = data;
@@ -336,7 +387,8 @@ GST_START_TEST(null_ends_the_drain_at_the_end_of_the_stream)
     gint64 begun_us;
 
     fixture_init(&fixture);
-    g_object_set(fixture.sink, "eos-timeout", 60000, "max-queue-time", (guint64)0, NULL);
+    g_object_set(fixture.sink, "eos-timeout", 60000, "max-queue-time", (guint64)0,
+                 "wait-for-connection", __i__ == 1, NULL);
     fake_relay_set_behaviour(fixture.relay, FAKE_NEVER_READ);
     fixture_play(&fixture, "image/jpeg");
     fixture_wait_state(&fixture, "connected");
@@ -491,7 +543,9 @@ static Suite *sink_states_suite(void)
                    a_queue_in_front_survives_pause_and_play_while_waiting_for_the_connection);
     tcase_add_test(tests, end_of_stream_does_not_wait_for_a_dead_relay);
     tcase_add_test(tests, end_of_stream_waits_for_a_slow_relay_as_long_as_eos_timeout);
-    tcase_add_test(tests, null_ends_the_drain_at_the_end_of_the_stream);
+    tcase_add_test(tests, who_waits_waits_for_the_end_as_long_as_it_moves);
+    tcase_add_test(tests, who_waits_is_warned_when_the_end_is_not_sent);
+    tcase_add_loop_test(tests, null_ends_the_drain_at_the_end_of_the_stream, 0, 2);
     tcase_add_test(tests, a_flush_drops_the_queue_and_keeps_the_connection);
     tcase_add_test(tests, a_new_location_in_ready_is_used_from_the_next_paused_on);
     tcase_add_test(tests, settings_that_cannot_work_stay_an_error_until_they_are_put_right);
