@@ -84,7 +84,6 @@ static bool receive_all(struct connection *connection)
             pong_note(connection);
             break;
         case WEBSOCKET_WAIT:
-            connection->again = websocket_turn_is_over(connection->websocket);
             return true;
         case WEBSOCKET_ENDED:
             return false;
@@ -264,6 +263,7 @@ static void open_on_turn(struct connection *connection)
         return;
     }
     keyframe_ask(connection);
+    connection->again = websocket_turn_is_over(connection->websocket);
 }
 
 static unsigned open_poll_fds(const struct connection *connection, struct pollfd *fds)
@@ -308,7 +308,9 @@ static void closing_on_turn(struct connection *connection)
     if (over || progress == PROGRESS_FAILED || connection->now_ms >= connection->deadline_ms) {
         transport_shutdown(&connection->transport);
         connection_enter(connection, PHASE_ENDED);
+        return;
     }
+    connection->again = websocket_turn_is_over(connection->websocket);
 }
 
 static uint64_t closing_wake_ms(const struct connection *connection)

@@ -26,6 +26,7 @@ struct websocket {
     /* Outgoing. */
     uint8_t outbox[WEBSOCKET_OUTBOX_SIZE];
     size_t outbox_start, outbox_end;
+    size_t turn_sent_bytes;
     uint64_t encoded, flushed;
     struct wslay_frame_iocb frame; /* the data frame being encoded */
     bool frame_begun;              /* true exactly while part of it is not encoded */
@@ -37,7 +38,7 @@ struct websocket {
     /* Incoming. */
     uint8_t inbox[WEBSOCKET_INBOX_SIZE];
     size_t inbox_start, inbox_end;
-    size_t turn_bytes;
+    size_t turn_received_bytes;
     enum input_state input;
     struct transport *transport; /* during websocket_receive only */
     struct fault *fault;
@@ -67,7 +68,7 @@ static ssize_t on_encode(const uint8_t *data, size_t len, int flags, void *conte
 
 static bool inbox_fill(struct websocket *websocket)
 {
-    if (websocket->turn_bytes >= WEBSOCKET_TURN_BYTES_MAX) {
+    if (websocket->turn_received_bytes >= WEBSOCKET_TURN_BYTES_MAX) {
         websocket->input = INPUT_WAIT;
         return false;
     }
@@ -77,7 +78,7 @@ static bool inbox_fill(struct websocket *websocket)
     if (got > 0) {
         websocket->inbox_start = 0;
         websocket->inbox_end = (size_t)got;
-        websocket->turn_bytes += (size_t)got;
+        websocket->turn_received_bytes += (size_t)got;
         return true;
     }
     websocket->input = got == 0 ? INPUT_END : got == -EAGAIN ? INPUT_WAIT : INPUT_FAILED;
@@ -141,12 +142,14 @@ void websocket_destroy(struct websocket *websocket)
 
 void websocket_turn(struct websocket *websocket)
 {
-    websocket->turn_bytes = 0;
+    websocket->turn_received_bytes = 0;
+    websocket->turn_sent_bytes = 0;
 }
 
 bool websocket_turn_is_over(const struct websocket *websocket)
 {
-    return websocket->turn_bytes >= WEBSOCKET_TURN_BYTES_MAX;
+    return websocket->turn_received_bytes >= WEBSOCKET_TURN_BYTES_MAX ||
+           websocket->turn_sent_bytes >= WEBSOCKET_TURN_BYTES_MAX;
 }
 
 /* Sending. */
@@ -261,6 +264,9 @@ static enum progress outbox_flush(struct websocket *websocket, struct transport 
                                   struct fault *fault)
 {
     while (websocket->outbox_start < websocket->outbox_end) {
+        if (websocket->turn_sent_bytes >= WEBSOCKET_TURN_BYTES_MAX) {
+            return PROGRESS_WAIT;
+        }
         ssize_t sent = transport_write(transport, websocket->outbox + websocket->outbox_start,
                                        websocket->outbox_end - websocket->outbox_start, fault);
 
@@ -269,6 +275,7 @@ static enum progress outbox_flush(struct websocket *websocket, struct transport 
         }
         websocket->outbox_start += (size_t)sent;
         websocket->flushed += (uint64_t)sent;
+        websocket->turn_sent_bytes += (size_t)sent;
     }
     websocket->outbox_start = 0;
     websocket->outbox_end = 0;

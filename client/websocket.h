@@ -18,7 +18,7 @@ enum websocket_limits {
     WEBSOCKET_MESSAGE_BYTES_MAX = 10 * 1024 * 1024,
     WEBSOCKET_OUTBOX_SIZE = 16 * 1024, /* one TLS record */
     WEBSOCKET_INBOX_SIZE = 32 * 1024,
-    WEBSOCKET_TURN_BYTES_MAX = 256 * 1024, /* received in a row before others get their turn */
+    WEBSOCKET_TURN_BYTES_MAX = 256 * 1024, /* each way, before others get their turn */
     WEBSOCKET_CONTROL_MAX = 125,
 };
 
@@ -48,10 +48,10 @@ struct websocket;
 MUST_USE struct websocket *websocket_create(struct bytes leftover);
 void websocket_destroy(struct websocket *websocket);
 
-/* At the start of each turn of the loop: allows WEBSOCKET_TURN_BYTES_MAX more. */
+/* At the start of each turn of the loop: allows WEBSOCKET_TURN_BYTES_MAX more, each way. */
 void websocket_turn(struct websocket *websocket);
 
-/* The turn's allowance is used up: there may be more to receive at once. */
+/* An allowance of the turn is used up: there may be more to receive or to send at once. */
 bool websocket_turn_is_over(const struct websocket *websocket);
 
 /* What has come. After WEBSOCKET_ENDED only websocket_send may be called, to bring out a Close. */
@@ -68,7 +68,7 @@ uint64_t websocket_start_message(struct websocket *websocket, enum relay_client_
                                  const void *data, size_t len);
 
 /* Moves what it can to the kernel. PROGRESS_DONE: nothing is left; PROGRESS_WAIT: the kernel is
- * full. Call until it is done and no message begins any more. */
+ * full, or the turn is over. Call until it is done and no message begins any more. */
 MUST_USE enum progress websocket_send(struct websocket *websocket, struct transport *transport,
                                       struct fault *fault);
 
