@@ -86,6 +86,7 @@ static void deadline_set(struct message_assembler *assembler, enum mpegts_pendin
     gint64 previous_us = assembler->deadline_us;
 
     assembler->pending = pending;
+    assembler->overdue = false;
     assembler->deadline_us =
         pending == MPEGTS_PENDING_NOTHING ? 0 : g_get_monotonic_time() + hold_us[pending];
     if (assembler->deadline_us != 0 && (previous_us == 0 || assembler->deadline_us < previous_us)) {
@@ -99,6 +100,8 @@ static void flush_due(struct message_assembler *assembler)
     struct mpegts_message message;
 
     if (!assembler->callbacks.may_flush(assembler->callbacks.context)) {
+        /* An open frame ends with the next one, but there may be none: a stream of audio only. */
+        assembler->overdue = assembler->pending == MPEGTS_PENDING_BETWEEN;
         assembler->deadline_us = 0; /* the next buffer sets another */
         return;
     }
@@ -283,16 +286,33 @@ static bool framer_ready(struct message_assembler *assembler)
     return true;
 }
 
-/* Everything mapped, through the framer. */
-static GstFlowReturn frame_mapped(struct message_assembler *assembler)
+/* What the flusher had to leave to the streaming thread. */
+static GstFlowReturn overdue_send(struct message_assembler *assembler)
 {
     GstFlowReturn flow = GST_FLOW_OK;
     struct mpegts_message message;
+
+    if (assembler->overdue && mpegts_framer_flush(&assembler->framer, &message)) {
+        flow = message_send(assembler, &message, true);
+        deadline_set(assembler, mpegts_framer_pending(&assembler->framer));
+    }
+    return flow;
+}
+
+/* Everything mapped, through the framer. */
+static GstFlowReturn frame_mapped(struct message_assembler *assembler)
+{
+    struct mpegts_message message;
     enum mpegts_pending pending;
+    GstFlowReturn flow;
     bool sent = false;
 
     if (!framer_ready(assembler)) {
         return GST_FLOW_ERROR;
+    }
+    flow = overdue_send(assembler);
+    if (flow != GST_FLOW_OK) {
+        return flow;
     }
     for (guint i = 0; i < assembler->slices->len; i++) {
         struct bytes slice = slice_bytes(assembler, i);

@@ -29,7 +29,7 @@ struct outgoing {
 struct assembler_callbacks {
     /* may_wait: on the streaming thread. */
     GstFlowReturn (*send)(const struct outgoing *message, bool may_wait, void *context);
-    /* False while frames must not be ended by the clock, as sending them could wait. */
+    /* False while the flusher must not send, as that could wait. */
     bool (*may_flush)(void *context);
     /* Once per stream: buffer lists of a transport stream are not frames (alignment=7). */
     void (*on_lists_not_frames)(void *context);
@@ -51,6 +51,7 @@ struct message_assembler {
     uint8_t *framer_buf; /* NULL until a stream needs it */
     enum mpegts_pending pending;
     gint64 deadline_us; /* when the flusher ends what is pending; 0: never */
+    bool overdue;       /* what waits between frames is to go with the next buffer */
 
     GThread *flusher; /* NULL: not running */
     GCond wake;

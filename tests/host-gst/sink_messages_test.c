@@ -573,6 +573,33 @@ GST_START_TEST(who_waits_loses_nothing)
 }
 GST_END_TEST;
 
+GST_START_TEST(a_stream_without_video_is_not_held_back_by_who_waits)
+{
+    guint8 audio[7 * MPEGTS_PACKET_SIZE];
+    struct sink_fixture fixture;
+    gint64 begun_us = g_get_monotonic_time();
+    guint pushed = 0;
+
+    for (guint i = 0; i < 7; i++) {
+        craft_packet(
+            &(struct craft){.pid = PID_AUDIO, .starts_pes = true, .stream_id = STREAM_ID_AUDIO},
+            audio + i * MPEGTS_PACKET_SIZE);
+    }
+    fixture_init(&fixture);
+    g_object_set(fixture.sink, "wait-for-connection", TRUE, NULL);
+    play_connected(&fixture, NULL);
+    while (fake_relay_messages(fixture.relay) < 3) {
+        fail_unless_equals_int(
+            gst_harness_push(fixture.harness, fixture_buffer(audio, sizeof audio)), GST_FLOW_OK);
+        pushed++;
+        fail_unless(g_get_monotonic_time() - begun_us < 10 * G_TIME_SPAN_SECOND);
+        g_usleep(1000);
+    }
+    fail_unless(pushed > 9, "a message for each buffer");
+    fixture_deinit(&fixture);
+}
+GST_END_TEST;
+
 /* --- asking for keyframes --- */
 
 static GstEvent *wait_keyframe_request(struct sink_fixture *fixture)
@@ -664,6 +691,7 @@ static Suite *sink_messages_suite(void)
     tcase_add_test(tests, after_a_reconnect_messages_are_whole_and_begin_with_a_keyframe);
     tcase_add_test(tests, a_stream_without_marks_starts_all_the_same);
     tcase_add_loop_test(tests, who_waits_loses_nothing, 0, 2);
+    tcase_add_test(tests, a_stream_without_video_is_not_held_back_by_who_waits);
     tcase_add_test(tests, asks_for_a_keyframe_after_each_connection_once_per_second);
     tcase_add_test(tests, does_not_ask_for_keyframes_when_told_so);
     return suite;
