@@ -171,6 +171,7 @@ static int run(const struct file_options *options)
         return CLIENT_TOOL_CONFIG;
     }
     log_start(options->development);
+    client_tool_warn_insecure(options->tool.insecure);
     client_tool_signals_take();
     int status = record(&recorder, options);
 

@@ -428,6 +428,7 @@ static struct relay_client *client_create(struct pipe_tool *tool)
 
 static int run_with_output(struct pipe_tool *tool)
 {
+    client_tool_warn_insecure(tool->options->tool.insecure);
     tool->client = client_create(tool);
     if (tool->client == NULL) {
         return CLIENT_TOOL_CONFIG;

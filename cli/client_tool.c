@@ -75,6 +75,14 @@ struct relay_client_options client_tool_client_options(const struct client_tool_
     };
 }
 
+void client_tool_warn_insecure(bool insecure)
+{
+    if (insecure) {
+        log_warn("the connection is not secure, as --insecure is set: nothing proves that it is "
+                 "the relay who answers");
+    }
+}
+
 /* Log lines. */
 
 static enum log_level event_level(const struct relay_client_event *event)

@@ -70,6 +70,9 @@ struct client_tool_options {
 MUST_USE bool client_tool_options_read(const struct option_table *table, int argc, char **argv,
                                        void *values, int *ret_status);
 
+/* Logs that nothing is verified, if so. To be called when the log is open. */
+void client_tool_warn_insecure(bool insecure);
+
 struct relay_client_options client_tool_client_options(const struct client_tool_options *options);
 
 /* Logs one line: info, warn for faults, error for refusals and giving up. */

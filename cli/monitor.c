@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/log.h"
+#include "cli/client_tool.h"
 #include "cli/command.h"
 #include "cli/monitor/settings.h"
 #include "cli/monitor/watch.h"
@@ -185,6 +186,7 @@ static bool log_start(const struct monitor_settings *options)
         log_warn("cannot open the log file, logging to stderr", LOG_TEXT("file", options->log_file),
                  LOG_TEXT("error", strerror(-failed)));
     }
+    client_tool_warn_insecure(options->insecure);
     return true;
 }
 

@@ -116,6 +116,10 @@ int command_status(int argc, char **argv)
     switch (options_parse(&status_option_table, argc, argv, &options, error)) {
     case OPTIONS_OK:
         if (options_are_complete(&options)) {
+            if (options.insecure) {
+                fprintf(stderr, "relay status: the connection is not secure, as --insecure is set: "
+                                "nothing proves that it is the relay who answers\n");
+            }
             status = is_empty(options.access) ? topic_run(&options) : access_run(&options);
         }
         break;

@@ -7,9 +7,9 @@ enum notice_limits {
     HEALTHY_MS = 10 * 1000, /* a connection that lived this long makes old warnings forgotten */
 };
 
-void connection_notices_init(struct connection_notices *notices)
+void connection_notices_init(struct connection_notices *notices, bool insecure)
 {
-    *notices = (struct connection_notices){.info_due = true};
+    *notices = (struct connection_notices){.info_due = true, .insecure = insecure};
 }
 
 static int event_code(const struct relay_client_event *event)
@@ -68,6 +68,18 @@ enum notice connection_notices_next(struct connection_notices *notices,
         return NOTICE_ERROR;
     }
     return NOTICE_NONE;
+}
+
+bool connection_notices_insecure_due(struct connection_notices *notices,
+                                     const struct relay_client_event *event, uint64_t now_ms)
+{
+    if (!notices->insecure || event->state != RELAY_CLIENT_CONNECTED ||
+        (notices->insecure_warned_ms != 0 &&
+         now_ms - notices->insecure_warned_ms < WARNING_INTERVAL_MS)) {
+        return false;
+    }
+    notices->insecure_warned_ms = now_ms;
+    return true;
 }
 
 static struct notice_error resource_error(GstResourceError code)
@@ -144,9 +156,15 @@ void connection_notices_post(struct connection_notices *notices, GstElement *ele
                              const struct relay_client_event *event, uint64_t now_ms)
 {
     struct notice_error error = notice_error_of(event, notices->connected_before);
+    struct notice_error settings = resource_error(GST_RESOURCE_ERROR_SETTINGS);
     uint64_t tries = event->attempt;
 
     state_post(element, event, &error);
+    if (connection_notices_insecure_due(notices, event, now_ms)) {
+        text_post(element, GST_MESSAGE_WARNING, &settings,
+                  g_strdup("the connection is not secure, as tls-verify=false: nothing proves that "
+                           "it is the relay who answers"));
+    }
     switch (connection_notices_next(notices, event, now_ms)) {
     case NOTICE_NONE:
         break;

@@ -19,7 +19,9 @@ struct connection_notices {
     } warnings[NOTICE_FAULTS];
     bool info_due; /* true exactly when a WARNING, or nothing, was posted last */
     bool connected_before;
-    uint64_t connected_ms; /* when the present connection was made; 0: none */
+    uint64_t connected_ms;       /* when the present connection was made; 0: none */
+    bool insecure;               /* tls-verify=false */
+    uint64_t insecure_warned_ms; /* 0: never */
 };
 
 struct notice_error {
@@ -34,15 +36,19 @@ enum notice {
     NOTICE_ERROR,
 };
 
-void connection_notices_init(struct connection_notices *notices);
+void connection_notices_init(struct connection_notices *notices, bool insecure);
 
 /* Decides and remembers. now_ms: monotonic, not 0. */
 enum notice connection_notices_next(struct connection_notices *notices,
                                     const struct relay_client_event *event, uint64_t now_ms);
 
+/* True when the user has to hear that this new connection is not secure. Remembers. */
+bool connection_notices_insecure_due(struct connection_notices *notices,
+                                     const struct relay_client_event *event, uint64_t now_ms);
+
 /* The GStreamer error of a fault. */
 struct notice_error notice_error_of(const struct relay_client_event *event, bool connected_before);
 
-/* Posts the element message relay-connection-state, and what connection_notices_next decides. */
+/* Posts the element message relay-connection-state, and what the above decide. */
 void connection_notices_post(struct connection_notices *notices, GstElement *element,
                              const struct relay_client_event *event, uint64_t now_ms);

@@ -16,7 +16,7 @@ void publisher_init(struct publisher *publisher, GstBaseSink *sink, GParamSpec *
 {
     *publisher = (struct publisher){.sink = sink, .state_property = state_property};
     g_mutex_init(&publisher->lock);
-    connection_notices_init(&publisher->notices);
+    connection_notices_init(&publisher->notices, false);
 }
 
 void publisher_deinit(struct publisher *publisher)
@@ -80,7 +80,7 @@ bool publisher_open(struct publisher *publisher, const struct sink_settings *set
     g_atomic_int_set(&publisher->waits, sink_settings_waits(settings));
     publisher->waits_for_connection = settings->wait_for_connection;
     publisher->message_type = (enum sink_message_type)settings->message_type;
-    connection_notices_init(&publisher->notices);
+    connection_notices_init(&publisher->notices, !settings->tls_verify);
     g_atomic_int_set(&publisher->gave_up, FALSE);
     g_atomic_int_set(&publisher->keyframe_wanted, FALSE);
     g_atomic_int_set(&publisher->oversize_warned, FALSE);

@@ -214,6 +214,14 @@ class File(ClientTestCase):
             done = self.run_tool("file", **environment)
             self.assertEqual((done.returncode, done.stdout, done.stderr), (1, output, ""))
 
+    def test_an_insecure_connection_is_warned_of(self):
+        server, process = self.connected("--insecure")
+        server.close_peer(1000)
+        _, err = self.stop(process)
+        first = json.loads(err.splitlines()[0])
+        self.assertEqual(first["level"], "warning")
+        self.assertIn("--insecure", first["msg"])
+
     def test_without_an_interface(self):
         done = self.run_tool()
         self.assertEqual((done.returncode, done.stdout, done.stderr),

@@ -31,7 +31,7 @@ static void check_steps(const struct step *steps, guint count)
 {
     struct connection_notices notices;
 
-    connection_notices_init(&notices);
+    connection_notices_init(&notices, false);
     for (guint i = 0; i < count; i++) {
         struct relay_client_event event = event_of(steps[i].state, steps[i].fault, steps[i].code);
         enum notice notice = connection_notices_next(&notices, &event, steps[i].at_ms);
@@ -81,6 +81,31 @@ GST_START_TEST(says_connected_first_and_after_each_warning)
 }
 GST_END_TEST;
 
+GST_START_TEST(warns_of_an_insecure_connection_once_per_minute)
+{
+    static const struct {
+        guint64 at_ms;
+        enum relay_client_state state;
+        bool due;
+    } steps[] = {
+        {1, RELAY_CLIENT_CONNECTING, false},    {2, RELAY_CLIENT_CONNECTED, true},
+        {500, RELAY_CLIENT_WAITING, false},     {1000, RELAY_CLIENT_CONNECTED, false},
+        {60001, RELAY_CLIENT_CONNECTED, false}, {60002, RELAY_CLIENT_CONNECTED, true},
+    };
+    struct connection_notices insecure, verified;
+
+    connection_notices_init(&insecure, true);
+    connection_notices_init(&verified, false);
+    for (guint i = 0; i < G_N_ELEMENTS(steps); i++) {
+        struct relay_client_event event = event_of(steps[i].state, FAULT(NONE), 0);
+
+        fail_unless_equals_int(connection_notices_insecure_due(&insecure, &event, steps[i].at_ms),
+                               steps[i].due);
+        fail_if(connection_notices_insecure_due(&verified, &event, steps[i].at_ms));
+    }
+}
+GST_END_TEST;
+
 static const struct {
     enum relay_client_fault fault;
     int code;
@@ -118,6 +143,7 @@ static Suite *connection_notices_suite(void)
     suite_add_tcase(suite, tests);
     tcase_add_test(tests, warns_once_per_cause_and_minute);
     tcase_add_test(tests, says_connected_first_and_after_each_warning);
+    tcase_add_test(tests, warns_of_an_insecure_connection_once_per_minute);
     tcase_add_loop_test(tests, each_fault_has_its_error, 0, G_N_ELEMENTS(errors));
     return suite;
 }

@@ -152,17 +152,28 @@ GST_END_TEST;
 
 /* --- faults --- */
 
-static void expect_warning(struct sink_fixture *fixture, GQuark domain, int code, const char *part)
+/* The text of the next warning, which has this error; the caller's to free. */
+static char *warning_text(struct sink_fixture *fixture, GQuark domain, int code)
 {
     GstMessage *message = fixture_wait_message(fixture, GST_MESSAGE_WARNING);
     GError *error = NULL;
+    char *text;
 
     gst_message_parse_warning(message, &error, NULL);
     fail_unless(g_error_matches(error, domain, code), "%d: %s", error->code, error->message);
-    fail_unless(strstr(error->message, part) != NULL, "%s", error->message);
-    fail_unless(strstr(error->message, "next try in") != NULL, "%s", error->message);
+    text = g_strdup(error->message);
     g_error_free(error);
     gst_message_unref(message);
+    return text;
+}
+
+static void expect_warning(struct sink_fixture *fixture, GQuark domain, int code, const char *part)
+{
+    char *text = warning_text(fixture, domain, code);
+
+    fail_unless(strstr(text, part) != NULL, "%s", text);
+    fail_unless(strstr(text, "next try in") != NULL, "%s", text);
+    g_free(text);
 }
 
 GST_START_TEST(a_refusal_is_told_once_and_then_the_connection)
@@ -183,6 +194,21 @@ GST_START_TEST(a_refusal_is_told_once_and_then_the_connection)
     gst_harness_push(fixture.harness, fixture_buffer("after", 5));
     fixture_expect_message(&fixture, 0, "after", 5);
     fail_unless(fixture_count(&fixture, "connect-failures") >= 5);
+    fixture_deinit(&fixture);
+}
+GST_END_TEST;
+
+GST_START_TEST(a_connection_that_proves_nothing_is_warned_of)
+{
+    struct sink_fixture fixture;
+    char *text;
+
+    fixture_init(&fixture);
+    g_object_set(fixture.sink, "tls-verify", FALSE, NULL);
+    fixture_play(&fixture, "image/jpeg");
+    text = warning_text(&fixture, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS);
+    fail_unless(strstr(text, "tls-verify") != NULL, "%s", text);
+    g_free(text);
     fixture_deinit(&fixture);
 }
 GST_END_TEST;
@@ -461,6 +487,7 @@ static Suite *sink_connection_suite(void)
                         G_N_ELEMENTS(bad_settings));
     tcase_add_test(tests, the_uri_is_relay_https_and_nothing_that_others_own);
     tcase_add_test(tests, a_refusal_is_told_once_and_then_the_connection);
+    tcase_add_test(tests, a_connection_that_proves_nothing_is_warned_of);
     tcase_add_test(tests, a_closed_port_is_a_warning_and_buffers_keep_flowing);
     tcase_add_loop_test(tests, however_the_connection_ends_there_is_another, 0,
                         G_N_ELEMENTS(closings));
