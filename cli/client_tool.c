@@ -210,24 +210,40 @@ static int wait_writable(const struct client_output *output)
     return fds[0].revents != 0 ? -ECANCELED : 0;
 }
 
+/* Takes back what was written of a message, so that a full disk leaves no torn line, unless others
+ * have written behind it. */
+static void written_undo(const struct client_output *output, size_t written)
+{
+    off_t end = lseek(output->fd, 0, SEEK_CUR);
+    off_t begin = end - (off_t)written;
+    struct stat status;
+
+    if (!output->waits && written > 0 && begin >= 0 && fstat(output->fd, &status) == 0 &&
+        status.st_size == end && ftruncate(output->fd, begin) == 0) {
+        lseek(output->fd, begin, SEEK_SET);
+    }
+}
+
 static int write_all(const struct client_output *output, const char *data, size_t len)
 {
-    while (len > 0) {
-        size_t step = output->waits && len > PIPE_BUF ? PIPE_BUF : len;
+    size_t done = 0;
+
+    while (done < len) {
+        size_t left = len - done;
+        size_t step = output->waits && left > PIPE_BUF ? PIPE_BUF : left;
         int failed = output->waits ? wait_writable(output) : 0;
 
         if (failed != 0) {
             return failed;
         }
-        ssize_t written = write(output->fd, data, step);
+        ssize_t written = write(output->fd, data + done, step);
 
         if (written < 0 && errno != EINTR && errno != EAGAIN) {
-            return -errno;
+            failed = -errno;
+            written_undo(output, done);
+            return failed;
         }
-        if (written > 0) {
-            data += written;
-            len -= (size_t)written;
-        }
+        done += written > 0 ? (size_t)written : 0;
     }
     return 0;
 }

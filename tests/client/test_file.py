@@ -7,6 +7,7 @@ import base64
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 
@@ -22,6 +23,7 @@ class File(ClientTestCase):
         environment.setdefault("RELAY_CLIENT_TOKEN", TOKEN)
         process = subprocess.Popen([CLI, "file", *arguments], stdin=subprocess.DEVNULL,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   restore_signals=False,  # SIGXFSZ stays ignored
                                    env=relay_support.relay_environment(**environment))
         self.addCleanup(self.end, process)
         return process
@@ -213,6 +215,26 @@ class File(ClientTestCase):
         for environment, output in cases:
             done = self.run_tool("file", **environment)
             self.assertEqual((done.returncode, done.stdout, done.stderr), (1, output, ""))
+
+    def test_a_full_disk_leaves_no_torn_line(self):
+        path = self.path()
+        server, process = self.connected(RELAY_CLIENT_FILE=path)
+        server.send("before")
+        wait_until(lambda: len(self.read(path)) == 1, "the first line")
+        limit = os.path.getsize(path) + 40
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+        server.send("x" * 100)
+        line = process.stderr.readline()
+        while b"cannot write the file" not in line:
+            self.assertTrue(line)
+            line = process.stderr.readline()
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE,
+                         (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        server.send("after")
+        wait_until(lambda: len(self.read(path)) == 2, "the line after")
+        self.assertEqual([LINE.fullmatch(line)[2] for line in self.read(path)],
+                         ["before", "after"])
+        self.stop(process)
 
     def test_an_insecure_connection_is_warned_of(self):
         server, process = self.connected("--insecure")
