@@ -29,6 +29,25 @@ static void announce_dial(struct connection *connection)
                         message);
 }
 
+static void go_on(struct connection *connection, enum progress progress, enum phase next)
+{
+    switch (progress) {
+    case PROGRESS_DONE:
+        connection_enter(connection, next);
+        break;
+    case PROGRESS_WAIT:
+        break;
+    case PROGRESS_FAILED:
+        connection_fail(connection);
+        break;
+    }
+}
+
+static enum phase request_phase(const struct connection *connection)
+{
+    return connection->for_access ? PHASE_ACCESS : PHASE_HANDSHAKE;
+}
+
 /* START: one attempt begins. */
 
 static void attempt_note(struct connection *connection)
@@ -66,11 +85,8 @@ static void start_on_turn(struct connection *connection)
     connection->for_access = !connection->url.websocket;
     attempt_note(connection);
     announce_dial(connection);
-    if (connection->for_access && access_request_make(connection) != PROGRESS_DONE) {
-        connection_fail(connection);
-        return;
-    }
-    connection_enter(connection, PHASE_RESOLVE);
+    go_on(connection, connection->for_access ? access_request_make(connection) : PROGRESS_DONE,
+          PHASE_RESOLVE);
 }
 
 const struct phase_ops phase_start = {.on_turn = start_on_turn};
@@ -87,16 +103,9 @@ static void resolve_on_enter(struct connection *connection)
 
 static void resolve_on_turn(struct connection *connection)
 {
-    switch (resolver_take(&connection->resolver, &connection->addresses, &connection->fault)) {
-    case PROGRESS_DONE:
-        connection_enter(connection, PHASE_DIAL);
-        break;
-    case PROGRESS_WAIT:
-        break;
-    case PROGRESS_FAILED:
-        connection_fail(connection);
-        break;
-    }
+    go_on(connection,
+          resolver_take(&connection->resolver, &connection->addresses, &connection->fault),
+          PHASE_DIAL);
 }
 
 static unsigned resolve_poll_fds(const struct connection *connection, struct pollfd *fds)
@@ -119,30 +128,16 @@ static void dial_on_enter(struct connection *connection)
     dialer_start(&connection->dialer, &connection->addresses, connection->now_ms);
 }
 
-static void enter_request(struct connection *connection)
-{
-    connection_enter(connection, connection->for_access ? PHASE_ACCESS : PHASE_HANDSHAKE);
-}
-
 static void dial_on_turn(struct connection *connection)
 {
     int fd = -1;
+    enum progress progress =
+        dialer_advance(&connection->dialer, connection->now_ms, &fd, &connection->fault);
 
-    switch (dialer_advance(&connection->dialer, connection->now_ms, &fd, &connection->fault)) {
-    case PROGRESS_DONE:
+    if (progress == PROGRESS_DONE) {
         transport_open(&connection->transport, fd);
-        if (connection->url.tls) {
-            connection_enter(connection, PHASE_TLS);
-        } else {
-            enter_request(connection);
-        }
-        break;
-    case PROGRESS_WAIT:
-        break;
-    case PROGRESS_FAILED:
-        connection_fail(connection);
-        break;
     }
+    go_on(connection, progress, connection->url.tls ? PHASE_TLS : request_phase(connection));
 }
 
 static unsigned dial_poll_fds(const struct connection *connection, struct pollfd *fds)
@@ -194,16 +189,8 @@ static void tls_on_enter(struct connection *connection)
 
 static void tls_on_turn(struct connection *connection)
 {
-    switch (transport_handshake(&connection->transport, &connection->fault)) {
-    case PROGRESS_DONE:
-        enter_request(connection);
-        break;
-    case PROGRESS_WAIT:
-        break;
-    case PROGRESS_FAILED:
-        connection_fail(connection);
-        break;
-    }
+    go_on(connection, transport_handshake(&connection->transport, &connection->fault),
+          request_phase(connection));
 }
 
 const struct phase_ops phase_tls = {
@@ -296,12 +283,11 @@ static void request_begin(struct connection *connection)
 
 /* ACCESS: the POST that yields the WebSocket's address. */
 
-static void websocket_dial(struct connection *connection)
+static void websocket_dial_begin(struct connection *connection)
 {
     transport_close(&connection->transport);
     connection->for_access = false;
     announce_dial(connection);
-    connection_enter(connection, PHASE_RESOLVE);
 }
 
 static enum progress access_judge(struct connection *connection)
@@ -332,10 +318,9 @@ static void access_on_turn(struct connection *connection)
     }
     bytes_wipe(buffer.data, sizeof buffer.data);
     if (progress == PROGRESS_DONE) {
-        websocket_dial(connection);
-    } else if (progress == PROGRESS_FAILED) {
-        connection_fail(connection);
+        websocket_dial_begin(connection);
     }
+    go_on(connection, progress, PHASE_RESOLVE);
 }
 
 const struct phase_ops phase_access = {
@@ -374,11 +359,7 @@ static void handshake_on_turn(struct connection *connection)
             progress = fault_set(&connection->fault, RELAY_CLIENT_FAULT_CONNECT, "no memory");
         }
     }
-    if (progress == PROGRESS_DONE) {
-        connection_enter(connection, PHASE_OPEN);
-    } else if (progress == PROGRESS_FAILED) {
-        connection_fail(connection);
-    }
+    go_on(connection, progress, PHASE_OPEN);
 }
 
 const struct phase_ops phase_handshake = {
