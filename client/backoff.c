@@ -4,9 +4,16 @@
 
 void backoff_init(struct backoff *backoff, uint32_t delay_ms, uint32_t delay_max_ms)
 {
+    *backoff = (struct backoff){0};
+    backoff_set_delays(backoff, delay_ms, delay_max_ms);
+}
+
+void backoff_set_delays(struct backoff *backoff, uint32_t delay_ms, uint32_t delay_max_ms)
+{
     CHECK(delay_ms > 0);
     CHECK(delay_max_ms >= delay_ms);
-    *backoff = (struct backoff){.delay_ms = delay_ms, .delay_max_ms = delay_max_ms};
+    backoff->delay_ms = delay_ms;
+    backoff->delay_max_ms = delay_max_ms;
 }
 
 void backoff_reset(struct backoff *backoff)

@@ -18,6 +18,9 @@ struct backoff {
 
 void backoff_init(struct backoff *backoff, uint32_t delay_ms, uint32_t delay_max_ms);
 
+/* From the next delay on. */
+void backoff_set_delays(struct backoff *backoff, uint32_t delay_ms, uint32_t delay_max_ms);
+
 /* After a healthy connection. */
 void backoff_reset(struct backoff *backoff);
 

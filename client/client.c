@@ -89,6 +89,7 @@ struct relay_client *relay_client_create(const struct relay_client_options *opti
     client->wake_fd = -1;
     client->connected_fd = -1;
     client->queue_while_disconnected = client->settings.queue_while_disconnected;
+    client->timing = client->settings.timing;
     pthread_mutex_init(&client->life_mutex, NULL);
     pthread_mutex_init(&client->mutex, NULL);
     condition_init(&client->changed);
@@ -203,6 +204,15 @@ bool client_wake_taken(struct relay_client *client, uint32_t *ret_linger_ms)
     return stopping;
 }
 
+struct settings_timing client_timing(struct relay_client *client)
+{
+    pthread_mutex_lock(&client->mutex);
+    struct settings_timing timing = client->timing;
+
+    pthread_mutex_unlock(&client->mutex);
+    return timing;
+}
+
 static void fault_note(struct relay_client_statistics *statistics,
                        const struct relay_client_event *event)
 {
@@ -253,6 +263,16 @@ void relay_client_set_queue(struct relay_client *client, enum relay_client_drop 
         ring_drop_all(&client->ring, RING_DISCONNECTED);
     }
     pthread_cond_broadcast(&client->changed);
+    pthread_mutex_unlock(&client->mutex);
+}
+
+void relay_client_set_timing(struct relay_client *client,
+                             const struct relay_client_options *options)
+{
+    struct settings_timing timing = settings_timing_of(options);
+
+    pthread_mutex_lock(&client->mutex);
+    client->timing = timing;
     pthread_mutex_unlock(&client->mutex);
 }
 

@@ -37,9 +37,13 @@ struct relay_client {
     uint32_t linger_ms;
     bool waits_cancelled;
     bool queue_while_disconnected;
+    struct settings_timing timing;
     bool keyframe_wanted; /* the ring lost something since the callback last ran */
     bool wake_sent;       /* the eventfd is readable already */
 };
+
+/* A copy. Takes the mutex. */
+struct settings_timing client_timing(struct relay_client *client);
 
 /* Makes the client's thread look again. With the mutex held. */
 void client_wake(struct relay_client *client);

@@ -123,12 +123,10 @@ static void failure_count(struct connection *connection)
     pthread_mutex_unlock(&client->mutex);
 }
 
-static bool gives_up(const struct connection *connection)
+static bool gives_up(const struct connection *connection, const struct settings_timing *timing)
 {
-    const struct settings *settings = &connection->client->settings;
-
-    return settings->no_reconnect ||
-           (settings->retries_max > 0 && connection->attempt > settings->retries_max);
+    return timing->no_reconnect ||
+           (timing->retries_max > 0 && connection->attempt > timing->retries_max);
 }
 
 void connection_fail(struct connection *connection)
@@ -139,6 +137,7 @@ void connection_fail(struct connection *connection)
                                        .http_status = fault->http_status,
                                        .close_code = fault->close_code,
                                        .message = message};
+    struct settings_timing timing = client_timing(connection->client);
     uint32_t random;
 
     fault_describe(connection, message, sizeof message);
@@ -148,13 +147,15 @@ void connection_fail(struct connection *connection)
         /* The next attempt reads the CA file anew. Only now: the session used the context. */
         tls_context_deinit(&connection->tls);
     }
-    if (gives_up(connection)) {
+    if (gives_up(connection, &timing)) {
         event.state = RELAY_CLIENT_FAILED;
         announce(connection, &event);
         connection_enter(connection, PHASE_ENDED);
         return;
     }
     random_bytes(&random, sizeof random);
+    backoff_set_delays(&connection->backoff, timing.reconnect_delay_ms,
+                       timing.reconnect_delay_max_ms);
     event.state = RELAY_CLIENT_WAITING;
     event.retry_in_ms =
         backoff_next_ms(&connection->backoff, fault->kind == RELAY_CLIENT_FAULT_REFUSED,
@@ -170,7 +171,7 @@ static void check_deadline(struct connection *connection)
 
     if (missing != NULL && connection->now_ms >= connection->deadline_ms) {
         fault_set(&connection->fault, RELAY_CLIENT_FAULT_TIMEOUT, "no %s within %u ms", missing,
-                  connection->client->settings.connect_timeout_ms);
+                  connection->connect_timeout_ms);
         connection_fail(connection);
     }
 }
@@ -250,8 +251,8 @@ static struct connection *connection_create(struct relay_client *client)
     connection->state = RELAY_CLIENT_IDLE;
     connection->url = client->settings.location;
     transport_init(&connection->transport);
-    backoff_init(&connection->backoff, client->settings.reconnect_delay_ms,
-                 client->settings.reconnect_delay_max_ms);
+    backoff_init(&connection->backoff, client->settings.timing.reconnect_delay_ms,
+                 client->settings.timing.reconnect_delay_max_ms);
     return connection;
 }
 

@@ -48,6 +48,7 @@ struct connection {
     bool again;                    /* turn once more before waiting */
     uint64_t now_ms;               /* of this turn */
     uint64_t deadline_ms;          /* of this attempt, of the closing, or of the wait */
+    uint32_t connect_timeout_ms;   /* of this attempt */
 
     struct backoff backoff;
     uint64_t attempt; /* since the last healthy connection, from 1 */

@@ -80,7 +80,8 @@ static void start_on_turn(struct connection *connection)
 {
     fault_clear(&connection->fault);
     connection->attempt++;
-    connection->deadline_ms = connection->now_ms + settings_of(connection)->connect_timeout_ms;
+    connection->connect_timeout_ms = client_timing(connection->client).connect_timeout_ms;
+    connection->deadline_ms = connection->now_ms + connection->connect_timeout_ms;
     connection->url = settings_of(connection)->location;
     connection->for_access = !connection->url.websocket;
     attempt_note(connection);

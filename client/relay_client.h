@@ -194,6 +194,11 @@ RELAY_CLIENT_API void relay_client_set_queue(struct relay_client *client,
                                              uint64_t queue_age_max_ms,
                                              bool queue_while_disconnected);
 
+/* Changes no_reconnect, retries_max and the times to those of the options; the other options are
+ * not read. Taken over by the next attempt, the next connection and the next pause. */
+RELAY_CLIENT_API void relay_client_set_timing(struct relay_client *client,
+                                              const struct relay_client_options *options);
+
 /* Replaces the token for the next access request; it wins over a token file. NULL or empty: none.
  * 0, -EINVAL (not a token: such characters, or over 8 KiB) or -ENOMEM. */
 RELAY_CLIENT_API int relay_client_set_token(struct relay_client *client, const char *token);

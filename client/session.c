@@ -28,13 +28,13 @@ static void connected_note(struct connection *connection)
 
 static void open_on_enter(struct connection *connection)
 {
-    const struct settings *settings = &connection->client->settings;
+    struct settings_timing timing = client_timing(connection->client);
     char authority[URL_AUTHORITY_SIZE];
     char message[URL_AUTHORITY_SIZE + 32];
 
     bytes_wipe(connection->url.target, sizeof connection->url.target);
     connection->connected_ms = connection->now_ms;
-    liveness_init(&connection->liveness, settings->stall_timeout_ms, settings->ping_interval_ms,
+    liveness_init(&connection->liveness, timing.stall_timeout_ms, timing.ping_interval_ms,
                   connection->now_ms);
     connected_note(connection);
     url_authority(&connection->url, authority);

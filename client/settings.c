@@ -90,18 +90,24 @@ static uint32_t or_default(uint32_t value, uint32_t value_default)
     return value == 0 ? value_default : value;
 }
 
-static void times_set(struct settings *settings, const struct relay_client_options *options)
+struct settings_timing settings_timing_of(const struct relay_client_options *options)
 {
-    settings->reconnect_delay_max_ms =
-        or_default(options->reconnect_delay_max_ms, RECONNECT_DELAY_MAX_MS);
-    settings->reconnect_delay_ms = or_default(options->reconnect_delay_ms, RECONNECT_DELAY_MS);
-    if (settings->reconnect_delay_ms > settings->reconnect_delay_max_ms) {
-        settings->reconnect_delay_ms = settings->reconnect_delay_max_ms;
+    struct settings_timing timing = {
+        .no_reconnect = options->no_reconnect,
+        .retries_max = options->retries_max > 0 ? (uint64_t)options->retries_max : 0,
+        .reconnect_delay_ms = or_default(options->reconnect_delay_ms, RECONNECT_DELAY_MS),
+        .reconnect_delay_max_ms =
+            or_default(options->reconnect_delay_max_ms, RECONNECT_DELAY_MAX_MS),
+        .connect_timeout_ms = or_default(options->connect_timeout_ms, CONNECT_TIMEOUT_MS),
+        .stall_timeout_ms = or_default(options->stall_timeout_ms, STALL_TIMEOUT_MS),
+        .ping_interval_ms =
+            options->no_pings ? 0 : or_default(options->ping_interval_ms, PING_INTERVAL_MS),
+    };
+
+    if (timing.reconnect_delay_ms > timing.reconnect_delay_max_ms) {
+        timing.reconnect_delay_ms = timing.reconnect_delay_max_ms;
     }
-    settings->connect_timeout_ms = or_default(options->connect_timeout_ms, CONNECT_TIMEOUT_MS);
-    settings->stall_timeout_ms = or_default(options->stall_timeout_ms, STALL_TIMEOUT_MS);
-    settings->ping_interval_ms =
-        options->no_pings ? 0 : or_default(options->ping_interval_ms, PING_INTERVAL_MS);
+    return timing;
 }
 
 struct ring_limits settings_ring_limits(enum relay_client_drop drop, uint64_t queue_bytes_max,
@@ -143,10 +149,8 @@ int settings_init(struct settings *settings, const struct relay_client_options *
 {
     memset(settings, 0, sizeof *settings);
     settings->insecure = options->insecure;
-    settings->no_reconnect = options->no_reconnect;
     settings->queue_while_disconnected = options->queue_while_disconnected;
-    settings->retries_max = options->retries_max > 0 ? (uint64_t)options->retries_max : 0;
-    times_set(settings, options);
+    settings->timing = settings_timing_of(options);
     settings->ring = settings_ring_limits(options->drop, options->queue_bytes_max,
                                           options->queue_age_max_ms, options->queue_messages_max);
 

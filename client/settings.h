@@ -10,19 +10,24 @@
 #include "client/relay_client.h"
 #include "client/ring.h"
 
-struct settings {
-    struct url location;
-    char *ca_file; /* NULL: the system's store */
-    char *user_agent;
-    bool insecure;
+/* What may change while the client runs; the client then has a copy of its own. */
+struct settings_timing {
     bool no_reconnect;
-    bool queue_while_disconnected;
     uint64_t retries_max; /* 0: for ever */
     uint32_t reconnect_delay_ms;
     uint32_t reconnect_delay_max_ms;
     uint32_t connect_timeout_ms;
     uint32_t stall_timeout_ms;
     uint32_t ping_interval_ms; /* 0: no pings */
+};
+
+struct settings {
+    struct url location;
+    char *ca_file; /* NULL: the system's store */
+    char *user_agent;
+    bool insecure;
+    bool queue_while_disconnected;
+    struct settings_timing timing;
     struct ring_limits ring;
 };
 
@@ -30,7 +35,8 @@ struct settings {
 MUST_USE int settings_init(struct settings *settings, const struct relay_client_options *options,
                            char error[static RELAY_CLIENT_ERROR_SIZE]);
 
-/* The limits that the options ask for, with defaults filled in. */
+/* What the options ask for, with defaults filled in. */
+struct settings_timing settings_timing_of(const struct relay_client_options *options);
 struct ring_limits settings_ring_limits(enum relay_client_drop drop, uint64_t queue_bytes_max,
                                         uint64_t queue_age_max_ms, uint32_t queue_messages_max);
 void settings_deinit(struct settings *settings);

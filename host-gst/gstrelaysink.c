@@ -400,6 +400,7 @@ static void relay_sink_set_property(GObject *object, guint property, const GValu
         sink->settings_changed = true;
     } else if (known) {
         publisher_set_queue(&sink->publisher, &sink->settings, sink->images);
+        publisher_set_timing(&sink->publisher, &sink->settings);
     }
     GST_OBJECT_UNLOCK(sink);
     g_value_unset(&nothing);

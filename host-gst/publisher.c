@@ -78,7 +78,7 @@ bool publisher_open(struct publisher *publisher, const struct sink_settings *set
         return false;
     }
     g_atomic_int_set(&publisher->waits, sink_settings_waits(settings));
-    publisher->waits_for_connection = settings->wait_for_connection;
+    g_atomic_int_set(&publisher->waits_for_connection, settings->wait_for_connection);
     publisher->message_type = (enum sink_message_type)settings->message_type;
     connection_notices_init(&publisher->notices, !settings->tls_verify);
     g_atomic_int_set(&publisher->gave_up, FALSE);
@@ -188,8 +188,8 @@ static int room_step(struct publisher *publisher, struct wait *wait)
     if (!g_atomic_int_get(&publisher->waits)) {
         return 0;
     }
-    return relay_client_wait_room(publisher->client, wait->len, publisher->waits_for_connection,
-                                  ROOM_WAIT_MS);
+    return relay_client_wait_room(publisher->client, wait->len,
+                                  g_atomic_int_get(&publisher->waits_for_connection), ROOM_WAIT_MS);
 }
 
 static GstFlowReturn wait_for_room(struct publisher *publisher, size_t len)
@@ -331,8 +331,21 @@ void publisher_set_queue(struct publisher *publisher, const struct sink_settings
     g_mutex_lock(&publisher->lock);
     if (publisher->client != NULL) {
         g_atomic_int_set(&publisher->waits, sink_settings_waits(settings));
+        g_atomic_int_set(&publisher->waits_for_connection, settings->wait_for_connection);
         relay_client_set_queue(publisher->client, queue.drop, queue.bytes_max, queue.age_max_ms,
                                queue.while_disconnected);
+    }
+    g_mutex_unlock(&publisher->lock);
+}
+
+void publisher_set_timing(struct publisher *publisher, const struct sink_settings *settings)
+{
+    struct relay_client_options options;
+
+    sink_settings_to_options(settings, &options);
+    g_mutex_lock(&publisher->lock);
+    if (publisher->client != NULL) {
+        relay_client_set_timing(publisher->client, &options);
     }
     g_mutex_unlock(&publisher->lock);
 }

@@ -25,10 +25,10 @@ struct publisher {
     guint64 lost_messages, lost_bytes;              /* that the client did not count */
 
     /* Set by open. */
-    bool waits_for_connection;
     enum sink_message_type message_type;
 
-    gint waits; /* atomic: sending waits for room */
+    gint waits;                /* atomic: sending waits for room */
+    gint waits_for_connection; /* atomic: and for the connection */
 
     struct connection_notices notices; /* client's thread only */
 
@@ -63,6 +63,9 @@ GstFlowReturn publisher_drain(struct publisher *publisher, guint timeout_ms);
 
 void publisher_flush(struct publisher *publisher);
 void publisher_cancel_waits(struct publisher *publisher, bool cancelled);
+
+/* When the next pause, attempt or connection begins. */
+void publisher_set_timing(struct publisher *publisher, const struct sink_settings *settings);
 
 /* From now on. images: see sink_settings_queue. */
 void publisher_set_queue(struct publisher *publisher, const struct sink_settings *settings,

@@ -292,6 +292,27 @@ GST_START_TEST(gives_up_when_told_so)
 }
 GST_END_TEST;
 
+GST_START_TEST(how_it_connects_again_may_change_while_playing)
+{
+    struct sink_fixture fixture;
+
+    fixture_init(&fixture);
+    g_object_set(fixture.sink, "reconnect-delay", 60000, "reconnect-delay-max", 60000, NULL);
+    fake_relay_set_behaviour(fixture.relay, FAKE_NEVER_READ);
+    fixture_play(&fixture, "image/jpeg");
+    fixture_wait_state(&fixture, "connected");
+    g_object_set(fixture.sink, "reconnect-delay", 10, "reconnect-delay-max", 20, NULL);
+    for (guint i = 0; i < 5; i++) {
+        fake_relay_close_sockets(fixture.relay, 1001);
+        fixture_wait_state(&fixture, "connected");
+    }
+    g_object_set(fixture.sink, "auto-reconnect", FALSE, NULL);
+    fake_relay_close_sockets(fixture.relay, 1001);
+    gst_message_unref(fixture_wait_message(&fixture, GST_MESSAGE_ERROR));
+    fixture_deinit(&fixture);
+}
+GST_END_TEST;
+
 GST_START_TEST(states_come_as_element_messages_and_as_a_property)
 {
     static const char *const states[] = {"accessing", "connecting", "connected"};
@@ -492,6 +513,7 @@ static Suite *sink_connection_suite(void)
     tcase_add_loop_test(tests, however_the_connection_ends_there_is_another, 0,
                         G_N_ELEMENTS(closings));
     tcase_add_loop_test(tests, gives_up_when_told_so, 0, G_N_ELEMENTS(limits));
+    tcase_add_test(tests, how_it_connects_again_may_change_while_playing);
     tcase_add_test(tests, states_come_as_element_messages_and_as_a_property);
     tcase_add_test(tests, the_token_file_is_read_for_every_access_request);
     tcase_add_test(tests, a_token_file_that_others_read_is_warned_of);

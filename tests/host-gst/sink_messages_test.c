@@ -575,6 +575,24 @@ GST_START_TEST(who_waits_loses_nothing)
 }
 GST_END_TEST;
 
+GST_START_TEST(waiting_for_the_connection_may_end_while_playing)
+{
+    struct sink_fixture fixture;
+    GThread *pusher;
+
+    fixture_init(&fixture);
+    g_object_set(fixture.sink, "wait-for-connection", TRUE, NULL);
+    fake_relay_set_behaviour(fixture.relay, FAKE_REFUSE);
+    fixture_play(&fixture, "image/jpeg");
+    fixture_wait_state(&fixture, "waiting");
+    pusher = g_thread_new("push", push_all, &fixture);
+    g_object_set(fixture.sink, "wait-for-connection", FALSE, NULL);
+    g_thread_join(pusher);
+    fail_unless_equals_uint64(fixture_count(&fixture, "drops-disconnected"), 100);
+    fixture_deinit(&fixture);
+}
+GST_END_TEST;
+
 GST_START_TEST(a_stream_without_video_is_not_held_back_by_who_waits)
 {
     guint8 audio[7 * MPEGTS_PACKET_SIZE];
@@ -693,6 +711,7 @@ static Suite *sink_messages_suite(void)
     tcase_add_test(tests, after_a_reconnect_messages_are_whole_and_begin_with_a_keyframe);
     tcase_add_test(tests, a_stream_without_marks_starts_all_the_same);
     tcase_add_loop_test(tests, who_waits_loses_nothing, 0, 2);
+    tcase_add_test(tests, waiting_for_the_connection_may_end_while_playing);
     tcase_add_test(tests, a_stream_without_video_is_not_held_back_by_who_waits);
     tcase_add_test(tests, asks_for_a_keyframe_after_each_connection_once_per_second);
     tcase_add_test(tests, does_not_ask_for_keyframes_when_told_so);

@@ -12,11 +12,11 @@ Test(settings, fills_in_the_defaults)
     char error[RELAY_CLIENT_ERROR_SIZE];
 
     cr_assert_eq(settings_init(&settings, &options, error), 0);
-    cr_assert_eq(settings.reconnect_delay_ms, 500);
-    cr_assert_eq(settings.reconnect_delay_max_ms, 30000);
-    cr_assert_eq(settings.connect_timeout_ms, 10000);
-    cr_assert_eq(settings.stall_timeout_ms, 10000);
-    cr_assert_eq(settings.ping_interval_ms, 5000);
+    cr_assert_eq(settings.timing.reconnect_delay_ms, 500);
+    cr_assert_eq(settings.timing.reconnect_delay_max_ms, 30000);
+    cr_assert_eq(settings.timing.connect_timeout_ms, 10000);
+    cr_assert_eq(settings.timing.stall_timeout_ms, 10000);
+    cr_assert_eq(settings.timing.ping_interval_ms, 5000);
     cr_assert_eq(settings.ring.bytes_max, 8 * 1024 * 1024);
     cr_assert_eq(settings.ring.messages_max, 1024);
     cr_assert_eq(settings.ring.age_max_ns, 0);
@@ -44,9 +44,9 @@ Test(settings, takes_what_is_given_within_reason)
     char error[RELAY_CLIENT_ERROR_SIZE];
 
     cr_assert_eq(settings_init(&settings, &options, error), 0);
-    cr_assert_eq(settings.reconnect_delay_ms, 1000);
-    cr_assert_eq(settings.ping_interval_ms, 0);
-    cr_assert_eq(settings.retries_max, 0);
+    cr_assert_eq(settings.timing.reconnect_delay_ms, 1000);
+    cr_assert_eq(settings.timing.ping_interval_ms, 0);
+    cr_assert_eq(settings.timing.retries_max, 0);
     cr_assert_eq(settings.ring.messages_max, 1024 * 1024);
     cr_assert_eq(settings.ring.age_max_ns, 250000000);
     cr_assert_str_eq(settings.ca_file, "/etc/ca.pem");
