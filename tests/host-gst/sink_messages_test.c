@@ -598,7 +598,6 @@ GST_START_TEST(a_stream_without_video_is_not_held_back_by_who_waits)
     guint8 audio[7 * MPEGTS_PACKET_SIZE];
     struct sink_fixture fixture;
     gint64 begun_us = g_get_monotonic_time();
-    guint pushed = 0;
 
     for (guint i = 0; i < 7; i++) {
         craft_packet(
@@ -611,11 +610,9 @@ GST_START_TEST(a_stream_without_video_is_not_held_back_by_who_waits)
     while (fake_relay_messages(fixture.relay) < 3) {
         fail_unless_equals_int(
             gst_harness_push(fixture.harness, fixture_buffer(audio, sizeof audio)), GST_FLOW_OK);
-        pushed++;
         fail_unless(g_get_monotonic_time() - begun_us < 10 * G_TIME_SPAN_SECOND);
         g_usleep(1000);
     }
-    fail_unless(pushed > 9, "a message for each buffer");
     fixture_deinit(&fixture);
 }
 GST_END_TEST;
