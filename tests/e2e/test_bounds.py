@@ -122,7 +122,9 @@ class ReceivePool(RelayTestCase):
 
 class Assembly(RelayTestCase):
     def test_a_message_that_is_never_completed_ends_with_1008(self):
-        relay = self.start(RELAY_PING_INTERVAL="900ms")
+        # A ninth of it is the time for a pong; ten ninths for a message.
+        interval_ms = int(2700 * relay_support.TIME_SCALE)
+        relay = self.start(RELAY_PING_INTERVAL=f"{interval_ms}ms")
         client = self.track(relay.publisher())
         client.send_frame(BINARY, b"begun", fin=False)
         while (frame := client.frame()).opcode == PING:
