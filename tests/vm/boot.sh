@@ -10,8 +10,8 @@ kernel=${1:?usage: boot.sh KERNEL SECONDS COMMAND}
 seconds=${2:?}
 command=${3:?}
 version=$(cat "$kernel/version")
-modules="virtio_pci 9pnet_virtio 9p overlay tls gcm ccm aesni-intel chacha20poly1305 chacha_generic
-    poly1305_generic chacha-x86_64 poly1305-x86_64"
+modules="virtio_pci 9pnet_virtio 9p overlay tls gcm ccm aesni-intel chacha20poly1305 chacha20
+    chacha_generic poly1305_generic chacha-x86_64 poly1305-x86_64" # some are not in every series
 work=$(mktemp -d)
 out=${RELAY_VM_OUT:-$work/out}
 trap 'rm -rf "$work"' EXIT

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Fetches a stock Debian kernel into the cache and unpacks it: fetch_kernel.sh 6.1|6.12
+# Fetches a stock Debian kernel into the cache and unpacks it: fetch_kernel.sh 6.1|6.12|7
 # Prints the folder with vmlinuz and lib/modules. Nothing is installed, and nothing is kept in the
 # repository.
 set -eu
 
-series=${1:?usage: fetch_kernel.sh 6.1|6.12}
+series=${1:?usage: fetch_kernel.sh 6.1|6.12|7}
 cache=${RELAY_VM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/relay/vm}
 root=$cache/linux-$series
 export LC_ALL=C
@@ -23,7 +23,8 @@ uri=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packag
 case $series in
 6.1) suites="bookworm bookworm-updates" ;;
 6.12) suites="bookworm-backports" ;;
-*) echo "unknown series $series: 6.1 or 6.12" >&2; exit 1 ;;
+7) suites="trixie-backports" ;; # the newest there, whichever 7.x it is
+*) echo "unknown series $series: 6.1, 6.12 or 7" >&2; exit 1 ;;
 esac
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 for suite in $suites; do
@@ -44,11 +45,26 @@ apt_here update >&2
 package=$(cache_here depends linux-image-amd64 |
     sed -n "s/.*Depends: \(linux-image-${series}[.+][^ ]*-amd64\)\$/\1/p" | sort -V | tail -n 1)
 [ -n "$package" ] || { echo "the archive has no kernel $series" >&2; exit 1; }
-echo "fetching $package (about 70 MB)" >&2
-(cd "$root/apt" && apt_here download "$package" >&2)
-dpkg-deb -x "$root"/apt/"$package"_*.deb "$root/tree"
-mv "$root"/tree/boot/vmlinuz-* "$root/vmlinuz"
-mv "$root/tree/lib" "$root/lib"
+version=${package#linux-image-}
+# From trixie-backports on the image is an empty package above two with the files.
+if cache_here show "linux-binary-$version" >/dev/null 2>&1; then
+    packages="linux-binary-$version linux-modules-$version"
+else
+    packages=$package
+fi
+echo "fetching $packages (70 to 120 MB)" >&2
+# shellcheck disable=SC2086  # several names
+(cd "$root/apt" && apt_here download $packages >&2)
+for file in "$root"/apt/*.deb; do
+    dpkg-deb -x "$file" "$root/tree"
+done
+if [ -d "$root/tree/boot" ]; then
+    mv "$root"/tree/boot/vmlinuz-* "$root/vmlinuz"
+    mv "$root/tree/lib" "$root/lib"
+else
+    mv "$root/tree/usr/lib/modules/$version/vmlinuz" "$root/vmlinuz"
+    mv "$root/tree/usr/lib" "$root/lib"
+fi
 version=$(ls "$root/lib/modules")
 depmod -b "$root" "$version"
 rm -rf "$root/apt" "$root/tree"
