@@ -31,6 +31,9 @@ test_packages=(
     libcriterion-dev clang clang-format clang-tidy
     python3 python3-websockets python3-jwt python3-cryptography curl openssl ffmpeg
 )
+# Clients to test with. Not every distribution has each of them (Ubuntu has Chromium as a snap only),
+# and without one its tests are skipped.
+client_packages=(nodejs node-ws testssl.sh 'chromium-headless-shell|chromium')
 gstreamer_packages=(
     libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev gstreamer1.0-tools
     gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
@@ -67,9 +70,12 @@ clang_runtime() {
     printf '%s' "${version:+libclang-rt-${version#clang-}-dev}"
 }
 
-# Sets missing to the wanted packages of which no alternative is installed.
+# Sets missing to the wanted packages of which no alternative is installed, and missing_clients to
+# those that there may be no package for.
 find_missing() {
     local wanted=("${server_packages[@]}") entry runtime
+    missing=()
+    missing_clients=()
     if [[ $server_only == no ]]; then
         wanted+=("${test_packages[@]}" "${gstreamer_packages[@]}")
         runtime=$(clang_runtime) || true
@@ -77,8 +83,12 @@ find_missing() {
         if [[ $with_vm == yes && $(dpkg --print-architecture) == amd64 ]]; then
             wanted+=("${vm_packages[@]}")
         fi
+        for entry in "${client_packages[@]}"; do
+            if ! any_installed "$entry"; then
+                missing_clients+=("$entry")
+            fi
+        done
     fi
-    missing=()
     for entry in "${wanted[@]}"; do
         if ! any_installed "$entry"; then
             missing+=("$entry")
@@ -86,23 +96,37 @@ find_missing() {
     done
 }
 
-# Sets chosen to one package name for each entry of missing; fails when a name is unknown here.
+# Sets found to the first name of an entry that can be installed here.
+find_name() {
+    local name
+    for name in ${1//|/ }; do
+        if is_available "$name"; then
+            found=$name
+            return 0
+        fi
+    done
+    return 1
+}
+
+# Sets chosen to one package name for each entry of missing, and for those of missing_clients that
+# have one; absent to the others of these. Fails when a name of missing is unknown here.
 choose_names() {
-    local entry name found
+    local entry found
     chosen=()
+    absent=()
     for entry in "${missing[@]}"; do
-        found=
-        for name in ${entry//|/ }; do
-            if is_available "$name"; then
-                found=$name
-                break
-            fi
-        done
-        if [[ -z $found ]]; then
+        if ! find_name "$entry"; then
             unknown=$entry
             return 1
         fi
         chosen+=("$found")
+    done
+    for entry in "${missing_clients[@]}"; do
+        if find_name "$entry"; then
+            chosen+=("$found")
+        else
+            absent+=("${entry%%|*}")
+        fi
     done
 }
 
@@ -114,7 +138,22 @@ apt() {
 
 update_lists() {
     printf 'setup: refreshing the package lists (apt-get update)\n'
-    apt update || die 'apt-get update failed: check the network and /etc/apt/sources.list'
+    apt update || give_up 'apt-get update failed: check the network and /etc/apt/sources.list'
+}
+
+lists_are_there() {
+    apt-cache policy 2>/dev/null | grep -qE '^ *-?[0-9]+ [a-z+]+:'
+}
+
+# Clients to test with are no reason to fail.
+without_clients() {
+    printf 'setup: %s, so tests with these are skipped: %s\n' "$1" "${*:2}"
+}
+
+give_up() {
+    ((${#missing[@]} == 0)) || die "$1"
+    without_clients "$1" "${missing_clients[@]%%|*}"
+    exit 0
 }
 
 server_only=no
@@ -136,8 +175,15 @@ if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
 fi
 
 find_missing
-if ((${#missing[@]} == 0)); then
+if ((${#missing[@]} + ${#missing_clients[@]} == 0)); then
     printf 'setup: everything needed is installed\n'
+    exit 0
+fi
+
+unknown='' chosen=() absent=()
+if ((${#missing[@]} == 0)) && lists_are_there && choose_names && ((${#chosen[@]} == 0)); then
+    without_clients 'everything needed is installed; no package is known here for some clients' \
+        "${absent[@]}"
     exit 0
 fi
 
@@ -146,14 +192,19 @@ if ((EUID == 0)); then
 elif command -v sudo >/dev/null; then
     as_root=(sudo)
 else
-    die "needs root or sudo to install: ${missing[*]}"
+    give_up "needs root or sudo to install${missing[*]:+: ${missing[*]}}"
 fi
 
-unknown=
-if ! choose_names; then
+if ! lists_are_there || ! choose_names; then
     update_lists
     find_missing # clang's version, and so the name of its runtime, may be known only now
     choose_names || die "no package $unknown here: Debian 12, 13 or Ubuntu 24.04 is needed"
+fi
+if ((${#absent[@]} > 0)); then
+    without_clients 'no package is known here for some clients' "${absent[@]}"
+fi
+if ((${#chosen[@]} == 0)); then
+    exit 0
 fi
 
 printf 'setup: installing with apt-get%s:\n' "${as_root[0]:+ (through ${as_root[0]})}"
@@ -162,7 +213,7 @@ if ! apt install -y --no-install-recommends "${chosen[@]}"; then
     printf 'setup: that failed; trying once more with fresh package lists\n'
     update_lists
     apt install -y --no-install-recommends "${chosen[@]}" ||
-        die 'apt-get install failed twice; its messages above say why'
+        give_up 'apt-get install failed twice; its messages above say why'
 fi
 
 find_missing

@@ -13,6 +13,7 @@ import unittest
 
 ROOT = pathlib.Path(os.environ.get("RELAY_SOURCE") or pathlib.Path(__file__).parents[2]).resolve()
 VM = {"qemu-system-x86", "busybox-static", "cpio", "kmod", "xz-utils"}
+CLIENTS = {"nodejs", "node-ws", "testssl.sh", "chromium-headless-shell"}
 SERVER_LIBRARIES = ("liburing-dev", "libssl-dev", "libwslay-dev", "libjwt-dev", "libjansson-dev")
 
 DPKG_QUERY = """#!/bin/sh
@@ -29,6 +30,10 @@ APT_CACHE = """#!/bin/sh
 for name; do :; done
 case $1 in
 policy)
+    if [ $# = 1 ]; then
+        [ -s "$MACHINE/known" ] && echo " 500 http://mirror stable/main amd64 Packages"
+        exit 0
+    fi
     version="(none)"
     grep -qx "$name" "$MACHINE/known" && version=1.0
     echo "  Candidate: $version" ;;
@@ -96,7 +101,7 @@ def debian(version):
         "libcriterion-dev", "clang", "clang-format", "clang-tidy", "python3",
         "python3-websockets", "python3-jwt", "python3-cryptography", "curl", "openssl", "ffmpeg",
         "libgstreamer1.0-dev",
-        "libgstreamer-plugins-base1.0-dev", "gstreamer1.0-tools", "node-llhttp", *VM,
+        "libgstreamer-plugins-base1.0-dev", "gstreamer1.0-tools", "node-llhttp", *VM, *CLIENTS,
         *(f"gstreamer1.0-plugins-{kind}" for kind in ("base", "good", "bad", "ugly"))}
     runtime, more = {12: ("14", ()), 13: ("19", ("libllhttp-dev",))}[version]
     return sorted({*common, f"libclang-rt-{runtime}-dev", *more})
@@ -141,13 +146,46 @@ class Setup(unittest.TestCase):
         installed = machine.read("installed")
         self.assertTrue(set(SERVER_LIBRARIES) <= set(installed))
         for name in installed:
-            self.assertNotRegex(name, "gstreamer|clang|criterion|python|ffmpeg|qemu")
+            self.assertNotRegex(name, "gstreamer|clang|criterion|python|ffmpeg|qemu|chromium")
 
     def test_virtual_machines_can_be_left_out(self):
         for option, expected in ((), VM), (("--no-vm",), set()):
             machine = self.machine(installed=set(debian(12)) - VM, known=debian(12))
             self.assertEqual(machine.setup(*option).returncode, 0)
             self.assertEqual(set(machine.read("installed")) & VM, expected)
+
+    def test_a_client_of_another_name_is_as_good(self):
+        machine = self.machine(
+            installed={*debian(12), "chromium"} - {"chromium-headless-shell"}, known=debian(12))
+        self.assertIn("everything needed", machine.setup().stdout)
+        self.assertEqual(machine.read("calls"), [])
+
+    def test_clients_that_the_distribution_lacks_are_named_and_no_failure(self):
+        lacking = {"chromium-headless-shell"}
+        known = set(debian(12)) - lacking
+        for installed, calls in ((known - {"node-ws", "curl"}, 1), (known, 0)):
+            machine = self.machine(installed=installed, known=known)
+            result = machine.setup()
+            self.assertEqual((result.returncode, result.stderr), (0, ""))
+            self.assertEqual(len(machine.read("calls")), calls)
+            named = [line for line in result.stdout.splitlines() if "skipped" in line]
+            self.assertEqual(len(named), 1, result.stdout)
+            self.assertTrue(named[0].endswith(": chromium-headless-shell"), named)
+
+    def test_clients_are_no_reason_to_fail(self):
+        """Everything else is there: no lists and no network, or an installation that fails."""
+        for settings in ({}, {"known": debian(12), "failures": 2}):
+            machine = self.machine(installed=set(debian(12)) - CLIENTS, **settings)
+            if not settings:
+                (machine.folder / "update-fails").touch()
+            result = machine.setup()
+            self.assertEqual(result.returncode, 0, result.stdout)
+            self.assertIn("skipped: nodejs node-ws testssl.sh chromium", result.stdout)
+
+    def test_clients_are_looked_for_in_fresh_lists_when_there_are_none(self):
+        machine = self.machine(installed=set(debian(12)) - CLIENTS, mirror=debian(12))
+        self.assertEqual(machine.setup().returncode, 0)
+        self.assertTrue(CLIENTS <= set(machine.read("installed")))
 
     def test_installs_only_what_is_missing(self):
         machine = self.machine(installed=set(debian(12)) - {"curl"}, known=debian(12))
