@@ -31,8 +31,8 @@ test_packages=(
     libcriterion-dev clang clang-format clang-tidy
     python3 python3-websockets python3-jwt python3-cryptography curl openssl ffmpeg
 )
-# Clients to test with. Not every distribution has each of them (Ubuntu has Chromium as a snap only),
-# and without one its tests are skipped.
+# Clients to test with. Not every distribution has each of them (Ubuntu has Chromium as a snap
+# only), and without one its tests are skipped.
 client_packages=(nodejs node-ws testssl.sh 'chromium-headless-shell|chromium')
 gstreamer_packages=(
     libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev gstreamer1.0-tools

@@ -1,9 +1,11 @@
 #!/usr/bin/python3
 """The TLS tests with kernel TLS: here, if this kernel has it, else in stock kernels under QEMU.
 
-    run.py [--series 6.1,6.12] [--seconds N] [name of a test class ...]
+    run.py [--full] [--series 6.1,6.12,7] [--seconds N] [name of a test, its class or module ...]
 
-RELAY_BUILD names the build to test. Exit status 77 when that is not possible here, with the reason.
+Guests run the choice of guest.py, or with --full all of tests/tls with the whole interop matrix.
+They are 6.1 and 6.12 where this kernel has no TLS, else those that --series names. RELAY_BUILD
+names the build to test. Exit status 77 when that is not possible here, with the reason.
 What the guests wrote stays in RELAY_BUILD/vm/.
 """
 
@@ -21,6 +23,13 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.dirname(os.path.dirname(HERE))
 BUILD = os.environ.get("RELAY_BUILD", "")
 SERIES = "6.1,6.12"
+SECONDS, SECONDS_FULL = 420, 3000
+# What the matrix needs, by the name that the reason of a skip has, and how it is found.
+CLIENTS = {
+    "node": ("node",), "node-ws": ("/usr/share/nodejs/ws",), "testssl": ("testssl",),
+    "chromium": ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"),
+    "gst-launch-1.0": ("gst-launch-1.0",),
+    "relaysink": (os.path.abspath(f"{BUILD}/gst/libgstrelay.so"),)}
 PROGRAMS = ("qemu-system-x86_64", "busybox", "modprobe", "depmod", "cpio", "xz", "apt-get")
 MEMORY_KIB = 4 * 1024 * 1024  # for each guest, with QEMU's own
 SKIP = 77
@@ -41,9 +50,17 @@ def skip(reason):
     sys.exit(SKIP)
 
 
+def lacking():
+    """The clients that are not on this machine: only those may be skipped."""
+    return ",".join(client for client, names in CLIENTS.items()
+                    if not any(os.path.exists(name) if name.startswith("/") else shutil.which(name)
+                               for name in names))
+
+
 def run_here(chosen):
-    print("this kernel has TLS: no guest is needed")
-    environment = {**os.environ, "RELAY_TEST_TLS": "kernel"}
+    print("this kernel has TLS: no guest is needed, and everything is run")
+    environment = {**os.environ, "RELAY_TEST_TLS": "kernel", "RELAY_TEST_FULL": "1",
+                   "RELAY_TEST_LACKS": lacking(), "RELAY_SOURCE": SOURCE}
     sys.exit(subprocess.run([sys.executable, os.path.join(HERE, "guest.py"), *chosen],
                             env=environment, check=False).returncode)
 
@@ -76,19 +93,20 @@ def stage(folder):
                         ignore=shutil.ignore_patterns("__pycache__"))
 
 
-def command(chosen):
+def command(chosen, full):
     return f"""set -e
 cp -r /mnt/out/build /mnt/out/tests /tmp/
 export RELAY_BUILD=/tmp/build RELAY_SOURCE=/tmp PYTHONDONTWRITEBYTECODE=1 GST_REGISTRY_FORK=no
 export RELAY_TEST_TLS=kernel RELAY_TEST_EMULATED=1 RELAY_TEST_TIME_SCALE=6
+export RELAY_TEST_FULL={int(full)} RELAY_TEST_LACKS={shlex.quote(lacking())}
 ulimit -n 8192
 exec /usr/bin/python3 /tmp/tests/vm/guest.py {' '.join(map(shlex.quote, chosen))}
 """
 
 
 class Guest:
-    def __init__(self, series, kernel, seconds, chosen):
-        self.series, self.kernel, self.seconds, self.chosen = series, kernel, seconds, chosen
+    def __init__(self, series, kernel, seconds, told):
+        self.series, self.kernel, self.seconds, self.told = series, kernel, seconds, told
         self.status, self.output = None, ""
         self.thread = threading.Thread(target=self._run)
 
@@ -96,7 +114,7 @@ class Guest:
         folder = os.path.join(BUILD, "vm", self.series)
         stage(folder)
         done = subprocess.run(
-            [os.path.join(HERE, "boot.sh"), self.kernel, str(self.seconds), command(self.chosen)],
+            [os.path.join(HERE, "boot.sh"), self.kernel, str(self.seconds), self.told],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             env={**os.environ, "RELAY_VM_OUT": folder}, check=False)
         self.status, self.output = done.returncode, done.stdout.decode("utf-8", "replace")
@@ -127,16 +145,20 @@ def run_guests(guests, together):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--series", default=SERIES)
-    parser.add_argument("--seconds", type=int, default=420, help="for each guest")
+    parser.add_argument("--full", action="store_true", help="everything, not the choice")
+    parser.add_argument("--series", help=f"kernels to boot; {SERIES} if this one has no TLS")
+    parser.add_argument("--seconds", type=int,
+                        help=f"for each guest; {SECONDS}, or {SECONDS_FULL} with --full")
     parser.add_argument("chosen", nargs="*")
     arguments = parser.parse_args()
-    if kernel_has_tls():
+    if not arguments.series and kernel_has_tls():
         run_here(arguments.chosen)
     if reason := why_not():
         skip(reason)
-    guests = [Guest(series, fetch(series), arguments.seconds, arguments.chosen)
-              for series in arguments.series.split(",")]
+    seconds = arguments.seconds or (SECONDS_FULL if arguments.full else SECONDS)
+    told = command(arguments.chosen, arguments.full)
+    guests = [Guest(series, fetch(series), seconds, told)
+              for series in (arguments.series or SERIES).split(",")]
     run_guests(guests, available_kib() > MEMORY_KIB * len(guests))
     sys.exit(0 if all(guest.status == 0 for guest in guests) else 1)
 
