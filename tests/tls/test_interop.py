@@ -186,7 +186,7 @@ class Bulk(InteropTestCase):
         sock.sendall(payload)
 
     def test_bulk_each_way_is_identical(self):
-        self.each_kind(self.pour, RELAY_QUEUE_AGE="0s")
+        self.each_kind(self.pour, RELAY_QUEUE_AGE="0s", RELAY_PING_INTERVAL="3600s")
 
     def pour(self, kind, relay):
         head = encode_frame(BINARY, b"", mask=b"\0\0\0\0", length=BULK_MESSAGE)
