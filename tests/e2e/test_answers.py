@@ -28,7 +28,7 @@ class SlowReaders(RelayTestCase):
             self.assertEqual(client.reply().status, 204)
 
     def test_a_long_list_arrives_whole_at_a_slow_reader(self):
-        relay = self.start()
+        relay = self.start(RELAY_WORKERS="1")  # alone it keeps connections alive over denials
         admin = relay.token(scopes=("relay:admin",))
         self.deny_many(relay, admin, 5000)
         client = self.track(RawClient(relay.access_port, rcvbuf=4096, timeout_s=WAIT_S))

@@ -14,6 +14,7 @@ from relay_support import RelayTestCase
 from ws_raw import BINARY, PING, PONG, TEXT, RawClient, encode_frame
 
 CROWD = 500
+ALARM_PERIOD_S = 10
 
 
 class Watch:
@@ -91,15 +92,18 @@ class ConnectionLimit(RelayTestCase):
 
     def test_the_refusals_do_not_flood_the_log(self):
         relay = self.start(RELAY_CONNECTIONS_MAX=str(self.LIMIT), RELAY_WORKERS="1",
-                           RELAY_LOG_LEVEL="warn")
+                           RELAY_LOG_LEVEL="warn", RELAY_HANDSHAKE_TIMEOUT="10m")
+        start = time.monotonic()
         for client in [RawClient(relay.relay_port) for _ in range(self.LIMIT)]:
             self.track(client)
+        relay.wait_counter("connections_accepted", self.LIMIT)
         lines = len(relay.output)
         for _ in range(200):
             self.refused(relay)
         relay.wait_counter("connections_refused_limit", 200)
-        alarm, = relay.lines_with_option("RELAY_CONNECTIONS_MAX")
-        self.assertIn("refused", alarm["msg"])
+        alarms = relay.lines_with_option("RELAY_CONNECTIONS_MAX")
+        self.assertIn("refused", alarms[0]["msg"])
+        self.assertLessEqual(len(alarms), 1 + (time.monotonic() - start) / ALARM_PERIOD_S)
         self.assertLess(len(relay.output) - lines, 30)
 
 
@@ -147,7 +151,7 @@ class Descriptors(RelayTestCase):
         for client in crowd:
             client.kill()
         relay_support.wait_until(lambda: self.served(relay), "the server to accept again")
-        alarm, = relay.lines_with_option("LimitNOFILE")
+        alarm = relay.lines_with_option("LimitNOFILE")[0]
         self.assertEqual((alarm["level"], alarm["error"]), ("error", "Too many open files"))
 
     def is_listening(self, relay):
@@ -195,7 +199,7 @@ class MessageMemory(RelayTestCase):
         relay_support.wait_until(
             lambda: len(received) + relay.counters()["messages_dropped_memory"] == len(publishers),
             "each message to be delivered or counted as dropped")
-        self.assertEqual(len(relay.lines_with_option("RELAY_MESSAGE_MEMORY")), 1)
+        self.assertGreater(len(relay.lines_with_option("RELAY_MESSAGE_MEMORY")), 0)
         publishers[0].send_message("end")
         listener.join()
         self.assertGreater(len(received), 0)
