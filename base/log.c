@@ -259,14 +259,13 @@ void log_write(enum log_level level, const char *message, const struct log_field
     write_line(line, json.len + 1);
 }
 
-static bool allow(struct log_limit *limit, uint32_t burst, uint64_t now_ms,
-                  uint32_t *ret_suppressed)
+bool log_limit_allow(struct log_limit *limit, uint64_t now_ms, uint32_t *ret_suppressed)
 {
     if (now_ms - limit->period_start_ms >= LOG_LIMIT_PERIOD_MS) {
         limit->period_start_ms = now_ms;
         limit->lines = 0;
     }
-    if (limit->lines >= burst) {
+    if (limit->lines >= (limit->lines_max == 0 ? LOG_LIMIT_BURST : limit->lines_max)) {
         limit->suppressed++;
         return false;
     }
@@ -274,14 +273,4 @@ static bool allow(struct log_limit *limit, uint32_t burst, uint64_t now_ms,
     *ret_suppressed = limit->suppressed;
     limit->suppressed = 0;
     return true;
-}
-
-bool log_limit_allow(struct log_limit *limit, uint64_t now_ms, uint32_t *ret_suppressed)
-{
-    return allow(limit, LOG_LIMIT_BURST, now_ms, ret_suppressed);
-}
-
-bool log_limit_allow_one(struct log_limit *limit, uint64_t now_ms, uint32_t *ret_suppressed)
-{
-    return allow(limit, 1, now_ms, ret_suppressed);
 }

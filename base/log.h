@@ -73,10 +73,11 @@ void log_write(enum log_level level, const char *message, const struct log_field
 #define log_info(...)  LOG_EVENT(LOG_LEVEL_INFO, __VA_ARGS__)
 #define log_debug(...) LOG_EVENT(LOG_LEVEL_DEBUG, __VA_ARGS__)
 
-/* A limit on lines that an outsider can cause: at most burst lines in each period; the first line
+/* A limit on lines that an outsider can cause: at most lines_max in each period; the first line
  * after a silent stretch says how many were left out. Owned by one thread. */
 struct log_limit {
     uint64_t period_start_ms;
+    uint32_t lines_max; /* 0: LOG_LIMIT_BURST */
     uint32_t lines;
     uint32_t suppressed;
 };
@@ -89,5 +90,3 @@ enum log_limits {
 
 /* True when a line may be written now; *ret_suppressed counts those left out since the last one. */
 bool log_limit_allow(struct log_limit *limit, uint64_t now_ms, uint32_t *ret_suppressed);
-/* The same with one line in each period, for lines that say the same again. */
-bool log_limit_allow_one(struct log_limit *limit, uint64_t now_ms, uint32_t *ret_suppressed);

@@ -37,9 +37,11 @@ static void verify_any(const struct token_keys *keys, struct bytes text)
     memset(&claims, 0xa5, sizeof claims);
     struct token_claims untouched = claims;
 
-    if (token_verify(keys, text, NOW_S, &claims) == TOKEN_OK) {
+    enum token_result result = token_verify(keys, text, NOW_S, &claims);
+
+    if (result == TOKEN_OK) {
         expect_round_trip(keys, &claims);
-    } else {
+    } else if (result != TOKEN_EXPIRED && result != TOKEN_TOO_EARLY) {
         CHECK(memcmp(&claims, &untouched, sizeof claims) == 0);
     }
 }

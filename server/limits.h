@@ -43,6 +43,9 @@ enum limits_connection {
     STOP_ALARM_S = 5,      /* the process ends then, whatever holds a worker up */
     ACCEPT_RETRY_MS = 100, /* after running out of descriptors */
     REMOTE_ADDRESS_SIZE = 64,
+    REPORTED_ADDRESS_SIZE = 128, /* X-Forwarded-For: several addresses */
+    USER_AGENT_SIZE = 128,
+    REFUSALS_LOGGED_MAX = 100, /* by each worker in LOG_LIMIT_PERIOD_MS; more are counted */
 };
 
 enum limits_report {

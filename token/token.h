@@ -61,7 +61,9 @@ MUST_USE bool token_claims_add_scope(struct token_claims *claims, const char *sc
 MUST_USE bool token_claims_add_audience(struct token_claims *claims, const char *audience);
 
 /* Checks form, algorithm, signature (constant time), exp > now, nbf and iat. The audience, topic
- * and scopes are for the caller to judge. *ret_claims is untouched unless TOKEN_OK. */
+ * and scopes are for the caller to judge. *ret_claims is filled with TOKEN_OK and, for a log that
+ * says whose token it was, with TOKEN_EXPIRED and TOKEN_TOO_EARLY, which are judged of genuine
+ * tokens only; otherwise untouched. */
 MUST_USE enum token_result token_verify(const struct token_keys *keys, struct bytes text,
                                         int64_t now_s, struct token_claims *ret_claims);
 

@@ -310,10 +310,8 @@ enum token_result verify_explain(const struct token_keys *keys, struct bytes tex
 
     ERR_pop_to_mark();
     if (result == TOKEN_OK) {
-        result = times_check(&claims, now_s);
-    }
-    if (result == TOKEN_OK) {
         *ret_claims = claims;
+        result = times_check(&claims, now_s);
     }
     *ret_key = key;
     return result;

@@ -360,6 +360,19 @@ bool http_request_field(const struct http_request *request, const char *name,
     return false;
 }
 
+void http_request_field_text(const struct http_request *request, const char *name, char *text,
+                             size_t size)
+{
+    struct bytes value = {0};
+
+    http_request_field(request, name, &value);
+    value.len = value.len < size ? value.len : size - 1;
+    if (value.len > 0) {
+        memcpy(text, value.data, value.len);
+    }
+    text[value.len] = '\0';
+}
+
 bool http_request_last_field(const struct http_request *request, const char *name,
                              struct bytes *ret_value)
 {

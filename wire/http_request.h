@@ -72,7 +72,11 @@ MUST_USE enum http_request_result http_request_parse(struct http_request *reques
 bool http_request_field(const struct http_request *request, const char *name,
                         struct bytes *ret_value);
 
-/* The same for the last field of that name: what the nearest proxy added. */
+/* As much of the first field of that name as fits, as text; "" when absent. */
+void http_request_field_text(const struct http_request *request, const char *name, char *text,
+                             size_t size);
+
+/* As http_request_field, for the last field of that name: what the nearest proxy added. */
 bool http_request_last_field(const struct http_request *request, const char *name,
                              struct bytes *ret_value);
 

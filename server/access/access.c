@@ -9,8 +9,10 @@
 #include "server/access/routes.h"
 #include "wire/request_target.h"
 
-static void finish(struct access_reply *reply, unsigned status, const struct json_writer *json)
+static void finish(struct access_reply *reply, unsigned status, const struct json_writer *json,
+                   const char *reason)
 {
+    snprintf(reply->reason, sizeof reply->reason, "%s", reason);
     reply->status = status;
     reply->content_type = "application/json";
     reply->body_len = json->len;
@@ -40,7 +42,7 @@ static void write_framework(struct json_writer *json, struct access_reply *reply
 }
 
 static void reply_with_code(struct access_reply *reply, unsigned status, int code,
-                            const char *message)
+                            const char *message, const char *reason)
 {
     struct json_writer json;
 
@@ -49,17 +51,18 @@ static void reply_with_code(struct access_reply *reply, unsigned status, int cod
         /* Escaping made more of it than fits; half a text would not be JSON. */
         write_framework(&json, reply, code, "too long to be repeated");
     }
-    finish(reply, status, &json);
+    finish(reply, status, &json, reason);
 }
 
-void access_reply_framework(struct access_reply *reply, unsigned status, const char *message)
+void access_reply_framework(struct access_reply *reply, unsigned status, const char *message,
+                            const char *reason)
 {
-    reply_with_code(reply, status, (int)status, message);
+    reply_with_code(reply, status, (int)status, message, reason);
 }
 
 void access_reply_validation(struct access_reply *reply, int code, const char *message)
 {
-    reply_with_code(reply, 422, code, message);
+    reply_with_code(reply, 422, code, message, "bid or exp is missing or malformed");
 }
 
 void access_reply_empty(struct access_reply *reply, unsigned status)
@@ -89,7 +92,7 @@ void access_reply_error(struct access_reply *reply, unsigned status, const char 
     json_writer_raw(&json, "\",\"message\":");
     json_writer_text(&json, message);
     json_writer_raw(&json, "}\n");
-    finish(reply, status, &json);
+    finish(reply, status, &json, message);
 }
 
 void access_reply_string(struct access_reply *reply, unsigned status, const char *text)
@@ -99,7 +102,7 @@ void access_reply_string(struct access_reply *reply, unsigned status, const char
     json_writer_init(&json, reply->body, sizeof reply->body);
     json_writer_text(&json, text);
     json_writer_raw(&json, "\n");
-    finish(reply, status, &json);
+    finish(reply, status, &json, text);
 }
 
 static void reply_not_found(struct access_reply *reply, const char *path)
@@ -107,7 +110,7 @@ static void reply_not_found(struct access_reply *reply, const char *path)
     char message[HTTP_TARGET_BYTES_MAX + 32];
 
     snprintf(message, sizeof message, "path %s was not found", path);
-    access_reply_framework(reply, 404, message);
+    access_reply_framework(reply, 404, message, "unknown path");
 }
 
 static void reply_wrong_method(const struct access_call *call, const struct route_match *match,
@@ -117,7 +120,7 @@ static void reply_wrong_method(const struct access_call *call, const struct rout
 
     snprintf(message, sizeof message, "method %s is not allowed, but [%s] are",
              call->request->method, match->allowed);
-    access_reply_framework(reply, 405, message);
+    access_reply_framework(reply, 405, message, "method not allowed");
     size_t used = strlen(reply->fields);
 
     snprintf(reply->fields + used, sizeof reply->fields - used, "Allow: %s\r\n", match->allowed);
@@ -147,7 +150,7 @@ static bool check_body_type(const struct access_call *call, struct access_reply 
     snprintf(message, sizeof message,
              "unsupported media type \"%.*s\", only [application/json] are allowed",
              (int)(type.len > 100 ? 100 : type.len), (const char *)type.data);
-    access_reply_framework(reply, 415, message);
+    access_reply_framework(reply, 415, message, "type of the body not accepted");
     return false;
 }
 
@@ -169,7 +172,8 @@ static bool check_accept(const struct access_call *call, struct access_reply *re
         }
     }
     access_reply_framework(
-        reply, 406, "unsupported media type requested, only [application/json] are available");
+        reply, 406, "unsupported media type requested, only [application/json] are available",
+        "no answer of a type that Accept allows");
     return false;
 }
 
@@ -180,6 +184,7 @@ void access_handle(struct access_call *call, struct access_reply *reply)
     struct route_match match;
 
     reply->long_body = NULL;
+    reply->reason[0] = '\0';
     reply->action = ACCESS_ACTION_NONE;
     cors_fields(call->context->cors_origins, call->request, reply->fields, sizeof reply->fields);
     if (cors_is_preflight(call->context->cors_origins, call->request, reply->fields,
@@ -189,7 +194,7 @@ void access_handle(struct access_call *call, struct access_reply *reply)
     }
     if (request_target_split(call->request->target, &raw_path, &call->query) != 0 ||
         request_path_clean(raw_path, path, sizeof path) != 0) {
-        access_reply_framework(reply, 400, "request target is malformed");
+        access_reply_framework(reply, 400, "request target is malformed", "malformed path");
         return;
     }
     switch (routes_find(call->request->method, path, &match)) {
@@ -200,6 +205,7 @@ void access_handle(struct access_call *call, struct access_reply *reply)
         reply_wrong_method(call, &match, reply);
         return;
     case ROUTE_FOUND:
+        call->route = match.route;
         break;
     }
     call->has_parameter =

@@ -24,7 +24,7 @@ struct access_context {
     struct bookings *bookings;
 };
 
-enum access_sizes { ACCESS_BODY_SIZE = 3072, ACCESS_FIELDS_SIZE = 640 };
+enum access_sizes { ACCESS_BODY_SIZE = 3072, ACCESS_FIELDS_SIZE = 640, ACCESS_REASON_SIZE = 112 };
 
 /* What the layer above does with a reply that the handler prepared: the part that needs other
  * workers or the disk. */
@@ -47,7 +47,11 @@ struct access_reply {
     size_t body_len;
     char body[ACCESS_BODY_SIZE];
     char fields[ACCESS_FIELDS_SIZE]; /* extra header lines */
+    char reason[ACCESS_REASON_SIZE]; /* of a refusal, for the log: holds nothing that a stranger
+                                        sent */
 };
+
+struct route;
 
 /* Everything about one request that a handler may look at. */
 struct access_call {
@@ -55,8 +59,9 @@ struct access_call {
     struct counters *counters;
     struct alarms *alarms;
     const struct http_request *request;
+    const struct route *route; /* NULL until it is found */
     struct bytes query;
-    struct token_claims claims;      /* of the verified token */
+    struct token_claims claims;      /* of a token with a genuine signature; else empty */
     char parameter[TOKEN_TEXT_SIZE]; /* the decoded path segment, e.g. session id */
     bool has_parameter;              /* false: it could not be decoded, or is empty */
     uint64_t now_ms;                 /* monotonic */
@@ -74,6 +79,9 @@ void access_reply_long(struct access_reply *reply, unsigned status, const char *
                        char *body, size_t body_len);
 /* Status 422 with a code of its own. */
 void access_reply_validation(struct access_reply *reply, int code, const char *message);
-void access_reply_framework(struct access_reply *reply, unsigned status, const char *message);
+/* message may repeat what was sent; reason may not: it goes into the log. */
+void access_reply_framework(struct access_reply *reply, unsigned status, const char *message,
+                            const char *reason);
+/* These messages are the reason in the log too. */
 void access_reply_error(struct access_reply *reply, unsigned status, const char *message);
 void access_reply_string(struct access_reply *reply, unsigned status, const char *text);

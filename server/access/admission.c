@@ -137,6 +137,7 @@ void admission_check(const struct access_context *context, const struct http_req
         refuse(ret_admission, 401, "invalid code");
         return;
     }
+    ret_admission->has_permission = true;
     judge(&ret_admission->permission, topic, now_s, ret_admission);
     /* A denial after this look reaches the connection as a letter, when it is open. */
     if (ret_admission->status == 101 &&

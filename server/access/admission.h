@@ -5,9 +5,10 @@
 #include "server/access/permission.h"
 
 struct admission {
-    struct permission permission; /* when admitted */
-    unsigned status;              /* 101, or of the refusal: 301, 400, 401, 403, 404, 405 */
-    const char *reason;           /* for the log; constant, never from the peer */
+    struct permission permission; /* of the code, when one was taken */
+    bool has_permission;
+    unsigned status;           /* 101, or of the refusal: 301, 400, 401, 403, 404, 405 */
+    const char *reason;        /* for the log; constant, never from the peer */
     bool offers_null_protocol; /* old players ask for the subprotocol "null" and want it echoed */
     char location[HTTP_TARGET_BYTES_MAX + 1]; /* of a 301 */
 };

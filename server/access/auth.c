@@ -26,7 +26,7 @@ static void reply_wrong_audience(const struct access_call *call, struct access_r
     }
     snprintf(message + used, sizeof message - used, "] does not match this host %.400s",
              call->context->audience);
-    access_reply_framework(reply, 401, message);
+    access_reply_framework(reply, 401, message, "token for another audience");
 }
 
 static enum token_result verify(struct access_call *call, struct bytes token)
@@ -43,11 +43,13 @@ bool auth_check(struct access_call *call, struct access_reply *reply)
     struct bytes field;
 
     if (!http_request_field(call->request, "Authorization", &field) || field.len == 0) {
-        access_reply_framework(reply, 401, "unauthenticated for invalid credentials");
+        access_reply_framework(reply, 401, "unauthenticated for invalid credentials", "no token");
         return false;
     }
-    if (verify(call, token_of(field)) != TOKEN_OK) {
-        access_reply_framework(reply, 401, "token invalid");
+    enum token_result result = verify(call, token_of(field));
+
+    if (result != TOKEN_OK) {
+        access_reply_framework(reply, 401, "token invalid", token_result_text(result));
         return false;
     }
     if (!token_claims_have_audience(&call->claims, call->context->audience)) {

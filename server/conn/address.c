@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/check.h"
 
 enum { MAPPED_BITS = 96, ITEM_SIZE = 64 };
 
@@ -142,5 +143,38 @@ void address_to_text(const struct sockaddr_storage *address, char *text, size_t 
     if (!is_known || inet_ntop(is_ipv4 ? AF_INET : AF_INET6, is_ipv4 ? bytes + 12 : bytes, text,
                                (socklen_t)size) == NULL) {
         snprintf(text, size, "unknown");
+    }
+}
+
+/* Proxies append to what the client claimed, in the field or as another one: only the end is worth
+ * something, so that is what is kept of a long one. Half an address would be somebody else's. */
+void address_forwarded(const struct http_request *request, char text[static REPORTED_ADDRESS_SIZE])
+{
+    struct bytes value = {0};
+
+    text[0] = '\0';
+    if (!http_request_last_field(request, "X-Forwarded-For", &value)) {
+        return;
+    }
+    if (value.len >= REPORTED_ADDRESS_SIZE) {
+        value = bytes_skip(value, value.len - REPORTED_ADDRESS_SIZE);
+        value = bytes_trim(bytes_skip(value, bytes_find(value, ',') + 1));
+    }
+    CHECK(bytes_to_text(value, text, REPORTED_ADDRESS_SIZE) == 0);
+}
+
+void address_of_client(int fd, const struct http_request *request,
+                       const struct address_list *trusted_proxies,
+                       char peer[static REMOTE_ADDRESS_SIZE],
+                       char reported[static REPORTED_ADDRESS_SIZE])
+{
+    struct sockaddr_storage address;
+
+    address_of_peer(fd, &address);
+    address_to_text(&address, peer, REMOTE_ADDRESS_SIZE);
+    if (request != NULL && address_list_has(trusted_proxies, &address)) {
+        address_forwarded(request, reported);
+    } else {
+        snprintf(reported, REPORTED_ADDRESS_SIZE, "%s", peer);
     }
 }

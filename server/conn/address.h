@@ -1,5 +1,5 @@
-/* Addresses of peers, and lists of networks in CIDR notation. Pure but for address_of_peer; any
- * thread. */
+/* Addresses of peers, and lists of networks in CIDR notation. Pure but for address_of_peer and
+ * address_of_client; any thread. */
 #pragma once
 
 #include <stdbool.h>
@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 
 #include "base/attributes.h"
+#include "server/limits.h"
+#include "wire/http_request.h"
 
 enum address_limits { ADDRESS_NETWORKS_MAX = 64 };
 
@@ -31,3 +33,15 @@ bool address_list_has(const struct address_list *list, const struct sockaddr_sto
 void address_of_peer(int fd, struct sockaddr_storage *ret_address);
 /* Numeric, without port; IPv4 in its own notation; "unknown" for other families. */
 void address_to_text(const struct sockaddr_storage *address, char *text, size_t size);
+
+/* What the nearest proxy wrote into X-Forwarded-For, or "". Of one that is too long the whole
+ * addresses at its end. */
+void address_forwarded(const struct http_request *request, char text[static REPORTED_ADDRESS_SIZE]);
+
+/* Who sent the request, which is NULL when it could not be read. peer: of the socket. reported:
+ * X-Forwarded-For when the peer is trusted ("" when it forwards nothing), of everybody else the
+ * socket's. */
+void address_of_client(int fd, const struct http_request *request,
+                       const struct address_list *trusted_proxies,
+                       char peer[static REMOTE_ADDRESS_SIZE],
+                       char reported[static REPORTED_ADDRESS_SIZE]);

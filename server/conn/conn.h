@@ -76,6 +76,7 @@ struct phase_http {
     struct http_request *request;    /* a block of worker.requests, while a request is being read */
     bool deferred;                   /* an answer is on its way from elsewhere */
     char fields[ACCESS_FIELDS_SIZE]; /* of that answer */
+    unsigned minor_version;          /* the same */
     bool answered;                   /* at least one request was */
 };
 
@@ -102,10 +103,10 @@ struct phase_websocket {
     uint64_t pong_due_ms; /* no pong by then: gone */
     uint64_t messages_received, bytes_received;
     uint64_t first_received_ms, last_received_ms;
-    char user_agent[128];
+    char user_agent[USER_AGENT_SIZE];
     char remote_address[REMOTE_ADDRESS_SIZE]; /* the socket's; for the log */
     /* X-Forwarded-For as a trusted proxy sent it, or ""; of others the socket's. */
-    char reported_address[REMOTE_ADDRESS_SIZE * 2];
+    char reported_address[REPORTED_ADDRESS_SIZE];
 };
 
 struct phase_closing {

@@ -15,7 +15,8 @@ int conn_table_init(struct conn_table *table, struct worker *worker, struct conn
     *table = (struct conn_table){.worker = worker,
                                  .shared = shared,
                                  .conns_max = (uint32_t)shared->config->connections_max,
-                                 .listeners_count = listeners_count};
+                                 .listeners_count = listeners_count,
+                                 .refusals_log_limit = {.lines_max = REFUSALS_LOGGED_MAX}};
     list_init(&table->free);
     list_init(&table->open);
     list_init(&table->ready);

@@ -85,6 +85,7 @@ struct conn_table {
     struct listener listeners[LISTENERS_MAX];
     unsigned listeners_count;
     struct timer accept_retry;
+    struct log_limit refusals_log_limit;
     uint8_t *plaintext; /* TLS_RECORD_PAYLOAD_MAX: what user-space TLS decrypts, for one turn */
 };
 

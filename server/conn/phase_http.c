@@ -7,6 +7,8 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "server/access/access.h"
+#include "server/access/audit.h"
+#include "server/conn/address.h"
 #include "server/conn/control.h"
 #include "wire/http_response.h"
 #include "wire/ws_upgrade.h"
@@ -97,6 +99,31 @@ static void send_plain(struct conn *conn, unsigned status, const char *text, con
     send_response(conn, &response);
 }
 
+/* Room for what the log says about who asked. */
+struct asker {
+    char peer[REMOTE_ADDRESS_SIZE], reported[REPORTED_ADDRESS_SIZE], user_agent[USER_AGENT_SIZE];
+};
+
+/* request: NULL when it could not be read. */
+static struct audit audit_of(struct conn *conn, const struct http_request *request,
+                             struct asker *asker)
+{
+    const struct conn_shared *shared = conn->table->shared;
+
+    address_of_client(conn->fd, request, &shared->trusted_proxies, asker->peer, asker->reported);
+    asker->user_agent[0] = '\0';
+    if (request != NULL) {
+        http_request_field_text(request, "User-Agent", asker->user_agent, sizeof asker->user_agent);
+    }
+    const char *address = asker->reported[0] != '\0' ? asker->reported : asker->peer;
+
+    return (struct audit){.limit = &conn->table->refusals_log_limit,
+                          .counters = &conn->worker->counters,
+                          .now_ms = conn->worker->now_ms,
+                          .client = {.address = shared->config->privacy ? "" : address,
+                                     .user_agent = asker->user_agent}};
+}
+
 static void refuse_malformed(struct conn *conn, enum http_request_result result)
 {
     static const struct {
@@ -110,7 +137,11 @@ static void refuse_malformed(struct conn *conn, enum http_request_result result)
         [HTTP_REQUEST_UNSUPPORTED] = {505, "505 HTTP Version Not Supported"},
     };
 
+    struct asker asker;
+    struct audit audit = audit_of(conn, NULL, &asker);
+
     counters_increment(&conn->worker->counters, http_refused);
+    audit_malformed(&audit, answers[result].status, answers[result].text);
     send_plain(conn, answers[result].status, answers[result].text, "");
     conn_close_begin(conn, CLOSE_HTTP_REFUSED);
 }
@@ -181,8 +212,15 @@ static void answer_access(struct conn *conn, const struct http_request *request)
     };
 
     access_handle(&call, &reply);
+    if (reply.status >= 400) {
+        struct asker asker;
+        struct audit audit = audit_of(conn, request, &asker);
+
+        audit_request_refused(&audit, &call, &reply);
+    }
     /* First: a deferred answer may be given before control_run returns. */
     memcpy(conn->in.http.fields, reply.fields, sizeof conn->in.http.fields);
+    conn->in.http.minor_version = request->minor_version;
     if (!control_run(conn, &reply)) {
         return;
     }
@@ -200,18 +238,15 @@ void http_answer_deferred(struct conn *conn, struct access_reply *reply)
 {
     CHECK(conn->phase == PHASE_HTTP);
     memcpy(reply->fields, conn->in.http.fields, sizeof reply->fields);
-    send_long_reply(conn, reply, false, false, 1);
+    send_long_reply(conn, reply, false, false, conn->in.http.minor_version);
     finish_reply(conn, reply, false);
 }
 
-static void refuse_upgrade(struct conn *conn, const struct admission *admission)
+static void answer_refusal(struct conn *conn, const struct admission *admission)
 {
-    struct worker *worker = conn->worker;
     struct access_reply reply = {0};
     char fields[REDIRECT_FIELDS_SIZE];
-    uint32_t suppressed;
 
-    counters_increment(&worker->counters, websockets_refused);
     switch (admission->status) {
     case 301:
         snprintf(fields, sizeof fields, "Location: %s\r\n", admission->location);
@@ -235,11 +270,17 @@ static void refuse_upgrade(struct conn *conn, const struct admission *admission)
                                          .minor_version = 1};
         send_response(conn, &response);
     }
-    if (log_enabled(LOG_LEVEL_INFO) &&
-        log_limit_allow(&worker->log_limit, worker->now_ms, &suppressed)) {
-        log_info("new connection rejected", LOG_TEXT("reason", admission->reason),
-                 LOG_INT("status", admission->status), LOG_INT("suppressed", suppressed));
-    }
+}
+
+static void refuse_upgrade(struct conn *conn, const struct http_request *request,
+                           const struct admission *admission)
+{
+    struct asker asker;
+    struct audit audit = audit_of(conn, request, &asker);
+
+    counters_increment(&conn->worker->counters, websockets_refused);
+    audit_upgrade_refused(&audit, admission);
+    answer_refusal(conn, admission);
     conn_close_begin(conn, CLOSE_HTTP_REFUSED);
 }
 
@@ -268,7 +309,7 @@ static void answer_relay(struct conn *conn, const struct http_request *request, 
     admission_check(&conn->table->shared->access, request, conn->worker->now_ms, clock_wall_s(),
                     &admission);
     if (admission.status != 101) {
-        refuse_upgrade(conn, &admission);
+        refuse_upgrade(conn, request, &admission);
     } else if (!accept_upgrade(conn, request, &admission)) {
         conn_close_now(conn, CLOSE_IO_ERROR);
     } else {

@@ -107,50 +107,6 @@ static void on_expiry(struct timer *timer)
     conn_close_websocket(conn, CLOSE_EXPIRED, WS_CLOSE_EXPIRED, "token expired");
 }
 
-static void copy_field(const struct http_request *request, const char *name, char *text,
-                       size_t size)
-{
-    struct bytes value;
-
-    text[0] = '\0';
-    if (http_request_field(request, name, &value)) {
-        value.len = value.len < size ? value.len : size - 1;
-        memcpy(text, value.data, value.len);
-        text[value.len] = '\0';
-    }
-}
-
-/* Proxies append to what the client claimed, in the field or as another one: only the end is worth
- * something, so that is what is kept of a long one. */
-static void copy_forwarded(const struct http_request *request, char *text, size_t size)
-{
-    struct bytes value = {0};
-
-    if (http_request_last_field(request, "X-Forwarded-For", &value) && value.len >= size) {
-        value = bytes_skip(value, value.len - (size - 1));
-    }
-    memcpy(text, value.len > 0 ? value.data : (const uint8_t *)"", value.len);
-    text[value.len] = '\0';
-}
-
-/* Whom to believe: X-Forwarded-For counts when a trusted proxy sent it. A direct client is known by
- * its socket; behind a proxy that forwards nothing it is not known. */
-static void copy_addresses(struct conn *conn, const struct http_request *request)
-{
-    struct phase_websocket *ws = &conn->in.websocket;
-    struct sockaddr_storage peer;
-    bool is_trusted;
-
-    address_of_peer(conn->fd, &peer);
-    address_to_text(&peer, ws->remote_address, sizeof ws->remote_address);
-    is_trusted = address_list_has(&conn->table->shared->trusted_proxies, &peer);
-    if (is_trusted) {
-        copy_forwarded(request, ws->reported_address, sizeof ws->reported_address);
-    } else {
-        snprintf(ws->reported_address, sizeof ws->reported_address, "%s", ws->remote_address);
-    }
-}
-
 static const char *shown_address(const struct conn *conn)
 {
     const struct phase_websocket *ws = &conn->in.websocket;
@@ -167,9 +123,9 @@ static void log_opened(const struct conn *conn)
 
     log_info("new connection", LOG_TEXT("topic", ws->topic->name),
              LOG_TEXT("booking_id", ws->booking_id), LOG_BOOL("can_read", ws->can_read),
-             LOG_BOOL("can_write", ws->can_write), LOG_INT("expires_at", ws->exp_s),
-             LOG_TEXT("remote_addr", shown_address(conn)), LOG_TEXT("user_agent", ws->user_agent),
-             LOG_INT("worker", conn->worker->index));
+             LOG_BOOL("can_write", ws->can_write), LOG_JSON("scopes", ws->scopes_json),
+             LOG_INT("expires_at", ws->exp_s), LOG_TEXT("remote_addr", shown_address(conn)),
+             LOG_TEXT("user_agent", ws->user_agent), LOG_INT("worker", conn->worker->index));
 }
 
 static void log_closed(const struct conn *conn)
@@ -178,7 +134,8 @@ static void log_closed(const struct conn *conn)
 
     log_info("connection closed", LOG_TEXT("reason", close_reason_text(conn->close_reason)),
              LOG_TEXT("topic", ws->topic->name), LOG_TEXT("booking_id", ws->booking_id),
-             LOG_TEXT("remote_addr", shown_address(conn)),
+             LOG_JSON("scopes", ws->scopes_json), LOG_TEXT("remote_addr", shown_address(conn)),
+             LOG_TEXT("user_agent", ws->user_agent),
              LOG_INT("duration_ms", conn->worker->now_ms - ws->opened_ms),
              LOG_INT("messages_received", ws->messages_received),
              LOG_INT("bytes_received", ws->bytes_received),
@@ -212,8 +169,9 @@ void websocket_open(struct conn *conn, const struct admission *admission,
     memcpy(ws->booking_id, admission->permission.booking_id, sizeof ws->booking_id);
     memcpy(ws->scopes_json, admission->permission.scopes_json, sizeof ws->scopes_json);
     ws_frame_parser_init(&ws->parser, WS_ROLE_CLIENT);
-    copy_field(request, "User-Agent", ws->user_agent, sizeof ws->user_agent);
-    copy_addresses(conn, request);
+    http_request_field_text(request, "User-Agent", ws->user_agent, sizeof ws->user_agent);
+    address_of_client(conn->fd, request, &conn->table->shared->trusted_proxies, ws->remote_address,
+                      ws->reported_address);
     timer_init(&conn->liveness, on_liveness);
     timer_init(&conn->expiry, on_expiry);
     arm_liveness(conn);

@@ -51,7 +51,8 @@ void alarms_raise(struct alarms *alarms, enum alarm_kind kind, uint64_t now_ms, 
 {
     uint32_t suppressed;
 
-    if (!log_limit_allow_one(&alarms->limits[kind], now_ms, &suppressed)) {
+    alarms->limits[kind].lines_max = 1; /* the next one says the same again */
+    if (!log_limit_allow(&alarms->limits[kind], now_ms, &suppressed)) {
         return;
     }
     if (error == NULL) {

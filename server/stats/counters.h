@@ -37,6 +37,7 @@
     X(tls_rekeys_refused) /* this kernel cannot follow a KeyUpdate */                              \
     X(websockets_opened)                                                                           \
     X(websockets_refused) /* no, bad or used code; wrong topic; no scope */                        \
+    X(refusals_unlogged)  /* REFUSALS_LOGGED_MAX lines were written */                             \
     X(closed_by_peer)                                                                              \
     X(closed_protocol_error)                                                                       \
     X(closed_too_big)                                                                              \

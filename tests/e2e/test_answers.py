@@ -74,6 +74,20 @@ class BusyDisk(RelayTestCase):
             self.assertEqual(reply.json(), {"booking_ids": ["x"]})
 
 
+class OldVersion(RelayTestCase):
+    def test_answers_that_waited_are_of_the_version_of_the_request(self):
+        relay = self.start(RELAY_STORE="memory")
+        token = relay.token(scopes=("relay:stats",))
+        for version in ("1.0", "1.1"):
+            client = self.track(RawClient(relay.access_port, timeout_s=WAIT_S))
+            client.send(f"GET /status HTTP/{version}\r\nHost: x\r\n"
+                        f"Authorization: {token}\r\n\r\n".encode())
+            received = b""
+            while data := client.sock.recv(65536):
+                received += data
+            self.assertTrue(received.startswith(f"HTTP/{version} 200 ".encode()), received[:40])
+
+
 class Order(RelayTestCase):
     def test_a_ping_behind_the_request_is_answered_behind_the_101(self):
         relay = self.start()
@@ -97,6 +111,7 @@ class Forwarded(RelayTestCase):
         claimed = ", ".join(f"10.0.0.{number}" for number in range(50))
         address = self.address_logged(f"X-Forwarded-For: {claimed}, 203.0.113.77")
         self.assertTrue(address.endswith(", 10.0.0.49, 203.0.113.77"), address)
+        self.assertRegex(address, r"^10\.0\.0\.\d+, 10\.0\.0\.\d+, ", "half an address")
 
     def test_the_last_of_several_fields_counts(self):
         self.assertEqual(self.address_logged("X-Forwarded-For: 10.9.9.9",

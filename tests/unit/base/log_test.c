@@ -276,3 +276,14 @@ Test(log, limits_lines_in_a_period_and_counts_the_others)
     cr_assert(log_limit_allow(&limit, now_ms + LOG_LIMIT_PERIOD_MS, &suppressed));
     cr_assert_eq(suppressed, 0);
 }
+
+Test(log, a_limit_may_be_wider)
+{
+    struct log_limit limit = {.lines_max = LOG_LIMIT_BURST + 1};
+    uint32_t suppressed;
+
+    for (int i = 0; i <= LOG_LIMIT_BURST; i++) {
+        cr_assert(log_limit_allow(&limit, 1000000, &suppressed));
+    }
+    cr_assert(!log_limit_allow(&limit, 1000000, &suppressed));
+}

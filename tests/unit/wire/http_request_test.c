@@ -451,3 +451,18 @@ Test(http_request, bounds_empty_lines_before_the_request)
     }
     cr_assert_eq(result, HTTP_REQUEST_TARGET_TOO_LONG, "after %zu bytes", fed);
 }
+
+Test(http_request, copies_as_much_of_a_field_as_fits)
+{
+    struct http_request request;
+    struct bytes input = bytes_of_text("GET / HTTP/1.1\r\nX-A: 12345\r\n" HOST "X-E:\r\n\r\n");
+    char text[4];
+
+    cr_assert_eq(feed(&request, &input, 100), HTTP_REQUEST_OK);
+    http_request_field_text(&request, "x-a", text, sizeof text);
+    cr_assert_str_eq(text, "123");
+    http_request_field_text(&request, "X-E", text, sizeof text);
+    cr_assert_str_eq(text, "");
+    http_request_field_text(&request, "X-None", text, sizeof text);
+    cr_assert_str_eq(text, "");
+}

@@ -183,3 +183,33 @@ Test(address, of_a_peer_is_its_end_of_the_connection)
     close(client);
     close(listener);
 }
+
+static const char *forwarded(const char *field, char text[static REPORTED_ADDRESS_SIZE])
+{
+    static struct http_request request;
+
+    http_request_init(&request);
+    request.fields[0] = (struct http_field){bytes_of_text("x-forwarded-for"), bytes_of_text(field)};
+    request.fields_count = 1;
+    address_forwarded(&request, text);
+    return text;
+}
+
+Test(address, of_a_long_list_of_proxies_the_whole_ones_at_the_end_are_kept)
+{
+    char text[REPORTED_ADDRESS_SIZE];
+    char field[3 * REPORTED_ADDRESS_SIZE];
+
+    cr_assert_str_eq(forwarded("", text), "");
+    cr_assert_str_eq(forwarded("10.0.0.1, 10.0.0.2", text), "10.0.0.1, 10.0.0.2");
+    for (int len = 100; len < 2 * REPORTED_ADDRESS_SIZE; len++) {
+        snprintf(field, sizeof field, "%0*d, 10.0.0.1", len, 7);
+        bool fits = len + (int)strlen(", 10.0.0.1") < REPORTED_ADDRESS_SIZE;
+
+        cr_assert_str_eq(forwarded(field, text), fits ? field : "10.0.0.1", "%d", len);
+    }
+    snprintf(field, sizeof field, "%0*d", REPORTED_ADDRESS_SIZE, 7);
+    cr_assert_str_eq(forwarded(field, text), "", "half an address is somebody else's");
+    field[REPORTED_ADDRESS_SIZE - 1] = '\0';
+    cr_assert_str_eq(forwarded(field, text), field);
+}

@@ -96,6 +96,7 @@ static inline void open_scene(unsigned workers_count)
     }
     for (unsigned i = 0; i < ASKERS; i++) {
         init_conn(&scene.askers[i], 0, PHASE_HTTP);
+        scene.askers[i].in.http.minor_version = 1;
     }
     send_queue_init(&scene.listener.queue);
     scene.listener.on_queued = on_queued;
