@@ -202,9 +202,8 @@ static const struct option_spec specs[] = {
      .default_text = "",
      .help = "SQLite file that keeps denied and allowed bookings over restarts, or memory: they "
              "are forgotten. "
-             "Empty: relay.db in $STATE_DIRECTORY (systemd) or /var/lib/relay, and memory, with a "
-             "warning, "
-             "where that is not possible."},
+             "Empty: relay.db in $STATE_DIRECTORY (systemd) or /var/lib/relay. Where it cannot be "
+             "written, denials are answered 503."},
     {.env = "RELAY_BOOKINGS_MAX",
      .flag = "bookings-max",
      .type = OPTION_INTEGER,

@@ -228,6 +228,7 @@ static void block_signals(sigset_t *signals)
     sigaddset(signals, SIGUSR1);
     pthread_sigmask(SIG_BLOCK, signals, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file at its size limit is a failed write like others */
 }
 
 static void raise_descriptor_limit(void)
@@ -317,33 +318,21 @@ static void default_store_path(char path[static PATH_SIZE])
              directory == NULL || directory[0] == '\0' ? "/var/lib/relay" : directory);
 }
 
-/* The operator's own path must work; the default one need not, or an old unit file would not start.
- */
 static int open_store(struct server *server, char *error)
 {
     char path[PATH_SIZE];
-    bool is_default = server->config->store[0] == '\0';
 
     if (strcmp(server->config->store, "memory") == 0) {
         return 0;
     }
-    if (is_default) {
+    if (server->config->store[0] == '\0') {
         default_store_path(path);
     } else {
         snprintf(path, sizeof path, "%s", server->config->store);
     }
     server->store = booking_store_open(path, server->shared.access.bookings, error);
     server->shared.store = server->store;
-    if (server->store != NULL) {
-        return 0;
-    }
-    if (!is_default) {
-        return -EIO;
-    }
-    log_warn(
-        "bookings are kept in memory only: a restart forgets which are denied; set RELAY_STORE",
-        LOG_TEXT("error", error));
-    return 0;
+    return server->store == NULL ? -EIO : 0;
 }
 
 static size_t worker_memory(const struct server_config *config)

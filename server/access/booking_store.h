@@ -15,6 +15,7 @@ enum booking_store_limits {
     STORE_ERROR_SIZE = 512,
     STORE_JOBS_MAX = 65536, /* changes that wait for the disk; more are refused */
     STORE_BATCH_MAX = 1000,
+    STORE_RETRY_S = 5, /* between tries while the disk fails and nobody asks for one */
 };
 
 /* One booking that changed in memory. Allocated and kept by the caller until on_done was called. */
@@ -28,8 +29,11 @@ struct booking_job {
 };
 
 /* Opens or makes the database (its folder too), reads the lists into bookings, starts the thread.
- * bookings stays the caller's and must outlive the store, which writes what it finds there. NULL
- * with one line in error. Blocks on the disk. */
+ * bookings stays the caller's and must outlive the store, which writes what it finds there. A file
+ * that cannot be written or made is read if it is there; the store then fails every change, says so
+ * and tries again: the first success writes both lists as they are by then. NULL with one line in
+ * error when the file is there and what it holds cannot be known (damaged, unreadable, more denials
+ * than fit): to start would let denied bookings in. Blocks on the disk. */
 MUST_USE struct booking_store *booking_store_open(const char *path, struct bookings *bookings,
                                                   char error[static STORE_ERROR_SIZE]);
 

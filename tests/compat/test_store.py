@@ -1,13 +1,13 @@
 """Cancellations outlive the process: a restart, a kill -9 at any moment, a disk that fails.
 
-Method: the store in a temporary folder; the process is ended in every way; a small tmpfs stands
-for a full disk where this user may mount one.
+Method: the store in a temporary folder; the process is ended in every way; a limit of file sizes
+of zero (prlimit) stands for a full disk, a small tmpfs too where this user may mount one.
 """
 
 import glob
-import json
 import os
 import pathlib
+import resource
 import shutil
 import sqlite3
 import subprocess
@@ -23,6 +23,14 @@ from rows import row
 SECRET = "a secret that both lives of the relay know"
 CROWD = 1000
 CLERKS = 4
+FAILING = "bookings cannot be stored: denials hold in memory only, a restart would forget them"
+AGAIN = "bookings can be stored again, and what could not be is"
+FULL = ("prlimit", "--fsize=0:")
+
+
+def limit_files(relay, size):
+    """At zero no file can be written, as on a full disk; the log goes to a pipe."""
+    resource.prlimit(relay.process.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 
 class StoreCase(RelayTestCase):
@@ -153,20 +161,22 @@ class FailingDisk(StoreCase):
         self.assertEqual(client.expect_close()[0], 4403)
         self.assertEqual(session(relay, "cut").status, 400)
         self.assertIn("cut", desk.listed("deny"))
-        relay.wait_line("bookings cannot be stored: denials hold in memory only, a restart would "
-                        "forget them")
+        relay.wait_line(FAILING)
         self.assertEqual(session(relay, "somebody").status, 200)
         lines = len(relay.output)
         for _ in range(50):
             self.assertEqual(desk.act("deny", "cut").status, 503)
-        self.assertLess(len(relay.lines_of("bookings cannot be stored: denials hold in memory "
-                                           "only, a restart would forget them")), 3)
+        self.assertLess(len(relay.lines_of(FAILING)), 3)
         self.assertGreater(relay.counters()["store_failures"], 50)
         self.assertLess(len(relay.output) - lines, 150)
         heal()
-        relay_support.wait_until(lambda: desk.act("deny", "after").status == 204, "the disk")
-        desk.deny("cut")
-        relay.wait_line("bookings can be stored again")
+        # Nobody asks again: what was answered 503 is written before this is said.
+        relay.wait_line(AGAIN, timeout_s=relay_support.WAIT_S + 10)
+        on_disk = sqlite3.connect(self.path)
+        self.addCleanup(on_disk.close)
+        self.assertEqual(on_disk.execute("SELECT list FROM bookings WHERE id = 'cut'").fetchall(),
+                         [(0,)])
+        desk.deny("after")
         relay.stop()
         listed = Desk(self.start_with_store()).listed("deny")
         self.assertLessEqual({"before", "after", "cut"}, listed)
@@ -176,6 +186,11 @@ class FailingDisk(StoreCase):
          "there is no disk",
          "503: denied in memory, said loudly; live connections are cut all the same",
          "F")
+    def test_a_disk_that_takes_nothing(self):
+        relay = self.start_with_store()
+        self.check_failing(relay, lambda: limit_files(relay, 0),
+                           lambda: limit_files(relay, resource.RLIM_INFINITY))
+
     def test_a_full_disk(self):
         mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", self.folder],
                                  capture_output=True, check=False)
@@ -215,12 +230,43 @@ class FailingDisk(StoreCase):
         relay.stop()
         remount = ["mount", "-o", "remount,ro", self.folder]
         subprocess.run(remount, check=True, capture_output=True)
-        result = relay_support.relay_run(
-            "serve", RELAY_STORE=self.path, RELAY_SECRET=SECRET, RELAY_AUDIENCE="https://a",
-            RELAY_URL="ws://a", RELAY_PORT_ACCESS="0", RELAY_PORT_RELAY="0",
-            RELAY_LOG_FILE="stdout")
-        self.assertEqual(result.returncode, 1, "a store that cannot be written was accepted")
-        self.assertIn("RELAY_STORE", result.stdout + result.stderr)
+        self.check_started_failing(self.start_with_store())
+
+    def check_started_failing(self, relay):
+        """The old denials hold, new ones too, and nobody is told that they are on the disk."""
+        relay.wait_line(FAILING)
+        desk = Desk(relay)
+        self.assertEqual(session(relay, "before").status, 400)
+        self.assertEqual(desk.act("deny", "new").status, 503)
+        self.assertEqual(desk.listed("deny"), {"before", "new"})
+        self.assertEqual(session(relay, "somebody").status, 200)
+
+    @row("/bids", "a start on a full or read-only disk", "there is no disk",
+         "what is stored holds; new denials are answered 503 until the disk takes them", "F")
+    def test_a_disk_that_is_full_at_the_start(self):
+        for options in ({}, {"RELAY_STORE": None, "STATE_DIRECTORY": self.folder}):
+            with self.subTest(options=options):
+                for path in glob.glob(self.path + "*"):
+                    os.unlink(path)
+                relay = self.start_with_store()
+                Desk(relay).deny("before")
+                relay.stop()
+                relay = self.start_with_store(launcher=FULL, **options)
+                self.check_started_failing(relay)
+                limit_files(relay, resource.RLIM_INFINITY)
+                relay.wait_line(AGAIN, timeout_s=relay_support.WAIT_S + 10)
+                Desk(relay).deny("later")
+                relay.stop()
+                self.assertEqual(Desk(self.start_with_store()).listed("deny"),
+                                 {"before", "new", "later"})
+
+    def test_a_stop_writes_what_could_not_be(self):
+        relay = self.start_with_store()
+        limit_files(relay, 0)
+        self.assertEqual(Desk(relay).act("deny", "b").status, 503)
+        limit_files(relay, resource.RLIM_INFINITY)
+        relay.stop()
+        self.assertEqual(Desk(self.start_with_store()).listed("deny"), {"b"})
 
     def test_another_program_that_locks_the_file(self):
         """SQLite's lock stands for any failure to write; it works without rights to mount."""
@@ -242,7 +288,7 @@ class FailingDisk(StoreCase):
         denial.join()
         self.assertEqual(replies[0].status, 503, replies[0].body)
         lock.execute("ROLLBACK")
-        desk.deny("cut")
+        relay.wait_line(AGAIN, timeout_s=relay_support.WAIT_S + 10)
         relay.stop()
         self.assertIn("cut", Desk(self.start_with_store()).listed("deny"))
 
@@ -255,17 +301,36 @@ class Default(RelayTestCase):
             self.assertTrue(os.path.exists(os.path.join(folder, "relay.db")))
             relay.stop()
 
-    def test_a_default_that_cannot_be_used_is_memory_with_a_warning(self):
+    def test_where_no_file_can_be_made_nobody_is_told_that_it_is_stored(self):
         with tempfile.TemporaryDirectory() as folder:
             place = os.path.join(folder, "file")
             with open(place, "wb"):
                 pass
             relay = self.start(RELAY_STORE=None, STATE_DIRECTORY=place)
-            Desk(relay).deny("b")
-            warnings = [line for line in relay.lines if line.get("level") == "warning"
-                        or line.get("level") == "warn"]
-            self.assertTrue([line for line in warnings if "restart" in json.dumps(line)
-                             or "RELAY_STORE" in json.dumps(line)], relay.output)
+            self.assertEqual(relay.wait_line(FAILING)["file"], f"{place}/relay.db")
+            desk = Desk(relay)
+            self.assertEqual(desk.act("deny", "b").status, 503)
+            self.assertEqual(session(relay, "b").status, 400)
+            os.unlink(place)
+            relay_support.wait_until(lambda: desk.act("deny", "c").status == 204, "the folder")
+            relay.stop()
+            again = self.start(RELAY_STORE=None, STATE_DIRECTORY=place)
+            self.assertEqual(Desk(again).listed("deny"), {"b", "c"})
+
+    def test_a_damaged_file_is_a_refusal_to_start_there_too(self):
+        with tempfile.TemporaryDirectory() as folder:
+            pathlib.Path(folder, "relay.db").write_bytes(b"not a database " * 100)
+            result = relay_support.relay_run(
+                "serve", STATE_DIRECTORY=folder, RELAY_SECRET=SECRET, RELAY_AUDIENCE="https://a",
+                RELAY_URL="ws://a", RELAY_PORT_ACCESS="0", RELAY_PORT_RELAY="0",
+                RELAY_LOG_FILE="stdout")
+            self.assertEqual(result.returncode, 1)
+            self.assertIn("file is not a database", result.stderr)
+
+    def test_memory_keeps_nothing_and_says_204(self):
+        relay = self.start(RELAY_STORE="memory")
+        Desk(relay).deny("b")
+        self.assertEqual(relay.lines_of(FAILING), [])
 
 
 if __name__ == "__main__":

@@ -5,10 +5,12 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -322,8 +324,38 @@ Test(booking_store, reports_what_it_could_not_write_and_recovers)
     cr_assert_eq(done.stored, 1);
     close_store();
     open_store();
-    cr_assert(!is_known("lost"));
+    expect_at("lost", BOOKINGS_DENIED, exp_s);
     expect_at("kept", BOOKINGS_DENIED, exp_s);
+    close_store();
+}
+
+/* What failed is tried again without being asked, and the disk ends like the memory: also what was
+ * taken back, and what memory has forgotten. */
+Test(booking_store, writes_what_it_could_not_when_it_can)
+{
+    int64_t exp_s = clock_wall_s() + LIFE_S;
+    sqlite3 *other;
+
+    open_store();
+    deny("taken back", exp_s);
+    wait_for(1);
+    cr_assert_eq(sqlite3_open(path, &other), SQLITE_OK);
+    cr_assert_eq(sqlite3_exec(other, "INSERT INTO bookings VALUES('of nobody', 0, 9999999999)",
+                              NULL, NULL, NULL),
+                 SQLITE_OK);
+    cr_assert_eq(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    deny("lost", exp_s);
+    wait_for(2);
+    allow("taken back", exp_s);
+    wait_for(3);
+    cr_assert_eq(done.failed, 2);
+    cr_assert_eq(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(other);
+    close_store();
+    open_store();
+    expect_at("lost", BOOKINGS_DENIED, exp_s);
+    expect_at("taken back", BOOKINGS_ALLOWED, exp_s);
+    cr_assert(!is_known("of nobody"));
     close_store();
 }
 
@@ -409,8 +441,6 @@ Test(booking_store, says_why_it_cannot_use_a_path)
 {
     FILE *file;
 
-    snprintf(path, sizeof path, "%s/no/such/relay.db", folder);
-    expect_refused("unable to open database file");
     snprintf(path, sizeof path, "%s", folder);
     expect_refused("unable to open database file");
     snprintf(path, sizeof path, "%s/relay.db", folder);
@@ -423,24 +453,174 @@ Test(booking_store, says_why_it_cannot_use_a_path)
     expect_refused("file is not a database");
 }
 
-Test(booking_store, says_that_a_folder_is_read_only)
+/* Denied, reported as failed, and in the file as soon as that can be made. */
+static void expect_failing(void)
+{
+    unsigned before = done.failed;
+
+    open_store();
+    deny("x", clock_wall_s() + LIFE_S);
+    wait_for(done.stored + before + 1);
+    cr_assert_eq(done.failed, before + 1);
+    cr_assert(bookings_is_denied(bookings, "x", clock_wall_s()));
+}
+
+Test(booking_store, fails_until_its_folder_can_be_made)
+{
+    char nested[80];
+
+    snprintf(nested, sizeof nested, "%s/no", folder);
+    snprintf(path, sizeof path, "%s/no/such/relay.db", folder);
+    expect_failing();
+    cr_assert_eq(mkdir(nested, 0755), 0);
+    deny("y", clock_wall_s() + LIFE_S);
+    wait_for(2);
+    cr_assert_eq(done.stored, 1);
+    close_store();
+    open_store();
+    cr_assert(is_known("x") && is_known("y"));
+    close_store();
+    teardown();
+    snprintf(nested, sizeof nested, "%s/no/such", folder);
+    cr_assert_eq(rmdir(nested), 0);
+    snprintf(nested, sizeof nested, "%s/no", folder);
+    cr_assert_eq(rmdir(nested), 0);
+}
+
+/* Root may write everywhere, so somebody else has to try. */
+static void as_somebody_else(void (*run)(void))
 {
     int status = 0;
 
     cr_assert_eq(chmod(folder, 0555), 0);
-    pid_t child = fork(); /* root may write everywhere, so somebody else has to try */
+    pid_t child = fork();
 
     cr_assert_geq(child, 0);
     if (child == 0) {
         if (geteuid() == 0 && (setgid(65534) != 0 || setuid(65534) != 0)) {
             _exit(1);
         }
-        expect_refused("unable to open database file");
+        run();
         _exit(0);
     }
     cr_assert_eq(waitpid(child, &status, 0), child);
     cr_assert_eq(chmod(folder, 0755), 0);
+    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%x", status);
+}
+
+static void expect_old_denial(void)
+{
+    expect_failing();
+    cr_assert(bookings_is_denied(bookings, "old", clock_wall_s()), "it was on the disk");
+    close_store();
+}
+
+static void leave_denial(bool is_killed)
+{
+    pid_t child = fork();
+    int status = 0;
+
+    cr_assert_geq(child, 0);
+    if (child == 0) {
+        open_store();
+        deny("old", clock_wall_s() + LIFE_S);
+        wait_for(1);
+        if (!is_killed) {
+            close_store();
+        }
+        _exit(0);
+    }
+    cr_assert_eq(waitpid(child, &status, 0), child);
     cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static bool has_log_of_changes(void)
+{
+    char file[80];
+    struct stat info;
+
+    snprintf(file, sizeof file, "%s-wal", path);
+    return stat(file, &info) == 0 && info.st_size > 0;
+}
+
+Test(booking_store, reads_a_file_that_it_cannot_write)
+{
+    leave_denial(false);
+    cr_assert(!has_log_of_changes());
+    as_somebody_else(expect_old_denial);
+}
+
+Test(booking_store, reads_what_a_killed_process_left_where_it_cannot_write)
+{
+    leave_denial(true);
+    cr_assert(has_log_of_changes());
+    as_somebody_else(expect_old_denial);
+}
+
+static void expect_unreadable(void)
+{
+    expect_refused("unable to open database file");
+}
+
+Test(booking_store, does_not_pass_over_changes_that_it_cannot_read)
+{
+    char file[80];
+
+    leave_denial(true);
+    snprintf(file, sizeof file, "%s-shm", path);
+    cr_assert_eq(unlink(file), 0);
+    as_somebody_else(expect_unreadable);
+}
+
+Test(booking_store, does_not_pass_over_a_file_that_it_cannot_read)
+{
+    leave_denial(false);
+    cr_assert_eq(chmod(path, 0), 0);
+    as_somebody_else(expect_unreadable);
+}
+
+Test(booking_store, fails_where_nothing_can_be_made)
+{
+    as_somebody_else(expect_failing);
+}
+
+static void limit_files(rlim_t bytes)
+{
+    struct rlimit limit;
+
+    cr_assert_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes;
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void fill_and_free_the_disk(void)
+{
+    signal(SIGXFSZ, SIG_IGN);
+    limit_files(0);
+    expect_failing();
+    cr_assert(bookings_is_denied(bookings, "old", clock_wall_s()), "it was on the disk");
+    limit_files(RLIM_INFINITY);
+    close_store();
+    open_store();
+    cr_assert(bookings_is_denied(bookings, "old", clock_wall_s()));
+    cr_assert(bookings_is_denied(bookings, "x", clock_wall_s()), "written at the end");
+    close_store();
+}
+
+Test(booking_store, starts_on_a_full_disk)
+{
+    pid_t child;
+    int status = 0;
+
+    leave_denial(false);
+    child = fork(); /* Criterion's own files are under the limit too */
+    cr_assert_geq(child, 0);
+    if (child == 0) {
+        fill_and_free_the_disk();
+        _exit(0);
+    }
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%x", status);
 }
 
 Test(booking_store, of_nobody_is_closed_without_harm)
