@@ -18,6 +18,7 @@ struct inspect_options {
     char *secret;
     char *secret_file;
     char *secrets_file;
+    char *hmac_algorithms;
 };
 
 enum { INPUT_BYTES_MAX = 2 * TOKEN_BYTES_MAX };
@@ -43,6 +44,12 @@ static const struct option_spec specs[] = {
      .type = OPTION_TEXT,
      .offset = offsetof(struct inspect_options, public_keys),
      .help = "PEM files of public keys and folders of them, separated by commas."},
+    {.env = "RELAY_HMAC_ALGORITHMS",
+     .flag = "hmac-algorithms",
+     .type = OPTION_TEXT,
+     .offset = offsetof(struct inspect_options, hmac_algorithms),
+     .default_text = "HS256",
+     .help = "What shared secrets verify, separated by commas: HS256, HS384, HS512."},
     {.env = "RELAY_AUDIENCE",
      .flag = "audience",
      .type = OPTION_TEXT,
@@ -89,6 +96,7 @@ static bool keys_load(const struct inspect_options *options, struct token_keys *
         .secret_file = options->secret_file,
         .secrets_file = options->secrets_file,
         .public_keys = options->public_keys,
+        .hmac_algorithms = options->hmac_algorithms,
     };
     char error[TOKEN_KEYS_ERROR_SIZE];
 

@@ -51,7 +51,7 @@ static void verify_payload(const struct token_keys *keys, struct bytes payload)
     static const char header[] = "eyJhbGciOiJIUzI1NiJ9.";
     size_t head_len = sizeof header - 1;
     size_t signed_len = head_len + base64url_encoded_len(payload.len);
-    char *text = malloc(signed_len + 1 + base64url_encoded_len(KEY_HMAC_BYTES) + 1);
+    char *text = malloc(signed_len + 1 + base64url_encoded_len(KEY_HMAC_BYTES_MAX) + 1);
     uint8_t signature[KEY_SIGNATURE_BYTES_MAX];
 
     CHECK(text != NULL);
@@ -59,7 +59,7 @@ static void verify_payload(const struct token_keys *keys, struct bytes payload)
     base64url_encode(payload, text + head_len);
     CHECK(key_sign(&keys->list[0], bytes_of(text, signed_len), signature) == TOKEN_OK);
     text[signed_len] = '.';
-    base64url_encode(bytes_of(signature, KEY_HMAC_BYTES), text + signed_len + 1);
+    base64url_encode(bytes_of(signature, key_signature_len(&keys->list[0])), text + signed_len + 1);
     verify_any(keys, bytes_of_text(text));
     free(text);
 }
@@ -110,7 +110,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct bytes in = bytes_of(data, size);
     unsigned mode = number_take(&in, MODES);
-    struct token_keys *keys = token_keys_create("xxx000");
+    const struct token_keys_sources sources = {
+        .secret = "xxx000", .hmac_algorithms = size % 2 == 0 ? "HS256" : "HS256,HS384,HS512"};
+    char error[TOKEN_KEYS_ERROR_SIZE];
+    struct token_keys *keys = token_keys_load(&sources, error);
 
     CHECK(keys != NULL);
     if (mode == 0) {

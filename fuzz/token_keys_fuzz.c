@@ -38,10 +38,13 @@ static void read_secrets(struct bytes text)
     struct token_keys *keys = keys_new();
 
     CHECK(keys != NULL);
+    CHECK(keys_choose_hmac(keys, text.len % 2 == 0 ? "HS256" : "HS256,HS384,HS512", error));
     if (!keys_add_secrets(keys, text, "file", error)) {
         expect_one_line(error);
     } else if (keys->count > 0) {
         char *token;
+
+        CHECK(keys->count == keys->given * (text.len % 2 == 0 ? 1 : 3));
 
         CHECK(token_sign(keys, &claims, &token) == TOKEN_OK);
         CHECK(token_verify(keys, bytes_of_text(token), NOW_S, &back) == TOKEN_OK);
@@ -93,7 +96,7 @@ static void explain_genuine(const struct token_keys *keys, struct bytes in)
     struct bytes header = bytes_of(in.data, header_len), payload = bytes_skip(in, header_len + 1);
     size_t len = base64url_encoded_len(header.len);
     size_t size = len + 1 + base64url_encoded_len(payload.len) + 1 +
-                  base64url_encoded_len(KEY_HMAC_BYTES) + 1;
+                  base64url_encoded_len(KEY_HMAC_BYTES_MAX) + 1;
     char *token = malloc(size);
     uint8_t signature[KEY_SIGNATURE_BYTES_MAX];
 
@@ -104,7 +107,7 @@ static void explain_genuine(const struct token_keys *keys, struct bytes in)
     len += base64url_encoded_len(payload.len);
     CHECK(key_sign(&keys->list[0], bytes_of(token, len), signature) == TOKEN_OK);
     token[len++] = '.';
-    base64url_encode(bytes_of(signature, KEY_HMAC_BYTES), token + len);
+    base64url_encode(bytes_of(signature, key_signature_len(&keys->list[0])), token + len);
     explain(keys, bytes_of_text(token));
     free(token);
 }

@@ -60,6 +60,14 @@ static const struct option_spec specs[] = {
      .help = "PEM files with public keys, and folders of them, separated by commas: Ed25519 "
              "verifies EdDSA, "
              "P-256 ES256, RSA RS256 tokens. The file name without .pem is the kid."},
+    {.env = "RELAY_HMAC_ALGORITHMS",
+     .flag = "hmac-algorithms",
+     .type = OPTION_TEXT,
+     OFFSET(hmac_algorithms),
+     .default_text = "HS256",
+     .help =
+         "What shared secrets verify, separated by commas: HS256, HS384, HS512. practable/relay "
+         "takes all three; relay token signs with HS256."},
     {.env = "RELAY_ALLOW_NO_BOOKING_ID",
      .flag = "allow-no-booking-id",
      .type = OPTION_BOOLEAN,

@@ -14,6 +14,7 @@ struct server_config {
     char *secret_file;
     char *secrets_file;
     char *public_keys;
+    char *hmac_algorithms;
     bool allow_no_booking_id;
     char *tls_cert; /* empty: plain TCP */
     char *tls_key;

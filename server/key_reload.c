@@ -10,7 +10,8 @@ int key_reload_init(struct key_reload *reload, const struct server_config *confi
     reload->sources = (struct token_keys_sources){.secret = config->secret,
                                                   .secret_file = config->secret_file,
                                                   .secrets_file = config->secrets_file,
-                                                  .public_keys = config->public_keys};
+                                                  .public_keys = config->public_keys,
+                                                  .hmac_algorithms = config->hmac_algorithms};
     struct token_keys *keys = token_keys_load(&reload->sources, error);
 
     if (keys == NULL) {
@@ -36,6 +37,8 @@ void key_reload_now(struct key_reload *reload)
         log_error("keys not reloaded, the old ones stay in use", LOG_TEXT("error", error));
         return;
     }
-    log_warn("keys reloaded", LOG_INT("keys", token_keys_count(keys)));
+    unsigned count = token_keys_count(keys);
+
     token_keys_slot_replace(&reload->slot, keys);
+    log_warn("keys reloaded", LOG_INT("keys", count)); /* said when it is true */
 }

@@ -25,10 +25,8 @@ enum {
 const char *token_algorithm_text(enum token_algorithm algorithm)
 {
     static const char *const texts[TOKEN_ALGORITHM_COUNT] = {
-        [TOKEN_HS256] = "HS256",
-        [TOKEN_EDDSA] = "EdDSA",
-        [TOKEN_ES256] = "ES256",
-        [TOKEN_RS256] = "RS256",
+        [TOKEN_HS256] = "HS256", [TOKEN_EDDSA] = "EdDSA", [TOKEN_ES256] = "ES256",
+        [TOKEN_RS256] = "RS256", [TOKEN_HS384] = "HS384", [TOKEN_HS512] = "HS512",
     };
 
     CHECK(algorithm < TOKEN_ALGORITHM_COUNT);
@@ -57,10 +55,36 @@ static bool material_set(struct key *key, const void *data, size_t len)
     return true;
 }
 
-int key_init_secret(struct key *key, struct bytes secret)
+/* NULL: not one for secrets. */
+static const EVP_MD *hmac_digest(enum token_algorithm algorithm)
 {
+    switch (algorithm) {
+    case TOKEN_HS256:
+        return EVP_sha256();
+    case TOKEN_HS384:
+        return EVP_sha384();
+    case TOKEN_HS512:
+        return EVP_sha512();
+    case TOKEN_EDDSA:
+    case TOKEN_ES256:
+    case TOKEN_RS256:
+        return NULL;
+    case TOKEN_ALGORITHM_COUNT:
+        break;
+    }
+    UNREACHABLE();
+}
+
+bool key_algorithm_is_hmac(enum token_algorithm algorithm)
+{
+    return hmac_digest(algorithm) != NULL;
+}
+
+int key_init_secret(struct key *key, struct bytes secret, enum token_algorithm algorithm)
+{
+    CHECK(key_algorithm_is_hmac(algorithm));
     CHECK(secret.len >= TOKEN_SECRET_BYTES_MIN && secret.len <= INT_MAX);
-    *key = (struct key){.algorithm = TOKEN_HS256, .can_sign = true};
+    *key = (struct key){.algorithm = algorithm, .can_sign = true};
     return material_set(key, secret.data, secret.len) ? 0 : -ENOMEM;
 }
 
@@ -282,7 +306,9 @@ size_t key_signature_len(const struct key *key)
 {
     switch (key->algorithm) {
     case TOKEN_HS256:
-        return KEY_HMAC_BYTES;
+    case TOKEN_HS384:
+    case TOKEN_HS512:
+        return (size_t)EVP_MD_get_size(hmac_digest(key->algorithm));
     case TOKEN_EDDSA:
         return EDDSA_SIGNATURE_BYTES;
     case TOKEN_ES256:
@@ -299,9 +325,9 @@ static bool hmac_compute(const struct key *key, struct bytes input, uint8_t *ret
 {
     unsigned len = 0;
 
-    return HMAC(EVP_sha256(), key->material, (int)key->material_len, input.data, input.len,
-                ret_signature, &len) != NULL &&
-           len == KEY_HMAC_BYTES;
+    return HMAC(hmac_digest(key->algorithm), key->material, (int)key->material_len, input.data,
+                input.len, ret_signature, &len) != NULL &&
+           len == key_signature_len(key);
 }
 
 /* Ed25519 has its own digest inside. */
@@ -372,8 +398,8 @@ enum token_result key_sign(const struct key *key, struct bytes input,
 {
     CHECK(key->can_sign);
 
-    bool ok = key->algorithm == TOKEN_HS256 ? hmac_compute(key, input, ret_signature)
-                                            : pair_sign(key, input, ret_signature);
+    bool ok = key_algorithm_is_hmac(key->algorithm) ? hmac_compute(key, input, ret_signature)
+                                                    : pair_sign(key, input, ret_signature);
 
     return ok ? TOKEN_OK : TOKEN_NO_MEMORY;
 }
@@ -381,12 +407,12 @@ enum token_result key_sign(const struct key *key, struct bytes input,
 static enum token_result hmac_verify(const struct key *key, struct bytes input,
                                      struct bytes signature)
 {
-    uint8_t expected[KEY_HMAC_BYTES];
+    uint8_t expected[KEY_HMAC_BYTES_MAX];
 
     if (!hmac_compute(key, input, expected)) {
         return TOKEN_NO_MEMORY;
     }
-    bool equal = bytes_equal_secret(signature, bytes_of(expected, sizeof expected));
+    bool equal = bytes_equal_secret(signature, bytes_of(expected, key_signature_len(key)));
 
     /* A correct signature that the peer did not know must not stay on the stack. */
     bytes_wipe(expected, sizeof expected);
@@ -421,6 +447,6 @@ static enum token_result pair_verify(const struct key *key, struct bytes input,
 
 enum token_result key_verify(const struct key *key, struct bytes input, struct bytes signature)
 {
-    return key->algorithm == TOKEN_HS256 ? hmac_verify(key, input, signature)
-                                         : pair_verify(key, input, signature);
+    return key_algorithm_is_hmac(key->algorithm) ? hmac_verify(key, input, signature)
+                                                 : pair_verify(key, input, signature);
 }

@@ -13,7 +13,7 @@
 
 enum key_sizes {
     KEY_SIGNATURE_BYTES_MAX = TOKEN_RSA_BITS_MAX / 8,
-    KEY_HMAC_BYTES = 32,
+    KEY_HMAC_BYTES_MAX = 64,
     KEY_REASON_SIZE = 128,
 };
 
@@ -27,8 +27,11 @@ struct key {
     EVP_PKEY *pair; /* NULL for a secret */
 };
 
+/* Whether secrets serve it. */
+bool key_algorithm_is_hmac(enum token_algorithm algorithm);
+
 /* Copies the secret, whose length the caller has checked. -ENOMEM. */
-MUST_USE int key_init_secret(struct key *key, struct bytes secret);
+MUST_USE int key_init_secret(struct key *key, struct bytes secret, enum token_algorithm algorithm);
 
 /* PEM text of one public key (SubjectPublicKeyInfo), or of one private key that is not encrypted.
  * The type of the key decides the algorithm; -EINVAL with the reason for types, sizes and forms

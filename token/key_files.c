@@ -59,7 +59,6 @@ static bool line_add(struct token_keys *keys, struct bytes line, const char *ori
     struct bytes second = word_take(&line);
     struct bytes id = second.len > 0 ? first : bytes_of_text("");
     struct bytes secret = second.len > 0 ? second : first;
-    struct key key;
 
     if (first.len == 0 || first.data[0] == '#') {
         return true;
@@ -73,10 +72,7 @@ static bool line_add(struct token_keys *keys, struct bytes line, const char *ori
     if (!secret_is_plain(first) || !secret_is_plain(secret)) {
         return line_refuse(origin, "control character or byte order mark", error);
     }
-    if (key_init_secret(&key, secret) != 0) {
-        return line_refuse(origin, "out of memory", error);
-    }
-    return keys_add(keys, &key, id, origin, error);
+    return keys_add_secret(keys, secret, id, origin, error);
 }
 
 bool keys_add_secrets(struct token_keys *keys, struct bytes text, const char *name,

@@ -20,6 +20,7 @@ struct token_keys *keys_new(void)
         return NULL;
     }
     atomic_init(&keys->references, 1);
+    keys->serves[TOKEN_HS256] = true;
     /* jansson draws its hash seed at first use; here no other thread races for it and no
      * verification waits for the random source. Later calls do nothing. */
     json_object_seed(0);
@@ -36,10 +37,28 @@ static const struct key *key_of_id(const struct token_keys *keys, struct bytes i
     return NULL;
 }
 
+static bool key_name(struct key *key, struct bytes id, const char *origin, char *error)
+{
+    key->origin = strdup(origin);
+    if (key->origin == NULL) {
+        snprintf(error, TOKEN_KEYS_ERROR_SIZE, "out of memory");
+        return false;
+    }
+    CHECK(bytes_to_text(id, key->id, sizeof key->id) == 0);
+    return true;
+}
+
+static void keys_take(struct token_keys *keys, struct key *key)
+{
+    CHECK(keys->count < ARRAY_LENGTH(keys->list));
+    keys->list[keys->count++] = *key;
+    *key = (struct key){0};
+}
+
 static bool key_label(const struct token_keys *keys, struct key *key, struct bytes id,
                       const char *origin, char *error)
 {
-    if (keys->count == TOKEN_KEYS_MAX) {
+    if (keys->given == TOKEN_KEYS_MAX) {
         snprintf(error, TOKEN_KEYS_ERROR_SIZE, "%.300s: more than %d keys", origin, TOKEN_KEYS_MAX);
         return false;
     }
@@ -50,13 +69,7 @@ static bool key_label(const struct token_keys *keys, struct key *key, struct byt
                  other->id, other->origin);
         return false;
     }
-    key->origin = strdup(origin);
-    if (key->origin == NULL) {
-        snprintf(error, TOKEN_KEYS_ERROR_SIZE, "out of memory");
-        return false;
-    }
-    CHECK(bytes_to_text(id, key->id, sizeof key->id) == 0);
-    return true;
+    return key_name(key, id, origin, error);
 }
 
 bool keys_add(struct token_keys *keys, struct key *key, struct bytes id, const char *origin,
@@ -66,25 +79,83 @@ bool keys_add(struct token_keys *keys, struct key *key, struct bytes id, const c
         key_deinit(key);
         return false;
     }
-    keys->list[keys->count++] = *key;
-    *key = (struct key){0};
+    keys->given++;
+    keys_take(keys, key);
     return true;
 }
 
-bool keys_add_secret(struct token_keys *keys, struct bytes secret, const char *origin,
-                     char error[static TOKEN_KEYS_ERROR_SIZE])
+static bool algorithm_choose(struct token_keys *keys, struct bytes name)
+{
+    for (enum token_algorithm algorithm = 0; algorithm < TOKEN_ALGORITHM_COUNT; algorithm++) {
+        if (key_algorithm_is_hmac(algorithm) &&
+            bytes_equal_text(name, token_algorithm_text(algorithm))) {
+            keys->serves[algorithm] = true;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool keys_choose_hmac(struct token_keys *keys, const char *list,
+                      char error[static TOKEN_KEYS_ERROR_SIZE])
+{
+    struct bytes rest = bytes_of_text(list);
+
+    memset(keys->serves, 0, sizeof keys->serves);
+    do {
+        size_t len = bytes_find(rest, ',');
+
+        if (!algorithm_choose(keys, bytes_trim(bytes_of(rest.data, len)))) {
+            snprintf(error, TOKEN_KEYS_ERROR_SIZE,
+                     "RELAY_HMAC_ALGORITHMS can have HS256, HS384 and HS512, separated by commas, "
+                     "but is %.200s",
+                     list);
+            return false;
+        }
+        rest = bytes_skip(rest, len + 1);
+    } while (rest.len > 0);
+    return true;
+}
+
+/* is_given: this key is what the operator gave; others are the same secret for one more algorithm.
+ */
+static bool secret_put(struct token_keys *keys, struct bytes secret, enum token_algorithm algorithm,
+                       bool is_given, struct bytes id, const char *origin, char *error)
 {
     struct key key;
+
+    if (key_init_secret(&key, secret, algorithm) != 0) {
+        snprintf(error, TOKEN_KEYS_ERROR_SIZE, "out of memory");
+        return false;
+    }
+    if (is_given) {
+        return keys_add(keys, &key, id, origin, error);
+    }
+    if (!key_name(&key, id, origin, error)) {
+        key_deinit(&key);
+        return false;
+    }
+    keys_take(keys, &key);
+    return true;
+}
+
+bool keys_add_secret(struct token_keys *keys, struct bytes secret, struct bytes id,
+                     const char *origin, char error[static TOKEN_KEYS_ERROR_SIZE])
+{
+    bool ok = true;
+    bool is_first = true;
 
     if (secret.len < TOKEN_SECRET_BYTES_MIN || secret.len > INT_MAX) {
         snprintf(error, TOKEN_KEYS_ERROR_SIZE, "%.300s: the secret is empty or too long", origin);
         return false;
     }
-    if (key_init_secret(&key, secret) != 0) {
-        snprintf(error, TOKEN_KEYS_ERROR_SIZE, "out of memory");
-        return false;
+    for (enum token_algorithm algorithm = 0; ok && algorithm < TOKEN_ALGORITHM_COUNT; algorithm++) {
+        if (keys->serves[algorithm]) {
+            ok = secret_put(keys, secret, algorithm, is_first, id, origin, error);
+            is_first = false;
+        }
     }
-    return keys_add(keys, &key, bytes_of_text(""), origin, error);
+    return ok;
 }
 
 const char *keys_file_reason(int failed)
@@ -127,12 +198,14 @@ static bool plain_secret_load(struct token_keys *keys, const struct token_keys_s
 
     if (!is_given(sources->secret_file)) {
         return !is_given(sources->secret) ||
-               keys_add_secret(keys, bytes_of_text(sources->secret), "the secret", error);
+               keys_add_secret(keys, bytes_of_text(sources->secret), bytes_of_text(""),
+                               "the secret", error);
     }
     if (!text_read(sources->secret_file, &text, error)) {
         return false;
     }
-    bool ok = keys_add_secret(keys, bytes_of_text(text), sources->secret_file, error);
+    bool ok =
+        keys_add_secret(keys, bytes_of_text(text), bytes_of_text(""), sources->secret_file, error);
 
     text_release(text);
     return ok;
@@ -164,6 +237,8 @@ struct token_keys *token_keys_load(const struct token_keys_sources *sources,
         return NULL;
     }
     bool ok =
+        (!is_given(sources->hmac_algorithms) ||
+         keys_choose_hmac(keys, sources->hmac_algorithms, error)) &&
         plain_secret_load(keys, sources, error) &&
         secrets_load(keys, sources->secrets_file, error) &&
         (!is_given(sources->public_keys) || keys_add_public(keys, sources->public_keys, error));
@@ -184,7 +259,8 @@ struct token_keys *token_keys_create(const char *secret)
     char error[TOKEN_KEYS_ERROR_SIZE];
     struct token_keys *keys = keys_new();
 
-    if (keys != NULL && !keys_add_secret(keys, bytes_of_text(secret), "the secret", error)) {
+    if (keys != NULL &&
+        !keys_add_secret(keys, bytes_of_text(secret), bytes_of_text(""), "the secret", error)) {
         token_keys_unref(keys);
         return NULL;
     }
@@ -224,11 +300,7 @@ static bool signer_add(struct token_keys *keys, const char *secret, const char *
         return private_key_init(&key, private_key_file, error) &&
                keys_add(keys, &key, kid, private_key_file, error);
     }
-    if (key_init_secret(&key, bytes_of_text(secret)) != 0) {
-        snprintf(error, TOKEN_KEYS_ERROR_SIZE, "out of memory");
-        return false;
-    }
-    return keys_add(keys, &key, kid, "the secret", error);
+    return keys_add_secret(keys, bytes_of_text(secret), kid, "the secret", error);
 }
 
 struct token_keys *token_keys_load_signer(const char *secret, const char *private_key_file,
@@ -282,7 +354,7 @@ void token_keys_destroy(struct token_keys *keys)
 
 unsigned token_keys_count(const struct token_keys *keys)
 {
-    return keys->count;
+    return keys->given;
 }
 
 void token_keys_slot_init(struct token_keys_slot *slot, struct token_keys *keys)

@@ -8,7 +8,7 @@
 #include "base/attributes.h"
 
 enum token_keys_limits {
-    TOKEN_KEYS_MAX = 32,
+    TOKEN_KEYS_MAX = 32,        /* a secret counts once, whatever algorithms it serves */
     TOKEN_KEY_ID_SIZE = 64,     /* kid: bytes with the terminator */
     TOKEN_SECRET_BYTES_MIN = 1, /* practable's users have short ones; operations.md says 32 */
     TOKEN_RSA_BITS_MIN = 2048,
@@ -21,6 +21,8 @@ enum token_algorithm {
     TOKEN_EDDSA, /* Ed25519 */
     TOKEN_ES256, /* P-256 */
     TOKEN_RS256, /* RSA, PKCS #1 v1.5 */
+    TOKEN_HS384, /* shared secret, where the operator asks for it, as the next */
+    TOKEN_HS512,
     TOKEN_ALGORITHM_COUNT,
 };
 
@@ -29,10 +31,11 @@ const char *token_algorithm_text(enum token_algorithm algorithm);
 
 /* Where the operator keeps the keys. NULL and empty mean none. Formats: docs/protocol.md, Keys. */
 struct token_keys_sources {
-    const char *secret;       /* one secret without a name */
-    const char *secret_file;  /* holds such a secret; wins over it */
-    const char *secrets_file; /* lines "kid secret" or "secret" */
-    const char *public_keys;  /* PEM files and folders of them, separated by commas */
+    const char *secret;          /* one secret without a name */
+    const char *secret_file;     /* holds such a secret; wins over it */
+    const char *secrets_file;    /* lines "kid secret" or "secret" */
+    const char *public_keys;     /* PEM files and folders of them, separated by commas */
+    const char *hmac_algorithms; /* what secrets verify, separated by commas; none: HS256 */
 };
 
 struct token_keys;

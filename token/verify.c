@@ -223,10 +223,8 @@ static enum token_result claims_take(struct bytes part, struct token_claims *ret
 static jwt_alg_t jwt_algorithm_of(const struct key *key)
 {
     static const jwt_alg_t algorithms[TOKEN_ALGORITHM_COUNT] = {
-        [TOKEN_HS256] = JWT_ALG_HS256,
-        [TOKEN_EDDSA] = JWT_ALG_TERM,
-        [TOKEN_ES256] = JWT_ALG_ES256,
-        [TOKEN_RS256] = JWT_ALG_RS256,
+        [TOKEN_HS256] = JWT_ALG_HS256, [TOKEN_EDDSA] = JWT_ALG_TERM,  [TOKEN_ES256] = JWT_ALG_ES256,
+        [TOKEN_RS256] = JWT_ALG_RS256, [TOKEN_HS384] = JWT_ALG_HS384, [TOKEN_HS512] = JWT_ALG_HS512,
     };
 
     return algorithms[key->algorithm];

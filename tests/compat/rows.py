@@ -19,7 +19,8 @@ DECISIONS = {
     "K4": "The lifetime of a code is checked when it is used.",
     "K5": "One message sent is one message received, in one frame. For a slow viewer the oldest "
           "messages are dropped, not the newest.",
-    "K7": "Of the HMAC algorithms HS256 alone is accepted; public keys may verify tokens "
+    "K7": "Of the HMAC algorithms HS256 alone is accepted, unless `RELAY_HMAC_ALGORITHMS` lists "
+          "others; public keys may verify tokens "
           "beside it. Clocks may differ by 30 s in `nbf` and `iat`, by nothing in `exp`.",
     "F": "practable/relay has a fault or a gap here; this relay does not.",
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "key_craft.h"
+#include "token/keys.h"
 #include "token/token.h"
 
 #define PAYLOAD "{\"exp\":1000,\"nbf\":900,\"iat\":900}"
@@ -593,4 +594,90 @@ Test(token_keys, refusals_leave_no_openssl_error_behind)
     token_keys_unref(keys);
     EVP_PKEY_free(pair);
     EVP_PKEY_free(other);
+}
+
+static enum token_result verify_digest(const struct token_keys *keys, const char *header,
+                                       const EVP_MD *digest)
+{
+    char *text = craft_token_bytes(bytes_of_text(header), bytes_of_text(PAYLOAD), "one", digest);
+    enum token_result result = verify(keys, text);
+
+    free(text);
+    return result;
+}
+
+Test(token_keys, secrets_verify_the_algorithms_that_are_asked_for)
+{
+    static const struct {
+        const char *list;
+        bool hs256, hs384, hs512;
+    } table[] = {
+        {NULL, true, false, false},           {"", true, false, false},
+        {"HS256", true, false, false},        {"HS384", false, true, false},
+        {"HS512 , HS256", true, false, true}, {"HS256,HS384,HS512", true, true, true},
+        {"HS256,HS256", true, false, false},
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(table); i++) {
+        const struct token_keys_sources sources = {.secret = "one",
+                                                   .hmac_algorithms = table[i].list};
+        char error[TOKEN_KEYS_ERROR_SIZE];
+        struct token_keys *keys = token_keys_load(&sources, error);
+
+        cr_assert_not_null(keys, "%s", error);
+        cr_expect_eq(token_keys_count(keys), 1);
+        cr_expect_eq(verify_digest(keys, "{\"alg\":\"HS256\"}", EVP_sha256()),
+                     table[i].hs256 ? TOKEN_OK : TOKEN_BAD_ALGORITHM, "%zu", i);
+        cr_expect_eq(verify_digest(keys, "{\"alg\":\"HS384\"}", EVP_sha384()),
+                     table[i].hs384 ? TOKEN_OK : TOKEN_BAD_ALGORITHM, "%zu", i);
+        cr_expect_eq(verify_digest(keys, "{\"alg\":\"HS512\"}", EVP_sha512()),
+                     table[i].hs512 ? TOKEN_OK : TOKEN_BAD_ALGORITHM, "%zu", i);
+        cr_expect_neq(verify_digest(keys, "{\"alg\":\"HS512\"}", EVP_sha384()), TOKEN_OK);
+        cr_expect_neq(verify_digest(keys, "{\"alg\":\"HS384\"}", EVP_sha256()), TOKEN_OK);
+        cr_expect_neq(verify_digest(keys, "{\"alg\":\"HS256\"}", EVP_sha512()), TOKEN_OK);
+        token_keys_unref(keys);
+    }
+}
+
+Test(token_keys, algorithms_that_are_not_for_secrets_are_refused)
+{
+    static const char *const lists[] = {"RS256", "HS256,EdDSA", "none", "hs256",
+                                        ",",     "HS256 HS384", " "};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(lists); i++) {
+        const struct token_keys_sources sources = {.secret = "one", .hmac_algorithms = lists[i]};
+        char error[TOKEN_KEYS_ERROR_SIZE] = "";
+        struct token_keys *keys = token_keys_load(&sources, error);
+
+        cr_expect_null(keys, "%s", lists[i]);
+        cr_expect_not_null(strstr(error, "RELAY_HMAC_ALGORITHMS can have"), "%s", error);
+        token_keys_unref(keys);
+    }
+}
+
+/* A kid belongs to the secret, for each of its algorithms; a full set is full of secrets. */
+Test(token_keys, names_and_the_bound_count_secrets_not_algorithms)
+{
+    char text[16 * (TOKEN_KEYS_MAX + 1)] = "k one\n";
+    char error[TOKEN_KEYS_ERROR_SIZE];
+    struct token_keys *keys = keys_new();
+
+    for (int i = 1; i < TOKEN_KEYS_MAX; i++) {
+        snprintf(text + strlen(text), 16, "k%d s%d\n", i, i);
+    }
+    cr_assert_not_null(keys);
+    cr_assert(keys_choose_hmac(keys, "HS256,HS384,HS512", error));
+    cr_assert(keys_add_secrets(keys, bytes_of_text(text), "file", error), "%s", error);
+    cr_expect_eq(token_keys_count(keys), TOKEN_KEYS_MAX);
+    cr_expect_eq(verify_digest(keys, "{\"alg\":\"HS512\",\"kid\":\"k\"}", EVP_sha512()), TOKEN_OK);
+    cr_expect_eq(verify_digest(keys, "{\"alg\":\"HS512\",\"kid\":\"k1\"}", EVP_sha512()),
+                 TOKEN_BAD_SIGNATURE);
+    cr_expect(!keys_add_secret(keys, bytes_of_text("x"), bytes_of_text(""), "more", error));
+    cr_expect_str_eq(error, "more: more than 32 keys");
+    token_keys_unref(keys);
+    keys = keys_new();
+    cr_assert_not_null(keys);
+    cr_assert(keys_choose_hmac(keys, "HS384,HS512", error));
+    cr_expect(!keys_add_secrets(keys, bytes_of_text("k one\nk two\n"), "file", error));
+    token_keys_unref(keys);
 }
