@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/json_writer.h"
 #include "server/access/auth.h"
 #include "server/access/cors.h"
@@ -105,6 +106,15 @@ void access_reply_string(struct access_reply *reply, unsigned status, const char
     finish(reply, status, &json, text);
 }
 
+void access_reply_field(struct access_reply *reply, const char *name, const char *value)
+{
+    size_t used = strlen(reply->fields);
+    int len =
+        snprintf(reply->fields + used, sizeof reply->fields - used, "%s: %s\r\n", name, value);
+
+    CHECK(len > 0 && (size_t)len < sizeof reply->fields - used);
+}
+
 static void reply_not_found(struct access_reply *reply, const char *path)
 {
     char message[HTTP_TARGET_BYTES_MAX + 32];
@@ -121,9 +131,7 @@ static void reply_wrong_method(const struct access_call *call, const struct rout
     snprintf(message, sizeof message, "method %s is not allowed, but [%s] are",
              call->request->method, match->allowed);
     access_reply_framework(reply, 405, message, "method not allowed");
-    size_t used = strlen(reply->fields);
-
-    snprintf(reply->fields + used, sizeof reply->fields - used, "Allow: %s\r\n", match->allowed);
+    access_reply_field(reply, "Allow", match->allowed);
 }
 
 /* The type without parameters, as sent. */

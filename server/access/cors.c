@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/check.h"
+
 static bool list_has(const char *origins, struct bytes origin)
 {
     while (*origins != '\0') {
@@ -23,7 +25,8 @@ static bool is_allowed(const char *origins, const struct http_request *request,
                        struct bytes *ret_origin)
 {
     return origins != NULL && origins[0] != '\0' &&
-           http_request_field(request, "Origin", ret_origin) && list_has(origins, *ret_origin);
+           http_request_field(request, "Origin", ret_origin) &&
+           ret_origin->len <= CORS_ORIGIN_BYTES_MAX && list_has(origins, *ret_origin);
 }
 
 void cors_fields(const char *origins, const struct http_request *request, char *fields, size_t size)
@@ -37,9 +40,7 @@ void cors_fields(const char *origins, const struct http_request *request, char *
     int len = snprintf(fields, size, "Access-Control-Allow-Origin: %.*s\r\nVary: Origin\r\n",
                        (int)origin.len, (const char *)origin.data);
 
-    if (len >= (int)size) {
-        fields[0] = '\0'; /* no real origin is that long */
-    }
+    CHECK(len > 0 && len < (int)size);
 }
 
 bool cors_is_preflight(const char *origins, const struct http_request *request, char *fields,
@@ -52,10 +53,10 @@ bool cors_is_preflight(const char *origins, const struct http_request *request, 
     size_t used = strlen(fields);
 
     if (strcmp(request->method, "OPTIONS") != 0 || !is_allowed(origins, request, &ignored) ||
-        !http_request_field(request, "Access-Control-Request-Method", &ignored) ||
-        used + sizeof more > size) {
+        !http_request_field(request, "Access-Control-Request-Method", &ignored)) {
         return false;
     }
+    CHECK(used + sizeof more <= size);
     memcpy(fields + used, more, sizeof more);
     return true;
 }

@@ -1,6 +1,5 @@
 /* GET /docs and GET /swagger.json: what this API is, for people and for programs. Texts of the
  * program itself, which need no token and load nothing from elsewhere. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,11 +22,9 @@ static void reply_text(struct access_reply *reply, const char *content_type, con
 
 void docs_get(struct access_call *call, struct access_reply *reply)
 {
-    size_t used = strlen(reply->fields);
-
     /* The page has no script and no picture; a browser may hold it to that. */
-    snprintf(reply->fields + used, sizeof reply->fields - used,
-             "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'\r\n");
+    access_reply_field(reply, "Content-Security-Policy",
+                       "default-src 'none'; style-src 'unsafe-inline'");
     reply_text(reply, "text/html; charset=utf-8", docs_page, sizeof docs_page);
 }
 
