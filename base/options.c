@@ -215,7 +215,7 @@ static int defaults_and_environment(const struct option_table *table, void *valu
         const struct option_spec *spec = &table->specs[i];
         const char *text = spec->env == NULL ? NULL : getenv(spec->env);
 
-        if (text == NULL || (*text == '\0' && spec->type != OPTION_TEXT)) {
+        if (text == NULL || *text == '\0') {
             text = spec->default_text;
         }
         if (text != NULL && option_set(spec, spec->env, text, values, error) != 0) {

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "client/net/url.h"
 
 /* Options. */
 
@@ -81,6 +82,18 @@ void client_tool_warn_insecure(bool insecure)
         log_warn("the connection is not secure, as --insecure is set: nothing proves that it is "
                  "the relay who answers");
     }
+}
+
+void client_tool_allow_plain(const char *url, bool *insecure)
+{
+    struct url parsed;
+
+    if (*insecure || url_parse(url, &parsed) != URL_OK || parsed.tls || url_is_loopback(&parsed)) {
+        return;
+    }
+    log_warn("the connection is not encrypted: others can read and change the token and what is "
+             "sent; use https://");
+    *insecure = true;
 }
 
 /* Log lines. */

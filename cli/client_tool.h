@@ -73,6 +73,10 @@ MUST_USE bool client_tool_options_read(const struct option_table *table, int arg
 /* Logs that nothing is verified, if so. To be called when the log is open. */
 void client_tool_warn_insecure(bool insecure);
 
+/* Plain http:// and ws:// to other machines, which the library refuses, but for the tools that
+ * people have with such URLs: allowed, with a warning in the log. */
+void client_tool_allow_plain(const char *url, bool *insecure);
+
 struct relay_client_options client_tool_client_options(const struct client_tool_options *options);
 
 /* Logs one line: info, warn for faults, error for refusals and giving up. */

@@ -199,6 +199,7 @@ int command_monitor(int argc, char **argv)
     switch (options_parse(&monitor_option_table, argc, argv, &options, error)) {
     case OPTIONS_OK:
         if (secret_load(&options) && options_are_complete(&options) && log_start(&options)) {
+            client_tool_allow_plain(options.audience, &options.insecure);
             status = watch_run(&options);
         }
         break;

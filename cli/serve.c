@@ -14,12 +14,18 @@ static bool has_keys(const struct server_config *config)
     return is_set(config->secret) || is_set(config->secrets_file) || is_set(config->public_keys);
 }
 
+/* Of an option: bare and on standard output, as what is missing, where scripts look for it. */
+static void complain(const char *error)
+{
+    printf("%s\n", error);
+}
+
 static int serve(struct server_config *config)
 {
     char error[OPTIONS_ERROR_SIZE];
 
     if (config_complete(config, error) != 0) {
-        fprintf(stderr, "relay serve: %s\n", error);
+        complain(error);
         return 1;
     }
     unsigned missing =
@@ -42,7 +48,7 @@ int command_serve(int argc, char **argv)
     case OPTIONS_HELP:
         return 0;
     case OPTIONS_ERROR:
-        fprintf(stderr, "relay serve: %s\n", error);
+        complain(error);
         break;
     case OPTIONS_OK:
         status = serve(&config);

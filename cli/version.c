@@ -5,6 +5,6 @@
 
 int command_version(int argc, char **argv)
 {
-    printf("relay %s\n", RELAY_VERSION);
+    printf("%s %s\n", RELAY_VERSION, RELAY_BUILD_TIME);
     return 0;
 }

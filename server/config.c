@@ -226,7 +226,7 @@ static const struct option_spec specs[] = {
      OFFSET(trusted_proxies),
      .default_text = "loopback",
      .help = "Addresses and networks (10.0.0.0/8, separated by commas) whose X-Forwarded-For is "
-             "believed."},
+             "believed; none: nobody's."},
     {.env = "RELAY_CORS_ORIGINS",
      .flag = "cors-origins",
      .type = OPTION_TEXT,

@@ -55,6 +55,9 @@ static int add_item(struct address_list *list, char *item)
 
         return failed != 0 ? failed : add_item(list, ipv6);
     }
+    if (strcmp(item, "none") == 0) {
+        return 0;
+    }
     if (list->count == ADDRESS_NETWORKS_MAX) {
         return -EINVAL;
     }

@@ -25,7 +25,7 @@ struct address_list {
 };
 
 /* "127.0.0.0/8, ::1": addresses or networks, separated by commas or spaces; "loopback" stands for
- * these two. 0, or -EINVAL with ret_list untouched. */
+ * these two, "none" for nothing. 0, or -EINVAL with ret_list untouched. */
 MUST_USE int address_list_parse(const char *text, struct address_list *ret_list);
 bool address_list_has(const struct address_list *list, const struct sockaddr_storage *address);
 

@@ -207,10 +207,6 @@ class File(ClientTestCase):
             ({"RELAY_CLIENT_SESSION": session, "RELAY_CLIENT_TOKEN": TOKEN,
               "RELAY_CLIENT_FILE": "/nonexistent/x.log"},
              "cannot open RELAY_CLIENT_FILE=/nonexistent/x.log: No such file or directory\n"),
-            ({"RELAY_CLIENT_SESSION": "http://relay.example/session/t0",
-              "RELAY_CLIENT_TOKEN": TOKEN},
-             "the location is not encrypted: use https:// (or wss://), or allow it with "
-             "insecure\n"),
         )
         for environment, output in cases:
             done = self.run_tool("file", **environment)
@@ -243,6 +239,16 @@ class File(ClientTestCase):
         first = json.loads(err.splitlines()[0])
         self.assertEqual(first["level"], "warning")
         self.assertIn("--insecure", first["msg"])
+
+    def test_a_location_that_is_not_encrypted_is_used_with_a_warning(self):
+        """Units that have http://10.0.0.5:3000/… today go on working."""
+        for session in ("http://relay.invalid/session/t0", "ws://relay.invalid/session/t0"):
+            process = self.tool(RELAY_CLIENT_SESSION=session)
+            warning = json.loads(process.stderr.readline())
+            self.assertEqual(warning["level"], "warning")
+            self.assertIn("not encrypted", warning["msg"])
+            self.assertIn("retry_in_ms", json.loads(process.stderr.readline()))
+            self.stop(process)
 
     def test_without_an_interface(self):
         done = self.run_tool()

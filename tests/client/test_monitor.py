@@ -477,7 +477,6 @@ class Options(MonitorTestCase):
                 ({"LOG_FORMAT": "xml"}, "RELAY_MONITOR_LOG_FORMAT can be json or text but not xml"),
                 ({"TOPIC": "t" * 300}, "topic or audience is too long"),
                 ({"AUDIENCE": "ftp://x"}, "must start with https://"),
-                ({"AUDIENCE": "http://relay.example"}, "https"),
                 ({"COMMAND": "x" * 70000}, "RELAY_MONITOR_COMMAND cannot be used"),
                 ({"SECRET": "", "SECRET_FILE": self.path("missing")},
                  "cannot read RELAY_MONITOR_SECRET_FILE=")):
@@ -486,6 +485,13 @@ class Options(MonitorTestCase):
                 self.assertIn(expected, result.stdout + result.stderr)
                 self.assertEqual(len((result.stdout + result.stderr).splitlines()), 1)
                 self.assertNotIn(SECRET, result.stdout + result.stderr)
+
+    def test_an_audience_that_is_not_encrypted_is_used_with_a_warning(self):
+        monitor = self.monitor("http://relay.invalid")
+        line = monitor.logged("the connection is not encrypted: others can read and change the "
+                              "token and what is sent; use https://")
+        self.assertEqual(line["level"], "warning")
+        self.ends_well(monitor)
 
     def test_secret_and_log_from_and_to_files(self):
         with open(self.path("secret"), "w", encoding="utf-8") as file:

@@ -125,6 +125,13 @@ ROWS = [
     # Command line
     Row("Command line", "RELAY_BUFFER_SIZE out of range", "256, with a warning", SAME, "",
         "tests/e2e/test_startup.py: test_a_buffer_size_out_of_range_is_replaced_with_a_warning"),
+    Row("Command line", "RELAY_STATS_EVERY=x",
+        "`cannot parse duration in RELAY_STATS_EVERY=x` on stdout, status 1", SAME, "",
+        "tests/e2e/test_startup.py: test_the_wording_for_a_bad_duration"),
+    Row("Command line", "an empty variable", "as if it were not set", SAME, "",
+        "tests/e2e/test_startup.py: test_empty_variables_are_as_if_they_were_not_set"),
+    Row("Command line", "`relay version`", "version and time of the build", SAME, "",
+        "tests/e2e/test_startup.py: test_version"),
     Row("Command line", "`relay token`: claims, order and bytes", "yes", SAME, "",
         "tests/e2e/test_token_cli.py: test_bytes_are_those_of_another_library"),
     Row("Command line", "`relay token`: order of scopes", "relay:admin, write, read, other", SAME,

@@ -150,7 +150,7 @@ class Addresses(RelayTestCase):
         self.assertEqual(self.reported(relay, forwarded, host="::1")[0], "::1")
 
     def test_nobody_is_believed_where_nobody_is_named(self):
-        relay = self.start(RELAY_TRUSTED_PROXIES="")
+        relay = self.start(RELAY_TRUSTED_PROXIES="none")
         self.assertEqual(self.reported(relay, [f"X-Forwarded-For: {self.FORWARDED}"])[0],
                          "127.0.0.1")
 

@@ -199,11 +199,13 @@ class Topic(StatsCase):
         stats = self.track(relay.raw("stats"))
         reader = self.track(relay.viewer("stats"))
         reader.send_message(UPDATE)
+        self.assertEqual(reader.barrier(), [])
         for text in ("", "{", "[]", '{"cmd":"other"}', '{"cmd":7}', '{"Cmd":"update"}', "null",
                      '"update"', '{"cmd":"update"', "x" * 2000, '{"a":' * 500):
             stats.send_message(text)
         self.assertEqual(stats.barrier(), [])
         self.assertEqual(len(self.of_topic(self.ask(stats), "stats")), 3)
+        self.assertEqual(stats.barrier(), [], "a second report: one of the others counted too")
 
     def test_a_binary_command_counts_too(self):
         relay = self.start(RELAY_STATS_EVERY="1h")

@@ -75,8 +75,23 @@ class Startup(unittest.TestCase):
 
     def test_the_wording_for_a_bad_log_level(self):
         done = relay_run("serve", **self.environment(RELAY_LOG_LEVEL="loud"))
-        self.assertIn("RELAY_LOG_LEVEL can be trace, debug, info, warn, error, fatal or panic but "
-                      "not loud", done.stdout + done.stderr)
+        self.assertEqual((done.stdout, done.stderr),
+                         ("RELAY_LOG_LEVEL can be trace, debug, info, warn, error, fatal or panic "
+                          "but not loud\n", ""))
+
+    def test_the_wording_for_a_bad_duration(self):
+        done = relay_run("serve", **self.environment(RELAY_STATS_EVERY="soon"))
+        self.assertEqual((done.returncode, done.stdout, done.stderr),
+                         (1, "cannot parse duration in RELAY_STATS_EVERY=soon\n", ""))
+
+    def test_empty_variables_are_as_if_they_were_not_set(self):
+        names = ("RELAY_LOG_LEVEL", "RELAY_LOG_FORMAT", "RELAY_BUFFER_SIZE", "RELAY_STATS_EVERY",
+                 "RELAY_KTLS", "RELAY_TLS_MIN", "RELAY_SECRETS_FILE", "RELAY_PUBLIC_KEYS",
+                 "RELAY_HMAC_ALGORITHMS", "RELAY_ALLOW_NO_BOOKING_ID", "RELAY_TRUSTED_PROXIES")
+        with relay_support.Relay(**dict.fromkeys(names, "")) as relay:
+            self.assertEqual(relay.session("t0", relay.token()).status, 200)
+        for name in ("RELAY_AUDIENCE", "RELAY_URL", "RELAY_SECRET"):
+            self.check_declined(relay_run("serve", **self.environment(**{name: ""})), name)
 
     def test_unknown_flags_and_arguments(self):
         for arguments in (("--no-such-flag",), ("--no-such-flag=1",), ("-x",), ("argument",),
@@ -232,7 +247,7 @@ class Version(unittest.TestCase):
     def test_version(self):
         done = relay_run("version")
         self.assertEqual(done.returncode, 0)
-        self.assertRegex(done.stdout, r"\d+\.\d+\.\d+")
+        self.assertRegex(done.stdout, r"^\d+\.\d+\.\d+ \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\n$")
 
     def test_unknown_commands(self):
         done = relay_run("no-such-command")

@@ -142,7 +142,7 @@ Test(options, take_the_last_of_a_repeated_flag)
     options_release(&table, &values);
 }
 
-Test(options, count_an_empty_variable_as_unset_unless_it_is_a_text)
+Test(options, count_an_empty_variable_as_unset)
 {
     char error[OPTIONS_ERROR_SIZE];
     struct values values;
@@ -152,7 +152,7 @@ Test(options, count_an_empty_variable_as_unset_unless_it_is_a_text)
     setenv("T_EVERY", "", 1);
     setenv("T_LOUD", "", 1);
     cr_assert_eq(parse(&values, error, NO_ARGUMENTS), OPTIONS_OK, "%s", error);
-    cr_assert_str_eq(values.name, "");
+    cr_assert_null(values.name);
     cr_assert_eq(values.port, 3000);
     cr_assert_eq(values.every_ms, 5000);
     options_release(&table, &values);
