@@ -658,12 +658,12 @@ Test(token_keys, algorithms_that_are_not_for_secrets_are_refused)
 /* A kid belongs to the secret, for each of its algorithms; a full set is full of secrets. */
 Test(token_keys, names_and_the_bound_count_secrets_not_algorithms)
 {
-    char text[16 * (TOKEN_KEYS_MAX + 1)] = "k one\n";
+    char text[32 * TOKEN_KEYS_MAX] = "k one\n";
     char error[TOKEN_KEYS_ERROR_SIZE];
     struct token_keys *keys = keys_new();
 
     for (int i = 1; i < TOKEN_KEYS_MAX; i++) {
-        snprintf(text + strlen(text), 16, "k%d s%d\n", i, i);
+        snprintf(text + strlen(text), 32, "k%d s%d\n", i, i);
     }
     cr_assert_not_null(keys);
     cr_assert(keys_choose_hmac(keys, "HS256,HS384,HS512", error));
