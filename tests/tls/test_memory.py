@@ -11,8 +11,8 @@ import tls_support
 from relay_support import SANITIZED, wait_until
 from tls_support import KERNEL, TlsTestCase, scaled
 
-HANDSHAKES = scaled(10000, 1000, 1000)
-SETTLE = HANDSHAKES // 5  # after these every pool has its size
+HANDSHAKES = scaled(10000, 1000, 500)
+SETTLE = max(HANDSHAKES // 5, 300)  # after these every pool has its size; RECV_BUFFERS is 256
 GROWTH_BYTES = 8 << 20 if SANITIZED else min(1 << 20, HANDSHAKES * 1000)
 WARM = 150  # two connections each: more than RECV_BUFFERS of server/limits.h
 IDLE = scaled(1000, 100, 150)
@@ -50,7 +50,7 @@ class Handshakes(TlsTestCase):
     def test_many_handshakes_leave_nothing(self):
         # What was freed is to be used again, not kept aside by the sanitizer.
         sanitizer = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1"
-        relay = self.start(ASAN_OPTIONS=sanitizer)
+        relay = self.start(ASAN_OPTIONS=sanitizer, RELAY_WORKERS="1")
         fds = relay.fds()
         self.shake_hands(relay, SETTLE)
         before = self.settled(relay, fds)
