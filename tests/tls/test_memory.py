@@ -3,6 +3,7 @@
 Method: the resident memory of the process, as the kernel tells it.
 """
 
+import ctypes
 import os
 import threading
 import unittest
@@ -11,6 +12,8 @@ import tls_support
 from relay_support import SANITIZED, wait_until
 from tls_support import KERNEL, TlsTestCase, scaled
 
+_LIBC = ctypes.CDLL(None)
+_PR_SET_THP_DISABLE = 41
 HANDSHAKES = scaled(10000, 1000, 500)
 SETTLE = max(HANDSHAKES // 5, 300)  # after these every pool has its size; RECV_BUFFERS is 256
 GROWTH_BYTES = 8 << 20 if SANITIZED else min(1 << 20, HANDSHAKES * 1000)
@@ -21,7 +24,15 @@ IDLE = scaled(1000, 100, 150)
 IDLE_BYTES_MAX = (4 if KERNEL else 18) * 1024
 
 
-class Handshakes(TlsTestCase):
+class MemoryTestCase(TlsTestCase):
+    def setUp(self):
+        """The kernel makes huge pages when it likes: steps of 2 MB that nobody asked for. Servers
+        inherit that they want none."""
+        self.assertEqual(_LIBC.prctl(_PR_SET_THP_DISABLE, 1, 0, 0, 0), 0)
+        self.addCleanup(_LIBC.prctl, _PR_SET_THP_DISABLE, 0, 0, 0, 0)
+
+
+class Handshakes(MemoryTestCase):
     def shake_hands(self, relay, count, clients=2):
         """Each with an answer before the end, so that it came as far as its transport."""
         before = relay.counters()[tls_support.COUNTER]
@@ -64,7 +75,7 @@ class Handshakes(TlsTestCase):
         self.assertEqual(counters["connections_accepted"], counters["connections_closed"])
 
 
-class Idle(TlsTestCase):
+class Idle(MemoryTestCase):
     @unittest.skipIf(SANITIZED, "sanitizers need memory of their own")
     def test_an_idle_connection_is_cheap(self):
         relay = self.start(RELAY_WORKERS="1")
