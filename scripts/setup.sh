@@ -28,7 +28,7 @@ server_packages=(
     'libllhttp-dev|node-llhttp' # Debian 12 has only the C sources, in node-llhttp
 )
 test_packages=(
-    libcriterion-dev clang clang-format clang-tidy
+    libcriterion-dev clang clang-format clang-tidy llvm # llvm: names in reports of sanitizers
     python3 python3-websockets python3-jwt python3-cryptography curl openssl ffmpeg
 )
 # Clients to test with. Not every distribution has each of them (Ubuntu has Chromium as a snap
@@ -42,7 +42,8 @@ gstreamer_packages=(
 vm_packages=(qemu-system-x86 busybox-static cpio kmod xz-utils)
 
 is_installed() {
-    [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
+    # A line for each architecture of which the package is there.
+    dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed
 }
 
 is_available() {

@@ -240,7 +240,7 @@ static const struct option_spec specs[] = {
      .type = OPTION_BOOLEAN,
      OFFSET(privacy),
      .default_text = "false",
-     .help = "Leave addresses of clients out of the log."},
+     .help = "Leave addresses of clients out of the log and of reports."},
     {.env = "RELAY_HANDSHAKE_TIMEOUT",
      .flag = "handshake-timeout",
      .type = OPTION_DURATION,

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/check.h"
 #include "server/access/booking_store.h"
@@ -40,6 +41,8 @@ struct change {
     const char *content_type;
     size_t body_len;
     char body[CHANGE_BODY_SIZE];
+    bool is_denial;
+    struct control_actor actor;
     struct cut {
         struct call call;
         struct change *change;
@@ -67,16 +70,21 @@ static bool change_is_done(struct change *change)
 static void write_reply(struct worker *worker, const struct change *change,
                         struct access_reply *reply)
 {
-    if (change->stored != 0) {
-        counters_increment(&worker->counters, store_failures);
-        access_reply_error(reply, 503,
-                           "not stored: it holds in memory, but a restart would forget it");
-        return;
-    }
     reply->status = change->status;
     reply->content_type = change->content_type;
     reply->body_len = change->body_len;
     memcpy(reply->body, change->body, change->body_len);
+    if (change->stored != 0) {
+        counters_increment(&worker->counters, store_failures);
+        access_reply_error(reply, 503,
+                           "not stored: it holds in memory, but a restart would forget it");
+    }
+    log_info(change->is_denial ? "booking denied" : "booking allowed",
+             LOG_TEXT("booking_id", change->job.booking_id),
+             LOG_INT("expires_at", change->job.exp_s), LOG_INT("status", reply->status),
+             LOG_TEXT("by", change->actor.booking_id),
+             LOG_TEXT("remote_addr", change->actor.address),
+             LOG_TEXT("user_agent", change->actor.user_agent));
 }
 
 static void run_finish(struct worker *worker, struct call *call)
@@ -161,10 +169,12 @@ static void on_stored(struct booking_job *job, int result, struct ring *ring)
     if (!change_is_done(change)) {
         return;
     }
-    int failed =
-        mailbox_post_from_outside(ring, atomic_load(&change->worker->ring_fd), &change->finish);
-
-    CHECK(failed == 0); /* the worker waits for it: table->deferred */
+    /* The worker waits for it: table->deferred. Without memory the kernel may refuse for a moment,
+     * and this thread has time. */
+    while (mailbox_post_from_outside(ring, atomic_load(&change->worker->ring_fd),
+                                     &change->finish) != 0) {
+        nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL);
+    }
 }
 
 static void store(struct worker *worker, struct booking_store *store, struct change *change)
@@ -180,7 +190,8 @@ static void store(struct worker *worker, struct booking_store *store, struct cha
 
 /* The answer comes when no connection of a denied booking is left on any worker, and when the disk
  * has spoken. True: that is so already. */
-static bool carry_out(struct conn *conn, struct access_reply *reply, bool is_denial)
+static bool carry_out(struct conn *conn, struct access_reply *reply, bool is_denial,
+                      const struct control_actor *actor)
 {
     struct worker *worker = conn->worker;
     struct conn_table *table = conn->table;
@@ -191,6 +202,8 @@ static bool carry_out(struct conn *conn, struct access_reply *reply, bool is_den
         access_reply_error(reply, 503, "out of memory");
         return true;
     }
+    change->is_denial = is_denial;
+    change->actor = *actor;
     wait_for(change, conn, reply);
     if (is_denial) {
         cut_everywhere(worker, change);
@@ -232,13 +245,7 @@ static void note(struct conn *conn, const struct access_reply *reply)
     }
 }
 
-static void log_act(const char *act, const struct access_reply *reply)
-{
-    log_info(act, LOG_TEXT("booking_id", reply->booking_id), LOG_INT("expires_at", reply->exp_s),
-             LOG_INT("status", reply->status));
-}
-
-bool control_run(struct conn *conn, struct access_reply *reply)
+bool control_run(struct conn *conn, struct access_reply *reply, const struct control_actor *actor)
 {
     switch (reply->action) {
     case ACCESS_ACTION_NONE:
@@ -247,11 +254,9 @@ bool control_run(struct conn *conn, struct access_reply *reply)
         note(conn, reply);
         return true;
     case ACCESS_ACTION_DENY:
-        log_act("booking denied", reply);
-        return carry_out(conn, reply, true);
+        return carry_out(conn, reply, true, actor);
     case ACCESS_ACTION_ALLOW:
-        log_act("booking allowed", reply);
-        return carry_out(conn, reply, false);
+        return carry_out(conn, reply, false, actor);
     case ACCESS_ACTION_STATUS:
         if (report_for_request(conn)) {
             return false;

@@ -198,6 +198,21 @@ static void finish_reply(struct conn *conn, struct access_reply *reply, bool kee
     }
 }
 
+/* Of a refusal now, of a change of a booking when it is done. */
+static void tell_who(struct conn *conn, const struct access_call *call,
+                     const struct access_reply *reply, struct control_actor *ret_actor)
+{
+    struct asker asker;
+    struct audit audit = audit_of(conn, call->request, &asker);
+
+    if (reply->status >= 400) {
+        audit_request_refused(&audit, call, reply);
+    }
+    snprintf(ret_actor->booking_id, sizeof ret_actor->booking_id, "%s", call->claims.booking_id);
+    snprintf(ret_actor->address, sizeof ret_actor->address, "%s", audit.client.address);
+    snprintf(ret_actor->user_agent, sizeof ret_actor->user_agent, "%s", audit.client.user_agent);
+}
+
 static void answer_access(struct conn *conn, const struct http_request *request)
 {
     struct conn_shared *shared = conn->table->shared;
@@ -211,17 +226,16 @@ static void answer_access(struct conn *conn, const struct http_request *request)
         .now_s = clock_wall_s(),
     };
 
-    access_handle(&call, &reply);
-    if (reply.status >= 400) {
-        struct asker asker;
-        struct audit audit = audit_of(conn, request, &asker);
+    struct control_actor actor = {0};
 
-        audit_request_refused(&audit, &call, &reply);
+    access_handle(&call, &reply);
+    if (reply.status >= 400 || reply.action != ACCESS_ACTION_NONE) {
+        tell_who(conn, &call, &reply, &actor);
     }
     /* First: a deferred answer may be given before control_run returns. */
     memcpy(conn->in.http.fields, reply.fields, sizeof conn->in.http.fields);
     conn->in.http.minor_version = request->minor_version;
-    if (!control_run(conn, &reply)) {
+    if (!control_run(conn, &reply, &actor)) {
         return;
     }
     /* Who sends many requests and reads no answers is not kept alive; the last one says so. */

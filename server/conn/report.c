@@ -225,7 +225,7 @@ static void write_conn(struct json_writer *out, enum report_shape shape, const s
     const struct subject subject = {
         .topic = ws->topic->name,
         .scopes_json = ws->scopes_json,
-        .remote_address = ws->reported_address,
+        .remote_address = conn->table->shared->config->privacy ? "" : ws->reported_address,
         .user_agent = ws->user_agent,
         .tls = tls_text(conn->transport),
         .can_read = ws->can_read,

@@ -142,11 +142,14 @@ class Log(RelayTestCase):
          "F")
     def test_acts_are_logged(self):
         relay = self.start()
-        desk = Desk(relay)
-        desk.deny("b")
-        self.assertEqual(relay.wait_line("booking denied")["booking_id"], "b")
-        desk.allow("b")
-        self.assertEqual(relay.wait_line("booking allowed")["booking_id"], "b")
+        admin = relay.token(scopes=["relay:admin"], booking_id="the clerk")
+        for act, message in (("deny", "booking denied"), ("allow", "booking allowed")):
+            relay.request("POST", f"/bids/{act}?bid=b&exp={int(time.time()) + 60}",
+                          {"Authorization": admin, "User-Agent": "desk/1"})
+            line = relay.wait_line(message)
+            self.assertEqual([line[key] for key in ("booking_id", "status", "by", "remote_addr",
+                                                    "user_agent")],
+                             ["b", 204, "the clerk", "127.0.0.1", "desk/1"])
 
     def test_a_refused_connection_is_logged_with_its_reason_and_without_its_code(self):
         relay = self.start()

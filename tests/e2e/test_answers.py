@@ -59,7 +59,9 @@ class BusyDisk(RelayTestCase):
         client.send(f"POST /bids/deny?bid=x&exp={int(time.time()) + 99} HTTP/1.1\r\nHost: x\r\n"
                     f"Authorization: {relay.token(scopes=('relay:admin',))}\r\n"
                     "Content-Length: 0\r\n\r\n".encode())
-        relay.wait_line("booking denied")
+        relay_support.wait_until(lambda: relay.request(
+            "GET", "/bids/deny", {"Authorization": relay.token(scopes=("relay:admin",))}).json()
+            == {"booking_ids": ["x"]}, "the denial to be carried out")
         relay.process.send_signal(signal.SIGTERM)
         relay.wait_line("stopping")
         lock.execute("ROLLBACK")

@@ -98,7 +98,7 @@ def debian(version):
     """Names of packages of a distribution that matter here."""
     common = {
         "build-essential", "cmake", "ninja-build", "pkgconf", "libsqlite3-dev", *SERVER_LIBRARIES,
-        "libcriterion-dev", "clang", "clang-format", "clang-tidy", "python3",
+        "libcriterion-dev", "clang", "clang-format", "clang-tidy", "llvm", "python3",
         "python3-websockets", "python3-jwt", "python3-cryptography", "curl", "openssl", "ffmpeg",
         "libgstreamer1.0-dev",
         "libgstreamer-plugins-base1.0-dev", "gstreamer1.0-tools", "node-llhttp", *VM, *CLIENTS,

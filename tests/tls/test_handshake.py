@@ -365,7 +365,7 @@ class Offer(TlsTestCase):
         self.assertIn(b"Max Early Data: 0", report)
 
     def test_renegotiation_is_refused(self):
-        relay = self.start(transport="user")
+        relay = self.start(transport="user", context=tls12_context())
         client = self.track(OpenSslClient(relay.relay_port, version=TLS_1_2, timeout_s=WAIT_S))
         client.upgrade(relay.target("t0"))
         client.send_bytes(client.renegotiate())

@@ -35,9 +35,6 @@ TESTS = {
 
 
 MODULES = (*TESTS, "test_limits")
-# Of the whole modules, those that expect one transport of a server whose clients here take both.
-LEFT_OUT = ("test_handshake.Offer.test_renegotiation_is_refused",
-            "test_limits.Fragments.test_large_messages_reach_clients_of_every_fragment_size")
 # Reasons to skip that are no loss here; what is not installed is compared with RELAY_TEST_LACKS.
 ALLOWED_SKIPS = ("this kernel has TLS",)
 NOT_INSTALLED = re.compile(r"(.+) (?:is|are) not (?:installed|built here)$")
@@ -71,14 +68,6 @@ def count_servers():
     return total
 
 
-def flat(suite):
-    for test in suite:
-        if isinstance(test, unittest.TestSuite):
-            yield from flat(test)
-        else:
-            yield test
-
-
 def load(chosen, full):
     suite = unittest.TestSuite()
     for module in MODULES:
@@ -92,11 +81,7 @@ def load(chosen, full):
         for name in names:
             found = (unittest.defaultTestLoader.loadTestsFromModule(loaded) if name is None
                      else unittest.defaultTestLoader.loadTestsFromName(name, loaded))
-            for test in flat(found):
-                if test.id() in LEFT_OUT:
-                    print(f"left out: {test.id()}")
-                else:
-                    suite.addTest(test)
+            suite.addTest(found)
     return suite
 
 

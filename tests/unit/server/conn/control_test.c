@@ -45,13 +45,15 @@ static struct conn *add_guest(unsigned number, unsigned worker_index, const char
     return conn;
 }
 
+static const struct control_actor clerk = {.booking_id = "clerk"};
+
 /* True: the reply can be sent at once. */
 static bool act(enum access_action action, const char *booking_id, struct access_reply *reply)
 {
     *reply = (struct access_reply){.action = action, .exp_s = EXPIRES_S};
     snprintf(reply->booking_id, sizeof reply->booking_id, "%s", booking_id);
     access_reply_empty(reply, 204);
-    return control_run(&scene.askers[0], reply);
+    return control_run(&scene.askers[0], reply, &clerk);
 }
 
 static const char *answer(void)
@@ -94,7 +96,7 @@ Test(control, gives_the_prepared_refusal_when_the_list_was_full)
     struct access_reply reply = {.action = ACCESS_ACTION_DENY, .booking_id = "b"};
 
     access_reply_error(&reply, 503, "too many denied bookings");
-    cr_assert(!control_run(&scene.askers[0], &reply));
+    cr_assert(!control_run(&scene.askers[0], &reply, &clerk));
     settle();
     cr_assert_eq(there->phase, PHASE_CLOSING);
     expect_answer("HTTP/1.1 503 ");

@@ -268,7 +268,8 @@ static unsigned fill_beyond_a_report(void)
         struct conn *conn = &table->conns[i];
         struct phase_websocket *ws = &conn->in.websocket;
 
-        *conn = (struct conn){.phase = PHASE_WEBSOCKET, .worker = &scene.workers[0]};
+        *conn =
+            (struct conn){.phase = PHASE_WEBSOCKET, .worker = &scene.workers[0], .table = table};
         ws->topic = scene.shared.stats_topic;
         memset(ws->user_agent, 1, sizeof ws->user_agent - 1);
         memset(ws->reported_address, 1, sizeof ws->reported_address - 1);
