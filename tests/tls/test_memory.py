@@ -14,11 +14,11 @@ from tls_support import KERNEL, TlsTestCase, scaled
 
 _LIBC = ctypes.CDLL(None)
 _PR_SET_THP_DISABLE = 41
-HANDSHAKES = scaled(10000, 1000, 500)
+HANDSHAKES = scaled(10000, 1000, 300)
 SETTLE = max(HANDSHAKES // 5, 300)  # after these every pool has its size; RECV_BUFFERS is 256
 GROWTH_BYTES = 8 << 20 if SANITIZED else min(1 << 20, HANDSHAKES * 1000)
 WARM = 150  # two connections each: more than RECV_BUFFERS of server/limits.h
-IDLE = scaled(1000, 100, 150)
+IDLE = scaled(1000, 100, 100)
 # The targets are 3 and 16 KiB; what is measured is printed. The bound that fails the test leaves
 # room for whole pages and for another version of OpenSSL.
 IDLE_BYTES_MAX = (4 if KERNEL else 18) * 1024
