@@ -230,10 +230,12 @@ static GstFlowReturn drain(GstRelaySink *sink)
 {
     guint timeout_ms;
 
-    (void)assembler_finish(&sink->assembler); /* why it stopped is found out again below */
     GST_OBJECT_LOCK(sink);
     timeout_ms = sink->settings.eos_timeout_ms;
     GST_OBJECT_UNLOCK(sink);
+    publisher_end(&sink->publisher, MAX(timeout_ms, 1));
+    (void)assembler_finish(&sink->assembler); /* why it stopped is found out again below */
+    publisher_end(&sink->publisher, 0);
     return publisher_drain(&sink->publisher, timeout_ms);
 }
 
@@ -247,7 +249,12 @@ static gboolean relay_sink_event(GstBaseSink *base, GstEvent *event)
             return FALSE;
         }
     } else if (GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_START) {
+        /* First the base class: who waits for the end must see that it flushes, not that all is
+         * sent. */
+        gboolean handled = GST_BASE_SINK_CLASS(gst_relay_sink_parent_class)->event(base, event);
+
         publisher_flush(&sink->publisher);
+        return handled;
     } else if (GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_STOP) {
         assembler_reset(&sink->assembler);
     }

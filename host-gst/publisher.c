@@ -144,9 +144,10 @@ struct wait {
     /* Waits for ROOM_WAIT_MS at most: -ETIMEDOUT or -ECANCELED when it is to be called again. */
     int (*step)(struct publisher *publisher, struct wait *wait);
     size_t len;            /* of the room */
-    guint timeout_ms;      /* of the drain: without progress */
+    guint timeout_ms;      /* at the end of the stream: without progress; else 0 */
     guint64 progressed_ms; /* when there was some */
-    guint64 unsent_bytes;
+    guint64 unsent_bytes;  /* the fewest so far */
+    bool gave_up;
 };
 
 /* The preroll lock is given back while waiting: a change to PLAYING takes it without asking render
@@ -182,31 +183,63 @@ static GstFlowReturn wait_unlocked(struct publisher *publisher, struct wait *wai
     }
 }
 
-/* 0: room, a new setting, or an end that sending will report. */
-static int room_step(struct publisher *publisher, struct wait *wait)
-{
-    if (!g_atomic_int_get(&publisher->waits)) {
-        return 0;
-    }
-    return relay_client_wait_room(publisher->client, wait->len,
-                                  g_atomic_int_get(&publisher->waits_for_connection), ROOM_WAIT_MS);
-}
-
-static GstFlowReturn wait_for_room(struct publisher *publisher, size_t len)
-{
-    struct wait wait = {.step = room_step, .len = len};
-
-    return wait_unlocked(publisher, &wait);
-}
-
-static void unsent_warn(struct publisher *publisher,
-                        const struct relay_client_statistics *statistics, guint timeout_ms)
+static void unsent_warn(struct publisher *publisher, guint64 messages, guint64 bytes,
+                        guint timeout_ms)
 {
     GST_ELEMENT_WARNING(publisher->sink, RESOURCE, WRITE,
                         ("the stream ends with %" G_GUINT64_FORMAT " messages (%" G_GUINT64_FORMAT
                          " bytes) unsent: nothing could be sent for %u ms (eos-timeout)",
-                         statistics->queue_messages, statistics->queue_bytes, timeout_ms),
+                         messages, bytes, timeout_ms),
                         (NULL));
+}
+
+/* Less is unsent than ever before, within the last timeout_ms. Bytes in the kernel count as unsent:
+ * it takes them in large steps, and a slow link is not to be mistaken for a dead one. What is sent
+ * again after a reconnect is no progress, or a relay that breaks off each time would be waited for
+ * without end. */
+static bool is_moving(struct publisher *publisher, struct wait *wait,
+                      struct relay_client_statistics *ret_statistics)
+{
+    guint64 now_ms = clock_monotonic_ms();
+
+    relay_client_statistics(publisher->client, ret_statistics);
+    guint64 unsent_bytes = ret_statistics->queue_bytes + ret_statistics->kernel_unsent_bytes;
+
+    if (unsent_bytes < wait->unsent_bytes) {
+        wait->unsent_bytes = unsent_bytes;
+        wait->progressed_ms = now_ms;
+    }
+    return now_ms - wait->progressed_ms < wait->timeout_ms;
+}
+
+/* 0: room, a new setting, or an end that sending will report; -ETIME: the stream ends, and there
+ * will be none. */
+static int room_step(struct publisher *publisher, struct wait *wait)
+{
+    struct relay_client_statistics statistics;
+
+    if (!g_atomic_int_get(&publisher->waits)) {
+        return 0;
+    }
+    int result =
+        relay_client_wait_room(publisher->client, wait->len,
+                               g_atomic_int_get(&publisher->waits_for_connection), ROOM_WAIT_MS);
+
+    if (result == -ETIMEDOUT && wait->timeout_ms > 0 && !is_moving(publisher, wait, &statistics)) {
+        unsent_warn(publisher, statistics.queue_messages + 1, statistics.queue_bytes + wait->len,
+                    wait->timeout_ms);
+        wait->gave_up = true;
+        return -ETIME;
+    }
+    return result;
+}
+
+static struct wait wait_of(int (*step)(struct publisher *, struct wait *), guint timeout_ms)
+{
+    return (struct wait){.step = step,
+                         .timeout_ms = timeout_ms,
+                         .progressed_ms = clock_monotonic_ms(),
+                         .unsent_bytes = G_MAXUINT64};
 }
 
 /* 0: all is sent, or nothing more will be. */
@@ -214,22 +247,11 @@ static int drain_step(struct publisher *publisher, struct wait *wait)
 {
     int result = relay_client_drain(publisher->client, ROOM_WAIT_MS);
     struct relay_client_statistics statistics;
-    guint64 now_ms = clock_monotonic_ms();
 
-    if (result != -ETIMEDOUT) {
+    if (result != -ETIMEDOUT || is_moving(publisher, wait, &statistics)) {
         return result;
     }
-    relay_client_statistics(publisher->client, &statistics);
-    /* What is sent again after a reconnect is no progress, or a relay that breaks off each time
-     * would be waited for without end. */
-    if (statistics.queue_bytes < wait->unsent_bytes) {
-        wait->unsent_bytes = statistics.queue_bytes;
-        wait->progressed_ms = now_ms;
-    }
-    if (now_ms - wait->progressed_ms < wait->timeout_ms) {
-        return -ETIMEDOUT;
-    }
-    unsent_warn(publisher, &statistics, wait->timeout_ms);
+    unsent_warn(publisher, statistics.queue_messages, statistics.queue_bytes, wait->timeout_ms);
     return 0;
 }
 
@@ -269,15 +291,21 @@ GstFlowReturn publisher_send(struct publisher *publisher, const struct outgoing 
 {
     enum relay_client_type type = message_type_of(publisher, message, kind);
     unsigned flags = message->random_access ? RELAY_CLIENT_RANDOM_ACCESS : 0;
+    struct wait wait = wait_of(room_step, publisher->end_timeout_ms);
     int result;
 
+    wait.len = message->len;
     do {
         if (may_wait && g_atomic_int_get(&publisher->waits)) {
-            GstFlowReturn flow = wait_for_room(publisher, message->len);
+            GstFlowReturn flow = wait_unlocked(publisher, &wait);
 
             if (flow != GST_FLOW_OK) {
                 return flow;
             }
+        }
+        if (wait.gave_up) {
+            loss_count(publisher, message->len);
+            return GST_FLOW_OK;
         }
         result = relay_client_send_slices(publisher->client, type, message->slices,
                                           message->slices_count, flags);
@@ -286,12 +314,14 @@ GstFlowReturn publisher_send(struct publisher *publisher, const struct outgoing 
     return result_judge(publisher, message->len, result);
 }
 
+void publisher_end(struct publisher *publisher, guint timeout_ms)
+{
+    publisher->end_timeout_ms = timeout_ms;
+}
+
 GstFlowReturn publisher_drain(struct publisher *publisher, guint timeout_ms)
 {
-    struct wait wait = {.step = drain_step,
-                        .timeout_ms = timeout_ms,
-                        .progressed_ms = clock_monotonic_ms(),
-                        .unsent_bytes = G_MAXUINT64};
+    struct wait wait = wait_of(drain_step, timeout_ms);
 
     if (timeout_ms > 0 && g_atomic_int_get(&publisher->waits)) {
         return wait_unlocked(publisher, &wait);

@@ -29,6 +29,7 @@ struct publisher {
 
     gint waits;                /* atomic: sending waits for room */
     gint waits_for_connection; /* atomic: and for the connection */
+    guint end_timeout_ms;      /* streaming thread: see publisher_end */
 
     struct connection_notices notices; /* client's thread only */
 
@@ -54,6 +55,10 @@ void publisher_close(struct publisher *publisher);
  * GST_FLOW_OK. */
 GstFlowReturn publisher_send(struct publisher *publisher, const struct outgoing *message,
                              enum stream_kind kind, bool may_wait);
+
+/* From now on publisher_send gives up, and counts the message as lost, when it waited for
+ * timeout_ms and nothing moved; 0: never, until waits are cancelled. Streaming thread. */
+void publisher_end(struct publisher *publisher, guint timeout_ms);
 
 /* Waits until everything accepted is sent: timeout_ms at most, or until waits are cancelled. When
  * sending waits for room, timeout_ms is for the time without any progress, the preroll lock is

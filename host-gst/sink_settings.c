@@ -105,7 +105,7 @@ static const struct setting settings_table[] = {
      SETTING_BOOLEAN, AT(auto_reconnect), .initial = TRUE, .mutable = GST_PARAM_MUTABLE_PLAYING},
     {SINK_PROPERTY_RETRIES, "retries", "Retries",
      "Attempts after a failure before the element posts an error (-1 = for ever)", SETTING_INT,
-     AT(retries), .max = G_MAXINT, .initial = -1, .mutable = GST_PARAM_MUTABLE_READY},
+     AT(retries), .max = G_MAXINT, .initial = -1, .mutable = GST_PARAM_MUTABLE_PLAYING},
     {SINK_PROPERTY_RECONNECT_DELAY, "reconnect-delay", "Reconnect Delay",
      "First pause before connecting again in ms; doubles each time, randomised", SETTING_UINT,
      AT(reconnect_delay_ms), 1, DELAY_MS_MAX, 500, GST_PARAM_MUTABLE_PLAYING, NULL},

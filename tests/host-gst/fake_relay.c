@@ -308,8 +308,8 @@ static void upgrade(struct peer *peer, const char *head)
         hold(peer->fd);
         return;
     }
+    g_mutex_lock(&relay->lock); /* open as soon as the element can know of it */
     answer_upgrade(peer, head);
-    g_mutex_lock(&relay->lock);
     relay->open[peer->slot] = true;
     relay->opened++;
     g_cond_broadcast(&relay->changed);

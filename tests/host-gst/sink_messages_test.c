@@ -575,6 +575,35 @@ GST_START_TEST(who_waits_loses_nothing)
 }
 GST_END_TEST;
 
+GST_START_TEST(the_last_picture_of_a_stream_does_not_wait_for_ever)
+{
+    struct sink_fixture fixture;
+    GstMessage *message;
+    GError *error = NULL;
+    static struct stream stream;
+    gint64 begun_us;
+
+    make_stream(&stream, false);
+    fixture_init(&fixture);
+    g_object_set(fixture.sink, "wait-for-connection", TRUE, "eos-timeout", 300, NULL);
+    fake_relay_set_behaviour(fixture.relay, FAKE_SILENT_UPGRADE); /* never connected */
+    fixture_play(&fixture, TS_CAPS);
+    /* Not yet known to be complete: held until the end. */
+    gst_harness_push(fixture.harness, fixture_buffer(stream.data, 3 * MPEGTS_PACKET_SIZE));
+    begun_us = g_get_monotonic_time();
+    fail_unless(gst_harness_push_event(fixture.harness, gst_event_new_eos()));
+    fail_unless(g_get_monotonic_time() - begun_us >= 290 * 1000);
+    message = fixture_wait_message(&fixture, GST_MESSAGE_WARNING);
+    gst_message_parse_warning(message, &error, NULL);
+    fail_unless(strstr(error->message, "1 messages") != NULL, "%s", error->message);
+    g_error_free(error);
+    gst_message_unref(message);
+    gst_message_unref(fixture_wait_message(&fixture, GST_MESSAGE_EOS));
+    fail_unless_equals_uint64(fixture_count(&fixture, "messages-dropped"), 1);
+    fixture_deinit(&fixture);
+}
+GST_END_TEST;
+
 GST_START_TEST(waiting_for_the_connection_may_end_while_playing)
 {
     struct sink_fixture fixture;
@@ -708,6 +737,7 @@ static Suite *sink_messages_suite(void)
     tcase_add_test(tests, after_a_reconnect_messages_are_whole_and_begin_with_a_keyframe);
     tcase_add_test(tests, a_stream_without_marks_starts_all_the_same);
     tcase_add_loop_test(tests, who_waits_loses_nothing, 0, 2);
+    tcase_add_test(tests, the_last_picture_of_a_stream_does_not_wait_for_ever);
     tcase_add_test(tests, waiting_for_the_connection_may_end_while_playing);
     tcase_add_test(tests, a_stream_without_video_is_not_held_back_by_who_waits);
     tcase_add_test(tests, asks_for_a_keyframe_after_each_connection_once_per_second);
