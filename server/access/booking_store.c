@@ -209,7 +209,12 @@ static bool load_unwritable(struct booking_store *store)
         return false;
     }
     if (stat(store->path, &info) != 0) {
-        return true; /* nothing is there */
+        bool is_absent = errno == ENOENT || errno == ENOTDIR;
+
+        if (!is_absent) {
+            snprintf(store->reason, sizeof store->reason, "%s", strerror(errno));
+        }
+        return is_absent;
     }
     if (!S_ISREG(info.st_mode)) {
         return false;
@@ -430,7 +435,11 @@ static void *thread_main(void *argument)
         finish_batch(batch, write_batch(store, batch) ? 0 : -EIO, &ring);
     }
     if (atomic_load(&store->is_behind)) {
-        write_batch(store, NULL); /* the last chance */
+        /* The last chance, without waiting for whoever locks the file: a stop has its time. */
+        if (store->database != NULL) {
+            sqlite3_busy_timeout(store->database, 0);
+        }
+        write_batch(store, NULL);
     }
     ring_close(&ring);
     return NULL;

@@ -194,7 +194,11 @@ static bool make_room(struct send_queue *queue, struct worker *worker,
                       const struct send_queue_bounds *bounds, const struct share *share)
 {
     if (share->message->is_control) {
-        return queue->count - pinned(queue) < waiting_max(queue, bounds) + SEND_QUEUE_CONTROL;
+        /* Whatever a burst left behind: a ping or Close that finds no place costs the viewer. */
+        unsigned data_max =
+            bounds->messages_max > SEND_BURST_MAX ? bounds->messages_max : SEND_BURST_MAX;
+
+        return queue->count - pinned(queue) < data_max + SEND_QUEUE_CONTROL;
     }
     while (is_over_bounds(queue, worker, bounds, share) && drop_oldest(queue, worker)) {
         counters_increment(&worker->counters, messages_dropped_queue);

@@ -1,5 +1,7 @@
 #include "server/loop/mailbox.h"
 
+#include <errno.h>
+
 #include "base/check.h"
 #include "server/limits.h"
 
@@ -60,15 +62,16 @@ int mailbox_post_from_outside(struct ring *from, int target_ring_fd, struct call
 
     mark_posted(call);
     io_uring_prep_msg_ring(sqe, target_ring_fd, 0, letter_pack(LETTER_CALL, call, 0), 0);
-    int failed = io_uring_submit_and_wait(&from->uring, 1);
+    /* What is prepared stays so until the kernel took it: a second one would run the call twice. */
+    while (io_uring_peek_cqe(&from->uring, &cqe) != 0) {
+        int failed = io_uring_submit_and_wait(&from->uring, 1);
 
-    if (failed < 0) {
-        return failed;
+        if (failed < 0 && failed != -EINTR && failed != -EAGAIN && failed != -EBUSY) {
+            return failed;
+        }
     }
-    failed = io_uring_wait_cqe(&from->uring, &cqe);
-    if (failed == 0) {
-        failed = cqe->res < 0 ? cqe->res : 0;
-        io_uring_cqe_seen(&from->uring, cqe);
-    }
+    int failed = cqe->res < 0 ? cqe->res : 0;
+
+    io_uring_cqe_seen(&from->uring, cqe);
     return failed;
 }
