@@ -27,7 +27,7 @@ enum limits_message {
 enum limits_send {
     SEND_SLICES_MAX = 64,
     SEND_BYTES_MAX = 256 * 1024, /* of one coalesced sendmsg; a single larger message goes alone */
-    SEND_BURST_MAX = 4096, /* messages of one turn for a viewer that is not slow */
+    SEND_BURST_MAX = 4096,       /* messages of one turn for a viewer that is not slow */
     SEND_QUEUE_INLINE = 4,
     SEND_QUEUE_CONTROL = 8, /* room for pongs, ping and Close beyond RELAY_BUFFER_SIZE */
     PONGS_QUEUED_MAX = 4,

@@ -367,7 +367,7 @@ void http_request_field_text(const struct http_request *request, const char *nam
 
     http_request_field(request, name, &value);
     value.len = value.len < size ? value.len : size - 1;
-    if (value.len > 0) {
+    if (value.data != NULL) {
         memcpy(text, value.data, value.len);
     }
     text[value.len] = '\0';
