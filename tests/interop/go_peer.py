@@ -1,31 +1,23 @@
 """A client made of the Go libraries on which practable/relay and its hosts stand: golang-jwt,
 net/http, gorilla/websocket and crypto/tls (gopeer/main.go).
 
-It is built by the ordinary Go client, outside the repository, in the user's cache. A test program
-that cannot have it is skipped with the reason.
+Built by go_build.
 """
 
 import base64
-import fcntl
 import hashlib
 import json
 import os
 import pathlib
 import queue
-import shutil
 import subprocess
-import sys
 import threading
 
-import relay_support
+import go_build
 from relay_support import WAIT_S, die_with_parent
 
 SOURCE = pathlib.Path(__file__).resolve().parent / "gopeer"
 BUILD_LIMIT_S = 300
-
-
-class NotAvailable(Exception):
-    """Why the program cannot be had here."""
 
 
 def _target():
@@ -33,44 +25,23 @@ def _target():
     digest = hashlib.sha256()
     for path in sorted(SOURCE.iterdir()):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return pathlib.Path(base) / "relay-interop" / digest.hexdigest()[:16] / "gopeer"
+    return go_build.cache(digest.hexdigest()[:16]) / "gopeer"
 
 
 def _build(target):
     made = target.with_suffix(f".{os.getpid()}")
-    result = subprocess.run(["go", "build", "-buildvcs=false", "-o", made, "."], cwd=SOURCE,
-                            capture_output=True, text=True, timeout=BUILD_LIMIT_S, check=False,
-                            env={**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly"})
-    if result.returncode != 0:
-        said = " ".join(result.stderr.split())
-        raise NotAvailable(f"go build of tests/interop/gopeer did not work: {said[-300:]}")
+    go_build.go(SOURCE, "tests/interop/gopeer", BUILD_LIMIT_S, "build", "-buildvcs=false",
+                "-o", made, ".", CGO_ENABLED="0", GOFLAGS="-mod=readonly")
     os.replace(made, target)
 
 
 def binary():
-    """The path of the program; raises NotAvailable."""
-    target = _target()
-    if target.exists():
-        return str(target)
-    if shutil.which("go") is None:
-        raise NotAvailable("there is no Go toolchain")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with open(target.parent / "lock", "w", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not target.exists():
-            _build(target)
-    return str(target)
+    """The path of the program; raises go_build.NotAvailable."""
+    return go_build.build_once(_target(), _build)
 
 
 def main():
-    """As relay_support.main; exit status 77 with the reason where the program cannot be had."""
-    try:
-        binary()
-    except NotAvailable as reason:
-        print(f"skipped: {reason}")
-        sys.exit(77)
-    relay_support.main()
+    go_build.main(binary)
 
 
 def run(*arguments):

@@ -1,22 +1,18 @@
 """practable/relay itself, built by the ordinary Go client from its released module.
 
 Its go.mod has a replace directive, which `go install …@version` refuses; a scratch module that
-requires it builds. The program is kept outside the repository, in the user's cache. A test program
-that cannot have it is skipped with the reason.
+requires it builds (go_build).
 
 RELAY_INTEROP_VERSION: another release. RELAY_INTEROP_BINARY: a program that is built already.
 """
 
-import fcntl
 import os
-import pathlib
-import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 
+import go_build
 import relay_support
 from relay_support import AUDIENCE, Relay, ReservedPort, die_with_parent, relay_environment
 
@@ -25,59 +21,24 @@ VERSION = os.environ.get("RELAY_INTEROP_VERSION", "v0.9.3")
 BUILD_LIMIT_S = 500
 
 
-class NotAvailable(Exception):
-    """Why the program cannot be had here."""
-
-
-def _cache():
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return pathlib.Path(base) / "relay-interop" / VERSION
-
-
-def _go(folder, *arguments):
-    result = subprocess.run(["go", *arguments], cwd=folder, capture_output=True, text=True,
-                            timeout=BUILD_LIMIT_S, check=False)
-    if result.returncode != 0:
-        said = " ".join(result.stderr.split())
-        raise NotAvailable(f"go {arguments[0]} of {MODULE}@{VERSION} did not work: "
-                                f"{said[-300:]}")
-
-
 def _build(target):
+    what = f"{MODULE}@{VERSION}"
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        _go(folder, "mod", "init", "scratch")
-        _go(folder, "get", f"{MODULE}/cmd/relay@{VERSION}")
+        go_build.go(folder, what, BUILD_LIMIT_S, "mod", "init", "scratch")
+        go_build.go(folder, what, BUILD_LIMIT_S, "get", f"{MODULE}/cmd/relay@{VERSION}")
         built = os.path.join(folder, "relay")
-        _go(folder, "build", "-o", built, f"{MODULE}/cmd/relay")
+        go_build.go(folder, what, BUILD_LIMIT_S, "build", "-o", built, f"{MODULE}/cmd/relay")
         os.replace(built, target)
 
 
 def binary():
-    """The path of the program; raises NotAvailable."""
-    given = os.environ.get("RELAY_INTEROP_BINARY")
-    if given:
-        return given
-    target = _cache() / "relay"
-    if target.exists():
-        return str(target)
-    if shutil.which("go") is None:
-        raise NotAvailable("there is no Go toolchain")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with open(target.parent / "lock", "w", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not target.exists():
-            _build(target)
-    return str(target)
+    """The path of the program; raises go_build.NotAvailable."""
+    return os.environ.get("RELAY_INTEROP_BINARY") or go_build.build_once(
+        go_build.cache(VERSION) / "relay", _build)
 
 
 def main():
-    """As relay_support.main; exit status 77 with the reason where the program cannot be had."""
-    try:
-        binary()
-    except NotAvailable as reason:
-        print(f"skipped: {reason}")
-        sys.exit(77)
-    relay_support.main()
+    go_build.main(binary)
 
 
 class Program:
