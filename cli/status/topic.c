@@ -81,6 +81,16 @@ static struct timespec deadline_after_ms(int64_t timeout_ms)
                              .tv_nsec = (long)(at_ns % 1000000000u)};
 }
 
+/* With the mutex held. */
+static void failure_print(struct mailbox *mailbox)
+{
+    if (mailbox->failure != NULL) {
+        fprintf(stderr, "relay status: %s\n", mailbox->failure);
+        free(mailbox->failure);
+        mailbox->failure = NULL;
+    }
+}
+
 /* Waits for a report, or a refusal or the deadline when there is one. The report is the caller's;
  * NULL: there is none, and why is in the mailbox. */
 static char *report_wait(struct mailbox *mailbox, const struct timespec *deadline)
@@ -88,14 +98,15 @@ static char *report_wait(struct mailbox *mailbox, const struct timespec *deadlin
     int failed = 0;
 
     pthread_mutex_lock(&mailbox->mutex);
+    if (deadline == NULL) {
+        failure_print(mailbox); /* of the time when the last report was printed */
+    }
     while (mailbox->text == NULL && failed == 0 && !(deadline != NULL && mailbox->refused)) {
-        failed = deadline == NULL
-                     ? pthread_cond_wait(&mailbox->changed, &mailbox->mutex)
-                     : pthread_cond_timedwait(&mailbox->changed, &mailbox->mutex, deadline);
-        if (deadline == NULL && mailbox->failure != NULL) {
-            fprintf(stderr, "relay status: %s\n", mailbox->failure);
-            free(mailbox->failure);
-            mailbox->failure = NULL;
+        if (deadline == NULL) {
+            failed = pthread_cond_wait(&mailbox->changed, &mailbox->mutex);
+            failure_print(mailbox);
+        } else {
+            failed = pthread_cond_timedwait(&mailbox->changed, &mailbox->mutex, deadline);
         }
     }
     char *text = mailbox->text;
