@@ -146,12 +146,16 @@ static bool grow(struct send_queue *queue, struct worker *worker, unsigned capac
     return true;
 }
 
+static unsigned burst_max(const struct send_queue_bounds *bounds)
+{
+    return bounds->messages_max > SEND_BURST_MAX ? bounds->messages_max : SEND_BURST_MAX;
+}
+
 /* A viewer that took all it was sent is not slow: a burst that came in one turn is about to go out,
  * and only then its bound tells anything. */
 static unsigned waiting_max(const struct send_queue *queue, const struct send_queue_bounds *bounds)
 {
-    return pinned(queue) > 0 || bounds->messages_max > SEND_BURST_MAX ? bounds->messages_max
-                                                                      : SEND_BURST_MAX;
+    return pinned(queue) > 0 ? bounds->messages_max : burst_max(bounds);
 }
 
 static uint64_t pinned_bytes(struct send_queue *queue)
@@ -195,10 +199,7 @@ static bool make_room(struct send_queue *queue, struct worker *worker,
 {
     if (share->message->is_control) {
         /* Whatever a burst left behind: a ping or Close that finds no place costs the viewer. */
-        unsigned data_max =
-            bounds->messages_max > SEND_BURST_MAX ? bounds->messages_max : SEND_BURST_MAX;
-
-        return queue->count - pinned(queue) < data_max + SEND_QUEUE_CONTROL;
+        return queue->count - pinned(queue) < burst_max(bounds) + SEND_QUEUE_CONTROL;
     }
     while (is_over_bounds(queue, worker, bounds, share) && drop_oldest(queue, worker)) {
         counters_increment(&worker->counters, messages_dropped_queue);
