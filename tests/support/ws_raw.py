@@ -225,6 +225,23 @@ class RawClient:
         assert frame.fin and not frame.rsv and not frame.masked, f"{frame!r:.200}"
         return frame.opcode, frame.payload
 
+    def assembled(self, timeout_s=None):
+        """One data message of any server as (opcode, bytes), put together from its fragments
+        (RFC 6455, section 5.4). practable/relay sends a message above 4096 bytes, its write
+        buffer, in several."""
+        opcode, parts = None, []
+        while True:
+            frame = self.frame(timeout_s)
+            assert not frame.rsv and not frame.masked, f"{frame!r:.200}"
+            if frame.opcode in (PING, PONG):
+                continue
+            assert frame.opcode in ((TEXT, BINARY) if opcode is None else (CONTINUATION,)), \
+                f"{frame!r:.200}"
+            opcode = frame.opcode if opcode is None else opcode
+            parts.append(frame.payload)
+            if frame.fin:
+                return opcode, b"".join(parts)
+
     def expect_close(self, timeout_s=None):
         """(code, reason) of the next frame, which must be a close frame followed by the end of the
         stream."""
