@@ -312,6 +312,30 @@ def make_certificates(folder):
     return path("authority.pem"), path("server.pem"), path("server.key")
 
 
+def sink(location, token_path, authority, between=" "):
+    """relaysink with its properties; authority is None for a relay without TLS."""
+    properties = [f"location={location}", f"token-file={token_path}"]
+    if authority:
+        properties.append(f"tls-ca-file={authority}")
+    return "relaysink " + between.join(properties)
+
+
+def camera_pipeline(location, token_path, authority):
+    return ("videotestsrc is-live=true pattern=ball"
+            f" ! video/x-raw,format=I420,width=640,height=480,framerate={CAMERA_FPS}/1"
+            " ! identity name=camera silent=false"  # tells when each picture was taken
+            " ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=25 bitrate=1000"
+            f" ! mpegtsmux ! {sink(location, token_path, authority)}")
+
+
+def own_camera_pipeline(location, token_path, authority):
+    """For the user to type, over several lines."""
+    between = " \\\n" + " " * 17
+    return (f"videotestsrc is-live=true{between}! video/x-raw,format=I420 ! x264enc "
+            f"tune=zerolatency key-int-max=25 ! mpegtsmux{between}"
+            f"! {sink(location, token_path, authority, between)}")
+
+
 class Demo:
     def __init__(self, build, folder, seconds, plain):
         self.relay = os.path.join(build, "relay")
@@ -410,14 +434,7 @@ class Demo:
         }, stdout=subprocess.PIPE)
 
     def start_publisher(self, token_path):
-        pipeline = (
-            "videotestsrc is-live=true pattern=ball"
-            f" ! video/x-raw,format=I420,width=640,height=480,framerate={CAMERA_FPS}/1"
-            " ! identity name=camera silent=false"  # tells when each picture was taken
-            " ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=25 bitrate=1000"
-            " ! mpegtsmux"
-            f" ! relaysink location={self.session(TOPIC)} token-file={token_path}"
-            + (f" tls-ca-file={self.authority}" if self.authority else ""))
+        pipeline = camera_pipeline(self.session(TOPIC), token_path, self.authority)
         command = ["gst-launch-1.0", "-e", "-v", *pipeline.split()]
         return self.children.start("gst-launch", command, {
             "GST_PLUGIN_PATH": self.plugins,
@@ -474,20 +491,16 @@ class Demo:
 
     def print_hints(self):
         relay, plugins = os.path.relpath(self.relay), os.path.relpath(self.plugins)
-        ca_flag = ca_property = ""
-        if self.authority:
-            ca_flag = f" \\\n                 --ca-file {self.authority}"
-            ca_property = f" \\\n                 tls-ca-file={self.authority}"
+        ca_flag = f" \\\n                 --ca-file {self.authority}" if self.authority else ""
+        own = own_camera_pipeline(self.session(OWN_TOPIC),
+                                  f"{self.folder}/{OWN_TOPIC}-write.token", self.authority)
         ending = f"Ends after {self.seconds} s." if self.seconds else "Ctrl-C ends everything."
         print(f"""
 While this runs, from this folder in another terminal:
   watch:       {relay} client file --mode binary --session {self.session(TOPIC)} \\
                  --token-file {self.folder}/{TOPIC}-read.token{ca_flag} \\
                  | ffplay -loglevel error -fflags nobuffer -
-  publish:     GST_PLUGIN_PATH={plugins} gst-launch-1.0 videotestsrc is-live=true \\
-                 ! video/x-raw,format=I420 ! x264enc tune=zerolatency key-int-max=25 ! mpegtsmux \\
-                 ! relaysink location={self.session(OWN_TOPIC)} \\
-                 token-file={self.folder}/{OWN_TOPIC}-write.token{ca_property}
+  publish:     GST_PLUGIN_PATH={plugins} gst-launch-1.0 {own}
                (watch it as above with {OWN_TOPIC} in place of {TOPIC})
 Latency is from the camera's picture inside GStreamer to its last byte at the viewer:
 encoder, muxer, relaysink, relay and client; decoding and drawing come on top.

@@ -37,7 +37,7 @@ client_packages=(nodejs node-ws testssl.sh 'chromium-headless-shell|chromium')
 gstreamer_packages=(
     libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev gstreamer1.0-tools
     gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
-    gstreamer1.0-plugins-ugly
+    gstreamer1.0-plugins-ugly gstreamer1.0-libav
 )
 vm_packages=(qemu-system-x86 busybox-static cpio kmod xz-utils)
 

@@ -100,8 +100,8 @@ def debian(version):
         "build-essential", "cmake", "ninja-build", "pkgconf", "libsqlite3-dev", *SERVER_LIBRARIES,
         "libcriterion-dev", "clang", "clang-format", "clang-tidy", "llvm", "python3",
         "python3-websockets", "python3-jwt", "python3-cryptography", "curl", "openssl", "ffmpeg",
-        "libgstreamer1.0-dev",
-        "libgstreamer-plugins-base1.0-dev", "gstreamer1.0-tools", "node-llhttp", *VM, *CLIENTS,
+        "libgstreamer1.0-dev", "libgstreamer-plugins-base1.0-dev", "gstreamer1.0-tools",
+        "gstreamer1.0-libav", "node-llhttp", *VM, *CLIENTS,
         *(f"gstreamer1.0-plugins-{kind}" for kind in ("base", "good", "bad", "ugly"))}
     runtime, more = {12: ("14", ()), 13: ("19", ("libllhttp-dev",))}[version]
     return sorted({*common, f"libclang-rt-{runtime}-dev", *more})
