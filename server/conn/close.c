@@ -224,7 +224,7 @@ static void release(struct conn *conn)
 {
     CHECK(is_quiet(conn));
     CHECK(conn->fd == -1);
-    user_tls_discard(conn);
+    conn_send_abandon(conn);
     send_queue_clear(&conn->subscriber.queue, conn->worker);
     tls_release(conn);
     list_remove(&conn->ready_node);

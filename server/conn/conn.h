@@ -193,8 +193,8 @@ MUST_USE bool tls_take_record(struct conn *conn, struct ktls_record **record);
 void user_tls_receive(struct conn *conn, struct bytes records);
 /* Makes records of what is queued, or goes on with those that are made. False: nothing to send. */
 bool user_tls_prepare(struct conn *conn, struct bytes *ret_records);
-/* len bytes of the records were sent. True when all were; then *ret_plain_len of the queue is sent.
- */
+/* len bytes of the records were sent. True when all were; then *ret_plain_len of the queue is sent,
+ * and the records are to be discarded. */
 bool user_tls_sent(struct conn *conn, size_t len, size_t *ret_plain_len);
 void user_tls_discard(struct conn *conn);
 struct bytes user_tls_close_notify(struct conn *conn, uint8_t *records, size_t size);
@@ -214,6 +214,9 @@ void conn_send_next(struct conn *conn);
 void conn_send_restore(struct conn *conn);
 /* Something became ready to send: in the queue or beside it. */
 void conn_send_wake(struct conn *conn);
+/* Ends what was begun and not wholly sent: nothing of it is in flight any more, and nothing more of
+ * it will be sent, because the connection ends. No send may be in flight. */
+void conn_send_abandon(struct conn *conn);
 /* Nothing is queued, made or in flight. */
 bool conn_send_idle(const struct conn *conn);
 /* Asks the kernel whether the peer took bytes since the last time, then whether nothing moved for

@@ -49,30 +49,37 @@ static void count_sent(struct conn *conn, size_t wire_len, unsigned completed)
     }
 }
 
-static void take_sent(struct conn *conn, size_t wire_len)
+/* A batch is what one send serves: entries of the queue and, in user space, the records made of
+ * them. It outlives a send that ends short, so it ends here only, both parts together. Returns the
+ * number of messages that are completely sent. */
+static unsigned end_batch(struct conn *conn, size_t plain_len)
 {
     struct send_queue *queue = &conn->subscriber.queue;
+
+    CHECK(!conn->send_op.in_flight);
+    user_tls_discard(conn);
+    return queue->in_flight > 0 ? send_queue_end(queue, conn->worker, plain_len) : 0;
+}
+
+void conn_send_abandon(struct conn *conn)
+{
+    end_batch(conn, 0);
+}
+
+static void take_sent(struct conn *conn, size_t wire_len)
+{
     size_t plain_len = wire_len;
-    unsigned completed = 0;
 
     if (conn->transport == TRANSPORT_USER_TLS && !user_tls_sent(conn, wire_len, &plain_len)) {
         count_sent(conn, wire_len, 0); /* some records are still to go */
         return;
     }
-    if (queue->in_flight > 0) {
-        completed = send_queue_end(queue, conn->worker, plain_len);
-    }
-    count_sent(conn, wire_len, completed);
+    count_sent(conn, wire_len, end_batch(conn, plain_len));
 }
 
 static void take_failure(struct conn *conn, int error)
 {
-    struct send_queue *queue = &conn->subscriber.queue;
-
-    user_tls_discard(conn);
-    if (queue->in_flight > 0) {
-        send_queue_end(queue, conn->worker, 0);
-    }
+    conn_send_abandon(conn);
     if (!conn->close_submitted) {
         /* The receive tells reliably how the connection ended; a send that fails only ends it. */
         conn_close_now(conn,

@@ -89,10 +89,7 @@ static size_t put_late(struct conn *conn, uint8_t *records)
 
 static void fail(struct conn *conn)
 {
-    if (conn->subscriber.queue.in_flight > 0) {
-        send_queue_end(&conn->subscriber.queue, conn->worker, 0);
-    }
-    user_tls_discard(conn);
+    conn_send_abandon(conn);
     conn_close_now(conn, CLOSE_TLS_FAILED);
 }
 
@@ -171,7 +168,6 @@ bool user_tls_sent(struct conn *conn, size_t len, size_t *ret_plain_len)
         return false;
     }
     *ret_plain_len = output->plain_len;
-    user_tls_discard(conn);
     return true;
 }
 
