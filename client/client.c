@@ -12,6 +12,7 @@
 
 #include <linux/sockios.h>
 
+#include "base/awake_clock.h"
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/clock.h"
@@ -415,9 +416,9 @@ void relay_client_flush(struct relay_client *client)
 
 /* Waiting. */
 
-static struct timespec deadline_after(uint32_t timeout_ms)
+static struct timespec deadline_after(uint64_t timeout_ms)
 {
-    uint64_t at_ns = clock_monotonic_ns() + (uint64_t)timeout_ms * 1000000u;
+    uint64_t at_ns = clock_monotonic_ns() + timeout_ms * 1000000u;
 
     return (struct timespec){.tv_sec = (time_t)(at_ns / 1000000000u),
                              .tv_nsec = (long)(at_ns % 1000000000u)};
@@ -440,10 +441,24 @@ static bool wish_is_true(const struct relay_client *client, const struct wish *w
     return ring_has_room(&client->ring, wish->len);
 }
 
+/* Waits for a change, not longer than until end_ms by the clock. With the mutex held. */
+static void wait_step(struct relay_client *client, struct awake_clock *clock, uint64_t end_ms)
+{
+    uint64_t left_ms = end_ms - clock->now_ms;
+    uint64_t wait_ms = left_ms < AWAKE_CLOCK_STEP_MS ? left_ms : AWAKE_CLOCK_STEP_MS;
+    struct timespec deadline = deadline_after(wait_ms);
+
+    pthread_cond_timedwait(&client->changed, &client->mutex, &deadline);
+    awake_clock_advance(clock, clock_monotonic_ms(), wait_ms);
+}
+
 static int wait_for(struct relay_client *client, const struct wish *wish, uint32_t timeout_ms)
 {
-    struct timespec deadline = deadline_after(timeout_ms);
-    int failed = 0;
+    struct awake_clock clock;
+    int failed;
+
+    awake_clock_init(&clock, clock_monotonic_ms());
+    uint64_t end_ms = clock.now_ms + timeout_ms;
 
     pthread_mutex_lock(&client->mutex);
     for (;;) {
@@ -459,10 +474,11 @@ static int wait_for(struct relay_client *client, const struct wish *wish, uint32
             failed = 0;
             break;
         }
-        if (failed != 0) {
-            break; /* the time was up and nothing has changed */
+        if (clock.now_ms >= end_ms) {
+            failed = -ETIMEDOUT;
+            break;
         }
-        failed = -pthread_cond_timedwait(&client->changed, &client->mutex, &deadline);
+        wait_step(client, &clock, end_ms);
     }
     pthread_mutex_unlock(&client->mutex);
     return failed;

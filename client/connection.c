@@ -190,9 +190,13 @@ static int poll_timeout_ms(const struct connection *connection)
     if (wake_ms == UINT64_MAX) {
         return -1;
     }
-    uint64_t now_ms = clock_monotonic_ms();
-    uint64_t wait_ms = wake_ms > now_ms ? wake_ms - now_ms : 0;
+    uint64_t wait_ms = wake_ms > connection->now_ms ? wake_ms - connection->now_ms : 0;
+    uint64_t worked_ms = clock_monotonic_ms() - connection->clock.real_ms;
 
+    wait_ms = wait_ms > worked_ms ? wait_ms - worked_ms : 0;
+    if (ops->missing != NULL && wait_ms > AWAKE_CLOCK_STEP_MS) {
+        wait_ms = AWAKE_CLOCK_STEP_MS;
+    }
     return wait_ms > INT_MAX ? INT_MAX : (int)wait_ms;
 }
 
@@ -207,9 +211,12 @@ static void wait_for_events(struct connection *connection)
     if (ops->poll_fds != NULL) {
         count += ops->poll_fds(connection, fds + 1);
     }
-    poll(fds, count, poll_timeout_ms(connection));
+    int timeout_ms = poll_timeout_ms(connection);
+
+    poll(fds, count, timeout_ms);
     connection->again = false;
-    connection->now_ms = clock_monotonic_ms();
+    connection->now_ms = awake_clock_advance(&connection->clock, clock_monotonic_ms(),
+                                             timeout_ms < 0 ? UINT64_MAX : (uint64_t)timeout_ms);
 }
 
 /* The application wants us gone: politely when a connection is open, at once otherwise. */
@@ -282,7 +289,8 @@ void connection_run(struct relay_client *client)
         client_enter_state(client, &out_of_memory);
         return;
     }
-    connection->now_ms = clock_monotonic_ms();
+    awake_clock_init(&connection->clock, clock_monotonic_ms());
+    connection->now_ms = connection->clock.now_ms;
     connection_enter(connection, PHASE_START);
     while (connection->phase != PHASE_ENDED) {
         wait_for_events(connection);

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/awake_clock.h"
 #include "client/backoff.h"
 #include "client/client.h"
 #include "client/handshake.h"
@@ -46,7 +47,8 @@ struct connection {
     enum phase phase;
     enum relay_client_state state; /* as last announced */
     bool again;                    /* turn once more before waiting */
-    uint64_t now_ms;               /* of this turn */
+    struct awake_clock clock;      /* all deadlines are by it */
+    uint64_t now_ms;               /* of this turn, by the clock */
     uint64_t deadline_ms;          /* of this attempt, of the closing, or of the wait */
     uint32_t connect_timeout_ms;   /* of this attempt */
 

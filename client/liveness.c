@@ -1,5 +1,6 @@
 #include "client/liveness.h"
 
+#include "base/awake_clock.h"
 #include "base/check.h"
 
 enum { LOOKS_PER_STALL = 4 };
@@ -103,9 +104,11 @@ uint64_t liveness_wake_ms(const struct liveness *liveness)
     if (!liveness->ping_outstanding) {
         wake_ms = earlier(wake_ms, liveness->next_ping_ms);
     }
-    if (liveness->waits) {
-        /* Acknowledgements do not wake us, so look several times before crying. */
-        uint64_t step_ms = liveness->stall_timeout_ms / LOOKS_PER_STALL + 1;
+    if (liveness->waits || liveness->ping_outstanding) {
+        /* Acknowledgements do not wake us, and neither does the end of a freeze, so look several
+         * times before crying. */
+        uint64_t step_ms =
+            earlier(liveness->stall_timeout_ms / LOOKS_PER_STALL + 1, AWAKE_CLOCK_STEP_MS);
 
         wake_ms = earlier(wake_ms, liveness->looked_ms + step_ms);
     }

@@ -315,7 +315,9 @@ static void closing_on_turn(struct connection *connection)
 
 static uint64_t closing_wake_ms(const struct connection *connection)
 {
-    return connection->deadline_ms;
+    uint64_t step_end_ms = connection->now_ms + AWAKE_CLOCK_STEP_MS;
+
+    return connection->deadline_ms < step_end_ms ? connection->deadline_ms : step_end_ms;
 }
 
 const struct phase_ops phase_closing = {

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "base/awake_clock.h"
 #include "base/clock.h"
 
 GST_DEBUG_CATEGORY_EXTERN(relay_sink_debug);
@@ -145,8 +146,9 @@ struct wait {
     int (*step)(struct publisher *publisher, struct wait *wait);
     size_t len;            /* of the room */
     guint timeout_ms;      /* at the end of the stream: without progress; else 0 */
-    guint64 progressed_ms; /* when there was some */
-    guint64 unsent_bytes;  /* the fewest so far */
+    guint64 progressed_ms; /* when there was some, by the clock */
+    struct awake_clock clock;
+    guint64 unsent_bytes; /* the fewest so far */
     bool gave_up;
 };
 
@@ -200,7 +202,7 @@ static void unsent_warn(struct publisher *publisher, guint64 messages, guint64 b
 static bool is_moving(struct publisher *publisher, struct wait *wait,
                       struct relay_client_statistics *ret_statistics)
 {
-    guint64 now_ms = clock_monotonic_ms();
+    guint64 now_ms = awake_clock_advance(&wait->clock, clock_monotonic_ms(), ROOM_WAIT_MS);
 
     relay_client_statistics(publisher->client, ret_statistics);
     guint64 unsent_bytes = ret_statistics->queue_bytes + ret_statistics->kernel_unsent_bytes;
@@ -236,10 +238,11 @@ static int room_step(struct publisher *publisher, struct wait *wait)
 
 static struct wait wait_of(int (*step)(struct publisher *, struct wait *), guint timeout_ms)
 {
-    return (struct wait){.step = step,
-                         .timeout_ms = timeout_ms,
-                         .progressed_ms = clock_monotonic_ms(),
-                         .unsent_bytes = G_MAXUINT64};
+    struct wait wait = {.step = step, .timeout_ms = timeout_ms, .unsent_bytes = G_MAXUINT64};
+
+    awake_clock_init(&wait.clock, clock_monotonic_ms());
+    wait.progressed_ms = wait.clock.now_ms;
+    return wait;
 }
 
 /* 0: all is sent, or nothing more will be. */

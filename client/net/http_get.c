@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/awake_clock.h"
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/clock.h"
@@ -23,7 +24,8 @@ enum http_get_limits {
 struct getter {
     const struct http_get *get;
     struct fault *fault;
-    uint64_t deadline_ms;
+    struct awake_clock clock;
+    uint64_t deadline_ms; /* by the clock */
     struct addresses addresses;
     struct tls_context tls;
     struct transport transport;
@@ -41,7 +43,7 @@ struct getter {
 static bool wait_for(struct getter *getter, struct pollfd *fds, unsigned fds_count,
                      uint64_t wake_ms, const char *what)
 {
-    uint64_t now_ms = clock_monotonic_ms();
+    uint64_t now_ms = getter->clock.now_ms;
     uint64_t until_ms = wake_ms < getter->deadline_ms ? wake_ms : getter->deadline_ms;
 
     if (now_ms >= getter->deadline_ms) {
@@ -49,7 +51,11 @@ static bool wait_for(struct getter *getter, struct pollfd *fds, unsigned fds_cou
                   what, getter->get->url.host, getter->get->timeout_ms);
         return false;
     }
-    poll(fds, fds_count, until_ms > now_ms ? (int)(until_ms - now_ms) : 0);
+    uint64_t wait_ms = until_ms > now_ms ? until_ms - now_ms : 0;
+
+    wait_ms = wait_ms < AWAKE_CLOCK_STEP_MS ? wait_ms : AWAKE_CLOCK_STEP_MS;
+    poll(fds, fds_count, (int)wait_ms);
+    awake_clock_advance(&getter->clock, clock_monotonic_ms(), wait_ms);
     return true;
 }
 
@@ -77,8 +83,8 @@ static enum progress dial(struct getter *getter)
     enum progress progress;
     int fd = -1;
 
-    dialer_start(&dialer, &getter->addresses, clock_monotonic_ms());
-    while ((progress = dialer_advance(&dialer, clock_monotonic_ms(), &fd, getter->fault)) ==
+    dialer_start(&dialer, &getter->addresses, getter->clock.now_ms);
+    while ((progress = dialer_advance(&dialer, getter->clock.now_ms, &fd, getter->fault)) ==
            PROGRESS_WAIT) {
         unsigned count = dialer_poll_fds(&dialer, fds);
 
@@ -291,7 +297,8 @@ enum progress http_get(const struct http_get *get, struct http_get_answer *ret_a
     }
     getter->get = get;
     getter->fault = fault;
-    getter->deadline_ms = clock_monotonic_ms() + get->timeout_ms;
+    awake_clock_init(&getter->clock, clock_monotonic_ms());
+    getter->deadline_ms = getter->clock.now_ms + get->timeout_ms;
     transport_init(&getter->transport);
     enum progress progress = get_run(getter);
 
