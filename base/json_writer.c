@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/printable.h"
 #include "base/utf8.h"
 
 void json_writer_init(struct json_writer *json, char *data, size_t size)
@@ -29,11 +30,11 @@ void json_writer_raw(struct json_writer *json, const char *text)
     append(json, text, strlen(text));
 }
 
-static void append_escaped_control(struct json_writer *json, uint8_t c)
+static void append_escaped_control(struct json_writer *json, uint16_t code)
 {
     char escaped[8];
 
-    switch (c) {
+    switch (code) {
     case '\n':
         append(json, "\\n", 2);
         break;
@@ -44,8 +45,44 @@ static void append_escaped_control(struct json_writer *json, uint8_t c)
         append(json, "\\t", 2);
         break;
     default:
-        snprintf(escaped, sizeof escaped, "\\u%04x", c);
+        snprintf(escaped, sizeof escaped, "\\u%04x", code);
         append(json, escaped, 6);
+    }
+}
+
+/* As printable_control_len, of the characters that this writer escapes. */
+static size_t escaped_len(const struct json_writer *json, struct bytes in, uint16_t *ret_code)
+{
+    return json->printable || in.data[0] < 0x20 ? printable_control_len(in, ret_code) : 0;
+}
+
+/* A whole character, or a byte that is none. */
+static size_t append_utf8(struct json_writer *json, struct bytes in)
+{
+    size_t len = utf8_sequence_len(in);
+
+    if (len == 0) {
+        append(json, "\xef\xbf\xbd", 3);
+        return 1;
+    }
+    append(json, in.data, len);
+    return len;
+}
+
+void json_writer_raw_printable(struct json_writer *json, const char *text)
+{
+    struct bytes in = bytes_of_text(text);
+
+    while (in.len > 0) {
+        uint16_t code;
+        size_t len = printable_control_len(in, &code);
+
+        if (len > 0) {
+            append_escaped_control(json, code);
+        } else {
+            len = append_utf8(json, in);
+        }
+        in = bytes_skip(in, len);
     }
 }
 
@@ -53,19 +90,16 @@ void json_writer_bytes(struct json_writer *json, struct bytes in)
 {
     append(json, "\"", 1);
     while (in.len > 0) {
-        size_t len = utf8_sequence_len(in);
-        uint8_t c = in.data[0];
+        uint16_t code;
+        size_t len = escaped_len(json, in, &code);
 
-        if (len == 0) {
-            append(json, "\xef\xbf\xbd", 3);
-            len = 1;
-        } else if (c == '"' || c == '\\') {
-            append(json, "\\", 1);
-            append(json, &c, 1);
-        } else if (c < 0x20) {
-            append_escaped_control(json, c);
+        if (len > 0) {
+            append_escaped_control(json, code);
         } else {
-            append(json, in.data, len);
+            if (in.data[0] == '"' || in.data[0] == '\\') {
+                append(json, "\\", 1);
+            }
+            len = append_utf8(json, in);
         }
         in = bytes_skip(in, len);
     }

@@ -12,13 +12,18 @@ struct json_writer {
     char *data;
     size_t size; /* the terminator included */
     size_t len;
-    bool overflow; /* true exactly when something did not fit */
+    bool overflow;  /* true exactly when something did not fit */
+    bool printable; /* texts are for people: the characters of base/printable.h are escaped, too */
 };
 
 /* size > 0. The text is terminated at every moment. */
 void json_writer_init(struct json_writer *json, char *data, size_t size);
 
 void json_writer_raw(struct json_writer *json, const char *text);
+
+/* The same with the characters of base/printable.h as \u009b …: text of others that is JSON
+ * already, or is to stand beside JSON. */
+void json_writer_raw_printable(struct json_writer *json, const char *text);
 
 /* A quoted string. Control characters are escaped (RFC 8259 §7); bytes that are not valid UTF-8
  * become U+FFFD, so that the result is always valid JSON. */

@@ -127,7 +127,7 @@ static void write_value(struct json_writer *json, const struct log_field *field)
         json_writer_boolean(json, field->integer != 0);
         break;
     case LOG_FIELD_RAW_JSON:
-        json_writer_raw(json, field->text);
+        json_writer_raw_printable(json, field->text);
         break;
     }
 }
@@ -200,7 +200,7 @@ static void write_text(struct json_writer *json, enum log_level level, const cha
     json_writer_raw(json, " ");
     json_writer_raw(json, level_names[level]);
     json_writer_raw(json, " ");
-    json_writer_raw(json, message);
+    json_writer_raw_printable(json, message);
     unsigned omitted = write_fields(json, LOG_FORMAT_TEXT, fields, fields_count);
 
     json->size += LOG_TAIL_BYTES;
@@ -250,6 +250,7 @@ void log_write(enum log_level level, const char *message, const struct log_field
 
     format_time(time_text, sizeof time_text);
     json_writer_init(&json, line, LOG_LINE_BYTES_MAX - LOG_TAIL_BYTES);
+    json.printable = true;
     if (log_state.format == LOG_FORMAT_JSON) {
         write_json(&json, level, time_text, message, fields, fields_count);
     } else {

@@ -46,7 +46,8 @@ MUST_USE int log_level_parse(const char *name, enum log_level *ret_level);
 struct log_field {
     const char *key;
     enum { LOG_FIELD_TEXT, LOG_FIELD_INTEGER, LOG_FIELD_BOOLEAN, LOG_FIELD_RAW_JSON } type;
-    const char *text; /* LOG_FIELD_TEXT: any bytes, escaped; LOG_FIELD_RAW_JSON: as it is */
+    const char *text; /* LOG_FIELD_TEXT: any bytes, escaped; LOG_FIELD_RAW_JSON: as it is, less
+                         what steers a terminal (base/printable.h) */
     int64_t integer;
 };
 

@@ -1,7 +1,8 @@
 /* Reaches json_writer_bytes, json_writer_text, json_writer_raw, json_writer_integer,
- * json_writer_boolean, utf8_sequence_len and utf8_is_valid. jansson must read back what was
- * written: exactly the input when it is valid UTF-8, valid JSON always, and a prefix when the
- * buffer was too small. Input: one byte that chooses the small buffer, then the text. */
+ * json_writer_boolean, printable_control_len, utf8_sequence_len and utf8_is_valid. jansson must
+ * read back what was written: exactly the input when it is valid UTF-8, valid JSON always, and a
+ * prefix when the buffer was too small. Input: one byte that chooses the small buffer, then the
+ * text. */
 #include <jansson.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 
 #include "base/check.h"
 #include "base/json_writer.h"
+#include "base/printable.h"
 #include "base/utf8.h"
 
 enum { TEXT_BYTES_MAX = 4096, JSON_SIZE = TEXT_BYTES_MAX * 6 + 128 };
@@ -41,6 +43,23 @@ static void expect_read_back(const char *data, size_t len, struct bytes text)
     json_decref(root);
 }
 
+/* The same JSON, and nothing in it that steers a terminal. */
+static void expect_printable(struct bytes text)
+{
+    static char data[JSON_SIZE];
+    struct json_writer json;
+    uint16_t code;
+
+    json_writer_init(&json, data, sizeof data);
+    json.printable = true;
+    write_object(&json, text);
+    CHECK(!json.overflow);
+    expect_read_back(data, json.len, text);
+    for (size_t i = 0; i < json.len; i++) {
+        CHECK(printable_control_len(bytes_of(data + i, json.len - i), &code) == 0);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static char whole[JSON_SIZE];
@@ -57,6 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t len = json.len;
 
     expect_read_back(whole, len, text);
+    expect_printable(text);
     size_t small_size = 1 + len * data[0] / 256;
     char *small = malloc(small_size);
 

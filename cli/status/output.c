@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/printable.h"
 #include "cli/status/table.h"
 
 #define JSON_FLAGS (JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(15))
@@ -14,10 +15,13 @@ static void json_print(const struct relay_status_reports *reports, FILE *out)
 {
     json_t *root = json_loadb(reports->json, reports->json_len, 0, NULL);
 
-    if (root != NULL) {
-        json_dumpf(root, out, JSON_FLAGS);
+    char *line = root == NULL ? NULL : json_dumps(root, JSON_FLAGS);
+
+    if (line != NULL) {
+        printable_write(out, bytes_of_text(line)); /* jansson leaves DEL as it is */
         fputc('\n', out);
     }
+    free(line);
     json_decref(root);
 }
 

@@ -84,6 +84,27 @@ Test(log, writes_one_text_line_with_escaped_fields)
     expect_line(read_log(fixture.path), "@ warning slow topic=\"a\\nb\" n=3\n");
 }
 
+/* A User-Agent may hold them (RFC 9110 §5.5 allows obs-text), and a terminal obeys them (ECMA-48).
+ */
+Test(log, lets_nothing_through_that_steers_a_terminal)
+{
+    static const char agent[] = "a\x7f\xc2\x9b"
+                                "2J\xc2\x9d\xe2\x80\xae";
+
+    cr_assert_eq(log_open(fixture.path, LOG_LEVEL_INFO, LOG_FORMAT_JSON), 0);
+    log_info("m\x7f", LOG_TEXT("agent", agent), LOG_JSON("scopes", "[\"\x7f\xc2\x85\"]"));
+    expect_line(read_log(fixture.path),
+                "{\"agent\":\"a\\u007f\\u009b2J\\u009d\\u202e\",\"scopes\":[\"\\u007f\\u0085\"],"
+                "\"level\":\"info\",\"msg\":\"m\\u007f\",\"time\":\"@\"}\n");
+    log_close();
+    unlink(fixture.path);
+    cr_assert_eq(log_open(fixture.path, LOG_LEVEL_INFO, LOG_FORMAT_TEXT), 0);
+    log_info("m\n\x1b", LOG_TEXT("agent", agent), LOG_JSON("scopes", "[\"\x7f\xc2\x85\"]"));
+    expect_line(read_log(fixture.path),
+                "@ info m\\n\\u001b agent=\"a\\u007f\\u009b2J\\u009d\\u202e\" "
+                "scopes=[\"\\u007f\\u0085\"]\n");
+}
+
 Test(log, appends_to_what_is_there)
 {
     FILE *file = fopen(fixture.path, "w");

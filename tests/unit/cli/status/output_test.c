@@ -19,6 +19,7 @@ Test(output, json_is_one_line_with_everything)
         {"[{\"userAgent\":\"\xc2\x9b"
          "2J\u4e2d\"}]",
          "[{\"userAgent\":\"\\u009B2J\\u4E2D\"}]\n"},
+        {"[\"\x7f\"]", "[\"\\u007f\"]\n"},
     };
     const struct status_settings settings = {.json = true};
 
