@@ -191,10 +191,11 @@ static const struct option_spec specs[] = {
      .flag = "codes-max",
      .type = OPTION_INTEGER,
      OFFSET(codes_max),
-     .default_text = "16384",
+     .default_text = "65536",
      .min = 1,
      .max = 1048576,
-     .help = "Unused one-time codes at a time; at the bound the access API answers 503."},
+     .help = "Unused one-time codes at a time, of one booking and topic a quarter of them; at the "
+             "bound the access API answers 503."},
     {.env = "RELAY_CODE_TTL",
      .flag = "code-ttl",
      .type = OPTION_DURATION,

@@ -59,9 +59,10 @@ enum limits_report {
 
 enum limits_access {
     BOOKING_BUCKETS = 1024, /* of each worker's connections, to find those of a booking */
-    REQUEST_MEMORY_BYTES = 64 * 1024 * 1024, /* per worker, for HTTP requests being read */
+    REQUEST_MEMORY_BYTES = 128 * 1024 * 1024, /* per worker, for HTTP requests being read */
     PIPELINED_ANSWERS_MAX = 128, /* unsent answers after which a connection is not kept alive */
-    CODES_PER_SESSION_MAX = 64,  /* unused codes of one booking and topic; the oldest makes room */
+    CODES_SHARES = 4, /* one booking and topic may have a quarter of RELAY_CODES_MAX unused */
+    CODE_SESSION_BUCKETS = 65536,
     ANSWER_RESERVED_BYTES_MAX = 64 * 1024, /* longer ones have no share in the reserved memory */
     HTTP_RESPONSE_HEAD_MAX = 3072,         /* a redirect repeats the target */
     TOPIC_NAME_SIZE = 256,

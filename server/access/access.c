@@ -1,5 +1,6 @@
 #include "server/access/access.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -113,6 +114,18 @@ void access_reply_field(struct access_reply *reply, const char *name, const char
         snprintf(reply->fields + used, sizeof reply->fields - used, "%s: %s\r\n", name, value);
 
     CHECK(len > 0 && (size_t)len < sizeof reply->fields - used);
+}
+
+void access_reply_retry_after(struct access_reply *reply, uint64_t after_ms)
+{
+    char seconds[24];
+
+    snprintf(seconds, sizeof seconds, "%" PRIu64, after_ms < 1000 ? 1 : (after_ms + 999) / 1000);
+    access_reply_field(reply, "Retry-After", seconds);
+    if (strstr(reply->fields, "Access-Control-Allow-Origin") != NULL) {
+        /* Else a page of another origin could not see it. */
+        access_reply_field(reply, "Access-Control-Expose-Headers", "Retry-After");
+    }
 }
 
 static void reply_not_found(struct access_reply *reply, const char *path)

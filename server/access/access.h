@@ -74,6 +74,9 @@ void access_handle(struct access_call *call, struct access_reply *reply);
 /* Appends a header line, which must fit: nothing of a request's length goes here. */
 void access_reply_field(struct access_reply *reply, const char *name, const char *value);
 
+/* Asks the client to come again then, in whole seconds, at least one. */
+void access_reply_retry_after(struct access_reply *reply, uint64_t after_ms);
+
 /* Bodies of replies. Framework errors {"code":401,…} have no newline, handler errors
  * {"code":"400",…} do; that is how existing clients know them. */
 void access_reply_empty(struct access_reply *reply, unsigned status);

@@ -238,7 +238,7 @@ static bool is_listed(struct bookings *bookings, const char *id, int64_t exp_s)
 }
 
 int bookings_grant(struct bookings *bookings, const struct permission *permission, uint64_t now_ms,
-                   int64_t now_s, char code[static CODE_SIZE], bool *ret_evicted, bool *ret_is_new)
+                   int64_t now_s, char code[static CODE_SIZE], bool *ret_is_new)
 {
     const char *id = permission->booking_id;
 
@@ -247,7 +247,7 @@ int bookings_grant(struct bookings *bookings, const struct permission *permissio
         pthread_mutex_unlock(&bookings->mutex);
         return -EACCES;
     }
-    int failed = code_store_put(bookings->codes, permission, now_ms, code, ret_evicted);
+    int failed = code_store_put(bookings->codes, permission, now_ms, code);
 
     *ret_is_new = failed == 0 && !is_listed(bookings, id, permission->exp_s) &&
                   put(bookings, BOOKINGS_ALLOWED, id, permission->exp_s, now_s) == 0;

@@ -39,7 +39,7 @@ bool bookings_is_denied(struct bookings *bookings, const char *booking_id, int64
  * not listed as allowed with this expiry before. */
 MUST_USE int bookings_grant(struct bookings *bookings, const struct permission *permission,
                             uint64_t now_ms, int64_t now_s, char code[static CODE_SIZE],
-                            bool *ret_evicted, bool *ret_is_new);
+                            bool *ret_is_new);
 
 /* Calls on_entry for each entry that has not expired; the mutex is held, so it must not call back.
  */

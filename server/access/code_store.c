@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/list.h"
 #include "server/limits.h"
 
 struct code_entry {
-    struct list node;         /* by age, or in the free list */
-    struct list session_node; /* in the bucket of its booking and topic, by age */
+    struct list node; /* by age, or in the free list */
     struct code_entry *next_in_bucket;
     uint64_t expires_ms;
     char code[CODE_SIZE];
@@ -22,11 +22,15 @@ struct code_store {
     struct list by_age; /* all have the same time to live: oldest first is first to expire */
     struct list unused;
     uint32_t count;
-    uint32_t buckets_count;
+    uint32_t codes_max;
+    uint32_t session_codes_max;
     uint64_t ttl_ms;
-    struct code_entry **buckets;
-    struct list *sessions; /* buckets by booking and topic */
-    struct code_entry *entries;
+    struct code_entry **buckets; /* codes_max */
+    /* Unused codes by booking and topic. Two sessions may fall into one bucket and are counted
+     * together then: a share is so large that this hurts neither. */
+    uint32_t *session_counts;
+    struct code_entry *entries; /* codes_max; below entries_made they were used at least once */
+    uint32_t entries_made;
 };
 
 struct code_store *code_store_create(uint32_t codes_max, uint64_t ttl_ms)
@@ -37,21 +41,17 @@ struct code_store *code_store_create(uint32_t codes_max, uint64_t ttl_ms)
         return NULL;
     }
     store->ttl_ms = ttl_ms;
-    store->buckets_count = codes_max;
+    store->codes_max = codes_max;
+    store->session_codes_max = codes_max < CODES_SHARES ? 1 : codes_max / CODES_SHARES;
     store->entries = calloc(codes_max, sizeof *store->entries);
     store->buckets = calloc(codes_max, sizeof(struct code_entry *));
-    store->sessions = calloc(codes_max, sizeof(struct list));
+    store->session_counts = calloc(CODE_SESSION_BUCKETS, sizeof(uint32_t));
     list_init(&store->by_age);
     list_init(&store->unused);
     pthread_mutex_init(&store->mutex, NULL);
-    if (store->entries == NULL || store->buckets == NULL || store->sessions == NULL) {
+    if (store->entries == NULL || store->buckets == NULL || store->session_counts == NULL) {
         code_store_destroy(store);
         return NULL;
-    }
-    for (uint32_t i = 0; i < codes_max; i++) {
-        list_init(&store->sessions[i]);
-        list_init(&store->entries[i].session_node);
-        list_append(&store->unused, &store->entries[i].node);
     }
     return store;
 }
@@ -62,11 +62,10 @@ void code_store_destroy(struct code_store *store)
         return;
     }
     pthread_mutex_destroy(&store->mutex);
-    bytes_wipe(store->entries,
-               store->entries == NULL ? 0 : store->buckets_count * sizeof *store->entries);
+    bytes_wipe(store->entries, store->entries_made * sizeof *store->entries);
     free(store->entries);
     free(store->buckets);
-    free(store->sessions);
+    free(store->session_counts);
     free(store);
 }
 
@@ -78,7 +77,27 @@ static struct code_entry **bucket_of(struct code_store *store, struct bytes code
     for (size_t i = 0; i < code.len && i < 18; i++) {
         hash = hash * 31 + code.data[i];
     }
-    return &store->buckets[hash % store->buckets_count];
+    return &store->buckets[hash % store->codes_max];
+}
+
+static uint32_t *session_count(struct code_store *store, const struct permission *permission)
+{
+    uint64_t hash = text_hash(text_hash(0, permission->topic), permission->booking_id);
+
+    return &store->session_counts[hash % CODE_SESSION_BUCKETS];
+}
+
+/* Its memory is touched with its first use: a large bound alone costs nothing. */
+static struct code_entry *take_unused(struct code_store *store)
+{
+    if (list_empty(&store->unused)) {
+        CHECK(store->entries_made < store->codes_max);
+        return &store->entries[store->entries_made++];
+    }
+    struct code_entry *entry = container_of(store->unused.next, struct code_entry, node);
+
+    list_remove(&entry->node);
+    return entry;
 }
 
 static void discard(struct code_store *store, struct code_entry *entry)
@@ -90,7 +109,7 @@ static void discard(struct code_store *store, struct code_entry *entry)
     }
     *place = entry->next_in_bucket;
     list_remove(&entry->node);
-    list_remove(&entry->session_node);
+    (*session_count(store, &entry->permission))--;
     bytes_wipe(entry->code, sizeof entry->code);
     list_append(&store->unused, &entry->node);
     store->count--;
@@ -108,63 +127,40 @@ static void discard_expired(struct code_store *store, uint64_t now_ms)
     }
 }
 
-static struct list *session_of(struct code_store *store, const struct permission *permission)
+/* No code that was given out is taken back for a newer one: its holder is on the way. One session
+ * must not use up the codes of all others either. */
+static bool has_room(struct code_store *store, const struct permission *permission)
 {
-    uint64_t hash = text_hash(text_hash(0, permission->topic), permission->booking_id);
-
-    return &store->sessions[hash % store->buckets_count];
+    return store->count < store->codes_max &&
+           *session_count(store, permission) < store->session_codes_max;
 }
 
-static bool is_same_session(const struct permission *a, const struct permission *b)
+static void add(struct code_store *store, struct code_entry *entry)
 {
-    return strcmp(a->topic, b->topic) == 0 && strcmp(a->booking_id, b->booking_id) == 0;
-}
-
-/* One holder of a token must not use up the codes of all others: its own oldest makes room. */
-static bool evict_of_session(struct code_store *store, const struct permission *permission)
-{
-    struct code_entry *oldest = NULL;
-    unsigned count = 0;
-
-    list_for_each(node, session_of(store, permission))
-    {
-        struct code_entry *entry = container_of(node, struct code_entry, session_node);
-
-        if (is_same_session(&entry->permission, permission)) {
-            oldest = oldest == NULL ? entry : oldest;
-            count++;
-        }
-    }
-    if (count < CODES_PER_SESSION_MAX) {
-        return false;
-    }
-    discard(store, oldest);
-    return true;
-}
-
-int code_store_put(struct code_store *store, const struct permission *permission, uint64_t now_ms,
-                   char code[static CODE_SIZE], bool *ret_evicted)
-{
-    pthread_mutex_lock(&store->mutex);
-    discard_expired(store, now_ms);
-    *ret_evicted = evict_of_session(store, permission);
-    if (list_empty(&store->unused)) {
-        pthread_mutex_unlock(&store->mutex);
-        return -ENOSPC;
-    }
-    struct code_entry *entry = container_of(store->unused.next, struct code_entry, node);
-
-    list_remove(&entry->node);
-    random_uuid(entry->code);
-    entry->permission = *permission;
-    entry->expires_ms = now_ms + store->ttl_ms;
     struct code_entry **bucket = bucket_of(store, bytes_of_text(entry->code));
 
     entry->next_in_bucket = *bucket;
     *bucket = entry;
     list_append(&store->by_age, &entry->node);
-    list_append(session_of(store, permission), &entry->session_node);
+    (*session_count(store, &entry->permission))++;
     store->count++;
+}
+
+int code_store_put(struct code_store *store, const struct permission *permission, uint64_t now_ms,
+                   char code[static CODE_SIZE])
+{
+    pthread_mutex_lock(&store->mutex);
+    discard_expired(store, now_ms);
+    if (!has_room(store, permission)) {
+        pthread_mutex_unlock(&store->mutex);
+        return -ENOSPC;
+    }
+    struct code_entry *entry = take_unused(store);
+
+    random_uuid(entry->code);
+    entry->permission = *permission;
+    entry->expires_ms = now_ms + store->ttl_ms;
+    add(store, entry);
     memcpy(code, entry->code, CODE_SIZE);
     pthread_mutex_unlock(&store->mutex);
     return 0;
@@ -212,4 +208,18 @@ uint32_t code_store_count(struct code_store *store)
 
     pthread_mutex_unlock(&store->mutex);
     return count;
+}
+
+uint64_t code_store_room_after_ms(struct code_store *store, uint64_t now_ms)
+{
+    uint64_t after_ms = 0;
+
+    pthread_mutex_lock(&store->mutex);
+    if (!list_empty(&store->by_age)) {
+        uint64_t expires_ms = container_of(store->by_age.next, struct code_entry, node)->expires_ms;
+
+        after_ms = expires_ms > now_ms ? expires_ms - now_ms : 0;
+    }
+    pthread_mutex_unlock(&store->mutex);
+    return after_ms;
 }

@@ -21,10 +21,14 @@ MUST_USE struct code_store *code_store_create(uint32_t codes_max, uint64_t ttl_m
 /* Accepts NULL. */
 void code_store_destroy(struct code_store *store);
 
-/* Makes a code for the permission. 0, or -ENOSPC when codes_max unused ones are waiting.
- * *ret_evicted: an older code of the same booking and topic died for it (CODES_PER_SESSION_MAX). */
+/* Makes a code for the permission, which is good for its time to live whatever comes after it. 0,
+ * or -ENOSPC when codes_max unused ones are waiting, or a CODES_SHARES-th of that of the same
+ * booking and topic. */
 MUST_USE int code_store_put(struct code_store *store, const struct permission *permission,
-                            uint64_t now_ms, char code[static CODE_SIZE], bool *ret_evicted);
+                            uint64_t now_ms, char code[static CODE_SIZE]);
+
+/* How long until the oldest unused code expires, which makes room; 0: there is none. */
+uint64_t code_store_room_after_ms(struct code_store *store, uint64_t now_ms);
 
 /* Uses a code up. 0, or -ENOENT: never given out, used, or older than the time to live. */
 MUST_USE int code_store_take(struct code_store *store, struct bytes code, uint64_t now_ms,

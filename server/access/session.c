@@ -49,12 +49,22 @@ static void reply_uri(const struct access_call *call, const char *code, struct a
     bytes_wipe(uri, sizeof uri);
 }
 
+/* Before a code is given: one that was given is good for its time. */
+static void refuse_full(const struct access_call *call, struct access_reply *reply)
+{
+    uint64_t after_ms = code_store_room_after_ms(call->context->codes, call->now_ms);
+
+    counters_increment(call->counters, codes_refused_full);
+    alarms_raise(call->alarms, ALARM_CODES, call->now_ms, NULL);
+    access_reply_error(reply, 503, "too many unused codes, try again later");
+    access_reply_retry_after(reply, after_ms);
+}
+
 void session_post(struct access_call *call, struct access_reply *reply)
 {
     const char *reason = refusal(call);
     struct permission permission;
     char code[CODE_SIZE];
-    bool evicted = false;
     bool is_new = false;
 
     if (reason != NULL) {
@@ -69,7 +79,7 @@ void session_post(struct access_call *call, struct access_reply *reply)
     }
     permission_from_claims(&permission, &call->claims);
     int failed = bookings_grant(call->context->bookings, &permission, call->now_ms, call->now_s,
-                                code, &evicted, &is_new);
+                                code, &is_new);
 
     if (failed == -EACCES) {
         counters_increment(call->counters, sessions_refused);
@@ -79,13 +89,10 @@ void session_post(struct access_call *call, struct access_reply *reply)
         return;
     }
     if (failed != 0) {
-        counters_increment(call->counters, codes_refused_full);
-        alarms_raise(call->alarms, ALARM_CODES, call->now_ms, NULL);
-        access_reply_error(reply, 503, "too many unused codes, try again later");
+        refuse_full(call, reply);
         return;
     }
     counters_increment(call->counters, sessions_granted);
-    counters_add(call->counters, codes_evicted, evicted);
     reply_uri(call, code, reply);
     if (is_new) {
         reply->action = ACCESS_ACTION_NOTE;

@@ -23,10 +23,9 @@
     X(denials_refused_full) /* RELAY_BOOKINGS_MAX: cut, but not remembered */                      \
     X(bookings_allowed)                                                                            \
     X(store_failures)     /* changes that are in memory only */                                    \
-    X(codes_evicted)      /* CODES_PER_SESSION_MAX unused ones */                                  \
     X(reports_refused)    /* REPORT_ASKS_MAX requests waited for one */                            \
     X(reports_cut)        /* longer than REPORT_BYTES_MAX */                                       \
-    X(codes_refused_full) /* the code store was full */                                            \
+    X(codes_refused_full) /* too many unused codes, of all or of one session */                    \
     X(tls_kernel)         /* handshakes whose records the kernel took over */                      \
     X(tls_user)           /* handshakes whose records stay with OpenSSL */                         \
     X(tls_failed)                                                                                  \

@@ -142,12 +142,11 @@ static void request_session(struct desk *desk, unsigned booking)
 {
     struct office *office = desk->office;
     struct permission permission = {.topic = "t", .can_read = true, .exp_s = some_expiry(desk)};
-    bool evicted = false, is_new = false;
+    bool is_new = false;
 
     name_of(booking, permission.booking_id);
     int failed = bookings_grant(office->bookings, &permission, clock_monotonic_ms(), office->now_s,
-                                desk->codes[(unsigned)rand_r(&desk->random) % CODES_KEPT], &evicted,
-                                &is_new);
+                                desk->codes[(unsigned)rand_r(&desk->random) % CODES_KEPT], &is_new);
 
     CHECK(failed == 0 || failed == -EACCES || failed == -ENOSPC);
     if (is_new) {

@@ -601,11 +601,10 @@ static void *make_codes(void *argument)
 
     for (unsigned i = player->index; i < CODES; i += CODE_MAKERS) {
         struct permission permission = {.exp_s = i, .can_read = true};
-        bool evicted;
 
         snprintf(permission.booking_id, sizeof permission.booking_id, "%u", i);
         int failed = code_store_put(player->game->store, &permission, 1000 + i / CODE_MAKERS,
-                                    player->game->codes[i].text, &evicted);
+                                    player->game->codes[i].text);
 
         CHECK(failed == 0);
         atomic_store(&player->game->codes[i].is_made, true);

@@ -17,7 +17,7 @@ enum {
     NOW_S = 1700000000,
     NOW_MS = 5000000,
     CODE_TTL_MS = 30000,
-    CODES_MAX = 8,
+    CODES_MAX = 64,
     BOOKINGS_MAX = 16
 };
 

@@ -36,9 +36,7 @@ static struct permission good_permission(void)
 
 static void make_code(const struct permission *permission, char *code)
 {
-    bool evicted;
-
-    cr_assert_eq(code_store_put(office.context.codes, permission, NOW_MS, code, &evicted), 0);
+    cr_assert_eq(code_store_put(office.context.codes, permission, NOW_MS, code), 0);
 }
 
 static void try_request(const char *method, const char *target, const char *fields, uint64_t now_ms)

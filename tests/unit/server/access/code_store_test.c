@@ -16,13 +16,9 @@ enum { TTL_MS = 30000 };
 static int put(struct code_store *store, int64_t mark, uint64_t now_ms, char *code)
 {
     struct permission permission = {.topic = "t", .can_read = true, .exp_s = mark};
-    bool evicted = true;
 
     snprintf(permission.booking_id, sizeof permission.booking_id, "%ld", (long)mark);
-    int result = code_store_put(store, &permission, now_ms, code, &evicted);
-
-    cr_assert(!evicted);
-    return result;
+    return code_store_put(store, &permission, now_ms, code);
 }
 
 static int take(struct code_store *store, const char *code, uint64_t now_ms, int64_t *ret_mark)
@@ -152,16 +148,14 @@ Test(code_store, lets_expired_codes_make_room)
     code_store_destroy(store);
 }
 
-/* Topic and booking of number i; codes of the same number belong together. */
-static bool put_of_session(struct code_store *store, unsigned topic, unsigned booking, char *code)
+/* Codes of the same topic and booking belong together. */
+static int put_of_session(struct code_store *store, unsigned topic, unsigned booking, char *code)
 {
     struct permission permission = {.can_read = true};
-    bool evicted;
 
     snprintf(permission.topic, sizeof permission.topic, "%u", topic);
     snprintf(permission.booking_id, sizeof permission.booking_id, "%u", booking);
-    cr_assert_eq(code_store_put(store, &permission, 1000, code, &evicted), 0);
-    return evicted;
+    return code_store_put(store, &permission, 1000, code);
 }
 
 static bool works(struct code_store *store, const char *code)
@@ -171,27 +165,57 @@ static bool works(struct code_store *store, const char *code)
     return code_store_take(store, bytes_of_text(code), 1000, &permission) == 0;
 }
 
-/* Who asks again and again uses up the own codes, never those of others. */
-Test(code_store, gives_up_the_oldest_code_of_who_holds_too_many)
+/* Whoever comes later: a code is good for its time to live (RELAY_CODE_TTL). */
+Test(code_store, keeps_every_code_of_a_class_with_one_token)
 {
-    enum { MORE = 5 };
-    struct code_store *store = code_store_create(CODES_PER_SESSION_MAX + 2, TTL_MS);
-    char codes[CODES_PER_SESSION_MAX + MORE][CODE_SIZE];
-    char same_topic[CODE_SIZE], same_booking[CODE_SIZE];
+    enum { VIEWERS = 2000 };
+    struct code_store *store = code_store_create(VIEWERS * CODES_SHARES, TTL_MS);
+    char(*codes)[CODE_SIZE] = calloc(VIEWERS, sizeof *codes);
 
-    cr_assert(!put_of_session(store, 1, 2, same_topic));
-    cr_assert(!put_of_session(store, 2, 1, same_booking));
-    for (unsigned i = 0; i < CODES_PER_SESSION_MAX + MORE; i++) {
-        cr_assert_eq(put_of_session(store, 1, 1, codes[i]), i >= CODES_PER_SESSION_MAX);
+    for (unsigned i = 0; i < VIEWERS; i++) {
+        cr_assert_eq(put_of_session(store, 1, 1, codes[i]), 0, "%u", i);
     }
-    cr_assert_eq(code_store_count(store), CODES_PER_SESSION_MAX + 2);
-    for (unsigned i = 0; i < CODES_PER_SESSION_MAX + MORE; i++) {
-        cr_assert_eq(works(store, codes[i]), i >= MORE, "%u", i);
+    for (unsigned i = 0; i < VIEWERS; i++) {
+        cr_assert(works(store, codes[i]), "%u", i);
     }
-    cr_assert(works(store, same_topic));
-    cr_assert(works(store, same_booking));
-    cr_assert(!put_of_session(store, 1, 1, codes[0]), "used ones do not count");
-    cr_assert(works(store, codes[0]));
+    free(codes);
+    code_store_destroy(store);
+}
+
+Test(code_store, leaves_room_for_others_when_one_session_asks_again_and_again)
+{
+    enum { SHARE = 50 };
+    struct code_store *store = code_store_create(SHARE * CODES_SHARES, TTL_MS);
+    char codes[SHARE][CODE_SIZE], other[CODE_SIZE];
+
+    for (unsigned i = 0; i < SHARE; i++) {
+        cr_assert_eq(put_of_session(store, 1, 1, codes[i]), 0, "%u", i);
+    }
+    cr_assert_eq(put_of_session(store, 1, 1, other), -ENOSPC);
+    cr_assert_eq(put_of_session(store, 1, 2, other), 0, "another booking of the topic");
+    cr_assert_eq(put_of_session(store, 2, 1, other), 0, "another topic of the booking");
+    for (unsigned i = 0; i < SHARE; i++) {
+        cr_assert(works(store, codes[i]), "%u", i);
+    }
+    cr_assert_eq(put_of_session(store, 1, 1, codes[0]), 0, "used ones do not count");
+    code_store_discard_booking(store, "1");
+    for (unsigned i = 0; i < SHARE; i++) {
+        cr_assert_eq(put_of_session(store, 1, 1, codes[i]), 0, "discarded ones do not count");
+    }
+    cr_assert_eq(put_of_session(store, 1, 1, other), -ENOSPC);
+    code_store_destroy(store);
+}
+
+Test(code_store, tells_when_the_oldest_code_makes_room)
+{
+    struct code_store *store = code_store_create(2, TTL_MS);
+    char code[CODE_SIZE];
+
+    cr_assert_eq(code_store_room_after_ms(store, 1000), 0);
+    cr_assert_eq(put(store, 1, 1000, code), 0);
+    cr_assert_eq(put(store, 2, 3000, code), 0);
+    cr_assert_eq(code_store_room_after_ms(store, 3000), TTL_MS - 2000);
+    cr_assert_eq(code_store_room_after_ms(store, 1000 + TTL_MS), 0, "and it is over");
     code_store_destroy(store);
 }
 

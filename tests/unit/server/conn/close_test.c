@@ -145,11 +145,9 @@ static void make_target(void)
                                     .can_read = true,
                                     .can_write = true};
     char code[CODE_SIZE];
-    bool evicted;
 
-    cr_assert_eq(
-        code_store_put(play.shared.access.codes, &permission, play.worker.now_ms, code, &evicted),
-        0);
+    cr_assert_eq(code_store_put(play.shared.access.codes, &permission, play.worker.now_ms, code),
+                 0);
     snprintf(play.target, sizeof play.target, "/session/t0?code=%s", code);
 }
 

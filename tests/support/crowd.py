@@ -1,0 +1,172 @@
+"""A class that comes in at once: many viewers with one token, each as a browser does it. A POST for
+a code on a connection that stays open, the time of a slow network, the WebSocket on another one.
+
+All of them run in one event loop. On a machine that is too slow for their number it is this side
+that waits, before the server is asked: its limits of time are not what is tried here.
+"""
+
+import asyncio
+import resource
+import socket
+import struct
+import time
+from typing import NamedTuple
+
+import relay_support
+from ws_raw import TEXT, encode_frame
+
+VIEWERS_AT_ONCE = 700  # between the first byte and the 101; 2,333 in a second with a pause of 0.3 s
+HANDSHAKES_AT_ONCE = 150
+UPGRADE = ("GET {target} HTTP/1.1\r\nHost: relay.test\r\nUpgrade: websocket\r\n"
+           "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+           "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+ASK = ("POST /session/{topic} HTTP/1.1\r\nHost: relay.test\r\nAuthorization: {token}\r\n"
+       "Content-Length: 0\r\n\r\n")
+
+
+class Outcome(NamedTuple):
+    answers: dict  # how often each of: "in", "code: <status>", "upgrade: <status>", a fault
+    took_s: float  # until the last one was in
+    slowest_s: float  # of one viewer, the pause between code and upgrade left out
+
+
+def raise_descriptor_limit(wanted):
+    """Returns how many descriptors there may be; less than wanted where the system says so."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    return limit
+
+
+class Crowd:
+    """`arrive` may be called once; `end` resets every connection."""
+
+    def __init__(self, relay, token, topic="t0", context=None):
+        self.relay = relay
+        self.token = token
+        self.topic = topic
+        self.context = context  # of ssl; None: plain
+        self.sockets = []
+        self.viewers = []  # (reader, writer) of each WebSocket
+        self.loop = asyncio.new_event_loop()
+        self.places = asyncio.Semaphore(VIEWERS_AT_ONCE)
+        self.doors = asyncio.Semaphore(HANDSHAKES_AT_ONCE)
+
+    async def _connect(self, port):
+        options = {"ssl": self.context, "server_hostname": "localhost"} if self.context else {}
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 16, **options)
+        self.sockets.append(writer)
+        return reader, writer
+
+    async def _ask(self, port, text):
+        async with self.doors:
+            reader, writer = await self._connect(port)
+            writer.write(text.encode())
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        return int(head.split(" ", 2)[1]), head, reader, writer
+
+    async def _view(self, pause_s):
+        status, head, reader, _ = await self._ask(
+            self.relay.access_port, ASK.format(topic=self.topic, token=self.token))
+        length = int(head.lower().split("content-length: ")[1].split("\r\n")[0])
+        body = (await reader.readexactly(length)).decode()
+        if status != 200:
+            return f"code: {status}"
+        target = body.split(f":{self.relay.relay_port}")[1].split('"')[0]
+        await asyncio.sleep(pause_s)
+        status, _, reader, writer = await self._ask(
+            self.relay.relay_port, UPGRADE.format(target=target))
+        if status != 101:
+            return f"upgrade: {status}"
+        self.viewers.append((reader, writer))
+        return "in"
+
+    async def _come(self, at, pause_s):
+        """A viewer that comes at its time. Returns what became of it and how long that took."""
+        await asyncio.sleep(at - self.loop.time())
+        start = time.monotonic()
+        try:
+            async with self.places:
+                outcome = await self._view(pause_s)
+        except (OSError, EOFError) as fault:
+            outcome = type(fault).__name__
+        return outcome, time.monotonic() - start - pause_s
+
+    async def _arrive(self, count, within_s, pause_s):
+        start = self.loop.time()
+        return await asyncio.gather(*(self._come(start + within_s * number / count, pause_s)
+                                      for number in range(count)))
+
+    def arrive(self, count, within_s, pause_s, limit_s):
+        """`count` viewers, evenly over `within_s`."""
+        start = time.monotonic()
+        ends = self.loop.run_until_complete(
+            asyncio.wait_for(self._arrive(count, within_s, pause_s), limit_s))
+        answers = {}
+        for outcome, _ in ends:
+            answers[outcome] = answers.get(outcome, 0) + 1
+        return Outcome(answers, time.monotonic() - start, max(took_s for _, took_s in ends))
+
+    async def _receive(self, frame):
+        for reader, _ in self.viewers:
+            if await reader.readexactly(len(frame)) != frame:
+                return False
+        return True
+
+    def all_receive(self, opcode, payload, limit_s):
+        """True when the next frame of every viewer is this one."""
+        frame = encode_frame(opcode, payload, mask=b"")
+        return self.loop.run_until_complete(asyncio.wait_for(self._receive(frame), limit_s))
+
+    def end(self):
+        if self.loop.is_closed():
+            return
+        for writer in self.sockets:
+            sock = writer.get_extra_info("socket")
+            if sock is not None and sock.fileno() >= 0:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            writer.transport.abort()
+        self.loop.run_until_complete(asyncio.sleep(0))  # the transports close their sockets then
+        self.loop.close()
+
+
+class CrowdTests:
+    """For a test case that has start(**options): a lecture hall gets in, also after a restart."""
+
+    COUNT = 2000
+    WITHIN_S = 2.0
+    PAUSE_S = 0.3  # of each, between code and upgrade
+    DESCRIPTORS = 2 * COUNT + 200  # both connections of each, and the rest of the program
+    SECRET = "of both servers"
+
+    def crowd_context(self):
+        return None
+
+    def limit_s(self):
+        """The time of the machine, not what is judged: that all come in is."""
+        return 60 * relay_support.TIME_SCALE
+
+    def come_in(self, relay, token):
+        crowd = Crowd(relay, token, context=self.crowd_context())
+        self.addCleanup(crowd.end)
+        outcome = crowd.arrive(self.COUNT, self.WITHIN_S, self.PAUSE_S, self.limit_s())
+        print(f"{self.COUNT} viewers within {self.WITHIN_S} s: {outcome.answers}; the last one was "
+              f"in after {outcome.took_s:.2f} s, the slowest took {outcome.slowest_s * 1e3:.0f} ms")
+        self.assertEqual(outcome.answers, {"in": self.COUNT})
+        publisher = self.track(relay.publisher("t0"))
+        publisher.send_frame(TEXT, b"good morning")
+        self.assertTrue(crowd.all_receive(TEXT, b"good morning", self.limit_s()))
+        publisher.kill()
+        crowd.end()
+
+    def test_two_thousand_viewers_with_one_token_get_in_and_again_after_a_restart(self):
+        if raise_descriptor_limit(self.DESCRIPTORS) < self.DESCRIPTORS:
+            self.skipTest(f"fewer than {self.DESCRIPTORS} open files are allowed")
+        options = {"RELAY_SECRET": self.SECRET, "RELAY_WORKERS": None, "RELAY_LOG_LEVEL": None}
+        token = None
+        for _ in range(2):
+            relay = self.start(**options)
+            token = token or relay.token("t0", ("read",))
+            self.come_in(relay, token)
+            counters = relay.stop()
+            self.assertEqual(counters["websockets_refused"], 0)
