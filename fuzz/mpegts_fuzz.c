@@ -1,6 +1,6 @@
 /* mpegts_packet_parse, mpegts_packet_starts_video, mpegts_packet_pes_len, mpegts_is_whole_packets,
- * mpegts_probe, mpegts_has_random_access: any bytes. What they say must agree with each other, and
- * every answer must lie within the input. */
+ * mpegts_probe, mpegts_probe_other_size, mpegts_has_random_access: any bytes. What they say must
+ * agree with each other, and every answer must lie within the input. */
 #include <stdint.h>
 
 #include "base/check.h"
@@ -44,5 +44,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         CHECK(size % MPEGTS_PACKET_SIZE == 0 && data[0] == MPEGTS_SYNC_BYTE);
     }
     (void)mpegts_probe(input);
+    size_t other_size = mpegts_probe_other_size(input);
+
+    CHECK(other_size == 0 || ((other_size == 192 || other_size == 204) && size > 2 * other_size));
     return 0;
 }

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 
+#include "base/attributes.h"
+
 enum adaptation_field_control {
     AFC_PAYLOAD = 1,
     AFC_FIELD = 2,
@@ -125,18 +127,28 @@ bool mpegts_is_whole_packets(struct bytes bytes)
     return true;
 }
 
-/* True when every place from offset on, 188 apart, holds a sync byte, and there are at least
- * PROBE_PACKETS of them. */
-static bool sync_runs_from(struct bytes bytes, size_t offset)
+/* True when every place from offset on, packet_size apart, holds a sync byte, and there are at
+ * least PROBE_PACKETS of them. */
+static bool sync_runs_from(struct bytes bytes, size_t offset, size_t packet_size)
 {
     size_t found = 0;
 
-    for (size_t i = offset; i < bytes.len; i += MPEGTS_PACKET_SIZE, found++) {
+    for (size_t i = offset; i < bytes.len; i += packet_size, found++) {
         if (bytes.data[i] != MPEGTS_SYNC_BYTE) {
             return false;
         }
     }
     return found >= PROBE_PACKETS;
+}
+
+static bool sync_runs(struct bytes bytes, size_t packet_size)
+{
+    for (size_t offset = 0; offset < packet_size; offset++) {
+        if (sync_runs_from(bytes, offset, packet_size)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool mpegts_probe(struct bytes bytes)
@@ -151,12 +163,19 @@ bool mpegts_probe(struct bytes bytes)
         return bytes.len > MPEGTS_PACKET_SIZE ||
                (packet.payload_unit_start && packet.pid == MPEGTS_PID_PAT);
     }
-    for (size_t offset = 0; offset < MPEGTS_PACKET_SIZE; offset++) {
-        if (sync_runs_from(bytes, offset)) {
-            return true;
+    return sync_runs(bytes, MPEGTS_PACKET_SIZE);
+}
+
+size_t mpegts_probe_other_size(struct bytes bytes)
+{
+    static const size_t sizes[] = {192, 204};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(sizes); i++) {
+        if (sync_runs(bytes, sizes[i])) {
+            return sizes[i];
         }
     }
-    return false;
+    return 0;
 }
 
 bool mpegts_has_random_access(struct bytes packets)

@@ -46,6 +46,10 @@ bool mpegts_is_whole_packets(struct bytes bytes);
  * with a sync byte ('G'), hence one packet alone passes only as a program association table. */
 bool mpegts_probe(struct bytes bytes);
 
+/* 192 (M2TS: a time stamp in front of each packet) or 204 (error correction behind it) when a
+ * stream that begins with these bytes consists of such packets, three at least; else 0. */
+size_t mpegts_probe_other_size(struct bytes bytes);
+
 /* True when one of the packets starts a video access unit with the random-access indicator (PUSI,
  * RAI, PES stream_id e0–ef). */
 bool mpegts_has_random_access(struct bytes packets);

@@ -209,3 +209,27 @@ Test(mpegts, random_access_needs_indicator_and_video_start_in_one_packet)
     cr_expect_not(mpegts_has_random_access(bytes_of(raw, 0)));
     cr_expect_not(mpegts_has_random_access(bytes_of(raw, MPEGTS_PACKET_SIZE - 1)));
 }
+
+/* M2TS has a time stamp of 4 bytes in front of each packet, DVB with error correction 16 behind it.
+ */
+Test(mpegts, probe_tells_other_sizes_of_packets)
+{
+    static const struct {
+        size_t before, behind;
+    } sizes[] = {{4, 0}, {0, 16}, {0, 0}};
+    uint8_t raw[6 * (MPEGTS_PACKET_SIZE + 16)];
+
+    for (size_t i = 0; i < ARRAY_LENGTH(sizes); i++) {
+        size_t size = sizes[i].before + MPEGTS_PACKET_SIZE + sizes[i].behind;
+        size_t expected = size == MPEGTS_PACKET_SIZE ? 0 : size;
+
+        memset(raw, 0, sizeof raw);
+        for (size_t at = 0; at < 6 * size; at += size) {
+            craft_packet(&(struct craft){.pid = PID_VIDEO}, raw + at + sizes[i].before);
+        }
+        cr_expect_eq(mpegts_probe(bytes_of(raw, 6 * size)), expected == 0);
+        cr_expect_eq(mpegts_probe_other_size(bytes_of(raw, 6 * size)), expected);
+        cr_expect_eq(mpegts_probe_other_size(bytes_of(raw + 100, 5 * size)), expected);
+        cr_expect_eq(mpegts_probe_other_size(bytes_of(raw, 2 * size)), 0);
+    }
+}
