@@ -73,6 +73,7 @@ struct relay_client_options client_tool_client_options(const struct client_tool_
         .token_file = options->token_file,
         .ca_file = options->ca_file,
         .insecure = options->insecure,
+        .insecure_name = "--insecure",
     };
 }
 

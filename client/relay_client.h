@@ -97,9 +97,10 @@ struct relay_client_options {
                              locations are dialled directly, without an access request. Plain http
                              is for loopback, or with insecure set. No user:password@. */
     const char *token;    /* the JWT itself, or: */
-    const char *token_file; /* read anew for each access request; surrounding space is ignored */
-    const char *ca_file;    /* PEM; NULL: the system's store */
-    bool insecure;          /* do not verify certificates, allow http anywhere: tests only */
+    const char *token_file;    /* read anew for each access request; surrounding space is ignored */
+    const char *ca_file;       /* PEM; NULL: the system's store */
+    bool insecure;             /* do not verify certificates, allow http anywhere: tests only */
+    const char *insecure_name; /* insecure: your users' own name for it, in error texts */
     bool no_reconnect;
     int retries_max;        /* 0: for ever */
     const char *user_agent; /* relay-client/VERSION */

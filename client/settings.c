@@ -25,8 +25,11 @@ bool settings_allow_plain(const struct settings *settings, const struct url *url
     return url->tls || settings->insecure || url_is_loopback(url);
 }
 
-static int location_check(struct settings *settings, const char *location, char *error)
+static int location_check(struct settings *settings, const struct relay_client_options *options,
+                          char *error)
 {
+    const char *location = options->location;
+
     if (location == NULL || location[0] == '\0') {
         snprintf(error, RELAY_CLIENT_ERROR_SIZE,
                  "no location: give the access URL, https://host/session/topic");
@@ -41,8 +44,8 @@ static int location_check(struct settings *settings, const char *location, char 
     }
     if (!settings_allow_plain(settings, &settings->location)) {
         snprintf(error, RELAY_CLIENT_ERROR_SIZE,
-                 "the location is not encrypted: use https:// (or wss://), or allow it with "
-                 "insecure");
+                 "the location is not encrypted: use https:// (or wss://), or allow it with %s",
+                 options->insecure_name != NULL ? options->insecure_name : "insecure");
         return -EINVAL;
     }
     return 0;
@@ -154,7 +157,7 @@ int settings_init(struct settings *settings, const struct relay_client_options *
     settings->ring = settings_ring_limits(options->drop, options->queue_bytes_max,
                                           options->queue_age_max_ms, options->queue_messages_max);
 
-    int failed = location_check(settings, options->location, error);
+    int failed = location_check(settings, options, error);
 
     if (failed == 0) {
         failed = token_check(settings, options, error);

@@ -99,12 +99,17 @@ Test(settings, plain_text_stays_on_this_machine_unless_insisted_on)
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct relay_client_options options = {
-            .location = cases[i].location, .token = "eyJ.a.b", .insecure = cases[i].insecure};
+            .location = cases[i].location,
+            .token = "eyJ.a.b",
+            .insecure = cases[i].insecure,
+            .insecure_name = "--unsafe",
+        };
         struct settings settings;
         char error[RELAY_CLIENT_ERROR_SIZE];
         int failed = settings_init(&settings, &options, error);
 
         cr_assert_eq(failed == 0, cases[i].usable, "case %zu", i);
+        cr_expect(failed == 0 || strstr(error, "with --unsafe") != NULL, "%s", error);
         if (failed == 0) {
             settings_deinit(&settings);
         }
