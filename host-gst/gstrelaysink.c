@@ -109,14 +109,9 @@ static bool frames_may_flush(void *context)
     return !g_atomic_int_get(&sink->publisher.waits);
 }
 
-static void lists_not_frames_warn(void *context)
+static void stream_on_notice(enum stream_notice notice, void *context)
 {
-    GstRelaySink *sink = context;
-
-    GST_ELEMENT_WARNING(sink, STREAM, FORMAT,
-                        ("the muxer cuts its output inside of frames, which delays each frame: "
-                         "leave the property alignment of mpegtsmux at its default"),
-                        (NULL));
+    stream_notice_post(GST_ELEMENT(context), notice);
 }
 
 static void keyframe_request(GstRelaySink *sink)
@@ -467,7 +462,7 @@ static void gst_relay_sink_init(GstRelaySink *sink)
     const struct assembler_callbacks callbacks = {
         .send = message_send,
         .may_flush = frames_may_flush,
-        .on_lists_not_frames = lists_not_frames_warn,
+        .on_notice = stream_on_notice,
         .context = sink,
     };
     GstBaseSink *base = GST_BASE_SINK(sink);

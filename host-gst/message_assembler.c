@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "wire/multipart.h"
 
 enum assembler_limits {
     /* A relay refuses larger messages; the memory is touched only as far as frames reach. */
@@ -39,6 +40,14 @@ void assembler_deinit(struct message_assembler *assembler)
     g_free(assembler->framer_buf);
     g_cond_clear(&assembler->wake);
     g_mutex_clear(&assembler->lock);
+}
+
+static void notice_give(struct message_assembler *assembler, enum stream_notice notice)
+{
+    if ((assembler->noticed & 1u << notice) == 0) {
+        assembler->noticed |= 1u << notice;
+        assembler->callbacks.on_notice(notice, assembler->callbacks.context);
+    }
 }
 
 static bool is_random_access(struct message_assembler *assembler, bool marked)
@@ -131,6 +140,7 @@ static gpointer flusher_main(gpointer data)
 
 static void held_forget(struct message_assembler *assembler)
 {
+    assembler->begun = false;
     assembler->lists_are_frames = true;
     assembler->random_access_seen = false;
     assembler->first_message_us = 0;
@@ -146,6 +156,7 @@ bool assembler_start(struct message_assembler *assembler, enum sink_framing fram
     assembler->framing = framing;
     assembler->kind = framing == SINK_FRAMING_FRAME ? STREAM_MPEGTS : STREAM_UNKNOWN;
     assembler->quit = false;
+    assembler->noticed = 0;
     held_forget(assembler);
     assembler->flusher = g_thread_try_new("relaysink-flush", flusher_main, assembler, NULL);
     return assembler->flusher != NULL;
@@ -191,6 +202,7 @@ void assembler_set_kind(struct message_assembler *assembler, enum stream_kind ki
     g_mutex_lock(&assembler->lock);
     if (assembler->framing != SINK_FRAMING_FRAME && assembler->kind != kind) {
         assembler->kind = kind;
+        assembler->noticed = 0;
         held_forget(assembler);
     }
     g_mutex_unlock(&assembler->lock);
@@ -390,15 +402,44 @@ static GstFlowReturn list_mapped(struct message_assembler *assembler)
         return send_mapped(assembler);
     }
     assembler->lists_are_frames = false;
-    assembler->callbacks.on_lists_not_frames(assembler->callbacks.context);
+    notice_give(assembler, STREAM_NOTICE_CUT_FRAMES);
     return frame_mapped(assembler);
 }
 
+/* Containers that viewers cannot read: told, and sent as they are. */
+static void container_probe(struct message_assembler *assembler, struct bytes first)
+{
+    switch (mpegts_probe_other_size(first)) {
+    case 192:
+        notice_give(assembler, STREAM_NOTICE_PACKETS_192);
+        break;
+    case 204:
+        notice_give(assembler, STREAM_NOTICE_PACKETS_204);
+        break;
+    default:
+        if (multipart_probe(first)) {
+            notice_give(assembler, STREAM_NOTICE_MULTIPART);
+        }
+    }
+}
+
+/* The first bytes of a stream tell more than its caps, which may be missing. */
 static void kind_probe(struct message_assembler *assembler)
 {
-    if (assembler->kind == STREAM_UNKNOWN && assembler->slices->len > 0 &&
-        slice_bytes(assembler, 0).len > 0) {
-        assembler->kind = mpegts_probe(slice_bytes(assembler, 0)) ? STREAM_MPEGTS : STREAM_DATA;
+    struct bytes first;
+    bool is_mpegts;
+
+    if (assembler->begun || assembler->slices->len == 0 || slice_bytes(assembler, 0).len == 0) {
+        return;
+    }
+    assembler->begun = true;
+    first = slice_bytes(assembler, 0);
+    is_mpegts = mpegts_probe(first);
+    if (assembler->kind == STREAM_UNKNOWN) {
+        assembler->kind = is_mpegts ? STREAM_MPEGTS : STREAM_DATA;
+    }
+    if (!is_mpegts && assembler->kind != STREAM_IMAGE && assembler->kind != STREAM_TEXT) {
+        container_probe(assembler, first);
     }
 }
 

@@ -9,6 +9,7 @@
 
 #include "client/relay_client.h"
 #include "host-gst/sink_settings.h"
+#include "host-gst/stream_notice.h"
 #include "wire/mpegts_framer.h"
 
 enum stream_kind {
@@ -31,8 +32,8 @@ struct assembler_callbacks {
     GstFlowReturn (*send)(const struct outgoing *message, bool may_wait, void *context);
     /* False while the flusher must not send, as that could wait. */
     bool (*may_flush)(void *context);
-    /* Once per stream: buffer lists of a transport stream are not frames (alignment=7). */
-    void (*on_lists_not_frames)(void *context);
+    /* Each once per stream. */
+    void (*on_notice)(enum stream_notice notice, void *context);
     void *context;
 };
 
@@ -41,6 +42,8 @@ struct message_assembler {
     GMutex lock; /* guards everything below */
     enum sink_framing framing;
     enum stream_kind kind;
+    bool begun;              /* the first bytes have been looked at */
+    unsigned noticed;        /* a bit for each enum stream_notice that was told */
     bool lists_are_frames;   /* true until a list begins inside a frame */
     bool random_access_seen; /* the stream marks its random-access points */
     gint64 first_message_us;

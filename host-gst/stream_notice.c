@@ -1,0 +1,32 @@
+#include "host-gst/stream_notice.h"
+
+#include "base/check.h"
+
+static const char *notice_text(enum stream_notice notice)
+{
+    switch (notice) {
+    case STREAM_NOTICE_CUT_FRAMES:
+        return "the muxer cuts its output inside of frames, which delays each frame: leave the "
+               "property alignment of mpegtsmux at its default";
+    case STREAM_NOTICE_PACKETS_192:
+        return "the transport stream has packets of 192 bytes (M2TS), which players of live "
+               "streams "
+               "do not read: set m2ts-mode=false on mpegtsmux, leave out -mpegts_m2ts_mode of "
+               "ffmpeg, or convert a recording with ffmpeg -i FILE -c copy -f mpegts";
+    case STREAM_NOTICE_PACKETS_204:
+        return "the transport stream has packets of 204 bytes (with error correction), which "
+               "players of live streams do not read: convert it with ffmpeg -i FILE -c copy -f "
+               "mpegts";
+    case STREAM_NOTICE_MULTIPART:
+        return "the stream is multipart (MJPEG over HTTP) and is sent as it is, headers and cut "
+               "pictures: put multipartdemux in front of relaysink, or leave out multipartmux";
+    case STREAM_NOTICE_COUNT:
+        break;
+    }
+    UNREACHABLE();
+}
+
+void stream_notice_post(GstElement *element, enum stream_notice notice)
+{
+    GST_ELEMENT_WARNING(element, STREAM, FORMAT, ("%s", notice_text(notice)), (NULL));
+}

@@ -1,0 +1,15 @@
+/* What a user is told once of a stream that viewers will have trouble with: cause and cure. */
+#pragma once
+
+#include <gst/gst.h>
+
+enum stream_notice {
+    STREAM_NOTICE_CUT_FRAMES,
+    STREAM_NOTICE_PACKETS_192,
+    STREAM_NOTICE_PACKETS_204,
+    STREAM_NOTICE_MULTIPART,
+    STREAM_NOTICE_COUNT,
+};
+
+/* Posts a WARNING stream/format. */
+void stream_notice_post(GstElement *element, enum stream_notice notice);
