@@ -1,20 +1,21 @@
-/* Reaches ws_frame_parse, ws_frame_error_text, ws_mask_copy and ws_close_parse, and compares them
- * with wslay: for one stream both must give the same frames, the same payload bytes and the same
- * verdict, however the stream is cut. Input: one byte that chooses who sends, one that cuts, then
- * the stream.
+/* Reaches ws_frame_parse, ws_frame_error_text, ws_mask_copy, utf8_stream_take and ws_close_parse,
+ * and compares them with wslay: for one stream both must give the same frames, the same payload
+ * bytes and the same verdict, however the stream is cut. Input: one byte that chooses who sends,
+ * one that cuts, then the stream.
  *
- * The verdicts may differ in exactly three cases, each of which must then be the case:
+ * The verdicts may differ in exactly two cases, each of which must then be the case:
  *   - wslay reads a close payload of one byte as no status; §5.5.1 demands two, and we refuse it.
- *   - wslay refuses the close codes 1012 to 1014, which IANA registered after RFC 6455.
- *   - wslay refuses text that is not UTF-8; we forward text unseen, as practable/relay does. */
+ *   - wslay refuses the close codes 1012 to 1014, which IANA registered after RFC 6455. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <wslay/wslay.h>
 
+#include "base/attributes.h"
 #include "base/check.h"
 #include "base/utf8.h"
 #include "fuzz/split.h"
+#include "wire/utf8_stream.h"
 #include "wire/ws_frame.h"
 #include "wire/ws_mask.h"
 
@@ -26,13 +27,6 @@ enum verdict { VERDICT_OPEN, VERDICT_CLOSED, VERDICT_REFUSED };
 /* Why wslay may see a stream differently. */
 enum exception { EXCEPTION_NONE, EXCEPTION_CLOSE_SHORT, EXCEPTION_CLOSE_CODE };
 
-/* Finds the first byte after which a text cannot become valid UTF-8, as wslay does. */
-struct judge {
-    uint8_t tail[4]; /* what is not yet a whole character */
-    size_t tail_len;
-    bool is_bad;
-};
-
 /* What a reader saw: a record for each frame, then its payload. A frame is recorded when its first
  * payload byte comes, because wslay does not show it before. */
 struct transcript {
@@ -40,8 +34,8 @@ struct transcript {
     enum exception exception;
     size_t refused_header_len; /* of the header that we refused; 0: none */
     bool in_text;
-    struct judge text;   /* of the current text message */
-    struct judge reason; /* of the close frame */
+    struct utf8_stream text;   /* of the current text message */
+    struct utf8_stream reason; /* of the close frame */
     size_t len;
     uint8_t data[STREAM_BYTES_MAX * (1 + FRAME_RECORD)];
 };
@@ -65,40 +59,15 @@ static void record_frame(struct transcript *transcript, uint8_t opcode, bool fin
     record(transcript, &len, sizeof len);
 }
 
-/* tail: up to 4 bytes that are no whole character. True when no continuation makes them one. */
-static bool is_beyond_repair(struct bytes tail)
+/* False from the first byte on that cannot be of a text, as wslay judges it. */
+static void judge_bytes(struct utf8_stream *text, struct bytes more)
 {
-    static const uint8_t fills[] = {0x80, 0xbf};
-
-    for (size_t fill = 0; fill < sizeof fills; fill++) {
-        uint8_t whole[4];
-
-        memset(whole, fills[fill], sizeof whole);
-        memcpy(whole, tail.data, tail.len);
-        if (utf8_sequence_len(bytes_of(whole, sizeof whole)) > tail.len) {
-            return false;
-        }
-    }
-    return true;
+    bool is_good UNUSED = utf8_stream_take(text, more);
 }
 
-static void judge_bytes(struct judge *judge, struct bytes more)
+static void judge_end(struct utf8_stream *text)
 {
-    for (size_t i = 0; i < more.len && !judge->is_bad; i++) {
-        judge->tail[judge->tail_len++] = more.data[i];
-        struct bytes tail = bytes_of(judge->tail, judge->tail_len);
-
-        if (utf8_sequence_len(tail) > 0) {
-            judge->tail_len = 0;
-        } else {
-            judge->is_bad = is_beyond_repair(tail);
-        }
-    }
-}
-
-static void judge_end(struct judge *judge)
-{
-    judge->is_bad = judge->is_bad || judge->tail_len > 0;
+    text->is_bad = !utf8_stream_is_whole(text);
 }
 
 /* Our side. */
@@ -118,10 +87,14 @@ static void reader_end_close(struct reader *reader)
     struct transcript *transcript = reader->transcript;
     struct bytes payload = bytes_of(reader->control, (size_t)reader->frame.payload_len);
     uint16_t code;
-    bool is_good = ws_close_parse(payload, &code) == 0;
+    enum ws_close_result result = ws_close_parse(payload, &code);
+    bool is_good = result == WS_CLOSE_OK;
+    char text[WS_CLOSE_REASON_MAX + 1];
 
     judge_end(&transcript->reason);
     CHECK(!is_good || !transcript->reason.is_bad);
+    ws_close_error_text(result, payload, text, sizeof text);
+    CHECK(is_good == (text[0] == '\0') && utf8_is_valid(bytes_of_text(text)));
     transcript->verdict = is_good ? VERDICT_CLOSED : VERDICT_REFUSED;
     if (payload.len == 1) {
         transcript->exception = EXCEPTION_CLOSE_SHORT;
@@ -369,6 +342,8 @@ static void compare(const struct transcript *ours, const struct transcript *wsla
 static void reset(struct transcript *transcript)
 {
     memset(transcript, 0, offsetof(struct transcript, data));
+    utf8_stream_init(&transcript->text);
+    utf8_stream_init(&transcript->reason);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

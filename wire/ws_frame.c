@@ -1,6 +1,5 @@
 #include "wire/ws_frame.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -234,22 +233,46 @@ static bool is_close_code_allowed(uint16_t code)
            (code >= 3000 && code <= 4999);
 }
 
-int ws_close_parse(struct bytes payload, uint16_t *ret_code)
+enum ws_close_result ws_close_parse(struct bytes payload, uint16_t *ret_code)
 {
     if (payload.len == 0) {
         *ret_code = WS_CLOSE_NO_STATUS;
-        return 0;
+        return WS_CLOSE_OK;
     }
     if (payload.len == 1) {
-        return -EINVAL;
+        return WS_CLOSE_SHORT;
     }
     uint16_t code = (uint16_t)big_endian_read(payload.data, 2);
 
-    if (!is_close_code_allowed(code) || !utf8_is_valid(bytes_skip(payload, 2))) {
-        return -EINVAL;
+    if (!is_close_code_allowed(code)) {
+        return WS_CLOSE_BAD_CODE;
+    }
+    if (!utf8_is_valid(bytes_skip(payload, 2))) {
+        return WS_CLOSE_BAD_REASON;
     }
     *ret_code = code;
-    return 0;
+    return WS_CLOSE_OK;
+}
+
+void ws_close_error_text(enum ws_close_result result, struct bytes payload, char *text,
+                         size_t text_size)
+{
+    const char *reason = "";
+
+    switch (result) {
+    case WS_CLOSE_OK:
+        break;
+    case WS_CLOSE_SHORT:
+        reason = "close payload of one byte";
+        break;
+    case WS_CLOSE_BAD_CODE:
+        snprintf(text, text_size, "bad close code %u", (unsigned)big_endian_read(payload.data, 2));
+        return;
+    case WS_CLOSE_BAD_REASON:
+        reason = "invalid utf8 payload in close frame";
+        break;
+    }
+    snprintf(text, text_size, "%s", reason);
 }
 
 size_t ws_close_write(uint16_t code, const char *reason,

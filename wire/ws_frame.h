@@ -31,6 +31,7 @@ enum ws_close_code {
     WS_CLOSE_GOING_AWAY = 1001,
     WS_CLOSE_PROTOCOL_ERROR = 1002,
     WS_CLOSE_NO_STATUS = 1005, /* never on the wire */
+    WS_CLOSE_INVALID_TEXT = 1007,
     WS_CLOSE_POLICY = 1008,
     WS_CLOSE_TOO_BIG = 1009,
     WS_CLOSE_TRY_AGAIN_LATER = 1013,
@@ -89,10 +90,21 @@ size_t ws_frame_header_size(uint64_t payload_len);
 size_t ws_frame_header_write(enum ws_opcode opcode, uint64_t payload_len,
                              uint8_t header[static WS_SERVER_HEADER_BYTES_MAX]);
 
-/* Payload of a close frame (§5.5.1). An empty payload gives WS_CLOSE_NO_STATUS. -EINVAL for one
- * byte, a code that must not be on the wire (§7.4): < 1000, 1004–1006, 1015–2999, ≥ 5000, or a
- * reason that is not UTF-8. */
-MUST_USE int ws_close_parse(struct bytes payload, uint16_t *ret_code);
+enum ws_close_result {
+    WS_CLOSE_OK,
+    WS_CLOSE_SHORT, /* one byte, where a code has two */
+    WS_CLOSE_BAD_CODE, /* it must not be on the wire (§7.4): < 1000, 1004–1006, 1015–2999, ≥ 5000 */
+    WS_CLOSE_BAD_REASON, /* not UTF-8 */
+};
+
+/* Payload of a close frame (§5.5.1). An empty payload gives WS_CLOSE_NO_STATUS. *ret_code is
+ * untouched unless WS_CLOSE_OK. */
+MUST_USE enum ws_close_result ws_close_parse(struct bytes payload, uint16_t *ret_code);
+
+/* Names the fault, as practable/relay words those that it knows: "bad close code 1005", "invalid
+ * utf8 payload in close frame". payload: what was parsed. Always terminated. */
+void ws_close_error_text(enum ws_close_result result, struct bytes payload, char *text,
+                         size_t text_size);
 
 /* Writes code and reason (cut to fit) as a close payload; returns its size. Code
  * WS_CLOSE_NO_STATUS gives an empty one. */

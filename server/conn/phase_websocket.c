@@ -1,6 +1,5 @@
 /* The WebSocket phase: frames in, messages to the hub; control frames answered; liveness; expiry.
  */
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -339,12 +338,13 @@ static void answer_ping(struct conn *conn)
 static void answer_close(struct conn *conn)
 {
     struct phase_websocket *ws = &conn->in.websocket;
+    struct bytes payload = bytes_of(ws->control, ws->control_len);
     uint16_t code;
-    char text[32];
+    enum ws_close_result result = ws_close_parse(payload, &code);
+    char text[WS_CLOSE_REASON_MAX + 1];
 
-    if (ws_close_parse(bytes_of(ws->control, ws->control_len), &code) != 0) {
-        code = ws->control_len < 2 ? 0 : (uint16_t)(ws->control[0] << 8 | ws->control[1]);
-        snprintf(text, sizeof text, "bad close code %u", code);
+    if (result != WS_CLOSE_OK) {
+        ws_close_error_text(result, payload, text, sizeof text);
         fail_protocol(conn, text);
         return;
     }

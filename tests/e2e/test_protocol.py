@@ -67,9 +67,14 @@ class Faults(ProtocolCase):
         self.check_bystanders()
 
     def test_a_close_of_one_byte(self):
-        client = self.raw("t0")
-        client.send_frame(CLOSE, b"\x03")
-        self.assertEqual(client.expect_close()[0], 1002)
+        self.check(encode_frame(CLOSE, b"\x03"), 1002, b"close payload of one byte")
+
+    def test_close_reasons_that_are_not_utf8(self):
+        """RFC 6455 §5.5.1: the body is UTF-8; the text is gorilla/websocket's."""
+        for reason in (b"\xff", "grüße".encode()[:3], b"\xc0\x80", b"\xed\xa0\x80edited"):
+            with self.subTest(reason=reason):
+                self.check(encode_frame(CLOSE, close_payload(1000, reason)), 1002,
+                           b"invalid utf8 payload in close frame")
 
     def test_a_new_message_inside_a_fragmented_one(self):
         client = self.raw("t0")

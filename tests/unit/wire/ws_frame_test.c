@@ -2,7 +2,6 @@
  * they are cut, and what the writers write is read back unchanged, by us and by wslay.
  * Method: tables of headers, each fed whole, byte by byte, and cut at every place. */
 #include <criterion/criterion.h>
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <wslay/wslay.h>
@@ -486,9 +485,10 @@ Test(ws_close, accepts_exactly_the_codes_that_may_be_on_the_wire)
         for (; next <= code_ranges[i].last; next++) {
             uint8_t payload[2] = {(uint8_t)(next >> 8), (uint8_t)next};
             uint16_t code = 0xbeef;
-            int result = ws_close_parse(bytes_of(payload, 2), &code);
+            enum ws_close_result result = ws_close_parse(bytes_of(payload, 2), &code);
 
-            cr_assert_eq(result, code_ranges[i].is_allowed ? 0 : -EINVAL, "code %u", next);
+            cr_assert_eq(result, code_ranges[i].is_allowed ? WS_CLOSE_OK : WS_CLOSE_BAD_CODE,
+                         "code %u", next);
             cr_assert_eq(code, code_ranges[i].is_allowed ? next : 0xbeef, "code %u", next);
         }
     }
@@ -499,34 +499,43 @@ Test(ws_close, reads_an_empty_payload_as_no_status)
 {
     uint16_t code = 0;
 
-    cr_assert_eq(ws_close_parse(bytes_of(NULL, 0), &code), 0);
+    cr_assert_eq(ws_close_parse(bytes_of(NULL, 0), &code), WS_CLOSE_OK);
     cr_assert_eq(code, WS_CLOSE_NO_STATUS);
 }
 
-Test(ws_close, refuses_a_single_byte_and_reasons_that_are_not_utf8)
+/* The texts of bad codes and reasons are those of gorilla/websocket, which practable/relay sends.
+ */
+Test(ws_close, names_the_true_fault)
 {
     static const struct {
         const char *data;
         size_t len;
-        int result;
+        enum ws_close_result result;
+        const char *text;
     } cases[] = {
-        {"\x03", 1, -EINVAL},
-        {"\x03\xe8", 2, 0},
-        {"\x03\xe8ok", 4, 0},
-        {"\x03\xe8gr\xc3\xbc\xc3\x9f", 8, 0},
-        {"\x03\xe8\xf0\x9f\x98\x80", 6, 0},
-        {"\x03\xe8\xc3", 3, -EINVAL},
-        {"\x03\xe8\xff", 3, -EINVAL},
-        {"\x03\xe8\xc0\x80", 4, -EINVAL},
-        {"\x03\xe8\xed\xa0\x80", 5, -EINVAL},
-        {"\x03\xe8\xf4\x90\x80\x80", 6, -EINVAL},
+        {"\x03", 1, WS_CLOSE_SHORT, "close payload of one byte"},
+        {"\x03\xe8", 2, WS_CLOSE_OK, ""},
+        {"\x03\xe8ok", 4, WS_CLOSE_OK, ""},
+        {"\x03\xe8gr\xc3\xbc\xc3\x9f", 8, WS_CLOSE_OK, ""},
+        {"\x03\xe8\xf0\x9f\x98\x80", 6, WS_CLOSE_OK, ""},
+        {"\x03\xec", 2, WS_CLOSE_BAD_CODE, "bad close code 1004"},
+        {"\x03\xed\xff", 3, WS_CLOSE_BAD_CODE, "bad close code 1005"},
+        {"\x03\xe8\xc3", 3, WS_CLOSE_BAD_REASON, "invalid utf8 payload in close frame"},
+        {"\x03\xe8\xff", 3, WS_CLOSE_BAD_REASON, "invalid utf8 payload in close frame"},
+        {"\x03\xe8\xc0\x80", 4, WS_CLOSE_BAD_REASON, "invalid utf8 payload in close frame"},
+        {"\x03\xe8\xed\xa0\x80", 5, WS_CLOSE_BAD_REASON, "invalid utf8 payload in close frame"},
+        {"\x03\xe8\xf4\x90\x80\x80", 6, WS_CLOSE_BAD_REASON, "invalid utf8 payload in close frame"},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct bytes payload = bytes_of(cases[i].data, cases[i].len);
         uint16_t code = 0;
+        char text[WS_CLOSE_REASON_MAX + 1];
+        enum ws_close_result result = ws_close_parse(payload, &code);
 
-        cr_assert_eq(ws_close_parse(bytes_of(cases[i].data, cases[i].len), &code), cases[i].result,
-                     "case %zu", i);
+        cr_assert_eq(result, cases[i].result, "case %zu", i);
+        ws_close_error_text(result, payload, text, sizeof text);
+        cr_assert_str_eq(text, cases[i].text, "case %zu", i);
     }
 }
 
@@ -540,7 +549,7 @@ Test(ws_close, writes_code_and_reason)
                      "\x11\x33"
                      "denied",
                      8);
-    cr_assert_eq(ws_close_parse(bytes_of(payload, 8), &code), 0);
+    cr_assert_eq(ws_close_parse(bytes_of(payload, 8), &code), WS_CLOSE_OK);
     cr_assert_eq(code, WS_CLOSE_DENIED);
     cr_assert_eq(ws_close_write(WS_CLOSE_NO_STATUS, "never sent", payload), 0);
     cr_assert_eq(ws_close_write(WS_CLOSE_NORMAL, "", payload), 2);
@@ -559,5 +568,5 @@ Test(ws_close, cuts_long_reasons_between_characters)
     cr_assert_eq(ws_close_write(WS_CLOSE_NORMAL, reason, payload), WS_CONTROL_PAYLOAD_MAX);
     memcpy(reason + WS_CLOSE_REASON_MAX - 2, "\xe2\x82\xac!", 5);
     cr_assert_eq(ws_close_write(WS_CLOSE_NORMAL, reason, payload), WS_CONTROL_PAYLOAD_MAX - 2);
-    cr_assert_eq(ws_close_parse(bytes_of(payload, WS_CONTROL_PAYLOAD_MAX - 2), &code), 0);
+    cr_assert_eq(ws_close_parse(bytes_of(payload, WS_CONTROL_PAYLOAD_MAX - 2), &code), WS_CLOSE_OK);
 }
