@@ -187,6 +187,14 @@ static const struct option_spec specs[] = {
      .help =
          "Memory for messages of all workers together, MiB; when it is used up, new messages are "
          "dropped and counted. Each worker has an equal part, at least 32 MiB."},
+    {.env = "RELAY_TEXT_UTF8",
+     .flag = "text-utf8",
+     .type = OPTION_TEXT,
+     OFFSET(text_utf8),
+     .default_text = "check",
+     .help =
+         "Text messages that are not UTF-8: check closes their sender (1007), because they would "
+         "disconnect every browser on the topic; pass relays them, as practable/relay does."},
     {.env = "RELAY_CODES_MAX",
      .flag = "codes-max",
      .type = OPTION_INTEGER,
@@ -377,6 +385,19 @@ static int check_tls(const struct server_config *config, char *error)
     return 0;
 }
 
+static int check_text(struct server_config *config, char *error)
+{
+    static const char *const modes[] = {"check", "pass"};
+
+    if (!is_one_of(config->text_utf8, modes, ARRAY_LENGTH(modes))) {
+        snprintf(error, OPTIONS_ERROR_SIZE, "RELAY_TEXT_UTF8 must be check or pass, not %s",
+                 config->text_utf8);
+        return -EINVAL;
+    }
+    config->text_is_checked = strcmp(config->text_utf8, "check") == 0;
+    return 0;
+}
+
 static int check_names(const struct server_config *config, char *error)
 {
     enum log_level level;
@@ -420,6 +441,9 @@ int config_complete(struct server_config *config, char error[static OPTIONS_ERRO
 
     if (failed == 0) {
         failed = check_names(config, error);
+    }
+    if (failed == 0) {
+        failed = check_text(config, error);
     }
     if (failed == 0 && config->workers == 0) {
         config->workers = usable_cpus();

@@ -39,6 +39,8 @@ struct server_config {
     int64_t message_memory_mib;
     int64_t codes_max;
     int64_t code_ttl_ms;
+    char *text_utf8;
+    bool text_is_checked; /* from text_utf8 */
     int64_t handshake_timeout_ms;
     int64_t write_timeout_ms;
     int64_t ping_interval_ms;

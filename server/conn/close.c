@@ -13,6 +13,7 @@ const char *close_reason_text(enum close_reason reason)
         [CLOSE_HTTP_REFUSED] = "request refused",
         [CLOSE_HANDSHAKE_TIMEOUT] = "no request in time",
         [CLOSE_PROTOCOL_ERROR] = "protocol error",
+        [CLOSE_INVALID_TEXT] = "text that is not UTF-8",
         [CLOSE_TOO_BIG] = "message too big",
         [CLOSE_EXPIRED] = "token expired",
         [CLOSE_DENIED] = "token denied",
@@ -46,6 +47,9 @@ static void count_reason(struct counters *counters, enum close_reason reason)
         break;
     case CLOSE_PROTOCOL_ERROR:
         counters_increment(counters, closed_protocol_error);
+        break;
+    case CLOSE_INVALID_TEXT:
+        counters_increment(counters, closed_invalid_text);
         break;
     case CLOSE_TOO_BIG:
         counters_increment(counters, closed_too_big);

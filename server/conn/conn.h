@@ -11,6 +11,7 @@
 #include "server/conn/conn_table.h"
 #include "server/hub/fanout.h"
 #include "wire/http_request.h"
+#include "wire/utf8_stream.h"
 #include "wire/ws_frame.h"
 
 enum conn_phase {
@@ -29,6 +30,7 @@ enum close_reason {
     CLOSE_HTTP_REFUSED,
     CLOSE_HANDSHAKE_TIMEOUT,
     CLOSE_PROTOCOL_ERROR,
+    CLOSE_INVALID_TEXT,
     CLOSE_TOO_BIG,
     CLOSE_EXPIRED,
     CLOSE_DENIED,
@@ -89,6 +91,8 @@ struct phase_websocket {
     uint8_t control_len;
     uint8_t control[WS_CONTROL_PAYLOAD_MAX];
     enum ws_opcode opcode;            /* of the message, from its first frame */
+    bool checks_text;                 /* the message is text, and RELAY_TEXT_UTF8=check */
+    struct utf8_stream text;          /* of it, while checks_text */
     struct message *message;          /* the one being assembled, or NULL */
     uint64_t message_len;             /* payload bytes announced for it so far */
     uint64_t assembly_started_ms;     /* 0: no message is incomplete */

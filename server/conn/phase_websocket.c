@@ -10,6 +10,8 @@
 #include "server/conn/report.h"
 #include "wire/ws_mask.h"
 
+enum { TEXT_PIECE_MAX = 4096 }; /* still in the first cache when it is checked after the copy */
+
 /* Without a pong for this long the peer is taken for dead: 60 s for pings every 54 s. */
 static uint64_t pong_deadline_ms(const struct conn *conn)
 {
@@ -211,6 +213,14 @@ static void fail_protocol(struct conn *conn, const char *text)
     conn_close_websocket(conn, CLOSE_PROTOCOL_ERROR, WS_CLOSE_PROTOCOL_ERROR, text);
 }
 
+/* RFC 6455 §8.1. Nothing of the message was published: viewers that check text would have to fail
+ * their own connections. */
+static void fail_text(struct conn *conn)
+{
+    conn_close_websocket(conn, CLOSE_INVALID_TEXT, WS_CLOSE_INVALID_TEXT,
+                         "invalid utf8 in text message");
+}
+
 /* How much room a message gets that has len bytes so far announced. Memory for a large one grows as
  * its bytes arrive: an announcement alone must not take megabytes from the others. */
 static size_t room_for(const struct phase_websocket *ws)
@@ -260,6 +270,9 @@ static void begin_data_frame(struct conn *conn)
         ws->opcode = ws->frame.opcode;
         ws->message_len = 0;
         ws->discarding = false;
+        ws->checks_text =
+            ws->opcode == WS_OPCODE_TEXT && conn->table->shared->config->text_is_checked;
+        utf8_stream_init(&ws->text);
         if (!ws->can_write) {
             counters_increment(&conn->worker->counters, messages_discarded_readonly);
             ws->discarding = true;
@@ -379,38 +392,67 @@ static void end_frame(struct conn *conn)
     ws->in_payload = false;
     if (is_control(ws->frame.opcode)) {
         end_control_frame(conn);
+    } else if (ws->frame.fin && ws->checks_text && !ws->discarding &&
+               !utf8_stream_is_whole(&ws->text)) {
+        fail_text(conn);
     } else if (ws->frame.fin) {
         publish(conn);
     }
 }
 
-/* Moves payload bytes to their place: the one time that they are touched. */
+/* Control payloads have room in the connection: the frame parser refuses longer ones. */
+static size_t take_control(struct phase_websocket *ws, struct bytes bytes)
+{
+    ws_mask_copy(ws->control + ws->control_len, bytes.data, bytes.len, ws->frame.mask,
+                 ws->payload_done);
+    ws->control_len = (uint8_t)(ws->control_len + bytes.len);
+    return bytes.len;
+}
+
+/* Moves payload bytes to their place, checking text while it is in the cache. Returns how many: the
+ * rest comes with the next piece, after more room was made. */
+static size_t take_data(struct conn *conn, struct bytes bytes)
+{
+    struct phase_websocket *ws = &conn->in.websocket;
+    struct message *message = ws->message;
+    size_t room = message->payload_capacity - message->payload_len;
+    size_t len = bytes.len < room ? bytes.len : room;
+    uint8_t *target = message->payload + message->payload_len;
+
+    if (ws->checks_text && len > TEXT_PIECE_MAX) {
+        len = TEXT_PIECE_MAX;
+    }
+    ws_mask_copy(target, bytes.data, len, ws->frame.mask, ws->payload_done);
+    message->payload_len += (uint32_t)len;
+    if (ws->checks_text && !utf8_stream_take(&ws->text, bytes_of(target, len))) {
+        fail_text(conn);
+    }
+    return len;
+}
+
+/* What is left of bytes behind the payload, or behind what of it was taken. */
 static struct bytes take_payload(struct conn *conn, struct bytes bytes)
 {
     struct phase_websocket *ws = &conn->in.websocket;
-
-    if (!is_control(ws->frame.opcode) && !ws->discarding &&
-        ws->message->payload_len == ws->message->payload_capacity) {
-        make_room(conn);
-    }
     uint64_t left = ws->frame.payload_len - ws->payload_done;
     size_t len = bytes.len < left ? bytes.len : (size_t)left;
-    uint8_t *target = NULL;
 
+    if (len == 0) {
+        return bytes;
+    }
     if (is_control(ws->frame.opcode)) {
-        target = ws->control + ws->control_len;
-        ws->control_len = (uint8_t)(ws->control_len + len);
-    } else if (!ws->discarding) {
-        size_t room = ws->message->payload_capacity - ws->message->payload_len;
-
-        len = len < room ? len : room; /* more room comes before the next piece */
-        target = ws->message->payload + ws->message->payload_len;
-        ws->message->payload_len += (uint32_t)len;
+        len = take_control(ws, bytes_of(bytes.data, len));
+    } else {
+        if (!ws->discarding && ws->message->payload_len == ws->message->payload_capacity) {
+            make_room(conn);
+        }
+        if (!ws->discarding) {
+            len = take_data(conn, bytes_of(bytes.data, len));
+        }
     }
-    if (target != NULL && len > 0) {
-        ws_mask_copy(target, bytes.data, len, ws->frame.mask, ws->payload_done);
+    if (conn->phase == PHASE_WEBSOCKET) {
+        ws->payload_done += len;
     }
-    ws->payload_done += len;
     return bytes_skip(bytes, len);
 }
 
@@ -443,7 +485,7 @@ static bool step(struct conn *conn, struct bytes *bytes)
         }
     }
     *bytes = take_payload(conn, *bytes);
-    if (ws->payload_done == ws->frame.payload_len) {
+    if (conn->phase == PHASE_WEBSOCKET && ws->payload_done == ws->frame.payload_len) {
         end_frame(conn);
     }
     return conn->phase == PHASE_WEBSOCKET && bytes->len > 0;

@@ -39,6 +39,7 @@
     X(refusals_unlogged)  /* REFUSALS_LOGGED_MAX lines were written */                             \
     X(closed_by_peer)                                                                              \
     X(closed_protocol_error)                                                                       \
+    X(closed_invalid_text) /* not UTF-8 */                                                         \
     X(closed_too_big)                                                                              \
     X(closed_expired)                                                                              \
     X(closed_denied)                                                                               \

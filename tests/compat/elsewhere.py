@@ -55,8 +55,12 @@ ROWS = [
 
     # Messages
     protocol("a message goes to everybody else on the topic, with type and bytes as they are",
-             "yes, also text that is not UTF-8, and empty messages", SAME, "",
+             "yes, also empty messages", SAME, "",
              "tests/e2e/test_relaying.py: test_type_and_bytes_are_kept"),
+    protocol("a text message that is not UTF-8",
+             "relayed: every browser on the topic fails its connection (RFC 6455 §8.1)",
+             "closes its sender with 1007 and reaches no client; `RELAY_TEXT_UTF8=pass` relays it",
+             "F", "tests/e2e/test_text.py: test_in_one_frame"),
     protocol("two clients chat", "yes", SAME, "",
              "tests/e2e/test_relaying.py: test_two_independent_peers_chat"),
     protocol("messages from a reader", "discarded in silence; the connection stays", SAME, "",

@@ -74,6 +74,17 @@ Test(config, has_the_documented_defaults)
     cr_assert_str_eq(config.log_format, "json");
     cr_assert_str_eq(config.log_level, "warn");
     cr_assert_eq(config_complete(&config, error), 0, "%s", error);
+    cr_assert(config.text_is_checked);
+}
+
+Test(config, checks_text_or_passes_it)
+{
+    cr_assert_eq(parse_one("--text-utf8=pass"), OPTIONS_OK, "%s", error);
+    cr_assert_eq(config_complete(&config, error), 0, "%s", error);
+    cr_assert(!config.text_is_checked);
+    cr_assert_eq(parse_one("--text-utf8=Check"), OPTIONS_OK, "%s", error);
+    cr_assert_eq(config_complete(&config, error), -EINVAL);
+    cr_assert_str_eq(error, "RELAY_TEXT_UTF8 must be check or pass, not Check");
 }
 
 Test(config, reads_the_environment_that_operators_have)
