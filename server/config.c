@@ -270,12 +270,12 @@ static const struct option_spec specs[] = {
      .flag = "ping-interval",
      .type = OPTION_DURATION,
      OFFSET(ping_interval_ms),
-     .default_text = "54s",
+     .default_text = "25s",
      .min = 100,
      .max = HOUR_MS,
-     .help = "Time between pings; without a pong for 10/9 of it the connection is closed. Keep it "
-             "below "
-             "the idle timeout of proxies in front (nginx: 60 s)."},
+     .help = "Time between pings; a connection whose pong does not come within 10/9 of it is "
+             "closed. Keep it below the idle timeout of proxies in front (HAProxy 50 s, nginx "
+             "60 s) and of carriers (30 s)."},
     {.env = "RELAY_STATS_EVERY",
      .flag = "stats-every",
      .type = OPTION_DURATION,

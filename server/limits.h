@@ -12,6 +12,9 @@ enum limits_loop {
     RING_IOVECS = 8192,        /* slices between two submits; more submit early */
     TURN_MS_MAX = 2,           /* taking completions, before what they made is sent */
     TURN_LOOK_EVERY = 16,      /* completions between two looks at the clock */
+    TIMERS_WAIT_MS_MAX = 1000, /* while turns are cut short: what came is read before deadlines */
+    PAUSE_MS_MIN = 1000,       /* a shorter one is a busy machine */
+    WAIT_MS_MAX = 1000,        /* with timers: what a pause may take from their time at most */
     RECV_BUFFER_BYTES = 16384, /* one full TLS record */
     RECV_BUFFERS = 256,        /* per worker: 4 MiB */
     TIMER_TICK_MS = 100,
@@ -37,11 +40,12 @@ enum limits_send {
 
 enum limits_connection {
     LISTEN_BACKLOG = 4096,
-    PONG_GRACE_MS = 1000,   /* between looks whether a slow viewer still takes bytes */
-    CLOSE_LINGER_MS = 2000, /* for the peer's Close or FIN after ours */
-    STOP_DEADLINE_MS = 4000,
-    STOP_ALARM_S = 5,      /* the process ends then, whatever holds a worker up */
-    ACCEPT_RETRY_MS = 100, /* after running out of descriptors */
+    PONG_GRACE_MS = 1000,    /* between looks whether a late peer still takes or sends bytes */
+    CLOSE_LINGER_MS = 2000,  /* for the peer's Close or FIN after ours */
+    STOP_LINGER_MS = 700,    /* the same at a stop, and between looks at a slow viewer then */
+    STOP_DEADLINE_MS = 4000, /* for a slow viewer that takes what waits for it */
+    STOP_ALARM_S = 5,        /* the process ends then, whatever holds a worker up */
+    ACCEPT_RETRY_MS = 100,   /* after running out of descriptors */
     REMOTE_ADDRESS_SIZE = 64,
     REPORTED_ADDRESS_SIZE = 128, /* X-Forwarded-For: several addresses */
     USER_AGENT_SIZE = 128,
@@ -72,4 +76,4 @@ _Static_assert((int)RECV_BUFFER_BYTES >= (int)HTTP_HEAD_BYTES_MAX,
                "a request head fits one buffer");
 _Static_assert((RECV_BUFFERS & (RECV_BUFFERS - 1)) == 0, "the kernel wants a power of two");
 _Static_assert((SEND_QUEUE_INLINE & (SEND_QUEUE_INLINE - 1)) == 0, "indices are masked");
-_Static_assert(CLOSE_LINGER_MS < STOP_DEADLINE_MS, "a stop lets every Close handshake end");
+_Static_assert(STOP_LINGER_MS < CLOSE_LINGER_MS, "a stop hastens what is closing already");

@@ -261,7 +261,7 @@ void conn_close_join(struct conn *conn)
     if (!conn->fin_sent) {
         send_fin(conn);
     }
-    if (conn->peer_ended) {
+    if (conn->peer_ended || conn->in.closing.is_done) {
         submit_close(conn);
     }
 }
@@ -270,6 +270,34 @@ void conn_close_begin(struct conn *conn, enum close_reason reason)
 {
     enter_closing(conn, reason);
     conn_close_join(conn);
+}
+
+void conn_close_idle(struct conn *conn, enum close_reason reason)
+{
+    enter_closing(conn, reason);
+    conn->in.closing.is_done = true;
+    conn_close_join(conn);
+}
+
+/* Reasons that come between two reads, not in the middle of one: the parser then stands where the
+ * next bytes go on, and the peer's Close can be told from the rest. */
+static bool may_wait_for_close(enum close_reason reason)
+{
+    return reason == CLOSE_DRAIN || reason == CLOSE_EXPIRED || reason == CLOSE_DENIED ||
+           reason == CLOSE_ASSEMBLY_TIMEOUT;
+}
+
+/* Leaves PHASE_WEBSOCKET; its parser goes on looking for the peer's Close. */
+static void leave_websocket(struct conn *conn, enum close_reason reason)
+{
+    const struct phase_websocket *ws = &conn->in.websocket;
+    uint64_t payload_left = ws->in_payload ? ws->frame.payload_len - ws->payload_done : 0;
+    struct ws_close_watch watch;
+
+    ws_close_watch_init(&watch, &ws->parser, payload_left);
+    enter_closing(conn, reason);
+    conn->in.closing.watch = watch;
+    conn->in.closing.waits_for_close = may_wait_for_close(reason);
 }
 
 void conn_close_websocket(struct conn *conn, enum close_reason reason, uint16_t code,
@@ -281,11 +309,12 @@ void conn_close_websocket(struct conn *conn, enum close_reason reason, uint16_t 
     if (conn->phase == PHASE_CLOSING) {
         return;
     }
+    CHECK(conn->phase == PHASE_WEBSOCKET);
     /* What was accepted before a stop is still delivered; who must go at once gets nothing more. */
     if (reason != CLOSE_DRAIN) {
         send_queue_drop_waiting(&conn->subscriber.queue, conn->worker);
     }
-    enter_closing(conn, reason);
+    leave_websocket(conn, reason);
     struct message *message =
         message_create_control(conn->worker, WS_OPCODE_CLOSE, bytes_of(payload, len));
 
@@ -304,18 +333,41 @@ void conn_close_now(struct conn *conn, enum close_reason reason)
     }
 }
 
+static uint64_t linger_ms(const struct conn *conn)
+{
+    return conn->worker->stopping ? STOP_LINGER_MS : CLOSE_LINGER_MS;
+}
+
+static void arm_linger(struct conn *conn)
+{
+    conn_send_is_moving(conn); /* what the peer took until now: the next look compares with it */
+    timer_arm(&conn->worker->timers, &conn->deadline, conn->worker->now_ms + linger_ms(conn));
+}
+
 static void closing_on_enter(struct conn *conn)
 {
-    uint64_t linger_ms = conn->close_reason == CLOSE_DRAIN ? STOP_DEADLINE_MS : CLOSE_LINGER_MS;
-
     conn->in.closing = (struct phase_closing){.started_ms = conn->worker->now_ms};
-    timer_arm(&conn->worker->timers, &conn->deadline, conn->worker->now_ms + linger_ms);
+    arm_linger(conn);
+}
+
+void conn_close_hasten(struct conn *conn)
+{
+    CHECK(conn->phase == PHASE_CLOSING);
+    if (!conn->close_submitted) {
+        arm_linger(conn);
+    }
 }
 
 /* What the peer still sends is read and thrown away: closing with unread bytes would send a reset
- * that can destroy our last words on their way. */
+ * that can destroy our last words on their way. Its Close is the last of it, and the server is the
+ * one to end the connection then (RFC 6455 §7.1.1): many clients leave that to it. */
 static void closing_on_bytes(struct conn *conn, struct bytes bytes)
 {
+    struct phase_closing *closing = &conn->in.closing;
+
+    if (closing->waits_for_close && ws_close_watch_read(&closing->watch, bytes)) {
+        closing->is_done = true;
+    }
 }
 
 /* A half-closed peer still gets what is queued; the deadline bounds it. */
@@ -329,11 +381,15 @@ static void closing_on_eof(struct conn *conn)
  * way: kernel TLS would cut that off. */
 static bool has_more_to_say(struct conn *conn)
 {
-    uint64_t timeout_ms = (uint64_t)conn->table->shared->config->write_timeout_ms;
+    bool stopping = conn->worker->stopping;
+    uint64_t timeout_ms =
+        stopping ? STOP_DEADLINE_MS : (uint64_t)conn->table->shared->config->write_timeout_ms;
 
-    if (conn->close_submitted || conn->worker->stopping ||
-        conn->worker->now_ms - conn->in.closing.started_ms >= timeout_ms) {
+    if (conn->close_submitted || conn->worker->now_ms - conn->in.closing.started_ms >= timeout_ms) {
         return false;
+    }
+    if (stopping) {
+        return (conn->notify_op.in_flight || !conn_send_idle(conn)) && conn_send_is_moving(conn);
     }
     if (conn->notify_op.in_flight) {
         return conn->close_reason == CLOSE_HTTP_DONE || conn_send_is_moving(conn);
@@ -347,7 +403,7 @@ static bool has_more_to_say(struct conn *conn)
 static void closing_on_deadline(struct conn *conn)
 {
     if (has_more_to_say(conn)) {
-        timer_arm(&conn->worker->timers, &conn->deadline, conn->worker->now_ms + CLOSE_LINGER_MS);
+        timer_arm(&conn->worker->timers, &conn->deadline, conn->worker->now_ms + linger_ms(conn));
         conn_close_join(conn); /* for close_notify, if there was no memory for it */
         return;
     }

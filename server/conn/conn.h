@@ -12,6 +12,7 @@
 #include "server/hub/fanout.h"
 #include "wire/http_request.h"
 #include "wire/utf8_stream.h"
+#include "wire/ws_close_watch.h"
 #include "wire/ws_frame.h"
 
 enum conn_phase {
@@ -22,6 +23,8 @@ enum conn_phase {
     PHASE_CLOSING,
     PHASE_COUNT,
 };
+
+#define NO_PONG_DUE UINT64_MAX
 
 /* Why a connection ends: decides the counter, the log text and the close code. */
 enum close_reason {
@@ -104,7 +107,7 @@ struct phase_websocket {
     uint64_t opened_ms;
     int64_t opened_s;
     uint64_t ping_due_ms;
-    uint64_t pong_due_ms; /* no pong by then: gone */
+    uint64_t pong_due_ms; /* no pong by then: gone; NO_PONG_DUE while no ping is unanswered */
     uint64_t messages_received, bytes_received;
     uint64_t first_received_ms, last_received_ms;
     char user_agent[USER_AGENT_SIZE];
@@ -115,6 +118,9 @@ struct phase_websocket {
 
 struct phase_closing {
     uint64_t started_ms;
+    bool waits_for_close; /* the peer's, after ours */
+    bool is_done;         /* the peer owes us nothing more: closed as soon as all of ours is sent */
+    struct ws_close_watch watch;
 };
 
 struct conn {
@@ -182,6 +188,8 @@ void conn_open(struct conn_table *table, int fd, enum listener_role role);
 /* receive.c */
 void conn_receive_start(struct conn *conn); /* nothing when armed, waiting for buffers or closing */
 void conn_receive_init(struct conn *conn);
+/* Bytes of the peer's are waiting to be read. */
+bool conn_receive_waits(const struct conn *conn);
 /* The peer will send nothing more. */
 void conn_receive_end(struct conn *conn);
 
@@ -237,6 +245,11 @@ void conn_close_init(struct conn *conn);
  * FIN, then waits for the peer's end. Only the first reason counts. The connection is still there
  * when this returns. */
 void conn_close_begin(struct conn *conn, enum close_reason reason);
+/* As conn_close_begin, for a connection on which the peer has nothing to say: its end is not waited
+ * for. */
+void conn_close_idle(struct conn *conn, enum close_reason reason);
+/* The server stops: a connection that is closing already does not hold it up. */
+void conn_close_hasten(struct conn *conn);
 /* At once: cancels everything and closes. */
 void conn_close_now(struct conn *conn, enum close_reason reason);
 /* After each completion while closing: goes on with the close; may release the connection, which is

@@ -128,9 +128,14 @@ void conn_table_stop(struct conn_table *table)
 
         if (conn->phase == PHASE_WEBSOCKET) {
             conn_close_websocket(conn, CLOSE_DRAIN, WS_CLOSE_GOING_AWAY, "server is stopping");
-        } else if (conn->phase == PHASE_HTTP && !conn->in.http.deferred) {
-            /* A deferred answer closes its connection itself; the worker waits for it anyway. */
+        } else if (conn->phase == PHASE_HTTP && conn->in.http.deferred) {
+            continue; /* the answer closes its connection itself; the worker waits for it anyway */
+        } else if (conn->phase == PHASE_HTTP && conn->in.http.request == NULL) {
+            conn_close_idle(conn, CLOSE_DRAIN);
+        } else if (conn->phase == PHASE_HTTP) {
             conn_close_begin(conn, CLOSE_DRAIN);
+        } else if (conn->phase == PHASE_CLOSING) {
+            conn_close_hasten(conn);
         } else if (conn->phase == PHASE_TLS) {
             conn_close_now(conn, CLOSE_DRAIN);
         }

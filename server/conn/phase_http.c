@@ -222,7 +222,7 @@ static void answer_access(struct conn *conn, const struct http_request *request)
         .counters = &conn->worker->counters,
         .alarms = &conn->worker->alarms,
         .request = request,
-        .now_ms = clock_monotonic_ms(),
+        .now_ms = conn->worker->now_ms,
         .now_s = clock_wall_s(),
     };
 

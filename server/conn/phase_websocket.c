@@ -12,10 +12,21 @@
 
 enum { TEXT_PIECE_MAX = 4096 }; /* still in the first cache when it is checked after the copy */
 
-/* Without a pong for this long the peer is taken for dead: 60 s for pings every 54 s. */
-static uint64_t pong_deadline_ms(const struct conn *conn)
+static uint64_t ping_interval_ms(const struct conn *conn)
 {
-    return (uint64_t)conn->table->shared->config->ping_interval_ms * 10 / 9;
+    return (uint64_t)conn->table->shared->config->ping_interval_ms;
+}
+
+/* From a ping that was sent to its pong. */
+static uint64_t pong_timeout_ms(const struct conn *conn)
+{
+    return ping_interval_ms(conn) * 10 / 9;
+}
+
+/* From the first byte of a message to its last: a minute, where pings are sent by default. */
+static uint64_t assembly_timeout_ms(const struct conn *conn)
+{
+    return ping_interval_ms(conn) * 12 / 5;
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -29,19 +40,25 @@ static void arm_liveness(struct conn *conn)
     uint64_t due_ms = earlier(ws->ping_due_ms, ws->pong_due_ms);
 
     if (ws->assembly_started_ms != 0) {
-        due_ms = earlier(due_ms, ws->assembly_started_ms + pong_deadline_ms(conn));
+        due_ms = earlier(due_ms, ws->assembly_started_ms + assembly_timeout_ms(conn));
     }
     timer_arm(&conn->worker->timers, &conn->liveness, due_ms);
 }
 
+/* A pong is due for a ping that was sent, not for one that memory had no room for, and from the
+ * first one that is not answered. */
 static void send_ping(struct conn *conn)
 {
+    struct phase_websocket *ws = &conn->in.websocket;
     struct message *message =
         message_create_control(conn->worker, WS_OPCODE_PING, bytes_of(NULL, 0));
 
+    ws->ping_due_ms = conn->worker->now_ms + ping_interval_ms(conn);
     if (message != NULL) {
         message->is_urgent = true;
-        conn_send(conn, message);
+        if (conn_send(conn, message) && ws->pong_due_ms == NO_PONG_DUE) {
+            ws->pong_due_ms = conn->worker->now_ms + pong_timeout_ms(conn);
+        }
     }
     conn_send_is_moving(conn); /* what is unsent now: the next look compares with it */
 }
@@ -50,7 +67,7 @@ static bool assembly_is_late(const struct conn *conn)
 {
     uint64_t started_ms = conn->in.websocket.assembly_started_ms;
 
-    return started_ms != 0 && conn->worker->now_ms - started_ms >= pong_deadline_ms(conn);
+    return started_ms != 0 && conn->worker->now_ms - started_ms >= assembly_timeout_ms(conn);
 }
 
 static void on_liveness(struct timer *timer)
@@ -60,12 +77,13 @@ static void on_liveness(struct timer *timer)
     uint64_t now_ms = conn->worker->now_ms;
 
     CHECK(conn->phase == PHASE_WEBSOCKET);
-    if (now_ms >= ws->pong_due_ms && !conn_send_is_moving(conn)) {
+    if (now_ms >= ws->pong_due_ms && !conn_send_is_moving(conn) && !conn_receive_waits(conn)) {
         conn_close_now(conn, CLOSE_NO_PONG);
         return;
     }
     if (now_ms >= ws->pong_due_ms) {
-        /* A slow viewer that takes bytes is alive: our ping is still on its way behind them. */
+        /* A slow viewer that takes bytes is alive: our ping is still on its way behind them. And
+         * the pong may be among what is not read yet. */
         ws->pong_due_ms = now_ms + PONG_GRACE_MS;
     }
     if (assembly_is_late(conn)) {
@@ -75,7 +93,6 @@ static void on_liveness(struct timer *timer)
     }
     if (now_ms >= ws->ping_due_ms) {
         send_ping(conn);
-        ws->ping_due_ms = now_ms + (uint64_t)conn->table->shared->config->ping_interval_ms;
     }
     arm_liveness(conn);
 }
@@ -165,8 +182,8 @@ void websocket_open(struct conn *conn, const struct admission *admission,
                                    .can_write = admission->permission.can_write,
                                    .opened_ms = now_ms,
                                    .opened_s = clock_wall_s(),
-                                   .pong_due_ms = now_ms + pong_deadline_ms(conn)};
-    ws->ping_due_ms = now_ms + (uint64_t)conn->table->shared->config->ping_interval_ms;
+                                   .ping_due_ms = now_ms + ping_interval_ms(conn),
+                                   .pong_due_ms = NO_PONG_DUE};
     memcpy(ws->booking_id, admission->permission.booking_id, sizeof ws->booking_id);
     memcpy(ws->scopes_json, admission->permission.scopes_json, sizeof ws->scopes_json);
     ws_frame_parser_init(&ws->parser, WS_ROLE_CLIENT);
@@ -373,7 +390,7 @@ static void end_control_frame(struct conn *conn)
         answer_ping(conn);
         break;
     case WS_OPCODE_PONG:
-        ws->pong_due_ms = conn->worker->now_ms + pong_deadline_ms(conn);
+        ws->pong_due_ms = NO_PONG_DUE;
         break;
     case WS_OPCODE_CLOSE:
         answer_close(conn);

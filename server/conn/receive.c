@@ -1,5 +1,7 @@
 /* The one receive of a connection: multishot, into the worker's shared buffers. */
 #include <errno.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 
 #include "base/check.h"
 #include "server/conn/conn.h"
@@ -80,6 +82,13 @@ static void recv_on_complete(struct op *op, int result, uint32_t flags)
     if (conn->phase == PHASE_CLOSING) {
         conn_close_join(conn);
     }
+}
+
+bool conn_receive_waits(const struct conn *conn)
+{
+    int unread = 0;
+
+    return ioctl(conn->fd, SIOCINQ, &unread) == 0 && unread > 0;
 }
 
 void conn_receive_init(struct conn *conn)

@@ -31,7 +31,8 @@ int64_t timer_wheel_wait_ms(const struct timer_wheel *wheel, uint64_t now_ms);
 
 void timer_init(struct timer *timer, void (*on_due)(struct timer *timer));
 
-/* Arms, or moves when armed. Times are of clock_monotonic_ms; a past one fires in the next tick. */
+/* Arms, or moves when armed. Times are of the worker's now_ms; a past one fires in the next tick.
+ */
 void timer_arm(struct timer_wheel *wheel, struct timer *timer, uint64_t due_ms);
 
 /* Harmless when not armed. */

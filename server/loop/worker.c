@@ -82,38 +82,80 @@ static void take_completion(struct worker *worker, const struct io_uring_cqe *cq
 }
 
 /* What is left waits for the next turn, which begins at once: sends go out at the end of a turn,
- * and must not wait for a crowd of handshakes. */
-static void take_completions(struct worker *worker)
+ * and must not wait for a crowd of handshakes. True: nothing is left. */
+static bool take_completions(struct worker *worker)
 {
     struct io_uring_cqe *cqe;
     unsigned head;
     unsigned count = 0;
+    bool all = true;
 
     io_uring_for_each_cqe(&worker->ring.uring, head, cqe)
     {
         take_completion(worker, cqe);
         count++;
-        if (count % TURN_LOOK_EVERY == 0 && clock_monotonic_ms() >= worker->now_ms + TURN_MS_MAX) {
+        if (count % TURN_LOOK_EVERY == 0 &&
+            clock_monotonic_ms() >= worker->looked_ms + TURN_MS_MAX) {
             counters_increment(&worker->counters, turns_cut_short);
+            all = false;
             break;
         }
     }
     io_uring_cq_advance(&worker->ring.uring, count);
+    return all;
+}
+
+/* expected_ms: when the worker meant to look. Its time never runs backwards, also where another
+ * worker's look tells of a pause that this one's reading missed. */
+static void look_at_clock(struct worker *worker, uint64_t expected_ms)
+{
+    struct run_clock *clock = &worker->group->clock;
+    uint64_t monotonic_ms = clock_monotonic_ms();
+    uint64_t pause_ms = run_clock_look(clock, expected_ms, monotonic_ms);
+    uint64_t now_ms = run_clock_at(clock, monotonic_ms);
+
+    worker->looked_ms = monotonic_ms;
+    worker->now_ms = now_ms > worker->now_ms ? now_ms : worker->now_ms;
+    if (pause_ms > 0) {
+        counters_increment(&worker->counters, pauses);
+        log_warn("the process stood still; deadlines are put off", LOG_INT("pause_ms", pause_ms));
+    }
+}
+
+static int64_t wait_ms(const struct worker *worker, int64_t wait_ms_max)
+{
+    int64_t timers_ms = timer_wheel_wait_ms(&worker->timers, worker->now_ms);
+    int64_t wait_ms = timers_ms > WAIT_MS_MAX ? WAIT_MS_MAX : timers_ms;
+
+    return wait_ms_max >= 0 && (wait_ms < 0 || wait_ms > wait_ms_max) ? wait_ms_max : wait_ms;
+}
+
+static void wait_for_completions(struct worker *worker, int64_t wait_ms_max)
+{
+    look_at_clock(worker, worker->looked_ms); /* a pause in the middle of a turn */
+    int64_t asked_ms = wait_ms(worker, wait_ms_max);
+
+    ring_submit_and_wait(&worker->ring, asked_ms);
+    look_at_clock(worker,
+                  asked_ms < 0 ? clock_monotonic_ms() : worker->looked_ms + (uint64_t)asked_ms);
+}
+
+/* What arrived in time is read before a deadline is judged. A flood must not hold up all of them.
+ */
+static void run_timers(struct worker *worker, bool all_taken)
+{
+    if (all_taken || worker->now_ms - worker->timers_ran_ms >= TIMERS_WAIT_MS_MAX) {
+        timer_wheel_advance(&worker->timers, worker->now_ms);
+        worker->timers_ran_ms = worker->now_ms;
+    }
 }
 
 static void turn(struct worker *worker, int64_t wait_ms_max)
 {
-    int64_t wait_ms = timer_wheel_wait_ms(&worker->timers, clock_monotonic_ms());
-
-    if (wait_ms_max >= 0 && (wait_ms < 0 || wait_ms > wait_ms_max)) {
-        wait_ms = wait_ms_max;
-    }
     recv_pool_flush(&worker->recv_pool);
-    ring_submit_and_wait(&worker->ring, wait_ms);
-    worker->now_ms = clock_monotonic_ms();
+    wait_for_completions(worker, wait_ms_max);
     counters_increment(&worker->counters, turns);
-    take_completions(worker);
-    timer_wheel_advance(&worker->timers, worker->now_ms);
+    run_timers(worker, take_completions(worker));
     worker->group->ops->on_turn_end(worker);
     atomic_store_explicit(&worker->blocks_left, block_pool_left(&worker->blocks),
                           memory_order_relaxed);
@@ -173,7 +215,9 @@ static int start(struct worker *worker)
         ring_close(&worker->ring);
         return failed;
     }
-    worker->now_ms = clock_monotonic_ms();
+    worker->looked_ms = clock_monotonic_ms();
+    worker->now_ms = run_clock_at(&worker->group->clock, worker->looked_ms);
+    worker->timers_ran_ms = worker->now_ms;
     timer_wheel_init(&worker->timers, worker->now_ms);
     block_pool_init(&worker->blocks, worker->group->message_bytes_max);
     block_pool_reserve(&worker->blocks, worker->group->message_bytes_max / 16);

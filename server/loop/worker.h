@@ -14,6 +14,7 @@
 #include "server/loop/mailbox.h"
 #include "server/loop/recv_pool.h"
 #include "server/loop/ring.h"
+#include "server/loop/run_clock.h"
 #include "server/loop/timer.h"
 #include "server/stats/counters.h"
 
@@ -41,7 +42,9 @@ struct worker {
     struct block_pool requests; /* HTTP requests that are being read, by whomever */
     struct timer_wheel timers;
     struct counters counters;   /* others may read */
-    uint64_t now_ms;            /* clock_monotonic_ms at the start of this turn */
+    uint64_t now_ms;            /* run_clock_ms at the start of this turn */
+    uint64_t looked_ms;         /* clock_monotonic_ms then */
+    uint64_t timers_ran_ms;     /* of now_ms: in the last turn that was not cut short */
     bool stopping;              /* set by a call; no new connections */
     void *context;              /* the layer above: its state of this worker */
     struct log_limit log_limit; /* lines an outsider can cause */
@@ -61,6 +64,7 @@ struct worker_group {
     const struct worker_ops *ops;
     void *context;              /* shared by all: the server */
     size_t message_bytes_max;   /* per worker */
+    struct run_clock clock;     /* of all workers' deadlines */
     pthread_barrier_t started;  /* workers and the starting thread */
     _Atomic unsigned undrained; /* workers that still have something to wait for */
 };

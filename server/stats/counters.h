@@ -64,6 +64,7 @@
     X(sends_short)                                                                                 \
     X(recv_starved) /* the receive pool was empty for a moment */                                  \
     X(turns)                                                                                       \
+    X(pauses)          /* the process stood still: deadlines were put off */                       \
     X(turns_cut_short) /* TURN_MS_MAX: the rest of the completions waited for the next one */      \
     X(stale_completions)
 

@@ -82,9 +82,10 @@ ROWS = [
              "test_every_length_around_the_limits_of_header_and_buffer"),
 
     # Liveness and closing
-    protocol("pings of the server", "empty, every 54 s", SAME, "",
+    protocol("pings of the server", "empty, every 54 s", "empty, every 25 s", "F",
              "tests/e2e/test_protocol.py: test_the_server_pings_with_an_empty_payload"),
-    protocol("no pong for 60 s", "the TCP connection is closed", SAME, "",
+    protocol("no pong", "for 60 s: the TCP connection is closed",
+             "within 28 s after a ping: the TCP connection is closed", "F",
              "tests/e2e/test_protocol.py: test_without_a_pong_the_stream_ends"),
     protocol("pings of a client", "answered with the same payload", SAME, "",
              "tests/e2e/test_protocol.py: test_a_ping_is_answered_with_its_payload"),

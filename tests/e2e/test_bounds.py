@@ -126,8 +126,8 @@ class ReceivePool(RelayTestCase):
 
 class Assembly(RelayTestCase):
     def test_a_message_that_is_never_completed_ends_with_1008(self):
-        # A ninth of it is the time for a pong; ten ninths for a message.
-        interval_ms = int(2700 * relay_support.TIME_SCALE)
+        # Twelve fifths of it are the time for a message: a minute with the default.
+        interval_ms = int(1000 * relay_support.TIME_SCALE)
         relay = self.start(RELAY_PING_INTERVAL=f"{interval_ms}ms")
         client = self.track(relay.publisher())
         client.send_frame(BINARY, b"begun", fin=False)

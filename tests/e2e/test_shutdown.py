@@ -7,6 +7,7 @@ middle of a request); the fixture checks exit status, time and the counts of wha
 import os
 import signal
 import threading
+import time
 
 import relay_support
 from relay_support import RelayTestCase
@@ -199,6 +200,42 @@ class Shutdown(RelayTestCase):
         other.send_frame(BINARY, b"a" * 1000, length=5_000_000)
         publisher.barrier()
         relay.stop()
+
+    def test_clients_that_leave_the_end_of_tcp_to_the_server_do_not_hold_it_up(self):
+        """RFC 6455 §7.1.1: the server ends the connection when both Closes were sent. The hosts of
+        practable/relay answer a Close and wait for that; others do not even answer."""
+        relay = self.start(RELAY_WORKERS="2")
+        answering = [self.track(relay.raw(f"t{number}")) for number in range(8)]
+        begun = self.track(relay.publisher())
+        begun.send_frame(BINARY, b"a" * 10, length=1000)  # its Close stands behind the rest
+        for _ in range(4):
+            self.track(relay.raw("t0"))
+        kept = [self.track(RawClient(relay.access_port)) for _ in range(4)]
+        for client in kept:
+            client.send(b"GET /nope HTTP/1.1\r\nHost: a\r\n\r\n")
+            self.assertEqual(client.reply().status, 404)
+        ends = {}
+
+        def answer(client, rest):
+            frame = client.frame()
+            assert frame.close()[0] == 1001, frame
+            client.send(rest)
+            client.send_frame(CLOSE, close_payload(1001))
+            answered = time.monotonic()
+            client.expect_end()
+            ends[client] = time.monotonic() - answered
+
+        threads = [threading.Thread(target=answer, args=(client, b"")) for client in answering]
+        threads.append(threading.Thread(target=answer, args=(begun, b"a" * 990)))
+        for thread in threads:
+            thread.start()
+        start = time.monotonic()
+        relay.stop()
+        took_s = time.monotonic() - start
+        for thread in threads:
+            thread.join()
+        self.assertEqual(len(ends), 9)
+        self.assertLess(took_s, 1.0 * relay_support.TIME_SCALE)
 
     def test_a_second_signal_does_no_harm(self):
         relay = self.start()

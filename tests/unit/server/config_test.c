@@ -66,7 +66,7 @@ Test(config, has_the_documented_defaults)
     cr_assert_eq(config.buffer_size, 128);
     cr_assert_eq(config.queue_age_ms, 5000);
     cr_assert_eq(config.code_ttl_ms, 30000);
-    cr_assert_eq(config.ping_interval_ms, 54000);
+    cr_assert_eq(config.ping_interval_ms, 25000);
     cr_assert_eq(config.write_timeout_ms, 10000);
     cr_assert_eq(config.stats_every_ms, 5000);
     cr_assert_eq(config.tidy_every_ms, 300000);
