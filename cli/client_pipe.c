@@ -98,8 +98,9 @@ static const struct option_spec specs[] = {
 
 const struct option_table client_pipe_option_table = {
     .command = "relay client pipe",
-    .synopsis = "Lines of standard input become text messages of a session, its messages become "
-                "lines of standard output. Ends when standard input has ended and all of it is "
+    .synopsis = "Lines of standard input become text messages of a session (those that are not "
+                "UTF-8, binary ones), its messages become lines of standard output. Ends when "
+                "standard input has ended and all of it is "
                 "sent.",
     .specs = specs,
     .specs_count = ARRAY_LENGTH(specs),
@@ -110,7 +111,8 @@ struct pipe_tool {
     struct relay_client *client;
     struct client_output output;
     pthread_t main_thread;
-    int cancel_fd; /* eventfd: readable when the sender is to stop reading */
+    int cancel_fd;         /* eventfd: readable when the sender is to stop reading */
+    bool warned_of_binary; /* the sender's */
 
     /* Each set once, before main is told. */
     atomic_bool sender_done; /* standard input has ended and everything is in the kernel */
@@ -160,13 +162,28 @@ static void on_event(const struct relay_client_event *event, void *context)
 
 /* Sending, on the sender's thread. */
 
-/* Hands one message over, waiting for room. False: it is time to end. */
+/* Once: a file in another encoding has many such lines. */
+static void warn_of_binary(struct pipe_tool *tool)
+{
+    if (!tool->warned_of_binary) {
+        tool->warned_of_binary = true;
+        log_warn("a line is not UTF-8: such lines are sent as binary messages");
+    }
+}
+
+/* Hands one message over, waiting for room. Text that is not UTF-8 goes as binary. False: it is
+ * time to end. */
 static bool message_send(struct pipe_tool *tool, enum relay_client_type type, const void *data,
                          size_t len)
 {
     for (;;) {
         int failed = relay_client_send(tool->client, type, data, len, 0);
 
+        if (failed == -EILSEQ) {
+            warn_of_binary(tool);
+            type = RELAY_CLIENT_BINARY;
+            continue;
+        }
         if (failed != -EAGAIN && failed != -ENOMEM) {
             return failed == 0;
         }

@@ -19,6 +19,7 @@
 #include "client/connection.h"
 #include "client/credential.h"
 #include "client/websocket.h"
+#include "wire/utf8_stream.h"
 
 /* Life. */
 
@@ -369,6 +370,20 @@ static int push(struct relay_client *client, struct ring_message *message)
     return failed;
 }
 
+/* Characters may be cut by the slices. */
+static bool slices_are_utf8(const struct relay_client_slice *slices, size_t slices_count)
+{
+    struct utf8_stream text;
+
+    utf8_stream_init(&text);
+    for (size_t i = 0; i < slices_count; i++) {
+        if (!utf8_stream_take(&text, bytes_of(slices[i].data, slices[i].len))) {
+            return false;
+        }
+    }
+    return utf8_stream_is_whole(&text);
+}
+
 int relay_client_send_slices(struct relay_client *client, enum relay_client_type type,
                              const struct relay_client_slice *slices, size_t slices_count,
                              unsigned flags)
@@ -388,6 +403,9 @@ int relay_client_send_slices(struct relay_client *client, enum relay_client_type
     pthread_mutex_unlock(&client->mutex);
     if (failed != 0) {
         return failed;
+    }
+    if (type == RELAY_CLIENT_TEXT && !slices_are_utf8(slices, slices_count)) {
+        return -EILSEQ;
     }
     struct ring_message *message = ring_message_create(type, slices, slices_count, len, flags);
 

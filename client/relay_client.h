@@ -81,7 +81,8 @@ struct relay_client_callbacks {
     /* Each change of state. */
     void (*on_event)(const struct relay_client_event *event, void *context);
 
-    /* One whole message; data lives until the callback returns. NULL: messages are discarded. */
+    /* One whole message; data lives until the callback returns; text is UTF-8, or the connection is
+     * failed with 1007 (RFC 6455 §8.1). NULL: messages are discarded. */
     void (*on_message)(enum relay_client_type type, const void *data, size_t len, void *context);
 
     /* The outgoing ring lost messages or a connection was made: the video encoder should make a
@@ -155,9 +156,10 @@ RELAY_CLIENT_API int relay_client_start(struct relay_client *client);
 
 /* Copies the message into the outgoing ring. Never waits. 0: accepted (older ones may have made
  * room). -EAGAIN: full, or disconnected and nothing is kept, see relay_client_drop. -EMSGSIZE: over
- * 10 MiB. -ESHUTDOWN: not started or failed. Messages are sent whole and in order, or not at all;
- * after a reconnect sending never starts inside one: what a lost connection cut short is dropped,
- * or sent again as a whole with queue_while_disconnected. */
+ * 10 MiB. -EILSEQ: text that is not UTF-8, which receivers must refuse (RFC 6455 §8.1); it goes as
+ * RELAY_CLIENT_BINARY. -ESHUTDOWN: not started or failed. Messages are sent whole and in order, or
+ * not at all; after a reconnect sending never starts inside one: what a lost connection cut short
+ * is dropped, or sent again as a whole with queue_while_disconnected. */
 RELAY_CLIENT_API int relay_client_send(struct relay_client *client, enum relay_client_type type,
                                        const void *data, size_t len, unsigned flags);
 

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "wire/ws_frame.h"
 
 enum { CLOSE_TRY_MS = 30 }; /* how long a stop without linger tries to get its Close out */
 
@@ -290,7 +291,7 @@ const struct phase_ops phase_open = {
 
 static void closing_on_enter(struct connection *connection)
 {
-    websocket_close(connection->websocket, WEBSOCKET_CLOSE_NORMAL);
+    websocket_close(connection->websocket, WS_CLOSE_NORMAL);
     if (connection->deadline_ms < connection->now_ms + CLOSE_TRY_MS) {
         connection->deadline_ms = connection->now_ms + CLOSE_TRY_MS;
     }

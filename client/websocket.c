@@ -9,6 +9,8 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/random.h"
+#include "wire/utf8_stream.h"
+#include "wire/ws_frame.h"
 
 enum { MESSAGE_KEEP_BYTES = 1024 * 1024, PING_SIZE = 8, FRAME_HEAD_MAX = 14 };
 
@@ -47,7 +49,8 @@ struct websocket {
     struct control control;
     uint8_t *message;
     size_t message_len, message_size;
-    uint8_t message_opcode; /* 0: none in progress */
+    uint8_t message_opcode;  /* 0: none in progress */
+    struct utf8_stream text; /* of it, while it is text */
     bool message_delivered;
 };
 
@@ -171,7 +174,7 @@ static void encode_control(struct websocket *websocket, uint8_t opcode, const vo
 static void encode_close(struct websocket *websocket)
 {
     uint8_t payload[2] = {(uint8_t)(websocket->close_code >> 8), (uint8_t)websocket->close_code};
-    bool empty = websocket->close_code == WEBSOCKET_CLOSE_NO_STATUS;
+    bool empty = websocket->close_code == WS_CLOSE_NO_STATUS;
 
     encode_control(websocket, WSLAY_CONNECTION_CLOSE, payload, empty ? 0 : sizeof payload);
     websocket->close_wanted = false;
@@ -396,7 +399,7 @@ static enum websocket_result frame_open(struct websocket *websocket,
     const char *cause = header_fault(websocket, frame);
 
     if (cause != NULL) {
-        return refuse(websocket, WEBSOCKET_CLOSE_PROTOCOL, cause);
+        return refuse(websocket, WS_CLOSE_PROTOCOL_ERROR, cause);
     }
     websocket->frame_open = true;
     websocket->frame_left = frame->payload_length;
@@ -405,32 +408,41 @@ static enum websocket_result frame_open(struct websocket *websocket,
         return WEBSOCKET_WAIT;
     }
     if (frame->payload_length > WEBSOCKET_MESSAGE_BYTES_MAX - websocket->message_len) {
-        return refuse(websocket, WEBSOCKET_CLOSE_TOO_BIG, "a message is larger than 10 MiB");
+        return refuse(websocket, WS_CLOSE_TOO_BIG, "a message is larger than 10 MiB");
     }
     if (!message_reserve(websocket, (size_t)frame->payload_length)) {
-        return refuse(websocket, WEBSOCKET_CLOSE_TOO_BIG, "no memory for a message");
+        return refuse(websocket, WS_CLOSE_TOO_BIG, "no memory for a message");
     }
     if (frame->opcode != WSLAY_CONTINUATION_FRAME) {
         websocket->message_opcode = frame->opcode;
+        utf8_stream_init(&websocket->text);
     }
     return WEBSOCKET_WAIT;
 }
 
-static void frame_append(struct websocket *websocket, const struct wslay_frame_iocb *frame)
+/* False: text that cannot become UTF-8. */
+static bool data_append(struct websocket *websocket, struct bytes more)
+{
+    CHECK(websocket->message != NULL); /* its first frame made room */
+    memcpy(websocket->message + websocket->message_len, more.data, more.len);
+    websocket->message_len += more.len;
+    return websocket->message_opcode != WSLAY_TEXT_FRAME ||
+           utf8_stream_take(&websocket->text, more);
+}
+
+static bool frame_append(struct websocket *websocket, const struct wslay_frame_iocb *frame)
 {
     CHECK(frame->data_length <= websocket->frame_left);
     websocket->frame_left -= frame->data_length;
     if (frame->data_length == 0) {
-        return;
+        return true;
     }
-    if (wslay_is_ctrl_frame(frame->opcode)) {
-        memcpy(websocket->control.data + websocket->control.len, frame->data, frame->data_length);
-        websocket->control.len += frame->data_length;
-    } else {
-        CHECK(websocket->message != NULL); /* its first frame made room */
-        memcpy(websocket->message + websocket->message_len, frame->data, frame->data_length);
-        websocket->message_len += frame->data_length;
+    if (!wslay_is_ctrl_frame(frame->opcode)) {
+        return data_append(websocket, bytes_of(frame->data, frame->data_length));
     }
+    memcpy(websocket->control.data + websocket->control.len, frame->data, frame->data_length);
+    websocket->control.len += frame->data_length;
+    return true;
 }
 
 static const char *close_meaning(unsigned code)
@@ -439,11 +451,10 @@ static const char *close_meaning(unsigned code)
         unsigned code;
         const char *meaning;
     } meanings[] = {
-        {1000, "normal"},         {1001, "going away"},
-        {1002, "protocol error"}, {1005, "no reason given"},
-        {1008, "policy"},         {1009, "message too big"},
-        {1011, "server error"},   {1013, "try again later"},
-        {4401, "token expired"},  {4403, "booking cancelled"},
+        {1000, "normal"},          {1001, "going away"},        {1002, "protocol error"},
+        {1007, "invalid text"},    {1005, "no reason given"},   {1008, "policy"},
+        {1009, "message too big"}, {1011, "server error"},      {1013, "try again later"},
+        {4401, "token expired"},   {4403, "booking cancelled"},
     };
 
     for (size_t i = 0; i < ARRAY_LENGTH(meanings); i++) {
@@ -454,27 +465,31 @@ static const char *close_meaning(unsigned code)
     return "unknown reason";
 }
 
+static enum websocket_result close_refused(struct websocket *websocket, enum ws_close_result result)
+{
+    struct bytes payload = bytes_of(websocket->control.data, websocket->control.len);
+    char text[WS_CLOSE_REASON_MAX + 1], cause[sizeof text + 32];
+
+    ws_close_error_text(result, payload, text, sizeof text);
+    snprintf(cause, sizeof cause, "the server sent a bad Close: %s", text);
+    return refuse(websocket, WS_CLOSE_PROTOCOL_ERROR, cause);
+}
+
 static enum websocket_result close_received(struct websocket *websocket)
 {
-    const struct control *control = &websocket->control;
-    unsigned code = WEBSOCKET_CLOSE_NO_STATUS;
-    int reason_len = 0;
+    struct bytes payload = bytes_of(websocket->control.data, websocket->control.len);
+    struct bytes reason = bytes_skip(payload, 2);
+    uint16_t code;
+    enum ws_close_result result = ws_close_parse(payload, &code);
 
-    if (control->len == 1) {
-        return refuse(websocket, WEBSOCKET_CLOSE_PROTOCOL, "the server sent a bad Close");
+    if (result != WS_CLOSE_OK) {
+        return close_refused(websocket, result);
     }
-    if (control->len >= 2) {
-        code = (unsigned)control->data[0] << 8 | control->data[1];
-        reason_len = (int)control->len - 2;
-    }
-    if (code < WEBSOCKET_CLOSE_NORMAL) {
-        return refuse(websocket, WEBSOCKET_CLOSE_PROTOCOL, "the server sent a bad Close");
-    }
-    websocket_close(websocket, (uint16_t)code);
-    websocket->fault->close_code = (int)code;
+    websocket_close(websocket, code);
+    websocket->fault->close_code = code;
     fault_set(websocket->fault, RELAY_CLIENT_FAULT_CLOSED, "closed by the relay with %u (%s)%s%.*s",
-              code, close_meaning(code), reason_len > 0 ? ": " : "", reason_len,
-              (const char *)control->data + 2);
+              code, close_meaning(code), reason.len > 0 ? ": " : "", (int)reason.len,
+              (const char *)reason.data);
     return WEBSOCKET_ENDED;
 }
 
@@ -499,6 +514,11 @@ static enum websocket_result control_received(struct websocket *websocket, uint8
     return WEBSOCKET_WAIT;
 }
 
+static enum websocket_result text_refused(struct websocket *websocket)
+{
+    return refuse(websocket, WS_CLOSE_INVALID_TEXT, "the server sent text that is not UTF-8");
+}
+
 static enum websocket_result frame_end(struct websocket *websocket,
                                        const struct wslay_frame_iocb *frame,
                                        struct websocket_message *ret_message)
@@ -509,6 +529,9 @@ static enum websocket_result frame_end(struct websocket *websocket,
     }
     if (!frame->fin) {
         return WEBSOCKET_WAIT;
+    }
+    if (websocket->message_opcode == WSLAY_TEXT_FRAME && !utf8_stream_is_whole(&websocket->text)) {
+        return text_refused(websocket);
     }
     *ret_message = (struct websocket_message){.type = websocket->message_opcode,
                                               .data = websocket->message,
@@ -536,7 +559,9 @@ static enum websocket_result on_chunk(struct websocket *websocket,
     if (!websocket->frame_open && frame_open(websocket, frame) == WEBSOCKET_ENDED) {
         return WEBSOCKET_ENDED;
     }
-    frame_append(websocket, frame);
+    if (!frame_append(websocket, frame)) {
+        return text_refused(websocket);
+    }
     return websocket->frame_left > 0 ? WEBSOCKET_WAIT : frame_end(websocket, frame, ret_message);
 }
 
@@ -572,7 +597,7 @@ static enum websocket_result receive_step(struct websocket *websocket,
     if (got == WSLAY_ERR_WANT_READ) {
         return input_result(websocket);
     }
-    return refuse(websocket, WEBSOCKET_CLOSE_PROTOCOL, "the server sent a malformed frame");
+    return refuse(websocket, WS_CLOSE_PROTOCOL_ERROR, "the server sent a malformed frame");
 }
 
 enum websocket_result websocket_receive(struct websocket *websocket, struct transport *transport,

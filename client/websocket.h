@@ -1,7 +1,7 @@
 /* WebSocket frames over a transport, by wslay's frame layer: one frame per outgoing message, masked
- * straight from the ring into the outbox; incoming messages put together whole. wslay's event layer
- * is not used: it cuts or copies what is sent, and closes the connection on text that is not UTF-8,
- * which the relay passes on as it came. Owner thread only; never blocks. */
+ * straight from the ring into the outbox; incoming messages put together whole, text checked as it
+ * comes. wslay's event layer is not used: it cuts or copies what is sent. Owner thread only; never
+ * blocks. */
 #pragma once
 
 #include <stdbool.h>
@@ -20,13 +20,6 @@ enum websocket_limits {
     WEBSOCKET_INBOX_SIZE = 32 * 1024,
     WEBSOCKET_TURN_BYTES_MAX = 256 * 1024, /* each way, before others get their turn */
     WEBSOCKET_CONTROL_MAX = 125,
-};
-
-enum websocket_close {
-    WEBSOCKET_CLOSE_NORMAL = 1000,
-    WEBSOCKET_CLOSE_PROTOCOL = 1002,
-    WEBSOCKET_CLOSE_NO_STATUS = 1005,
-    WEBSOCKET_CLOSE_TOO_BIG = 1009,
 };
 
 enum websocket_result {

@@ -8,11 +8,18 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/utf8.h"
 #include "client/websocket.h"
 
 enum { INPUT_BYTES_MAX = 64 * 1024 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static bool is_close_code(int code)
+{
+    return (code >= 1000 && code <= 1003) || code == 1005 || (code >= 1007 && code <= 1014) ||
+           (code >= 3000 && code <= 4999);
+}
 
 static void receive_all(struct websocket *websocket, struct transport *transport)
 {
@@ -24,12 +31,14 @@ static void receive_all(struct websocket *websocket, struct transport *transport
     while ((result = websocket_receive(websocket, transport, &message, &fault)) != WEBSOCKET_WAIT) {
         if (result == WEBSOCKET_ENDED) {
             CHECK(fault.kind == RELAY_CLIENT_FAULT_CLOSED && fault.text[0] != '\0');
-            CHECK(fault.close_code == 0 || fault.close_code >= WEBSOCKET_CLOSE_NORMAL);
+            CHECK(fault.close_code == 0 || is_close_code(fault.close_code));
             break;
         }
         if (result == WEBSOCKET_MESSAGE) {
             CHECK(message.type == RELAY_CLIENT_TEXT || message.type == RELAY_CLIENT_BINARY);
             CHECK(message.len <= WEBSOCKET_MESSAGE_BYTES_MAX);
+            CHECK(message.type != RELAY_CLIENT_TEXT ||
+                  utf8_is_valid(bytes_of(message.data, message.len)));
         }
     }
     CHECK(websocket_send(websocket, transport, &fault) != PROGRESS_WAIT);

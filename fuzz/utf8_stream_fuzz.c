@@ -10,7 +10,7 @@
 #include "fuzz/split.h"
 #include "wire/utf8_stream.h"
 
-enum { HEAD = 1, TEXT_BYTES_MAX = 256, CONTINUATION_MAX = 3 };
+enum { HEAD = 1, TEXT_BYTES_MAX = 160, CONTINUATION_MAX = 3 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -121,24 +121,28 @@ void publisher_close(struct publisher *publisher)
 
 /* Sending. */
 
-static bool slices_are_utf8(const struct outgoing *message)
-{
-    for (size_t i = 0; i < message->slices_count; i++) {
-        if (!g_utf8_validate_len(message->slices[i].data, message->slices[i].len, NULL)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Receivers close a connection that brings text that is not UTF-8, so that goes as binary. */
 static enum relay_client_type message_type_of(const struct publisher *publisher,
-                                              const struct outgoing *message, enum stream_kind kind)
+                                              enum stream_kind kind)
 {
     bool text = publisher->message_type == SINK_MESSAGE_TEXT ||
                 (publisher->message_type == SINK_MESSAGE_AUTO && kind == STREAM_TEXT);
 
-    return text && slices_are_utf8(message) ? RELAY_CLIENT_TEXT : RELAY_CLIENT_BINARY;
+    return text ? RELAY_CLIENT_TEXT : RELAY_CLIENT_BINARY;
+}
+
+/* Text that is not UTF-8 goes as binary: receivers would have to fail their connections. */
+static int message_send(const struct publisher *publisher, const struct outgoing *message,
+                        enum relay_client_type type)
+{
+    unsigned flags = message->random_access ? RELAY_CLIENT_RANDOM_ACCESS : 0;
+    int result = relay_client_send_slices(publisher->client, type, message->slices,
+                                          message->slices_count, flags);
+
+    if (result == -EILSEQ) {
+        result = relay_client_send_slices(publisher->client, RELAY_CLIENT_BINARY, message->slices,
+                                          message->slices_count, flags);
+    }
+    return result;
 }
 
 struct wait {
@@ -292,8 +296,7 @@ static GstFlowReturn result_judge(struct publisher *publisher, size_t len, int r
 GstFlowReturn publisher_send(struct publisher *publisher, const struct outgoing *message,
                              enum stream_kind kind, bool may_wait)
 {
-    enum relay_client_type type = message_type_of(publisher, message, kind);
-    unsigned flags = message->random_access ? RELAY_CLIENT_RANDOM_ACCESS : 0;
+    enum relay_client_type type = message_type_of(publisher, kind);
     struct wait wait = wait_of(room_step, publisher->end_timeout_ms);
     int result;
 
@@ -310,8 +313,7 @@ GstFlowReturn publisher_send(struct publisher *publisher, const struct outgoing 
             loss_count(publisher, message->len);
             return GST_FLOW_OK;
         }
-        result = relay_client_send_slices(publisher->client, type, message->slices,
-                                          message->slices_count, flags);
+        result = message_send(publisher, message, type);
         /* There was room, but the connection ended or the settings changed since. */
     } while (result == -EAGAIN && may_wait && g_atomic_int_get(&publisher->waits));
     return result_judge(publisher, message->len, result);

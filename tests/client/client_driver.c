@@ -155,6 +155,31 @@ static void send_many(struct driver *driver, const char *arguments)
     output(driver, json_pack("{s:i, s:i}", "accepted", (int)accepted, "result", last));
 }
 
+/* TYPE HEX: one message of just these bytes. */
+static void send_bytes(struct driver *driver, const char *arguments)
+{
+    char type[16] = "";
+    int used = 0;
+
+    sscanf(arguments, "%15s %n", type, &used);
+    const char *hex = arguments + used;
+    size_t len = strlen(hex) / 2;
+    uint8_t *data = malloc(len + 1);
+
+    for (size_t i = 0; i < len; i++) {
+        unsigned byte = 0;
+
+        sscanf(hex + 2 * i, "%2x", &byte);
+        data[i] = (uint8_t)byte;
+    }
+    int result = relay_client_send(
+        driver->client, strcmp(type, "text") == 0 ? RELAY_CLIENT_TEXT : RELAY_CLIENT_BINARY, data,
+        len, 0);
+
+    free(data);
+    output(driver, json_pack("{s:i, s:i}", "accepted", result == 0, "result", result));
+}
+
 static void show_statistics(struct driver *driver)
 {
     struct relay_client_statistics s;
@@ -219,6 +244,8 @@ static void command_run(struct driver *driver, char *line)
     }
     if (strcmp(line, "send") == 0) {
         send_many(driver, arguments);
+    } else if (strcmp(line, "send_bytes") == 0) {
+        send_bytes(driver, arguments);
     } else if (strcmp(line, "stats") == 0) {
         show_statistics(driver);
     } else {

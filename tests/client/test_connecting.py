@@ -102,13 +102,13 @@ class Connecting(ClientTestCase):
             connection.send_frame(0, b"", fin=False)
             connection.send_frame(0, b"three")
             connection.send_frame(BINARY, b"")
-            connection.send_frame(TEXT, b"not \xff UTF-8")
+            connection.send_frame(TEXT, "grüße".encode())
             pongs.append(connection.read_frame())
             connection.hold()
         driver = self.connected(self.server(script).url("ws"), no_pings=1)
         wait_until(lambda: len(driver.messages()) == 4, "four messages")
         self.assertEqual([(m["message"], m["len"]) for m in driver.messages()],
-                         [("text", 5), ("text", 13), ("binary", 0), ("text", 11)])
+                         [("text", 5), ("text", 13), ("binary", 0), ("text", 7)])
         wait_until(lambda: pongs, "the pong")
         self.assertEqual(pongs[0][:2], (PONG, b"are you there"))
 

@@ -51,6 +51,15 @@ class Pipe(ClientTestCase):
         wait_until(lambda: server.closed, "the end")
         self.assertEqual(server.closed[0][0], 1000)
 
+    def test_lines_that_are_not_utf8_become_binary_messages(self):
+        """As relaysink sends them: as text they would end the connection (RFC 6455 §8.1)."""
+        server = self.ws_server()
+        process = self.tool(server.url)
+        status, out, err = self.finish(process, "grüße\n".encode() + b"27.4 \xb0C\n\xe2\x82\nplain")
+        self.assertEqual((status, out), (0, b""))
+        self.assertEqual(err.count(b"not UTF-8"), 1, err)
+        self.assert_heard(server, ["grüße", b"27.4 \xb0C", b"\xe2\x82", "plain"])
+
     def test_binary_chunks(self):
         server = self.ws_server()
         process = self.tool(server.url, "--binary", "--chunk", "1000")

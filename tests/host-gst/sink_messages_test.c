@@ -233,6 +233,28 @@ GST_START_TEST(a_buffer_is_a_message_of_the_type_of_its_caps)
 }
 GST_END_TEST;
 
+/* A character that two memories share, and U+0000, are UTF-8 (the Unicode Standard 15, table 3-7).
+ */
+GST_START_TEST(text_is_judged_as_a_whole)
+{
+    static const char text[] = "27.4 \xc2\xb0\0C";
+    const size_t cut = 6; /* inside the degree sign */
+    struct sink_fixture fixture;
+    int type = 0;
+
+    fixture_init(&fixture);
+    play_connected(&fixture, "text/x-raw, format=utf8");
+    GstBuffer *buffer = fixture_buffer(text, cut);
+
+    gst_harness_push(fixture.harness,
+                     gst_buffer_append(buffer, fixture_buffer(text + cut, sizeof text - 1 - cut)));
+    fixture_expect_message(&fixture, 0, text, sizeof text - 1);
+    g_bytes_unref(fake_relay_message(fixture.relay, 0, &type));
+    fail_unless_equals_int(type, FAKE_TEXT);
+    fixture_deinit(&fixture);
+}
+GST_END_TEST;
+
 static const struct {
     const char *framing;
     guint messages;
@@ -726,6 +748,7 @@ static Suite *sink_messages_suite(void)
     tcase_add_test(tests, lists_cut_inside_of_frames_are_put_right_and_warned_of_once);
     tcase_add_loop_test(tests, a_buffer_is_a_message_of_the_type_of_its_caps, 0,
                         G_N_ELEMENTS(kinds));
+    tcase_add_test(tests, text_is_judged_as_a_whole);
     tcase_add_loop_test(tests, framing_decides_what_of_a_list_is_a_message, 0,
                         G_N_ELEMENTS(framings));
     tcase_add_test(tests, caps_may_change_while_playing);
