@@ -46,6 +46,7 @@ static void expect_same(const struct http_request *a, const struct http_request 
         CHECK(bytes_equal(a->fields[i].value, b->fields[i].value));
     }
     CHECK(a->minor_version == b->minor_version && a->keep_alive == b->keep_alive);
+    CHECK(http_request_is_head(a) == http_request_is_head(b));
     CHECK(a->has_body == b->has_body && a->is_upgrade == b->is_upgrade);
 }
 
@@ -81,6 +82,7 @@ static void expect_safe(const struct http_request *request)
     CHECK(bytes_find(request->target, ' ') == request->target.len);
     CHECK(lengths + encodings <= 1);
     CHECK(count_named(request, "Host") == 1 || request->minor_version == 0);
+    CHECK(http_request_is_head(request) == (strcmp(request->method, "HEAD") == 0));
     CHECK(!request->has_body || lengths + encodings == 1);
     for (unsigned i = 0; i < request->fields_count; i++) {
         CHECK(request->fields[i].name.len > 0 && is_clean(request->fields[i].name));

@@ -1,7 +1,7 @@
-/* Reaches request_target_split, request_path_clean, percent_decode and query_value. Clean paths
- * must be clean and stay so; decoding must undo encoding; query_value must agree with a second,
- * slower reading; every text must fit a buffer of exactly its size and no smaller one. Input: a
- * target. */
+/* Reaches request_target_split, request_authority_is_valid, request_path_clean, percent_decode,
+ * uri_escape and query_value. Clean paths must be clean and stay so; decoding must undo encoding;
+ * query_value must agree with a second, slower reading; every text must fit a buffer of exactly its
+ * size and no smaller one. Input: a target. */
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -62,6 +62,11 @@ static void check_encoding(struct bytes in)
 
     CHECK(result == (has_nul ? -EINVAL : 0));
     CHECK(has_nul || bytes_equal_text(in, back));
+    CHECK(uri_escape(in, escaped, sizeof escaped) == 0);
+    CHECK(bytes_find(bytes_of_text(escaped), '\\') == strlen(escaped));
+    for (size_t i = len = 0; i < in.len; i++) {
+        len += (size_t)snprintf(escaped + len, sizeof escaped - len, "%%%02X", in.data[i]);
+    }
     result = percent_decode(bytes_of(escaped, len), back, in.len);
     CHECK(result == -ENOSPC || has_nul);
     free(back);
@@ -120,6 +125,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     check_encoding(bytes_of(data, size));
+    bool valid = request_authority_is_valid(bytes_of(data, size));
+
+    CHECK(!valid || size == 0 ||
+          (memchr(data, '@', size) == NULL && memchr(data, '/', size) == NULL));
     if (request_target_split(bytes_of(data, size), &path, &query) != 0) {
         return 0;
     }

@@ -68,7 +68,7 @@ enum limits_access {
     CODES_SHARES = 4, /* one booking and topic may have a quarter of RELAY_CODES_MAX unused */
     CODE_SESSION_BUCKETS = 65536,
     ANSWER_RESERVED_BYTES_MAX = 64 * 1024, /* longer ones have no share in the reserved memory */
-    HTTP_RESPONSE_HEAD_MAX = 3072,         /* a redirect repeats the target */
+    HTTP_RESPONSE_HEAD_MAX = 1024,         /* without the fields that an answer brings along */
     TOPIC_NAME_SIZE = 256,
 };
 

@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "wire/http_token.h"
+#include "wire/request_target.h"
 
 enum {
     /* A body in one-byte chunks, chunk extensions and trailers can be far longer than what they
@@ -39,39 +41,25 @@ static int on_url(llhttp_t *parser, const char *at, size_t len)
     return 0;
 }
 
-/* RFC 9110 §5.6.2. llhttp allows a space in names in some of its modes. */
-static bool is_token_char(uint8_t c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-           (c != 0 && strchr("!#$%&'*+-.^_`|~", c) != NULL);
-}
-
 static int on_header_field(llhttp_t *parser, const char *at, size_t len)
 {
     struct http_request *request = parser->data;
 
-    if (request->head_complete) {
-        return 0; /* trailers are bounded and thrown away */
-    }
     if (request->fields_count == HTTP_FIELDS_MAX) {
         return stop(request, HTTP_REQUEST_HEAD_TOO_LARGE);
     }
     struct http_field *field = &request->fields[request->fields_count++];
 
     *field = (struct http_field){.name = bytes_of(at, len)};
-    for (size_t i = 0; i < len; i++) {
-        if (!is_token_char(field->name.data[i])) {
-            return stop(request, HTTP_REQUEST_MALFORMED);
-        }
-    }
-    return 0;
+    /* llhttp allows a space in names in some of its modes. */
+    return http_is_token(field->name) ? 0 : stop(request, HTTP_REQUEST_MALFORMED);
 }
 
 static int on_header_value(llhttp_t *parser, const char *at, size_t len)
 {
     struct http_request *request = parser->data;
 
-    if (!request->head_complete && request->fields_count > 0) {
+    if (request->fields_count > 0) {
         request->fields[request->fields_count - 1].value = bytes_trim(bytes_of(at, len));
     }
     return 0;
@@ -85,29 +73,11 @@ static int on_headers_complete(llhttp_t *parser)
     return HPE_PAUSED;
 }
 
-static int on_body(llhttp_t *parser, const char *at, size_t len)
-{
-    struct http_request *request = parser->data;
-
-    request->body_len += len;
-    return request->body_len > HTTP_BODY_BYTES_MAX ? stop(request, HTTP_REQUEST_BODY_TOO_LARGE) : 0;
-}
-
-static int on_message_complete(llhttp_t *parser)
-{
-    struct http_request *request = parser->data;
-
-    request->complete = true;
-    return HPE_PAUSED;
-}
-
 static const llhttp_settings_t callbacks = {
     .on_url = on_url,
     .on_header_field = on_header_field,
     .on_header_value = on_header_value,
     .on_headers_complete = on_headers_complete,
-    .on_body = on_body,
-    .on_message_complete = on_message_complete,
 };
 
 void http_request_init(struct http_request *request)
@@ -117,17 +87,23 @@ void http_request_init(struct http_request *request)
     request->method = "";
     request->target = bytes_of(NULL, 0);
     request->fields_count = 0;
-    request->minor_version = 0;
+    request->minor_version = 1;
     request->keep_alive = false;
     request->has_body = false;
     request->is_upgrade = false;
+    request->expects_continue = false;
     request->failure = HTTP_REQUEST_OK;
     request->text_len = 0;
     request->line_start = 0;
-    request->body_len = 0;
-    request->body_wire_len = 0;
+    request->body_left = 0;
+    request->is_chunked = false;
     request->head_complete = false;
     request->complete = false;
+}
+
+void http_request_wipe(struct http_request *request)
+{
+    bytes_wipe(request->text, request->text_len);
 }
 
 static unsigned fields_named(const struct http_request *request, const char *name)
@@ -140,22 +116,16 @@ static unsigned fields_named(const struct http_request *request, const char *nam
     return count;
 }
 
-static enum http_request_result failure_of(const struct http_request *request, llhttp_errno_t error)
+/* The shape and the version of a request line were looked at before, so that llhttp can dislike
+ * only its target or its method. */
+static enum http_request_result failure_of(const struct http_request *request, llhttp_errno_t error,
+                                           bool in_request_line)
 {
     if (request->failure != HTTP_REQUEST_OK) {
         return request->failure;
     }
-    switch ((int)error) {
-    case HPE_INVALID_VERSION:
-    case HPE_PAUSED_H2_UPGRADE:
-        return HTTP_REQUEST_UNSUPPORTED;
-    case HPE_INVALID_TRANSFER_ENCODING:
-        /* llhttp 9 has the same error for a Content-Length beside it. */
-        return fields_named(request, "Content-Length") > 0 ? HTTP_REQUEST_MALFORMED
-                                                           : HTTP_REQUEST_UNSUPPORTED;
-    default:
-        return HTTP_REQUEST_MALFORMED;
-    }
+    return in_request_line && error != HPE_INVALID_URL ? HTTP_REQUEST_NOT_IMPLEMENTED
+                                                       : HTTP_REQUEST_MALFORMED;
 }
 
 /* What delimits the body must be beyond doubt, or a proxy before us could see other requests in the
@@ -167,18 +137,12 @@ static enum http_request_result check_framing(const struct http_request *request
     struct bytes value;
     uint64_t length;
 
-    if (lengths > 1 || (encodings > 0 && (lengths > 0 || request->minor_version == 0))) {
+    if (lengths > 1 || encodings > 1 ||
+        (encodings > 0 && (lengths > 0 || request->minor_version == 0))) {
         return HTTP_REQUEST_MALFORMED;
-    }
-    if (encodings > 1) {
-        return HTTP_REQUEST_UNSUPPORTED;
     }
     if (lengths + encodings > 0 && request->parser.method == HTTP_CONNECT) {
         return HTTP_REQUEST_MALFORMED; /* llhttp would leave the body to the caller */
-    }
-    if (http_request_field(request, "Transfer-Encoding", &value)) {
-        return bytes_equal_text_nocase(value, "chunked") ? HTTP_REQUEST_OK
-                                                         : HTTP_REQUEST_UNSUPPORTED;
     }
     if (!http_request_field(request, "Content-Length", &value)) {
         return HTTP_REQUEST_OK;
@@ -192,20 +156,32 @@ static enum http_request_result check_framing(const struct http_request *request
 static enum http_request_result check_host(const struct http_request *request)
 {
     unsigned hosts = fields_named(request, "Host");
+    struct bytes host = {0};
     bool is_allowed = hosts == 1 || (hosts == 0 && request->minor_version == 0);
 
-    return is_allowed ? HTTP_REQUEST_OK : HTTP_REQUEST_MALFORMED;
+    http_request_field(request, "Host", &host);
+    return is_allowed && request_authority_is_valid(host) ? HTTP_REQUEST_OK
+                                                          : HTTP_REQUEST_MALFORMED;
+}
+
+static void prepare_body(struct http_request *request)
+{
+    request->is_chunked = fields_named(request, "Transfer-Encoding") > 0;
+    request->body_left = request->is_chunked ? 0 : (size_t)request->parser.content_length;
+    request->has_body = request->body_left > 0;
+    request->complete = !request->is_chunked && request->body_left == 0;
+    request->expects_continue = !request->complete && request->minor_version > 0 &&
+                                http_request_field_has_token(request, "Expect", "100-continue");
+    if (request->is_chunked) {
+        http_chunked_init(&request->chunked, HTTP_BODY_BYTES_MAX, BODY_WIRE_BYTES_MAX);
+    }
 }
 
 static enum http_request_result finish_head(struct http_request *request)
 {
     const llhttp_t *parser = &request->parser;
 
-    if (parser->http_major != 1 || parser->http_minor > 1) {
-        return HTTP_REQUEST_UNSUPPORTED;
-    }
     request->method = llhttp_method_name((llhttp_method_t)parser->method);
-    request->minor_version = parser->http_minor;
     request->keep_alive = llhttp_should_keep_alive(parser) != 0;
     request->is_upgrade = parser->upgrade != 0 && parser->method != HTTP_CONNECT;
     enum http_request_result result = check_host(request);
@@ -214,25 +190,84 @@ static enum http_request_result finish_head(struct http_request *request)
         result = check_framing(request);
     }
     if (result == HTTP_REQUEST_OK) {
-        bool is_chunked = fields_named(request, "Transfer-Encoding") > 0;
-
-        request->complete = !is_chunked && parser->content_length == 0;
-        llhttp_resume(&request->parser);
+        prepare_body(request);
     }
     return result;
 }
 
-/* Exactly one space on each side of the target (RFC 9112 §3). llhttp skips several, and also takes
- * RTSP and ICE versions. */
-static bool is_request_line(struct bytes line)
+static bool is_digit(uint8_t c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* Exactly one space on each side of the target (RFC 9112 §3): llhttp skips several, also takes RTSP
+ * and ICE versions, and knows no HTTP/1.2, which is to be read as 1.1 (RFC 9110 §2.5). line is in
+ * request->text, where the version is set to what llhttp knows. */
+static enum http_request_result check_request_line(struct http_request *request, struct bytes line)
 {
     static const char version_shape[] = "HTTP/1.1\r\n";
-    struct bytes rest = bytes_skip(line, bytes_find(line, ' ') + 1);
+    enum { MAJOR_AT = 5, POINT_AT = 6, MINOR_AT = 7 };
+    size_t method_len = bytes_find(line, ' ');
+    struct bytes rest = bytes_skip(line, method_len + 1);
     size_t target_len = bytes_find(rest, ' ');
     struct bytes version = bytes_skip(rest, target_len + 1);
 
-    return target_len > 0 && version.len == sizeof version_shape - 1 &&
-           bytes_start_with(version, "HTTP/");
+    if (!http_is_token(bytes_of(line.data, method_len)) || target_len == 0 ||
+        version.len != sizeof version_shape - 1 || !bytes_start_with(version, "HTTP/") ||
+        !is_digit(version.data[MAJOR_AT]) || version.data[POINT_AT] != '.' ||
+        !is_digit(version.data[MINOR_AT])) {
+        return HTTP_REQUEST_MALFORMED;
+    }
+    if (version.data[MAJOR_AT] != '1') {
+        return HTTP_REQUEST_BAD_VERSION;
+    }
+    request->minor_version = version.data[MINOR_AT] == '0' ? 0 : 1;
+    request->text[request->line_start - version.len + MINOR_AT] =
+        (char)('0' + request->minor_version);
+    return HTTP_REQUEST_OK;
+}
+
+/* Chunked must come last, once and without parameters, or the end of the body is unknown (RFC 9112
+ * §6.3); codings before it are not implemented (§6.1). Versions of llhttp differ here. */
+static enum http_request_result check_transfer_coding(struct bytes codings)
+{
+    size_t count = 0;
+
+    while (true) {
+        struct bytes coding = bytes_trim(bytes_of(codings.data, bytes_find(codings, ',')));
+        bool is_last = bytes_find(codings, ',') == codings.len;
+
+        count++;
+        if (bytes_equal_text_nocase(coding, "chunked") != is_last) {
+            return HTTP_REQUEST_MALFORMED;
+        }
+        if (is_last) {
+            return count == 1 ? HTTP_REQUEST_OK : HTTP_REQUEST_NOT_IMPLEMENTED;
+        }
+        codings = bytes_skip(codings, bytes_find(codings, ',') + 1);
+    }
+}
+
+/* Before llhttp sees the line. */
+static enum http_request_result check_line(struct http_request *request, struct bytes line)
+{
+    struct bytes content = bytes_of(line.data, line.len - 2);
+    size_t name_len = bytes_find(content, ':');
+
+    if (content.len == 0) {
+        return HTTP_REQUEST_OK;
+    }
+    /* No folded line, and no empty name: llhttp would add its value to the field before. */
+    if (!http_is_token_char(content.data[0])) {
+        return HTTP_REQUEST_MALFORMED;
+    }
+    if (request->target.len == 0) {
+        return check_request_line(request, line);
+    }
+    if (bytes_equal_text_nocase(bytes_of(content.data, name_len), "Transfer-Encoding")) {
+        return check_transfer_coding(bytes_trim(bytes_skip(content, name_len + 1)));
+    }
+    return HTTP_REQUEST_OK;
 }
 
 /* line: one whole line of the head with its end, in request->text. Lines must end in CR LF, may
@@ -243,12 +278,11 @@ static enum http_request_result parse_line(struct http_request *request, struct 
     if (line.len < 2 || bytes_find(line, '\r') != line.len - 2) {
         return fail(request, HTTP_REQUEST_MALFORMED);
     }
-    /* No folded line, and no empty name: llhttp would add its value to the field before. */
-    if (line.len > 2 && !is_token_char(line.data[0])) {
-        return fail(request, HTTP_REQUEST_MALFORMED);
-    }
-    if (request->target.len == 0 && line.len > 2 && !is_request_line(line)) {
-        return fail(request, HTTP_REQUEST_MALFORMED);
+    bool in_request_line = request->target.len == 0;
+    enum http_request_result checked = check_line(request, line);
+
+    if (checked != HTTP_REQUEST_OK) {
+        return fail(request, checked);
     }
     llhttp_errno_t error = llhttp_execute(&request->parser, (const char *)line.data, line.len);
 
@@ -256,16 +290,16 @@ static enum http_request_result parse_line(struct http_request *request, struct 
         return HTTP_REQUEST_MORE;
     }
     if (error != HPE_PAUSED || !request->head_complete) {
-        return fail(request, failure_of(request, error));
+        return fail(request, failure_of(request, error, in_request_line));
     }
     request->failure = finish_head(request);
     return request->failure;
 }
 
-/* Methods are upper-case letters; an empty line may come before (RFC 9112 §2.2). */
+/* Methods are tokens; an empty line may come before (RFC 9112 §2.2). */
 static bool is_first_char(uint8_t c)
 {
-    return (c >= 'A' && c <= 'Z') || c == '\r';
+    return http_is_token_char(c) || c == '\r';
 }
 
 static enum http_request_result overflow(struct http_request *request)
@@ -311,25 +345,35 @@ static enum http_request_result parse_head(struct http_request *request, struct 
     return HTTP_REQUEST_MORE;
 }
 
+static enum http_request_result parse_chunked(struct http_request *request, struct bytes *input)
+{
+    switch (http_chunked_parse(&request->chunked, input)) {
+    case HTTP_CHUNKED_MORE:
+        return HTTP_REQUEST_MORE;
+    case HTTP_CHUNKED_MALFORMED:
+        return fail(request, HTTP_REQUEST_MALFORMED);
+    case HTTP_CHUNKED_TOO_LARGE:
+        return fail(request, HTTP_REQUEST_BODY_TOO_LARGE);
+    case HTTP_CHUNKED_OK:
+        break;
+    }
+    request->has_body = request->chunked.content_len > 0;
+    request->complete = true;
+    return HTTP_REQUEST_OK;
+}
+
 static enum http_request_result parse_body(struct http_request *request, struct bytes *input)
 {
-    const char *data = (const char *)input->data;
-    size_t room = BODY_WIRE_BYTES_MAX - request->body_wire_len;
-    size_t len = input->len < room ? input->len : room;
-    llhttp_errno_t error = llhttp_execute(&request->parser, data, len);
+    request->expects_continue = false; /* it did not wait */
+    if (request->is_chunked) {
+        return parse_chunked(request, input);
+    }
+    size_t len = input->len < request->body_left ? input->len : request->body_left;
 
-    if (error == HPE_PAUSED && request->complete) {
-        len = (size_t)(llhttp_get_error_pos(&request->parser) - data);
-        request->has_body = request->body_len > 0;
-    } else if (error != HPE_OK) {
-        return fail(request, failure_of(request, error));
-    }
-    request->body_wire_len += len;
+    request->body_left -= len;
     *input = bytes_skip(*input, len);
-    if (request->complete) {
-        return HTTP_REQUEST_OK;
-    }
-    return input->len > 0 ? fail(request, HTTP_REQUEST_BODY_TOO_LARGE) : HTTP_REQUEST_MORE;
+    request->complete = request->body_left == 0;
+    return request->complete ? HTTP_REQUEST_OK : HTTP_REQUEST_MORE;
 }
 
 enum http_request_result http_request_parse(struct http_request *request, struct bytes *input)
@@ -346,6 +390,16 @@ enum http_request_result http_request_parse(struct http_request *request, struct
         }
     }
     return input->len == 0 ? HTTP_REQUEST_MORE : parse_body(request, input);
+}
+
+bool http_request_is_head(const struct http_request *request)
+{
+    struct bytes text = bytes_of(request->text, request->text_len);
+
+    while (bytes_start_with(text, "\r\n")) {
+        text = bytes_skip(text, 2);
+    }
+    return bytes_start_with(text, "HEAD ");
 }
 
 bool http_request_field(const struct http_request *request, const char *name,

@@ -1,6 +1,6 @@
-/* HTTP/1.x requests: llhttp (strict) into one bounded struct. The parser keeps its own copy of
- * what it needs, so input may go away after each call. One parser, one thread; never allocates.
- * The struct points into itself: do not copy it. */
+/* HTTP/1.x requests: the head by llhttp (strict), the body by http_chunked, into one bounded
+ * struct. The parser keeps its own copy of what it needs, so input may go away after each call. One
+ * parser, one thread; never allocates. The struct points into itself: do not copy it. */
 #pragma once
 
 #include <llhttp.h>
@@ -10,10 +10,11 @@
 
 #include "base/attributes.h"
 #include "base/bytes.h"
+#include "wire/http_chunked.h"
 
 enum http_request_limits {
-    HTTP_TARGET_BYTES_MAX = 2048, /* longer: 414 */
-    HTTP_HEAD_BYTES_MAX = 12288,  /* request line and header fields as sent; longer: 431. A token
+    HTTP_TARGET_BYTES_MAX = 8000, /* longer: 414. RFC 9112 §3 asks for 8000 of a request line. */
+    HTTP_HEAD_BYTES_MAX = 16384,  /* request line and header fields as sent; longer: 431. A token
                                      is at most 8 KiB. */
     HTTP_FIELDS_MAX = 64,         /* more: 431 */
     HTTP_BODY_BYTES_MAX = 65536,  /* bodies are read and thrown away; longer: 413 */
@@ -27,13 +28,13 @@ struct http_field {
 enum http_request_result {
     HTTP_REQUEST_OK,              /* a whole request, body included, was read */
     HTTP_REQUEST_MORE,            /* all input was used and the request goes on */
-    HTTP_REQUEST_MALFORMED,       /* → 400; also HTTP/1.1 without Host, folded lines, bare CR or
-                                     LF, and any doubt about where the body ends */
+    HTTP_REQUEST_MALFORMED,       /* → 400; also HTTP/1.1 without a valid Host, folded lines, bare
+                                     CR or LF, and any doubt about where the body ends */
     HTTP_REQUEST_TARGET_TOO_LONG, /* → 414 */
     HTTP_REQUEST_HEAD_TOO_LARGE,  /* → 431 */
-    HTTP_REQUEST_BODY_TOO_LARGE,  /* → 413 */
-    HTTP_REQUEST_UNSUPPORTED,     /* HTTP version other than 1.0 and 1.1 → 505; Transfer-Encoding
-                                     other than chunked → 501 is folded in here */
+    HTTP_REQUEST_BODY_TOO_LARGE,  /* → 413; as soon as it is announced */
+    HTTP_REQUEST_BAD_VERSION,     /* → 505; HTTP, but not 1.x */
+    HTTP_REQUEST_NOT_IMPLEMENTED, /* → 501; unknown method, or a transfer coding before chunked */
 };
 
 struct http_request {
@@ -42,31 +43,44 @@ struct http_request {
     struct bytes target;
     struct http_field fields[HTTP_FIELDS_MAX];
     unsigned fields_count;
-    uint8_t minor_version; /* 0 or 1 */
+    uint8_t minor_version; /* 0 or 1, which stands for all above too (RFC 9110 §2.5). Known as soon
+                              as the request line is, 1 before. */
     bool keep_alive;       /* as version and Connection say */
     bool has_body;         /* a non-empty body was sent */
     bool is_upgrade;       /* Upgrade and Connection: upgrade were sent */
+
+    /* Valid after HTTP_REQUEST_MORE: the client may wait for 100 Continue before it sends its body
+     * (RFC 9110 §10.1.1). The caller that sends it clears this. */
+    bool expects_continue;
 
     /* Private to http_request.c. */
     llhttp_t parser;
     enum http_request_result failure; /* HTTP_REQUEST_OK: none so far */
     size_t text_len;
-    size_t line_start;    /* in text, of the line that is being collected */
-    size_t body_len;      /* content only */
-    size_t body_wire_len; /* with chunk framing and trailers */
-    bool head_complete;   /* true exactly from the empty line on */
-    bool complete;        /* true exactly after HTTP_REQUEST_OK */
+    size_t line_start; /* in text, of the line that is being collected */
+    size_t body_left;  /* of Content-Length */
+    bool is_chunked;   /* then, instead: */
+    struct http_chunked chunked;
+    bool head_complete; /* true exactly from the empty line on */
+    bool complete;      /* true exactly after HTTP_REQUEST_OK */
     char text[HTTP_HEAD_BYTES_MAX];
 };
 
 /* Makes ready for one request. Also between two requests of a kept-alive connection. */
 void http_request_init(struct http_request *request);
 
+/* Overwrites the text, which may hold a token or a code. After that only an init may follow. */
+void http_request_wipe(struct http_request *request);
+
 /* Parses from the front of *input and advances it past what belongs to this request: after
  * HTTP_REQUEST_OK the rest are the first bytes of a WebSocket stream (is_upgrade) or of the next
  * request. Errors are final. Not to be called after HTTP_REQUEST_OK without an init. */
 MUST_USE enum http_request_result http_request_parse(struct http_request *request,
                                                      struct bytes *input);
+
+/* True when the method is HEAD, so that the answer has no content (RFC 9110 §9.3.2); also after an
+ * error, however early. */
+bool http_request_is_head(const struct http_request *request);
 
 /* First field of that name (any case). False when absent; then *ret_value is untouched. */
 bool http_request_field(const struct http_request *request, const char *name,

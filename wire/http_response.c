@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 static const struct {
     unsigned status;
@@ -95,22 +96,48 @@ static void append_connection(struct response_text *text, const struct http_resp
     }
 }
 
+/* IMF-fixdate (RFC 9110 §5.6.7), whatever the locale. */
+static void append_date(struct response_text *text, int64_t date_s)
+{
+    static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    static const char months[][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                     "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    time_t time = date_s;
+    struct tm parts;
+
+    if (gmtime_r(&time, &parts) != NULL) {
+        append(text, "Date: %s, %02d %s %04d %02d:%02d:%02d GMT\r\n", days[parts.tm_wday],
+               parts.tm_mday, months[parts.tm_mon], parts.tm_year + 1900, parts.tm_hour,
+               parts.tm_min, parts.tm_sec);
+    }
+}
+
+/* Fields of final answers that the caller does not choose. */
+static void append_own_fields(struct response_text *text, const struct http_response *response)
+{
+    append_date(text, response->date_s);
+    if (response->status == 401) {
+        append(text, "WWW-Authenticate: Bearer realm=\"relay\"\r\n");
+    }
+    if (response->status != 204) {
+        append(text, "Content-Length: %zu\r\n", response->body.len);
+    }
+    append_connection(text, response);
+}
+
 int http_response_write(const struct http_response *response, char *data, size_t size)
 {
     struct response_text text = {.data = data, .size = size};
-    bool is_upgrade = response->status == 101;
-    bool has_content = !is_upgrade && response->status != 204;
+    bool is_interim = response->status < 200;
+    bool has_content = !is_interim && response->status != 204;
 
-    append(&text, "HTTP/1.%u %u %s\r\n", response->minor_version == 0 && !is_upgrade ? 0u : 1u,
+    append(&text, "HTTP/1.%u %u %s\r\n", response->minor_version == 0 && !is_interim ? 0u : 1u,
            response->status, http_status_text(response->status));
     if (response->content_type != NULL) {
         append(&text, "Content-Type: %s\r\n", response->content_type);
     }
-    if (has_content) {
-        append(&text, "Content-Length: %zu\r\n", response->body.len);
-    }
-    if (!is_upgrade) {
-        append_connection(&text, response);
+    if (!is_interim) {
+        append_own_fields(&text, response);
     }
     append(&text, "%s\r\n", response->extra_fields);
     if (text.overflow) {

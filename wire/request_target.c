@@ -1,5 +1,6 @@
 #include "wire/request_target.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
@@ -30,6 +31,76 @@ static size_t first_of(struct bytes in, const char *set)
     return in.len;
 }
 
+static int hex_value(uint8_t c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Characters of a registered name, less the percent sign (RFC 3986 §3.2.2). */
+static bool is_name_char(uint8_t c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+           (c != '\0' && strchr("-._~!$&'()*+,;=", c) != NULL);
+}
+
+static bool name_is_valid(struct bytes name)
+{
+    while (name.len > 0) {
+        bool is_escape = name.data[0] == '%';
+
+        if (is_escape ? name.len < 3 || hex_value(name.data[1]) < 0 || hex_value(name.data[2]) < 0
+                      : !is_name_char(name.data[0])) {
+            return false;
+        }
+        name = bytes_skip(name, is_escape ? 3 : 1);
+    }
+    return true;
+}
+
+/* What stands in square brackets. No future version of IP has come to be. */
+static bool is_ipv6(struct bytes text)
+{
+    char terminated[INET6_ADDRSTRLEN];
+    struct in6_addr address;
+
+    return memchr(text.data, '\0', text.len) == NULL &&
+           bytes_to_text(text, terminated, sizeof terminated) == 0 &&
+           inet_pton(AF_INET6, terminated, &address) == 1;
+}
+
+static bool is_port(struct bytes text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9') {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool request_authority_is_valid(struct bytes authority)
+{
+    size_t host_len;
+    bool is_host;
+
+    if (authority.len > 0 && authority.data[0] == '[') {
+        size_t end = bytes_find(authority, ']');
+
+        host_len = end + 1;
+        is_host = end < authority.len && is_ipv6(bytes_of(authority.data + 1, end - 1));
+    } else {
+        host_len = bytes_find(authority, ':');
+        is_host = name_is_valid(bytes_of(authority.data, host_len));
+    }
+    struct bytes rest = bytes_skip(authority, host_len);
+
+    return is_host && (rest.len == 0 || (rest.data[0] == ':' && is_port(bytes_skip(rest, 1))));
+}
+
 int request_target_split(struct bytes target, struct bytes *ret_path, struct bytes *ret_query)
 {
     size_t scheme = scheme_len(target);
@@ -38,7 +109,8 @@ int request_target_split(struct bytes target, struct bytes *ret_path, struct byt
     if (scheme > 0) {
         size_t authority = first_of(bytes_skip(target, scheme), "/?#");
 
-        if (authority == 0) {
+        if (authority == 0 || target.data[scheme] == ':' ||
+            !request_authority_is_valid(bytes_of(target.data + scheme, authority))) {
             return -EINVAL;
         }
         rest = bytes_skip(target, scheme + authority);
@@ -95,15 +167,6 @@ int request_path_clean(struct bytes path, char *text, size_t text_size)
     return 0;
 }
 
-static int hex_value(uint8_t c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Takes one decoded character from the front of *in, which must not be empty. Never NUL: a C string
  * would end there, and two parts of the program would see two different texts. */
 static int decode_next(struct bytes *in, bool plus_is_space)
@@ -152,6 +215,36 @@ static int decode(struct bytes in, bool plus_is_space, char *text, size_t text_s
 int percent_decode(struct bytes in, char *text, size_t text_size)
 {
     return decode(in, false, text, text_size);
+}
+
+static bool is_uri_char(uint8_t c)
+{
+    return is_name_char(c) || (c != '\0' && strchr("%:/?#[]@", c) != NULL);
+}
+
+int uri_escape(struct bytes in, char *text, size_t text_size)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    size_t len = 0;
+
+    for (size_t i = 0; i < in.len; i++) {
+        uint8_t c = in.data[i];
+        bool is_plain = is_uri_char(c);
+
+        if (len + (is_plain ? 1 : 3) >= text_size) {
+            return -ENOSPC;
+        }
+        text[len++] = is_plain ? (char)c : '%';
+        if (!is_plain) {
+            text[len++] = digits[c >> 4];
+            text[len++] = digits[c & 15];
+        }
+    }
+    if (len >= text_size) {
+        return -ENOSPC;
+    }
+    text[len] = '\0';
+    return 0;
 }
 
 static bool form_is_valid(struct bytes in)

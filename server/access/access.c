@@ -144,7 +144,10 @@ static void reply_wrong_method(const struct access_call *call, const struct rout
     snprintf(message, sizeof message, "method %s is not allowed, but [%s] are",
              call->request->method, match->allowed);
     access_reply_framework(reply, 405, message, "method not allowed");
-    access_reply_field(reply, "Allow", match->allowed);
+    /* The message is as clients know it; the field also names the method that is implied. */
+    snprintf(message, sizeof message, "%s%s", match->allowed,
+             strstr(match->allowed, "GET") != NULL ? ",HEAD" : "");
+    access_reply_field(reply, "Allow", message);
 }
 
 /* The type without parameters, as sent. */
@@ -175,13 +178,8 @@ static bool check_body_type(const struct access_call *call, struct access_reply 
     return false;
 }
 
-static bool check_accept(const struct access_call *call, struct access_reply *reply)
+static bool list_accepts_json(struct bytes accept)
 {
-    struct bytes accept;
-
-    if (!http_request_field(call->request, "Accept", &accept)) {
-        return true;
-    }
     while (accept.len > 0) {
         struct bytes one = bytes_of(accept.data, bytes_find(accept, ','));
 
@@ -191,6 +189,28 @@ static bool check_accept(const struct access_call *call, struct access_reply *re
             bytes_equal_text_nocase(one, "application/json")) {
             return true;
         }
+    }
+    return false;
+}
+
+/* Several fields of the name are one list (RFC 9110 §5.3). */
+static bool check_accept(const struct access_call *call, struct access_reply *reply)
+{
+    bool is_sent = false;
+
+    for (unsigned i = 0; i < call->request->fields_count; i++) {
+        const struct http_field *field = &call->request->fields[i];
+
+        if (!bytes_equal_text_nocase(field->name, "Accept")) {
+            continue;
+        }
+        if (list_accepts_json(field->value)) {
+            return true;
+        }
+        is_sent = true;
+    }
+    if (!is_sent) {
+        return true;
     }
     access_reply_framework(
         reply, 406, "unsupported media type requested, only [application/json] are available",

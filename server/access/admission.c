@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "wire/request_target.h"
 #include "wire/ws_upgrade.h"
 
@@ -31,12 +32,16 @@ static bool check_clean(struct bytes path, struct bytes query, struct admission 
         return true;
     }
     refuse(admission, 301, "path is not clean");
-    if (snprintf(admission->location, sizeof admission->location, "%s%s%.*s", clean,
-                 query.len > 0 ? "?" : "", (int)query.len,
-                 query.len > 0 ? (const char *)query.data : "") >=
-        (int)sizeof admission->location) {
-        refuse(admission, 400, "malformed path");
+    char reference[HTTP_TARGET_BYTES_MAX + 2];
+    int len = snprintf(reference, sizeof reference, "%s%s%.*s", clean, query.len > 0 ? "?" : "",
+                       (int)query.len, query.len > 0 ? (const char *)query.data : "");
+
+    CHECK(len > 0 && (size_t)len < sizeof reference); /* no longer than the target */
+    if (uri_escape(bytes_of_text(reference), admission->location, sizeof admission->location) !=
+        0) {
+        refuse(admission, 414, "path is not clean and too long to be redirected");
     }
+    bytes_wipe(reference, (size_t)len);
     return false;
 }
 

@@ -37,6 +37,13 @@ static void allow(struct route_match *match, const char *method)
              method);
 }
 
+/* HEAD is served where GET is (RFC 9110 §9.1). */
+static bool method_matches(const struct route *route, const char *method)
+{
+    return strcmp(route->method, method) == 0 ||
+           (strcmp(method, "HEAD") == 0 && strcmp(route->method, "GET") == 0);
+}
+
 enum route_result routes_find(const char *method, const char *path, struct route_match *ret_match)
 {
     struct bytes parameter;
@@ -46,7 +53,7 @@ enum route_result routes_find(const char *method, const char *path, struct route
         if (!path_matches(routes[i].path, path, &parameter)) {
             continue;
         }
-        if (strcmp(routes[i].method, method) == 0) {
+        if (method_matches(&routes[i], method)) {
             ret_match->route = &routes[i];
             ret_match->parameter = parameter;
             return ROUTE_FOUND;

@@ -82,6 +82,7 @@ struct phase_http {
     bool deferred;                   /* an answer is on its way from elsewhere */
     char fields[ACCESS_FIELDS_SIZE]; /* of that answer */
     unsigned minor_version;          /* the same */
+    bool head_only;                  /* the same */
     bool answered;                   /* at least one request was */
 };
 

@@ -15,6 +15,13 @@
 
 enum { REDIRECT_FIELDS_SIZE = HTTP_TARGET_BYTES_MAX + 64 };
 
+/* How an answer must look because of its request. */
+struct answer_form {
+    bool keep_alive;
+    bool head_only;
+    unsigned minor_version;
+};
+
 static void arm_deadline(struct conn *conn)
 {
     timer_arm(&conn->worker->timers, &conn->deadline,
@@ -27,15 +34,19 @@ static void http_on_enter(struct conn *conn)
     arm_deadline(conn);
 }
 
+/* Accepts NULL. The request may hold a token or a code. */
+static void put_request(struct conn *conn, struct http_request *request)
+{
+    if (request != NULL) {
+        http_request_wipe(request);
+        block_pool_put(&conn->worker->requests, request);
+    }
+}
+
 static void release_request(struct conn *conn)
 {
-    struct http_request *request = conn->in.http.request;
-
-    if (request != NULL) {
-        bytes_wipe(request->text, sizeof request->text); /* it holds a token */
-        block_pool_put(&conn->worker->requests, request);
-        conn->in.http.request = NULL;
-    }
+    put_request(conn, conn->in.http.request);
+    conn->in.http.request = NULL;
 }
 
 /* The request's memory is taken with its first byte, so a silent connection costs none. */
@@ -73,7 +84,7 @@ static struct message *create_answer(struct worker *worker, size_t size)
 
 static bool send_response(struct conn *conn, const struct http_response *response)
 {
-    size_t size = HTTP_RESPONSE_HEAD_MAX + response->body.len;
+    size_t size = HTTP_RESPONSE_HEAD_MAX + strlen(response->extra_fields) + response->body.len;
     struct message *message = create_answer(conn->worker, size);
 
     if (message == NULL) {
@@ -86,17 +97,28 @@ static bool send_response(struct conn *conn, const struct http_response *respons
     return conn_send(conn, message);
 }
 
-static void send_plain(struct conn *conn, unsigned status, const char *text, const char *fields)
+/* The last answer of a connection. */
+static void send_plain(struct conn *conn, const struct http_request *request, unsigned status,
+                       const char *text, const char *fields)
 {
     struct http_response response = {
         .status = status,
         .content_type = "text/plain; charset=utf-8",
         .body = bytes_of_text(text),
         .extra_fields = fields,
-        .minor_version = 1,
+        .head_only = http_request_is_head(request),
+        .minor_version = request->minor_version,
+        .date_s = clock_wall_s(),
     };
 
     send_response(conn, &response);
+}
+
+static bool send_continue(struct conn *conn)
+{
+    struct http_response response = {.status = 100, .extra_fields = "", .minor_version = 1};
+
+    return send_response(conn, &response);
 }
 
 /* Room for what the log says about who asked. */
@@ -134,7 +156,8 @@ static void refuse_malformed(struct conn *conn, enum http_request_result result)
         [HTTP_REQUEST_TARGET_TOO_LONG] = {414, "414 URI Too Long"},
         [HTTP_REQUEST_HEAD_TOO_LARGE] = {431, "431 Request Header Fields Too Large"},
         [HTTP_REQUEST_BODY_TOO_LARGE] = {413, "413 Content Too Large"},
-        [HTTP_REQUEST_UNSUPPORTED] = {505, "505 HTTP Version Not Supported"},
+        [HTTP_REQUEST_BAD_VERSION] = {505, "505 HTTP Version Not Supported"},
+        [HTTP_REQUEST_NOT_IMPLEMENTED] = {501, "501 Not Implemented"},
     };
 
     struct asker asker;
@@ -142,12 +165,12 @@ static void refuse_malformed(struct conn *conn, enum http_request_result result)
 
     counters_increment(&conn->worker->counters, http_refused);
     audit_malformed(&audit, answers[result].status, answers[result].text);
-    send_plain(conn, answers[result].status, answers[result].text, "");
+    send_plain(conn, conn->in.http.request, answers[result].status, answers[result].text, "");
     conn_close_begin(conn, CLOSE_HTTP_REFUSED);
 }
 
-static bool send_reply(struct conn *conn, const struct access_reply *reply, bool keep_alive,
-                       bool head_only, unsigned minor_version)
+static bool send_reply(struct conn *conn, const struct access_reply *reply,
+                       const struct answer_form *form)
 {
     const char *body = reply->long_body != NULL ? reply->long_body : reply->body;
     struct http_response response = {
@@ -155,9 +178,10 @@ static bool send_reply(struct conn *conn, const struct access_reply *reply, bool
         .content_type = reply->content_type,
         .body = bytes_of(body, reply->body_len),
         .extra_fields = reply->fields,
-        .keep_alive = keep_alive,
-        .head_only = head_only,
-        .minor_version = minor_version,
+        .keep_alive = form->keep_alive,
+        .head_only = form->head_only,
+        .minor_version = form->minor_version,
+        .date_s = clock_wall_s(),
     };
 
     return send_response(conn, &response);
@@ -172,10 +196,10 @@ static void release_body(struct access_reply *reply)
 }
 
 /* One that cannot be sent whole (MESSAGE_BYTES_MAX, memory) is answered all the same. */
-static bool send_long_reply(struct conn *conn, struct access_reply *reply, bool keep_alive,
-                            bool head_only, unsigned minor_version)
+static bool send_long_reply(struct conn *conn, struct access_reply *reply,
+                            const struct answer_form *form)
 {
-    if (send_reply(conn, reply, keep_alive, head_only, minor_version)) {
+    if (send_reply(conn, reply, form)) {
         return true;
     }
     if (reply->long_body == NULL) {
@@ -183,7 +207,7 @@ static bool send_long_reply(struct conn *conn, struct access_reply *reply, bool 
     }
     release_body(reply);
     access_reply_error(reply, 503, "the answer is too long");
-    return send_reply(conn, reply, keep_alive, head_only, minor_version);
+    return send_reply(conn, reply, form);
 }
 
 static void finish_reply(struct conn *conn, struct access_reply *reply, bool keep_alive)
@@ -235,54 +259,75 @@ static void answer_access(struct conn *conn, const struct http_request *request)
     /* First: a deferred answer may be given before control_run returns. */
     memcpy(conn->in.http.fields, reply.fields, sizeof conn->in.http.fields);
     conn->in.http.minor_version = request->minor_version;
+    conn->in.http.head_only = http_request_is_head(request);
     if (!control_run(conn, &reply, &actor)) {
         return;
     }
-    /* Who sends many requests and reads no answers is not kept alive; the last one says so. */
-    bool keep_alive = request->keep_alive && conn->subscriber.queue.count < PIPELINED_ANSWERS_MAX &&
-                      conn->subscriber.queue.count < shared->bounds.messages_max;
-    bool sent = send_long_reply(conn, &reply, keep_alive, strcmp(request->method, "HEAD") == 0,
-                                request->minor_version);
+    /* A client that sends many requests and reads no answers is not kept alive; the last one says
+     * so. */
+    struct answer_form form = {
+        .keep_alive = request->keep_alive && conn->subscriber.queue.count < PIPELINED_ANSWERS_MAX &&
+                      conn->subscriber.queue.count < shared->bounds.messages_max,
+        .head_only = http_request_is_head(request),
+        .minor_version = request->minor_version,
+    };
+    bool sent = send_long_reply(conn, &reply, &form);
 
-    finish_reply(conn, &reply, keep_alive && sent);
+    finish_reply(conn, &reply, form.keep_alive && sent);
 }
 
 /* Not kept alive: what the client sent behind its request was thrown away while it waited. */
 void http_answer_deferred(struct conn *conn, struct access_reply *reply)
 {
     CHECK(conn->phase == PHASE_HTTP);
+    struct answer_form form = {.head_only = conn->in.http.head_only,
+                               .minor_version = conn->in.http.minor_version};
+
     memcpy(reply->fields, conn->in.http.fields, sizeof reply->fields);
-    send_long_reply(conn, reply, false, false, conn->in.http.minor_version);
+    send_long_reply(conn, reply, &form);
     finish_reply(conn, reply, false);
 }
 
-static void answer_refusal(struct conn *conn, const struct admission *admission)
+static void send_error(struct conn *conn, const struct http_request *request, unsigned status,
+                       const char *reason)
 {
+    struct answer_form form = {.head_only = http_request_is_head(request),
+                               .minor_version = request->minor_version};
     struct access_reply reply = {0};
-    char fields[REDIRECT_FIELDS_SIZE];
 
+    access_reply_error(&reply, status, reason);
+    send_reply(conn, &reply, &form);
+}
+
+static void send_redirect(struct conn *conn, const struct http_request *request,
+                          const char *location)
+{
+    char fields[REDIRECT_FIELDS_SIZE];
+    int len = snprintf(fields, sizeof fields, "Location: %s\r\n", location);
+
+    CHECK(len > 0 && (size_t)len < sizeof fields);
+    send_plain(conn, request, 301, "Moved Permanently\n", fields);
+    bytes_wipe(fields, (size_t)len); /* a code may stand in it */
+}
+
+static void answer_refusal(struct conn *conn, const struct http_request *request,
+                           const struct admission *admission)
+{
     switch (admission->status) {
     case 301:
-        snprintf(fields, sizeof fields, "Location: %s\r\n", admission->location);
-        send_plain(conn, 301, "Moved Permanently\n", fields);
+        send_redirect(conn, request, admission->location);
         break;
     case 400:
-        send_plain(conn, 400, "Bad Request\n", "Sec-Websocket-Version: 13\r\n");
+        send_plain(conn, request, 400, "Bad Request\n", "Sec-Websocket-Version: 13\r\n");
         break;
     case 404:
-        send_plain(conn, 404, "Not Found\n", "X-Content-Type-Options: nosniff\r\n");
+        send_plain(conn, request, 404, "Not Found\n", "X-Content-Type-Options: nosniff\r\n");
         break;
     case 405:
-        send_plain(conn, 405, "Method Not Allowed\n", "Allow: GET\r\n");
+        send_plain(conn, request, 405, "Method Not Allowed\n", "Allow: GET\r\n");
         break;
     default:
-        access_reply_error(&reply, admission->status, admission->reason);
-        struct http_response response = {.status = reply.status,
-                                         .content_type = reply.content_type,
-                                         .body = bytes_of(reply.body, reply.body_len),
-                                         .extra_fields = "",
-                                         .minor_version = 1};
-        send_response(conn, &response);
+        send_error(conn, request, admission->status, admission->reason);
     }
 }
 
@@ -294,7 +339,7 @@ static void refuse_upgrade(struct conn *conn, const struct http_request *request
 
     counters_increment(&conn->worker->counters, websockets_refused);
     audit_upgrade_refused(&audit, admission);
-    answer_refusal(conn, admission);
+    answer_refusal(conn, request, admission);
     conn_close_begin(conn, CLOSE_HTTP_REFUSED);
 }
 
@@ -372,6 +417,18 @@ static void answer(struct conn *conn, struct http_request *request, struct bytes
     }
 }
 
+/* The rest of a request is awaited. */
+static void await_more(struct conn *conn, struct http_request *request)
+{
+    if (!request->expects_continue) {
+        return;
+    }
+    request->expects_continue = false;
+    if (!send_continue(conn)) {
+        conn_close_now(conn, CLOSE_IO_ERROR);
+    }
+}
+
 static void http_on_bytes(struct conn *conn, struct bytes bytes)
 {
     while (conn->phase == PHASE_HTTP && bytes.len > 0 && !conn->in.http.deferred) {
@@ -383,6 +440,7 @@ static void http_on_bytes(struct conn *conn, struct bytes bytes)
         enum http_request_result result = http_request_parse(request, &bytes);
 
         if (result == HTTP_REQUEST_MORE) {
+            await_more(conn, request);
             return;
         }
         if (result != HTTP_REQUEST_OK) {
@@ -392,8 +450,7 @@ static void http_on_bytes(struct conn *conn, struct bytes bytes)
         /* The answer may leave this phase, which would free the request while it is in use. */
         conn->in.http.request = NULL;
         answer(conn, request, bytes);
-        bytes_wipe(request->text, sizeof request->text);
-        block_pool_put(&conn->worker->requests, request);
+        put_request(conn, request);
         if (conn->phase == PHASE_HTTP) {
             arm_deadline(conn);
         }

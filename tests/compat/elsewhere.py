@@ -29,6 +29,12 @@ ROWS = [
         "tests/e2e/test_http_faults.py: test_http_1_0_is_answered_in_kind_and_closed"),
     Row("HTTP", "no CORS fields and no Server field by default", "yes", SAME, "",
         "tests/e2e/test_access.py: test_no_cors_and_no_server_fields"),
+    Row("HTTP", "HEAD where GET is served", "405", "as GET, without content", "F",
+        "tests/e2e/test_http_standards.py: test_head_is_served_where_get_is"),
+    Row("HTTP", "a method that HTTP does not know", "405", "501", "F",
+        "tests/e2e/test_http_standards.py: test_unknown_methods"),
+    Row("HTTP", "401", "without `WWW-Authenticate`", "names the scheme `Bearer`", "F",
+        "tests/e2e/test_http_standards.py: test_401_names_the_scheme"),
 
     # Opening a WebSocket
     protocol("paths other than /session/<topic>",

@@ -227,7 +227,9 @@ STATUS = [
     Exchange("/status", "`relay:admin` does not include it", "GET", "/status", admin,
              handler(401, "token missing relay:stats scope")),
     Exchange("/status", "another method", "POST", "/status", stats,
-             framework(405, "method POST is not allowed, but [GET] are", allow="GET")),
+             framework(405, "method POST is not allowed, but [GET] are", allow="GET"),
+             framework(405, "method POST is not allowed, but [GET] are", allow="GET,HEAD"), "F",
+             said="405, `Allow` without the HEAD that RFC 9110 §9.1 asks for"),
 ]
 
 EXCHANGES = TOKENS + SESSIONS + GENERAL + BIDS + STATUS

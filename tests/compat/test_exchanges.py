@@ -29,7 +29,7 @@ class Exchanges(SharedRelayTestCase):
         reply = self.relay.request("POST", "/session/t0", {"Authorization": self.relay.token(),
                                                            "Origin": "https://ui.test"})
         self.assertEqual({name.lower() for name in reply.headers},
-                         {"content-type", "content-length"})
+                         {"content-type", "content-length", "date"})
 
 
 class Shape(unittest.TestCase):

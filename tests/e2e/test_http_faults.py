@@ -82,7 +82,7 @@ class Oversized(HttpCase):
     def test_a_long_target_gets_414(self):
         for name, port in self.ports():
             with self.subTest(port=name):
-                request = b"GET /" + b"a" * 4000 + b" HTTP/1.1\r\nHost: a\r\n\r\n"
+                request = b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: a\r\n\r\n"
                 reply = self.exchange(request, port)
                 self.assertEqual(reply.status, 414)
 
@@ -122,7 +122,7 @@ class Oversized(HttpCase):
 
     def test_refused_by_size_means_closed(self):
         client = self.client()
-        client.send(b"GET /" + b"a" * 4000 + b" HTTP/1.1\r\nHost: a\r\n\r\n")
+        client.send(b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: a\r\n\r\n")
         self.assertEqual(client.reply().status, 414)
         client.expect_end()
 

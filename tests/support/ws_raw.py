@@ -163,8 +163,8 @@ class RawClient:
         return data
 
     def reply(self, timeout_s=None, head_only=False):
-        """One HTTP reply; its body by Content-Length, else to the end of the stream (except 101
-        and 204)."""
+        """One HTTP reply; its body by Content-Length, else to the end of the stream (except 100,
+        101 and 204)."""
         deadline = self._deadline(timeout_s)
         while (end := self.buffer.find(b"\r\n\r\n")) < 0:
             if not self._fill(deadline):
@@ -177,7 +177,7 @@ class RawClient:
             name, _, value = line.partition(":")
             headers[name.strip().lower()] = value.strip()
         status = int(status)
-        if head_only or status in (101, 204):
+        if head_only or status in (100, 101, 204):
             body = b""
         elif "content-length" in headers:
             body = self.take(int(headers["content-length"]), timeout_s)

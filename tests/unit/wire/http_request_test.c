@@ -59,6 +59,8 @@ static const struct {
 } accepted[] = {
     {"GET / HTTP/1.1\r\n" HOST "\r\n", "GET", "/", 1, 1, true, false, false},
     {"\r\n\r\nGET / HTTP/1.1\r\n" HOST "\r\n", "GET", "/", 1, 1, true, false, false},
+    {"GET / HTTP/1.2\r\n" HOST "\r\n", "GET", "/", 1, 1, true, false, false},
+    {"GET / HTTP/1.9\r\n" HOST "Connection: close\r\n\r\n", "GET", "/", 2, 1, false, false, false},
     {"GET / HTTP/1.0\r\n\r\n", "GET", "/", 0, 0, false, false, false},
     {"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", "GET", "/", 1, 0, true, false, false},
     {"GET / HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n", "GET", "/", 2, 1, false, false, false},
@@ -121,9 +123,12 @@ static const struct {
     enum http_request_result result;
 } refused[] = {
     /* Request lines. */
-    {"get / HTTP/1.1\r\n" HOST "\r\n", HTTP_REQUEST_MALFORMED},
+    {"get / HTTP/1.1\r\n" HOST "\r\n", HTTP_REQUEST_NOT_IMPLEMENTED},
     {"\x16\x03\x01\x02", HTTP_REQUEST_MALFORMED},
-    {"BREW / HTTP/1.1\r\n" HOST "\r\n", HTTP_REQUEST_MALFORMED},
+    {"BREW / HTTP/1.1\r\n" HOST "\r\n", HTTP_REQUEST_NOT_IMPLEMENTED},
+    {"GETX / HTTP/1.1\r\n" HOST "\r\n", HTTP_REQUEST_NOT_IMPLEMENTED},
+    {"DESCRIBE / HTTP/1.1\r\n" HOST "\r\n", HTTP_REQUEST_NOT_IMPLEMENTED},
+    {"G(T / HTTP/1.1\r\n" HOST "\r\n", HTTP_REQUEST_MALFORMED},
     {"GET\r\n\r\n", HTTP_REQUEST_MALFORMED},
     {"GET /\r\n\r\n", HTTP_REQUEST_MALFORMED},
     {"GET  / HTTP/1.1\r\n" HOST "\r\n", HTTP_REQUEST_MALFORMED},
@@ -135,10 +140,11 @@ static const struct {
     {"GET / RTSP/1.0\r\n" HOST "\r\n", HTTP_REQUEST_MALFORMED},
     {"GET / http/1.1\r\n" HOST "\r\n", HTTP_REQUEST_MALFORMED},
     {"GET / HTTP/1.10\r\n" HOST "\r\n", HTTP_REQUEST_MALFORMED},
-    {"GET / HTTP/2.0\r\n" HOST "\r\n", HTTP_REQUEST_UNSUPPORTED},
-    {"GET / HTTP/1.2\r\n" HOST "\r\n", HTTP_REQUEST_UNSUPPORTED},
-    {"GET / HTTP/0.9\r\n" HOST "\r\n", HTTP_REQUEST_UNSUPPORTED},
-    {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", HTTP_REQUEST_UNSUPPORTED},
+    {"GET / HTTP/1:1\r\n" HOST "\r\n", HTTP_REQUEST_MALFORMED},
+    {"GET / HTTP/1.x\r\n" HOST "\r\n", HTTP_REQUEST_MALFORMED},
+    {"GET / HTTP/2.0\r\n" HOST "\r\n", HTTP_REQUEST_BAD_VERSION},
+    {"GET / HTTP/0.9\r\n" HOST "\r\n", HTTP_REQUEST_BAD_VERSION},
+    {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", HTTP_REQUEST_BAD_VERSION},
     /* Line ends and folding. */
     {"GET / HTTP/1.1\n" HOST "\r\n", HTTP_REQUEST_MALFORMED},
     {"GET / HTTP/1.1\r\nHost: a\n\r\n", HTTP_REQUEST_MALFORMED},
@@ -182,24 +188,39 @@ static const struct {
     {"POST / HTTP/1.1\r\n" HOST "Content-Length: 18446744073709551615\r\n\r\n",
      HTTP_REQUEST_BODY_TOO_LARGE},
     {"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", HTTP_REQUEST_MALFORMED},
-    {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: gzip\r\n\r\n", HTTP_REQUEST_UNSUPPORTED},
-    {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: identity\r\n\r\n", HTTP_REQUEST_UNSUPPORTED},
+    {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: gzip\r\n\r\n", HTTP_REQUEST_MALFORMED},
+    {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: identity\r\n\r\n", HTTP_REQUEST_MALFORMED},
+    {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding:\r\n\r\n", HTTP_REQUEST_MALFORMED},
     {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
-     HTTP_REQUEST_UNSUPPORTED},
+     HTTP_REQUEST_NOT_IMPLEMENTED},
     {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n",
-     HTTP_REQUEST_UNSUPPORTED},
+     HTTP_REQUEST_MALFORMED},
+    {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
+     HTTP_REQUEST_MALFORMED},
+    {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked,\r\n\r\n0\r\n\r\n",
+     HTTP_REQUEST_MALFORMED},
+    {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked;q=1\r\n\r\n0\r\n\r\n",
+     HTTP_REQUEST_MALFORMED},
     {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
-     HTTP_REQUEST_UNSUPPORTED},
+     HTTP_REQUEST_MALFORMED},
     {"POST / HTTP/1.1\r\n" HOST
      "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-     HTTP_REQUEST_UNSUPPORTED},
+     HTTP_REQUEST_MALFORMED},
     {"CONNECT a:80 HTTP/1.1\r\n" HOST "Content-Length: 4\r\n\r\nGET ", HTTP_REQUEST_MALFORMED},
     {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\nx\r\n", HTTP_REQUEST_MALFORMED},
     {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n-1\r\n", HTTP_REQUEST_MALFORMED},
     {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n2\r\nabc\r\n",
      HTTP_REQUEST_MALFORMED},
-    {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n",
+    {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n10001",
+     HTTP_REQUEST_BODY_TOO_LARGE},
+    {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff",
+     HTTP_REQUEST_BODY_TOO_LARGE},
+    {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n0\r\n\n",
      HTTP_REQUEST_MALFORMED},
+    /* Hosts. */
+    {"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", HTTP_REQUEST_MALFORMED},
+    {"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", HTTP_REQUEST_MALFORMED},
+    {"GET / HTTP/1.0\r\nHost: user@a\r\n\r\n", HTTP_REQUEST_MALFORMED},
 };
 
 Test(http_request, refuses_malformed_ambiguous_and_unsupported_requests)
@@ -465,4 +486,65 @@ Test(http_request, copies_as_much_of_a_field_as_fits)
     cr_assert_str_eq(text, "");
     http_request_field_text(&request, "X-None", text, sizeof text);
     cr_assert_str_eq(text, "");
+}
+
+/* RFC 9110 §10.1.1. */
+Test(http_request, tells_of_a_client_that_waits_before_its_body)
+{
+    static const struct {
+        const char *text;
+        bool expects_continue;
+    } cases[] = {
+        {"POST / HTTP/1.1\r\n" HOST "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n", true},
+        {"POST / HTTP/1.1\r\n" HOST "EXPECT: 100-Continue\r\nTransfer-Encoding: chunked\r\n\r\n",
+         true},
+        {"POST / HTTP/1.1\r\n" HOST "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n{", false},
+        {"POST / HTTP/1.1\r\n" HOST "Expect: 100-continue\r\nContent-Length: 2\r\n", false},
+        {"POST / HTTP/1.1\r\n" HOST "Expect: x\r\nContent-Length: 2\r\n\r\n", false},
+        {"POST / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n", false},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        for (size_t step = 0; step < STEPS_COUNT; step++) {
+            struct http_request request;
+            struct bytes input = bytes_of_text(cases[i].text);
+
+            cr_assert_eq(feed(&request, &input, steps[step]), HTTP_REQUEST_MORE);
+            cr_assert_eq(request.expects_continue, cases[i].expects_continue, "%s", cases[i].text);
+        }
+    }
+}
+
+/* RFC 9110 §9.3.2: an error is answered without content too. */
+Test(http_request, knows_head_however_early_the_error)
+{
+    static const struct {
+        const char *text;
+        bool is_head;
+    } cases[] = {
+        {"HEAD / HTTP/1.1\r\n" HOST "\r\n", true},  {"HEAD / HTTP/3.0\r\n", true},
+        {"\r\n\r\nHEAD / HTTP/1.1\r\nx\r\n", true}, {"HEAD ", true},
+        {"GET / HTTP/1.1\r\n" HOST "\r\n", false},  {"HEAD", false},
+        {"HEADER / HTTP/1.1\r\n", false},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct http_request request;
+        struct bytes input = bytes_of_text(cases[i].text);
+
+        (void)feed(&request, &input, 3);
+        cr_assert_eq(http_request_is_head(&request), cases[i].is_head, "%s", cases[i].text);
+    }
+}
+
+Test(http_request, leaves_nothing_of_a_wiped_request)
+{
+    static const char secret[] = "Authorization: secret";
+    struct http_request request;
+    struct bytes input = bytes_of_text("GET / HTTP/1.1\r\nAuthorization: secret\r\n");
+
+    cr_assert_eq(feed(&request, &input, 5), HTTP_REQUEST_MORE);
+    cr_assert_not_null(memmem(&request, sizeof request, secret, sizeof secret - 1));
+    http_request_wipe(&request);
+    cr_assert_null(memmem(&request, sizeof request, secret, 6));
 }

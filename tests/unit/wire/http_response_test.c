@@ -7,6 +7,10 @@
 
 #include "wire/http_response.h"
 
+/* The example of RFC 9110 §5.6.7. */
+#define DATE       .date_s = 784111777
+#define DATE_FIELD "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+
 #define BODY(text) .body = {.data = (const uint8_t *)(text), .len = sizeof(text) - 1}
 
 static const struct {
@@ -17,33 +21,37 @@ static const struct {
       .content_type = "application/json",
       BODY("{\"uri\":\"x\"}\n"),
       .extra_fields = "",
+      DATE,
       .keep_alive = true,
       .minor_version = 1},
-     "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 12\r\n\r\n"
+     "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n" DATE_FIELD "Content-Length: 12\r\n\r\n"
      "{\"uri\":\"x\"}\n"},
     {{.status = 200,
       .content_type = "text/plain",
       BODY("ok"),
       .extra_fields = "",
+      DATE,
       .keep_alive = false,
       .minor_version = 1},
-     "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n"
+     "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n" DATE_FIELD "Content-Length: 2\r\n"
      "Connection: close\r\n\r\nok"},
     {{.status = 405,
       .content_type = "application/json",
       BODY("no"),
       .extra_fields = "Allow: POST\r\n",
+      DATE,
       .keep_alive = true,
       .head_only = true,
       .minor_version = 1},
-     "HTTP/1.1 405 Method Not Allowed\r\nContent-Type: application/json\r\nContent-Length: 2\r\n"
+     "HTTP/1.1 405 Method Not Allowed\r\nContent-Type: application/json\r\n" DATE_FIELD
+     "Content-Length: 2\r\n"
      "Allow: POST\r\n\r\n"},
-    {{.status = 204, .extra_fields = "", .keep_alive = true, .minor_version = 1},
-     "HTTP/1.1 204 No Content\r\n\r\n"},
-    {{.status = 204, .extra_fields = "", .keep_alive = false, .minor_version = 1},
-     "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n"},
-    {{.status = 200, .extra_fields = "", .keep_alive = true, .minor_version = 1},
-     "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"},
+    {{.status = 204, .extra_fields = "", DATE, .keep_alive = true, .minor_version = 1},
+     "HTTP/1.1 204 No Content\r\n" DATE_FIELD "\r\n"},
+    {{.status = 204, .extra_fields = "", DATE, .keep_alive = false, .minor_version = 1},
+     "HTTP/1.1 204 No Content\r\n" DATE_FIELD "Connection: close\r\n\r\n"},
+    {{.status = 200, .extra_fields = "", DATE, .keep_alive = true, .minor_version = 1},
+     "HTTP/1.1 200 OK\r\n" DATE_FIELD "Content-Length: 0\r\n\r\n"},
     {{.status = 101,
       .extra_fields = "Upgrade: websocket\r\nConnection: Upgrade\r\n",
       .keep_alive = false,
@@ -53,20 +61,32 @@ static const struct {
       .content_type = "text/plain",
       BODY("Not Found\n"),
       .extra_fields = "",
+      DATE,
       .keep_alive = false,
       .minor_version = 0},
-     "HTTP/1.0 404 Not Found\r\nContent-Type: text/plain\r\nContent-Length: 10\r\n"
+     "HTTP/1.0 404 Not Found\r\nContent-Type: text/plain\r\n" DATE_FIELD "Content-Length: 10\r\n"
      "Connection: close\r\n\r\nNot Found\n"},
     {{.status = 404,
       .content_type = "text/plain",
       BODY("x"),
       .extra_fields = "",
+      DATE,
       .keep_alive = true,
       .minor_version = 0},
-     "HTTP/1.0 404 Not Found\r\nContent-Type: text/plain\r\nContent-Length: 1\r\n"
+     "HTTP/1.0 404 Not Found\r\nContent-Type: text/plain\r\n" DATE_FIELD "Content-Length: 1\r\n"
      "Connection: keep-alive\r\n\r\nx"},
-    {{.status = 299, .extra_fields = "", .keep_alive = true, .minor_version = 1},
-     "HTTP/1.1 299 Unknown\r\nContent-Length: 0\r\n\r\n"},
+    {{.status = 401,
+      .content_type = "application/json",
+      BODY("x"),
+      .extra_fields = "",
+      DATE,
+      .keep_alive = true,
+      .minor_version = 1},
+     "HTTP/1.1 401 Unauthorized\r\nContent-Type: application/json\r\n" DATE_FIELD
+     "WWW-Authenticate: Bearer realm=\"relay\"\r\nContent-Length: 1\r\n\r\nx"},
+    {{.status = 100, .extra_fields = "", .minor_version = 1}, "HTTP/1.1 100 Continue\r\n\r\n"},
+    {{.status = 299, .extra_fields = "", DATE, .keep_alive = true, .minor_version = 1},
+     "HTTP/1.1 299 Unknown\r\n" DATE_FIELD "Content-Length: 0\r\n\r\n"},
 };
 
 enum { CASES_COUNT = sizeof cases / sizeof cases[0] };
@@ -140,5 +160,26 @@ Test(http_response, knows_the_reasons_of_the_statuses_we_send)
 
     for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++) {
         cr_assert_str_eq(http_status_text(statuses[i].status), statuses[i].text);
+    }
+}
+
+Test(http_response, writes_dates_of_other_years_and_days)
+{
+    static const struct {
+        int64_t date_s;
+        const char *text;
+    } dates[] = {
+        {0, "Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"},
+        {951827696, "Date: Tue, 29 Feb 2000 12:34:56 GMT\r\n"},
+        {1798761599, "Date: Thu, 31 Dec 2026 23:59:59 GMT\r\n"},
+    };
+
+    for (size_t i = 0; i < sizeof dates / sizeof dates[0]; i++) {
+        struct http_response response = {
+            .status = 204, .extra_fields = "", .date_s = dates[i].date_s};
+        char text[512] = "";
+
+        cr_assert_gt(http_response_write(&response, text, sizeof text), 0);
+        cr_assert_not_null(strstr(text, dates[i].text), "%s", text);
     }
 }

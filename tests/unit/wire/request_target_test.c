@@ -49,9 +49,24 @@ Test(request_target, splits_path_and_query)
 
 Test(request_target, refuses_other_forms_and_leaves_the_results_alone)
 {
-    static const char *const targets[] = {
-        "",        "*",       "a",         "a/b",          "host:80",   "?x",           "#",
-        "http:/a", "http://", "http:///a", "ftp://host/a", "http://?x", "HTTP//host/a", "ttp://h/"};
+    static const char *const targets[] = {"",
+                                          "*",
+                                          "a",
+                                          "a/b",
+                                          "host:80",
+                                          "?x",
+                                          "#",
+                                          "http:/a",
+                                          "http://",
+                                          "http:///a",
+                                          "http://:80/",
+                                          "http://u@host/",
+                                          "http://a b/",
+                                          "http://[x]/",
+                                          "ftp://host/a",
+                                          "http://?x",
+                                          "HTTP//host/a",
+                                          "ttp://h/"};
 
     for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++) {
         struct bytes path = bytes_of_text("p"), query = bytes_of_text("q");
@@ -235,4 +250,67 @@ Test(query_value, refuses_a_buffer_that_is_too_small)
     cr_assert_eq(query_value(bytes_of_text("a=1234"), "a", QUERY_FIRST, text, sizeof text),
                  -ENOSPC);
     cr_assert_eq(query_value(bytes_of_text("a="), "a", QUERY_FIRST, text, 0), -ENOSPC);
+}
+
+/* RFC 9112 §3.2, RFC 3986 §3.2.2. */
+Test(request_target, judges_authorities)
+{
+    static const char *const valid[] = {
+        "",     "a",        "A.b-c_d~e!$&'()*+,;=",      "a:", "a:80", "1.2.3.4", "a%C3%bc",
+        "[::]", "[::1]:80", "[2001:db8::ffff:1.2.3.4]:", ":80"};
+    static const char *const invalid[] = {"a b",
+                                          "a/b",
+                                          "a@b",
+                                          "a:b",
+                                          "a:1:2",
+                                          "a?b",
+                                          "a#b",
+                                          "a\\b",
+                                          "\"a\"",
+                                          "<a>",
+                                          "a%",
+                                          "a%2",
+                                          "a%zz",
+                                          "\xc3\xbc",
+                                          "[",
+                                          "[]",
+                                          "[::1",
+                                          "[::1]x",
+                                          "[::1]:x",
+                                          "[1.2.3.4]",
+                                          "[::g]",
+                                          "::1",
+                                          "]",
+                                          "[::1%25eth0]",
+                                          "[1:2:3:4:5:6:7:8:9]",
+                                          "[v1.a]",
+                                          "[0000:0000:0000:0000:0000:0000:0000:0000:0000:0000]"};
+
+    for (size_t i = 0; i < sizeof valid / sizeof valid[0]; i++) {
+        cr_assert(request_authority_is_valid(bytes_of_text(valid[i])), "%s", valid[i]);
+    }
+    for (size_t i = 0; i < sizeof invalid / sizeof invalid[0]; i++) {
+        cr_assert(!request_authority_is_valid(bytes_of_text(invalid[i])), "%s", invalid[i]);
+    }
+    cr_assert(!request_authority_is_valid(bytes_of("a\0b", 3)));
+    cr_assert(!request_authority_is_valid(bytes_of("[::1\0]", 6)));
+}
+
+Test(request_target, escapes_what_no_uri_may_hold)
+{
+    static const char all[] = "aZ09-._~!$&'()*+,;=%:/?#[]@ \"<>\\^`{|}\x01\x7f\xc3\xbc";
+    static const char escaped[] =
+        "aZ09-._~!$&'()*+,;=%:/?#[]@%20%22%3C%3E%5C%5E%60%7B%7C%7D%01%7F%C3%BC";
+    char text[sizeof escaped];
+
+    cr_assert_eq(uri_escape(bytes_of_text(all), text, sizeof text), 0);
+    cr_assert_str_eq(text, escaped);
+    for (size_t size = 0; size < sizeof text; size++) {
+        char *small = malloc(size > 0 ? size : 1);
+
+        cr_assert_eq(uri_escape(bytes_of_text(all), small, size), -ENOSPC, "%zu bytes", size);
+        free(small);
+    }
+    cr_assert_eq(uri_escape(bytes_of_text(""), text, 1), 0);
+    cr_assert_str_eq(text, "");
 }
