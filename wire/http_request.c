@@ -97,6 +97,7 @@ void http_request_init(struct http_request *request)
     request->line_start = 0;
     request->body_left = 0;
     request->is_chunked = false;
+    request->is_query = false;
     request->head_complete = false;
     request->complete = false;
 }
@@ -181,7 +182,8 @@ static enum http_request_result finish_head(struct http_request *request)
 {
     const llhttp_t *parser = &request->parser;
 
-    request->method = llhttp_method_name((llhttp_method_t)parser->method);
+    request->method =
+        request->is_query ? "QUERY" : llhttp_method_name((llhttp_method_t)parser->method);
     request->keep_alive = llhttp_should_keep_alive(parser) != 0;
     request->is_upgrade = parser->upgrade != 0 && parser->method != HTTP_CONNECT;
     enum http_request_result result = check_host(request);
@@ -198,6 +200,19 @@ static enum http_request_result finish_head(struct http_request *request)
 static bool is_digit(uint8_t c)
 {
     return c >= '0' && c <= '9';
+}
+
+/* The methods that any resource may know are the registered ones. llhttp before 9.3 lacks QUERY,
+ * which it is given as a method of the same length and meaning to a parser. line is in
+ * request->text. */
+static void take_method(struct http_request *request, struct bytes line, struct bytes method)
+{
+    static const char query[] = "QUERY", stand_in[] = "PATCH";
+
+    request->is_query = bytes_equal_text(method, query);
+    if (request->is_query) {
+        memcpy(request->text + request->line_start - line.len, stand_in, sizeof stand_in - 1);
+    }
 }
 
 /* Exactly one space on each side of the target (RFC 9112 §3): llhttp skips several, also takes RTSP
@@ -224,6 +239,7 @@ static enum http_request_result check_request_line(struct http_request *request,
     request->minor_version = version.data[MINOR_AT] == '0' ? 0 : 1;
     request->text[request->line_start - version.len + MINOR_AT] =
         (char)('0' + request->minor_version);
+    take_method(request, line, bytes_of(line.data, method_len));
     return HTTP_REQUEST_OK;
 }
 

@@ -61,6 +61,7 @@ struct http_request {
     size_t body_left;  /* of Content-Length */
     bool is_chunked;   /* then, instead: */
     struct http_chunked chunked;
+    bool is_query;      /* the method is QUERY */
     bool head_complete; /* true exactly from the empty line on */
     bool complete;      /* true exactly after HTTP_REQUEST_OK */
     char text[HTTP_HEAD_BYTES_MAX];

@@ -252,7 +252,7 @@ class RequestLine(StandardsCase):
         self.check_statuses([(f"{method} /swagger.json HTTP/1.1\r\nHost: a\r\n\r\n", status)
                              for method, status in (("BREW", 501), ("get", 501), ("GETX", 501),
                                                     ("G", 501), ("X-Y!", 501), ("DESCRIBE", 501),
-                                                    ("TRACE", 405), ("PUT", 405),
+                                                    ("TRACE", 405), ("QUERY", 405), ("PUT", 405),
                                                     ("PATCH", 405), ("G(T", 400), ("G\x01T", 400))])
 
     def test_later_minor_versions_are_read_as_1_1(self):

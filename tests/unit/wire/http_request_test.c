@@ -65,6 +65,8 @@ static const struct {
     {"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", "GET", "/", 1, 0, true, false, false},
     {"GET / HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n", "GET", "/", 2, 1, false, false, false},
     {"HEAD /a?b=c HTTP/1.1\r\nhOST:a\r\n\r\n", "HEAD", "/a?b=c", 1, 1, true, false, false},
+    {"QUERY /a HTTP/1.1\r\n" HOST "\r\n", "QUERY", "/a", 1, 1, true, false, false},
+    {"PATCH /a HTTP/1.1\r\n" HOST "\r\n", "PATCH", "/a", 1, 1, true, false, false},
     {"OPTIONS * HTTP/1.1\r\n" HOST "\r\n", "OPTIONS", "*", 1, 1, true, false, false},
     {"GET http://a/b HTTP/1.1\r\n" HOST "\r\n", "GET", "http://a/b", 1, 1, true, false, false},
     {"CONNECT a:80 HTTP/1.1\r\n" HOST "\r\n", "CONNECT", "a:80", 1, 1, true, false, false},
