@@ -151,51 +151,69 @@ static enum token_result audiences_take(const json_t *object, struct token_claim
     return result;
 }
 
-static enum token_result texts_take(const json_t *object, struct token_claims *claims)
+/* In the order of token.h. claim is set to the one that is being looked at. */
+static enum token_result members_take(const json_t *object, struct token_claims *claims,
+                                      const char **claim)
 {
-    enum token_result result =
-        optional_text_take(object, "booking_id", claims->booking_id, sizeof claims->booking_id);
+    const struct {
+        const char *name;
+        char *text;
+        size_t text_size;
+    } texts[] = {{"booking_id", claims->booking_id, sizeof claims->booking_id},
+                 {"topic", claims->topic, sizeof claims->topic},
+                 {"prefix", claims->prefix, sizeof claims->prefix}};
+    const struct {
+        const char *name;
+        int64_t *time_s;
+    } times[] = {{"exp", &claims->exp_s}, {"nbf", &claims->nbf_s}, {"iat", &claims->iat_s}};
+    enum token_result result = TOKEN_OK;
 
-    if (result == TOKEN_OK) {
-        result = optional_text_take(object, "topic", claims->topic, sizeof claims->topic);
+    for (size_t i = 0; i < ARRAY_LENGTH(texts) && result == TOKEN_OK; i++) {
+        *claim = texts[i].name;
+        result = optional_text_take(object, *claim, texts[i].text, texts[i].text_size);
     }
     if (result == TOKEN_OK) {
-        result = optional_text_take(object, "prefix", claims->prefix, sizeof claims->prefix);
-    }
-    if (result == TOKEN_OK) {
+        *claim = "scopes";
         result = scopes_take(object, claims);
     }
-    return result == TOKEN_OK ? audiences_take(object, claims) : result;
+    if (result == TOKEN_OK) {
+        *claim = "aud";
+        result = audiences_take(object, claims);
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(times) && result == TOKEN_OK; i++) {
+        *claim = times[i].name;
+        result = time_take(object, *claim, times[i].time_s);
+    }
+    return result;
 }
 
-static enum token_result times_take(const json_t *object, struct token_claims *claims)
+enum token_result claims_explain(struct bytes json, struct token_claims *ret_claims,
+                                 const char **ret_claim)
 {
-    enum token_result result = time_take(object, "exp", &claims->exp_s);
+    json_t *object;
+    struct token_claims claims = {0};
+    const char *claim = NULL;
+    enum token_result result = json_text_parse(json, &object);
 
-    if (result == TOKEN_OK) {
-        result = time_take(object, "nbf", &claims->nbf_s);
+    *ret_claim = NULL;
+    if (result != TOKEN_OK) {
+        return result;
     }
-    return result == TOKEN_OK ? time_take(object, "iat", &claims->iat_s) : result;
+    result = members_take(object, &claims, &claim);
+    json_decref(object);
+    if (result == TOKEN_OK) {
+        *ret_claims = claims;
+    } else {
+        *ret_claim = claim;
+    }
+    return result;
 }
 
 enum token_result claims_parse(struct bytes json, struct token_claims *ret_claims)
 {
-    json_t *object;
-    struct token_claims claims = {0};
-    enum token_result result = json_text_parse(json, &object);
+    const char *claim;
 
-    if (result != TOKEN_OK) {
-        return result;
-    }
-    result = texts_take(object, &claims);
-    if (result == TOKEN_OK) {
-        result = times_take(object, &claims);
-    }
-    json_decref(object);
-    if (result == TOKEN_OK) {
-        *ret_claims = claims;
-    }
-    return result;
+    return claims_explain(json, ret_claims, &claim);
 }
 
 /* The _nocheck constructors leave UTF-8 to the dump, so NULL means no memory and nothing else. */

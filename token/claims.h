@@ -16,6 +16,11 @@
  * untouched unless TOKEN_OK. Does not judge times against a clock. */
 MUST_USE enum token_result claims_parse(struct bytes json, struct token_claims *ret_claims);
 
+/* claims_parse that also tells which claim is at fault: a constant, or NULL when it is none or not
+ * one alone. */
+MUST_USE enum token_result claims_explain(struct bytes json, struct token_claims *ret_claims,
+                                          const char **ret_claim);
+
 /* Compact JSON in the order of token.h, escaped as by Go, terminated. TOKEN_MALFORMED for text that
  * is not UTF-8 or a time out of range, TOKEN_TOO_LONG when it does not fit. */
 MUST_USE enum token_result claims_write(const struct token_claims *claims, char *json,

@@ -196,7 +196,8 @@ static const char *cure_of(enum token_result result)
 }
 
 static bool verdict_print(FILE *out, const struct token_inspection *inspection,
-                          enum token_result result, const struct token_claims *claims)
+                          enum token_result result, const char *member,
+                          const struct token_claims *claims)
 {
     fputs("Verdict\n  ", out);
     if (inspection->keys == NULL) {
@@ -204,7 +205,8 @@ static bool verdict_print(FILE *out, const struct token_inspection *inspection,
         return false;
     }
     if (result != TOKEN_OK) {
-        fprintf(out, "refused: %s%s\n", token_result_text(result), cure_of(result));
+        fprintf(out, "refused: %s%s%s%s%s\n", token_result_text(result), member == NULL ? "" : " (",
+                member == NULL ? "" : member, member == NULL ? "" : ")", cure_of(result));
         return false;
     }
     if (inspection->audience != NULL && *inspection->audience != '\0' &&
@@ -222,20 +224,21 @@ bool token_inspect(const struct token_inspection *inspection, struct bytes text,
 {
     struct token_parts parts;
     struct token_claims claims;
-    const struct key *key = NULL;
+    struct token_explanation explanation = {0};
     enum token_result result = TOKEN_UNKNOWN_KEY;
 
     if (inspection->keys != NULL) {
-        result = verify_explain(inspection->keys, text, inspection->now_s, &claims, &key);
+        result = verify_explain(inspection->keys, text, inspection->now_s, &claims, &explanation);
     }
     if (text.len <= TOKEN_BYTES_MAX && token_split(text, &parts)) {
         fputs("Header\n", out);
         part_print(out, parts.header, inspection->now_s);
-        fputs(key == NULL ? "Claims (anybody may have written them)\n" : "Claims\n", out);
+        fputs(explanation.key == NULL ? "Claims (anybody may have written them)\n" : "Claims\n",
+              out);
         part_print(out, parts.payload, inspection->now_s);
     } else {
-        fputs("This is no token: it has the wrong form or is too long.\n", out);
+        fputs("Not a token: malformed or too long.\n", out);
     }
-    keys_print(out, inspection->keys, key);
-    return verdict_print(out, inspection, result, &claims);
+    keys_print(out, inspection->keys, explanation.key);
+    return verdict_print(out, inspection, result, explanation.member, &claims);
 }

@@ -21,6 +21,7 @@ enum verify_sizes { PART_BYTES_MAX = TOKEN_BYTES_MAX / 4 * 3 + 3 };
 struct header {
     enum token_algorithm algorithm; /* TOKEN_ALGORITHM_COUNT: none that we know */
     bool has_kid;
+    bool is_for_libjwt;          /* which takes no typ but JWT */
     char kid[TOKEN_KEY_ID_SIZE]; /* empty also when it is longer than any key's */
 };
 
@@ -61,21 +62,20 @@ bool token_split(struct bytes text, struct token_parts *ret_parts)
     return true;
 }
 
-/* crit names extensions that a verifier must understand (RFC 7515 §4.1.11): we know none. */
-static enum token_result header_check(const json_t *header)
+/* crit names extensions that a verifier must understand (RFC 7515 §4.1.11): we know none. typ is
+ * for applications that get several kinds of tokens (RFC 7519 §5.1), which this one does not: it is
+ * ignored. Returns the member that is malformed, or NULL. */
+static const char *header_fault(const json_t *header)
 {
-    const json_t *algorithm = json_text_member(header, "alg");
-    const json_t *type = json_text_member(header, "typ");
     const json_t *kid = json_text_member(header, "kid");
 
-    if (!json_is_string(algorithm) || json_object_get(header, "crit") != NULL) {
-        return TOKEN_MALFORMED;
+    if (!json_is_string(json_text_member(header, "alg"))) {
+        return "alg";
     }
-    if (type != NULL && (!json_is_string(type) ||
-                         !bytes_equal_text_nocase(bytes_of_text(json_string_value(type)), "JWT"))) {
-        return TOKEN_MALFORMED;
+    if (json_object_get(header, "crit") != NULL) {
+        return "crit";
     }
-    return kid == NULL || json_is_string(kid) ? TOKEN_OK : TOKEN_MALFORMED;
+    return kid == NULL || json_is_string(kid) ? NULL : "kid";
 }
 
 static enum token_algorithm algorithm_of_text(const char *text)
@@ -92,10 +92,14 @@ static enum token_algorithm algorithm_of_text(const char *text)
 static void header_take(const json_t *object, struct header *ret_header)
 {
     const json_t *kid = json_text_member(object, "kid");
+    const json_t *type = json_text_member(object, "typ");
 
     *ret_header = (struct header){
         .algorithm = algorithm_of_text(json_string_value(json_text_member(object, "alg"))),
         .has_kid = kid != NULL,
+        .is_for_libjwt = type == NULL ||
+                         (json_is_string(type) &&
+                          bytes_equal_text_nocase(bytes_of_text(json_string_value(type)), "JWT")),
     };
     if (kid != NULL && bytes_to_text(bytes_of_text(json_string_value(kid)), ret_header->kid,
                                      sizeof ret_header->kid) != 0) {
@@ -103,12 +107,14 @@ static void header_take(const json_t *object, struct header *ret_header)
     }
 }
 
-static enum token_result header_read(struct bytes part, struct header *ret_header)
+static enum token_result header_read(struct bytes part, struct header *ret_header,
+                                     const char **ret_member)
 {
     uint8_t text[PART_BYTES_MAX];
     size_t len;
     json_t *object;
 
+    *ret_member = "header";
     if (base64url_decode(part, text, sizeof text, &len) != 0) {
         return TOKEN_MALFORMED;
     }
@@ -117,12 +123,12 @@ static enum token_result header_read(struct bytes part, struct header *ret_heade
     if (result != TOKEN_OK) {
         return result;
     }
-    result = header_check(object);
-    if (result == TOKEN_OK) {
+    *ret_member = header_fault(object);
+    if (*ret_member == NULL) {
         header_take(object, ret_header);
     }
     json_decref(object);
-    return result;
+    return *ret_member == NULL ? TOKEN_OK : TOKEN_MALFORMED;
 }
 
 /* Which keys may answer for the token. */
@@ -160,10 +166,11 @@ static bool id_is_taken(const struct token_keys *keys, const char *id)
 /* A kid that no key has leaves the keys without a name, since issuers for a relay of one secret may
  * have written what they like. */
 static enum token_result choice_make(const struct token_keys *keys, const struct header *header,
-                                     struct choice *ret_choice)
+                                     struct choice *ret_choice, const char **ret_member)
 {
     struct choice choice = {.algorithm = header->algorithm};
 
+    *ret_member = "alg";
     if (!any_is_chosen(keys, &choice)) {
         return TOKEN_BAD_ALGORITHM;
     }
@@ -172,10 +179,12 @@ static enum token_result choice_make(const struct token_keys *keys, const struct
 
         choice.id = taken ? header->kid : "";
         if (!any_is_chosen(keys, &choice)) {
+            *ret_member = taken ? "alg" : "kid";
             return taken ? TOKEN_BAD_ALGORITHM : TOKEN_UNKNOWN_KEY;
         }
     }
     *ret_choice = choice;
+    *ret_member = NULL;
     return TOKEN_OK;
 }
 
@@ -200,23 +209,32 @@ static enum token_result signature_verify(const struct token_keys *keys,
             result = key_verify(key, parts->signed_text, bytes_of(given, given_len));
         }
         if (result == TOKEN_NO_MEMORY) {
+            bytes_wipe(given, given_len);
             return result;
         }
         found = result == TOKEN_OK ? key : found;
     }
+    bytes_wipe(given, given_len);
     *ret_key = found;
     return found == NULL ? TOKEN_BAD_SIGNATURE : TOKEN_OK;
 }
 
-static enum token_result claims_take(struct bytes part, struct token_claims *ret_claims)
+static enum token_result claims_take(struct bytes part, struct token_claims *ret_claims,
+                                     const char **ret_member)
 {
     uint8_t json[PART_BYTES_MAX];
     size_t len;
 
+    *ret_member = "claims";
     if (base64url_decode(part, json, sizeof json, &len) != 0) {
         return TOKEN_MALFORMED;
     }
-    return claims_parse(bytes_of(json, len), ret_claims);
+    const char *claim;
+    enum token_result result = claims_explain(bytes_of(json, len), ret_claims, &claim);
+
+    bytes_wipe(json, len);
+    *ret_member = result == TOKEN_OK ? NULL : claim == NULL ? "claims" : claim;
+    return result;
 }
 
 /* JWT_ALG_TERM for what libjwt 1.x does not know. */
@@ -253,34 +271,42 @@ static enum token_result jwt_agree(const struct key *key, struct bytes text)
     return agreed ? TOKEN_OK : TOKEN_BAD_SIGNATURE;
 }
 
-static enum token_result times_check(const struct token_claims *claims, int64_t now_s)
+static enum token_result times_check(const struct token_claims *claims, int64_t now_s,
+                                     const char **ret_member)
 {
     if (claims->exp_s <= now_s) {
+        *ret_member = "exp";
         return TOKEN_EXPIRED;
     }
     if (claims->nbf_s - TOKEN_LEEWAY_S > now_s || claims->iat_s - TOKEN_LEEWAY_S > now_s) {
+        *ret_member = claims->nbf_s - TOKEN_LEEWAY_S > now_s ? "nbf" : "iat";
         return TOKEN_TOO_EARLY;
     }
     return TOKEN_OK;
 }
 
 static enum token_result key_find(const struct token_keys *keys, const struct token_parts *parts,
-                                  const struct key **ret_key)
+                                  struct header *ret_header, struct token_explanation *explanation)
 {
-    struct header header;
     struct choice choice;
-    enum token_result result = header_read(parts->header, &header);
+    enum token_result result = header_read(parts->header, ret_header, &explanation->member);
 
     if (result == TOKEN_OK) {
-        result = choice_make(keys, &header, &choice);
+        result = choice_make(keys, ret_header, &choice, &explanation->member);
     }
-    return result == TOKEN_OK ? signature_verify(keys, &choice, parts, ret_key) : result;
+    if (result == TOKEN_OK) {
+        result = signature_verify(keys, &choice, parts, &explanation->key);
+        explanation->member = result == TOKEN_OK ? NULL : "signature";
+    }
+    return result;
 }
 
 static enum token_result text_verify(const struct token_keys *keys, struct bytes text,
-                                     struct token_claims *ret_claims, const struct key **ret_key)
+                                     struct token_claims *ret_claims,
+                                     struct token_explanation *explanation)
 {
     struct token_parts parts;
+    struct header header;
 
     if (text.len > TOKEN_BYTES_MAX) {
         return TOKEN_TOO_LONG;
@@ -288,37 +314,37 @@ static enum token_result text_verify(const struct token_keys *keys, struct bytes
     if (!token_split(text, &parts)) {
         return TOKEN_MALFORMED;
     }
-    enum token_result result = key_find(keys, &parts, ret_key);
+    enum token_result result = key_find(keys, &parts, &header, explanation);
 
     if (result == TOKEN_OK) {
-        result = claims_take(parts.payload, ret_claims);
+        result = claims_take(parts.payload, ret_claims, &explanation->member);
     }
-    return result == TOKEN_OK ? jwt_agree(*ret_key, text) : result;
+    return result == TOKEN_OK && header.is_for_libjwt ? jwt_agree(explanation->key, text) : result;
 }
 
 enum token_result verify_explain(const struct token_keys *keys, struct bytes text, int64_t now_s,
-                                 struct token_claims *ret_claims, const struct key **ret_key)
+                                 struct token_claims *ret_claims,
+                                 struct token_explanation *ret_explanation)
 {
     struct token_claims claims;
-    const struct key *key = NULL;
 
+    *ret_explanation = (struct token_explanation){0};
     /* A refusal must not leave an error behind for the TLS of the same thread to find. */
     ERR_set_mark();
-    enum token_result result = text_verify(keys, text, &claims, &key);
+    enum token_result result = text_verify(keys, text, &claims, ret_explanation);
 
     ERR_pop_to_mark();
     if (result == TOKEN_OK) {
         *ret_claims = claims;
-        result = times_check(&claims, now_s);
+        result = times_check(&claims, now_s, &ret_explanation->member);
     }
-    *ret_key = key;
     return result;
 }
 
 enum token_result token_verify(const struct token_keys *keys, struct bytes text, int64_t now_s,
                                struct token_claims *ret_claims)
 {
-    const struct key *key;
+    struct token_explanation explanation;
 
-    return verify_explain(keys, text, now_s, ret_claims, &key);
+    return verify_explain(keys, text, now_s, ret_claims, &explanation);
 }

@@ -20,8 +20,14 @@ struct token_parts {
  * where decoding refuses it. */
 MUST_USE bool token_split(struct bytes text, struct token_parts *ret_parts);
 
-/* token_verify that also tells by which key the signature is genuine, NULL when by none; known also
- * for a token that is then refused for what it says. */
+/* Why a token is accepted or refused. */
+struct token_explanation {
+    const struct key *key; /* by which the signature is genuine; NULL: by none. Known also for a
+                              token that is then refused for what it says. */
+    const char *member;    /* the header or claim at fault: a constant, or NULL when it is none */
+};
+
+/* token_verify that also tells why. */
 MUST_USE enum token_result verify_explain(const struct token_keys *keys, struct bytes text,
                                           int64_t now_s, struct token_claims *ret_claims,
-                                          const struct key **ret_key);
+                                          struct token_explanation *ret_explanation);

@@ -281,7 +281,7 @@ class KeysCli(unittest.TestCase):
         self.assertRegex("\n".join(lines), r"  exp: 1658306108 \(2022-07-20 08:35:08 \+0000, "
                                            r"expired \d+ years ago\)\n")
         self.assertEqual(lines[-4:], ["Keys", "  HS256 from the secret: signed this token",
-                                      "Verdict", "  refused: token expired"])
+                                      "Verdict", "  refused: token expired (exp)"])
         self.assertNotIn(token.split(".")[2], "\n".join(lines))
 
     def test_inspect_takes_the_token_in_every_way(self):
