@@ -13,13 +13,16 @@
 #include "base/log.h"
 #include "base/version.h"
 #include "server/access/booking_store.h"
-#include "server/conn/conn_table.h"
+#include "server/conn/conn.h"
+#include "server/http/phase_http.h"
 #include "server/hub/fanout.h"
 #include "server/key_reload.h"
 #include "server/limits.h"
 #include "server/listen.h"
 #include "server/loop/worker.h"
+#include "server/report/report.h"
 #include "server/tls_reload.h"
+#include "server/websocket/phase_websocket.h"
 
 enum {
     ERROR_SIZE = 512,
@@ -46,6 +49,14 @@ struct server {
     int *fds_access, *fds_relay; /* one for each worker */
 };
 
+/* The map of the server: what each phase does stands in its own file. */
+static const struct phase_ops *const phases[PHASE_COUNT] = {
+    [PHASE_TLS] = &phase_tls_ops,
+    [PHASE_HTTP] = &phase_http_ops,
+    [PHASE_WEBSOCKET] = &phase_websocket_ops,
+    [PHASE_CLOSING] = &phase_closing_ops,
+};
+
 static struct conn_table *table_of(struct worker *worker)
 {
     return worker->context;
@@ -59,8 +70,13 @@ static int on_start(struct worker *worker)
     const enum listener_role roles[] = {one_port ? LISTENER_BOTH : LISTENER_ACCESS, LISTENER_RELAY};
 
     worker->context = &server->tables[worker->index];
-    return conn_table_init(table_of(worker), worker, &server->shared, fds, roles,
-                           one_port ? 1 : ARRAY_LENGTH(fds));
+    int failed = conn_table_init(table_of(worker), worker, &server->shared, fds, roles,
+                                 one_port ? 1 : ARRAY_LENGTH(fds));
+
+    if (failed == 0 && worker->index == 0) {
+        report_start(table_of(worker));
+    }
+    return failed;
 }
 
 static void on_stop(struct worker *worker)
@@ -119,6 +135,9 @@ static void run_stop(struct worker *worker, struct call *call)
 {
     if (!worker->stopping) {
         worker->stopping = true;
+        if (worker->index == 0) {
+            report_stop(table_of(worker));
+        }
         conn_table_stop(table_of(worker));
     }
 }
@@ -362,6 +381,8 @@ static int make_parts(struct server *server)
     server->fds_relay = calloc(workers, sizeof(int));
     topic_registry_init(&server->topics, workers);
     server->shared = (struct conn_shared){
+        .phases = phases,
+        .on_command = report_on_command,
         .config = config,
         .access = {.keys = &server->keys.slot,
                    .audience = config->audience,

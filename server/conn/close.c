@@ -350,10 +350,10 @@ static void closing_on_enter(struct conn *conn)
     arm_linger(conn);
 }
 
-void conn_close_hasten(struct conn *conn)
+/* A connection that is closing already does not hold up a stop. */
+static void closing_on_end(struct conn *conn, enum close_reason reason)
 {
-    CHECK(conn->phase == PHASE_CLOSING);
-    if (!conn->close_submitted) {
+    if (reason == CLOSE_DRAIN && !conn->close_submitted) {
         arm_linger(conn);
     }
 }
@@ -415,4 +415,5 @@ const struct phase_ops phase_closing_ops = {
     .on_bytes = closing_on_bytes,
     .on_eof = closing_on_eof,
     .on_deadline = closing_on_deadline,
+    .on_end = closing_on_end,
 };

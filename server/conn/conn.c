@@ -2,29 +2,32 @@
 
 #include "base/check.h"
 
-/* The map of the server: what each phase does stands in its own file. */
-static const struct phase_ops *const phases[PHASE_COUNT] = {
-    [PHASE_TLS] = &phase_tls_ops,
-    [PHASE_HTTP] = &phase_http_ops,
-    [PHASE_WEBSOCKET] = &phase_websocket_ops,
-    [PHASE_CLOSING] = &phase_closing_ops,
-};
+static const struct phase_ops *ops_of(const struct conn *conn, enum conn_phase phase)
+{
+    return conn->table->shared->phases[phase];
+}
 
 const struct phase_ops *conn_phase_ops(const struct conn *conn)
 {
     CHECK(conn->phase != PHASE_FREE);
-    return phases[conn->phase];
+    return ops_of(conn, conn->phase);
 }
 
 void conn_enter_phase(struct conn *conn, enum conn_phase phase)
 {
     CHECK(conn->phase != phase);
-    if (conn->phase != PHASE_FREE && phases[conn->phase]->on_leave != NULL) {
-        phases[conn->phase]->on_leave(conn);
+    if (conn->phase != PHASE_FREE && ops_of(conn, conn->phase)->on_leave != NULL) {
+        ops_of(conn, conn->phase)->on_leave(conn);
     }
     timer_disarm(&conn->deadline);
+    conn->awaits_answer = false;
     conn->phase = phase;
-    if (phase != PHASE_FREE && phases[phase]->on_enter != NULL) {
-        phases[phase]->on_enter(conn);
+    if (phase != PHASE_FREE && ops_of(conn, phase)->on_enter != NULL) {
+        ops_of(conn, phase)->on_enter(conn);
     }
+}
+
+void conn_end(struct conn *conn, enum close_reason reason)
+{
+    conn_phase_ops(conn)->on_end(conn, reason);
 }

@@ -79,7 +79,6 @@ struct tls_output {
 
 struct phase_http {
     struct http_request *request;    /* a block of worker.requests, while a request is being read */
-    bool deferred;                   /* an answer is on its way from elsewhere */
     char fields[ACCESS_FIELDS_SIZE]; /* of that answer */
     unsigned minor_version;          /* the same */
     bool head_only;                  /* the same */
@@ -132,6 +131,7 @@ struct conn {
     enum listener_role role;
     enum close_reason close_reason; /* the first one, while PHASE_CLOSING */
     struct op recv_op, send_op, notify_op, cancel_receive_op, cancel_send_op, close_op;
+    bool awaits_answer;    /* deferred.h; false when the phase is left */
     bool peer_ended;       /* its FIN or close_notify came */
     bool receive_blocked;  /* receiving would break the connection (TLS key change) */
     bool notify_submitted; /* close_notify */
@@ -174,14 +174,18 @@ struct phase_ops {
     void (*on_sent)(struct conn *conn); /* the queue ran empty */
     void (*on_eof)(struct conn *conn);
     void (*on_deadline)(struct conn *conn);
+    /* Asked from outside to end: CLOSE_DRAIN, CLOSE_DENIED (a WebSocket), CLOSE_REKEY. */
+    void (*on_end)(struct conn *conn, enum close_reason reason);
     void (*on_leave)(struct conn *conn);
 };
 
-extern const struct phase_ops phase_tls_ops, phase_http_ops, phase_websocket_ops, phase_closing_ops;
+/* Those of this folder; the others are above it, and handed down in conn_shared.phases. */
+extern const struct phase_ops phase_tls_ops, phase_closing_ops;
 
 /* conn.c */
 void conn_enter_phase(struct conn *conn, enum conn_phase phase);
 const struct phase_ops *conn_phase_ops(const struct conn *conn);
+void conn_end(struct conn *conn, enum close_reason reason);
 
 /* accept.c: a new descriptor becomes a connection in PHASE_TLS or PHASE_HTTP. */
 void conn_open(struct conn_table *table, int fd, enum listener_role role);
@@ -249,8 +253,6 @@ void conn_close_begin(struct conn *conn, enum close_reason reason);
 /* As conn_close_begin, for a connection on which the peer has nothing to say: its end is not waited
  * for. */
 void conn_close_idle(struct conn *conn, enum close_reason reason);
-/* The server stops: a connection that is closing already does not hold it up. */
-void conn_close_hasten(struct conn *conn);
 /* At once: cancels everything and closes. */
 void conn_close_now(struct conn *conn, enum close_reason reason);
 /* After each completion while closing: goes on with the close; may release the connection, which is
@@ -260,10 +262,3 @@ void conn_close_join(struct conn *conn);
 void conn_close_websocket(struct conn *conn, enum close_reason reason, uint16_t code,
                           const char *text);
 const char *close_reason_text(enum close_reason reason);
-
-/* phase_http.c: the answer of a deferred request. Frees reply->long_body. */
-void http_answer_deferred(struct conn *conn, struct access_reply *reply);
-
-/* phase_websocket.c: from PHASE_HTTP with the admission; bytes: what came behind the request. */
-void websocket_open(struct conn *conn, const struct admission *admission,
-                    const struct http_request *request, struct bytes bytes);

@@ -6,7 +6,6 @@
 
 #include "base/check.h"
 #include "server/conn/conn.h"
-#include "server/conn/report.h"
 
 int conn_table_init(struct conn_table *table, struct worker *worker, struct conn_shared *shared,
                     const int *fds, const enum listener_role *roles, unsigned listeners_count)
@@ -41,9 +40,6 @@ int conn_table_init(struct conn_table *table, struct worker *worker, struct conn
     for (unsigned i = 0; i < listeners_count; i++) {
         table->listeners[i] = (struct listener){.fd = fds[i], .role = roles[i], .table = table};
         listener_start(&table->listeners[i]);
-    }
-    if (worker->index == 0) {
-        report_start(table);
     }
     return 0;
 }
@@ -119,26 +115,11 @@ void conn_table_stop(struct conn_table *table)
         listener_stop(&table->listeners[i]);
     }
     timer_disarm(&table->accept_retry);
-    if (table->worker->index == 0) {
-        report_stop(table);
-    }
     list_for_each(node, &table->open)
     {
         struct conn *conn = container_of(node, struct conn, open_node);
 
-        if (conn->phase == PHASE_WEBSOCKET) {
-            conn_close_websocket(conn, CLOSE_DRAIN, WS_CLOSE_GOING_AWAY, "server is stopping");
-        } else if (conn->phase == PHASE_HTTP && conn->in.http.deferred) {
-            continue; /* the answer closes its connection itself; the worker waits for it anyway */
-        } else if (conn->phase == PHASE_HTTP && conn->in.http.request == NULL) {
-            conn_close_idle(conn, CLOSE_DRAIN);
-        } else if (conn->phase == PHASE_HTTP) {
-            conn_close_begin(conn, CLOSE_DRAIN);
-        } else if (conn->phase == PHASE_CLOSING) {
-            conn_close_hasten(conn);
-        } else if (conn->phase == PHASE_TLS) {
-            conn_close_now(conn, CLOSE_DRAIN);
-        }
+        conn_end(conn, CLOSE_DRAIN);
     }
 }
 

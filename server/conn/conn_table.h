@@ -35,6 +35,7 @@ struct listener {
 };
 
 struct booking_store;
+struct phase_ops;
 
 /* The two shapes of reports that clients know: the topic's (all keys, camelCase) and that of
  * GET /status (snake_case, empty ones left out). */
@@ -50,6 +51,9 @@ struct report_line {
 
 /* Shared by the tables of all workers; immutable but for the counts. */
 struct conn_shared {
+    const struct phase_ops *const *phases; /* by enum conn_phase */
+    /* A message was published on the stats topic, on whatever worker. */
+    void (*on_command)(struct worker *worker, struct bytes payload);
     struct booking_store *store; /* NULL: bookings are in memory only */
     struct topic *stats_topic;   /* referenced */
     int64_t started_s;

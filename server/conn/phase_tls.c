@@ -386,9 +386,15 @@ static void tls_on_deadline(struct conn *conn)
     conn_close_now(conn, CLOSE_HANDSHAKE_TIMEOUT);
 }
 
+static void tls_on_end(struct conn *conn, enum close_reason reason)
+{
+    conn_close_now(conn, reason);
+}
+
 const struct phase_ops phase_tls_ops = {
     .on_enter = tls_on_enter,
     .on_sent = finish_if_sent,
     .on_deadline = tls_on_deadline,
+    .on_end = tls_on_end,
     .on_leave = tls_on_leave,
 };

@@ -16,12 +16,7 @@ static void receive_data_again(struct conn *conn)
 static void refuse_rekey(struct conn *conn)
 {
     conn->receive_blocked = true;
-    if (conn->phase == PHASE_WEBSOCKET) {
-        conn_close_websocket(conn, CLOSE_REKEY, WS_CLOSE_GOING_AWAY,
-                             "re-key not supported by this kernel, reconnect");
-    } else {
-        conn_close_begin(conn, CLOSE_REKEY);
-    }
+    conn_end(conn, CLOSE_REKEY);
 }
 
 static void follow_rekey(struct conn *conn, bool answer_wanted)

@@ -10,7 +10,9 @@
 
 #include "base/clock.h"
 #include "server/conn/conn.h"
+#include "server/http/phase_http.h"
 #include "server/hub/fanout.h"
+#include "server/websocket/phase_websocket.h"
 #include "tests/unit/server/conn/fake_kernel.h"
 #include "tests/unit/server/loop/uring_fixture.h"
 #include "tests/unit/server/tls/tls_fixture.h"
@@ -41,6 +43,13 @@ struct manners {
     bool short_sends; /* a send takes half */
     bool late;        /* a cancel comes too late: its target completes after the close */
     bool silent_peer; /* from the close on */
+};
+
+static const struct phase_ops *const phases[PHASE_COUNT] = {
+    [PHASE_TLS] = &phase_tls_ops,
+    [PHASE_HTTP] = &phase_http_ops,
+    [PHASE_WEBSOCKET] = &phase_websocket_ops,
+    [PHASE_CLOSING] = &phase_closing_ops,
 };
 
 static struct {
@@ -85,7 +94,8 @@ static void open_shared(void)
                                          .ping_interval_ms = 25000,
                                          .stats_every_ms = 5000};
     topic_registry_init(&play.topics, 1);
-    *shared = (struct conn_shared){.config = &play.config,
+    *shared = (struct conn_shared){.phases = phases,
+                                   .config = &play.config,
                                    .topics = &play.topics,
                                    .bounds = {.messages_max = 256, .bytes_max = 1 << 24}};
     shared->access.url = "ws://x";

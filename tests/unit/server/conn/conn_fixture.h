@@ -10,7 +10,10 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "server/conn/control.h"
+#include "server/http/control.h"
+#include "server/http/phase_http.h"
+#include "server/report/report.h"
+#include "server/websocket/phase_websocket.h"
 #include "tests/unit/server/loop/uring_fixture.h"
 
 enum {
@@ -20,6 +23,13 @@ enum {
     DEADLINE_MS = 5000,
     CONNS = 300, /* in each table */
     ASKERS = 80  /* requests, on the first worker */
+};
+
+static const struct phase_ops *const phases[PHASE_COUNT] = {
+    [PHASE_TLS] = &phase_tls_ops,
+    [PHASE_HTTP] = &phase_http_ops,
+    [PHASE_WEBSOCKET] = &phase_websocket_ops,
+    [PHASE_CLOSING] = &phase_closing_ops,
 };
 
 static struct {
@@ -85,7 +95,9 @@ static inline void open_scene(unsigned workers_count)
     scene.group = (struct worker_group){.workers = scene.workers, .workers_count = workers_count};
     topic_registry_init(&scene.topics, workers_count);
     scene.config = (struct server_config){.stats_every_ms = 5000};
-    scene.shared = (struct conn_shared){.started_s = STARTED_S,
+    scene.shared = (struct conn_shared){.phases = phases,
+                                        .on_command = report_on_command,
+                                        .started_s = STARTED_S,
                                         .config = &scene.config,
                                         .topics = &scene.topics,
                                         .bounds = {.messages_max = 16, .bytes_max = 1 << 24}};

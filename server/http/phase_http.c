@@ -1,5 +1,7 @@
 /* HTTP: reads one request after another; answers the access API, or hands the socket and the bytes
  * that follow to the WebSocket phase. */
+#include "server/http/phase_http.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +11,8 @@
 #include "server/access/access.h"
 #include "server/access/audit.h"
 #include "server/conn/address.h"
-#include "server/conn/control.h"
+#include "server/http/control.h"
+#include "server/websocket/phase_websocket.h"
 #include "wire/http_response.h"
 #include "wire/ws_upgrade.h"
 
@@ -237,6 +240,18 @@ static void tell_who(struct conn *conn, const struct access_call *call,
     snprintf(ret_actor->user_agent, sizeof ret_actor->user_agent, "%s", audit.client.user_agent);
 }
 
+/* Not kept alive: what the client sent behind its request was thrown away while it waited. */
+void http_answer_deferred(struct conn *conn, struct access_reply *reply)
+{
+    CHECK(conn->phase == PHASE_HTTP);
+    struct answer_form form = {.head_only = conn->in.http.head_only,
+                               .minor_version = conn->in.http.minor_version};
+
+    memcpy(reply->fields, conn->in.http.fields, sizeof reply->fields);
+    send_long_reply(conn, reply, &form);
+    finish_reply(conn, reply, false);
+}
+
 static void answer_access(struct conn *conn, const struct http_request *request)
 {
     struct conn_shared *shared = conn->table->shared;
@@ -260,7 +275,7 @@ static void answer_access(struct conn *conn, const struct http_request *request)
     memcpy(conn->in.http.fields, reply.fields, sizeof conn->in.http.fields);
     conn->in.http.minor_version = request->minor_version;
     conn->in.http.head_only = http_request_is_head(request);
-    if (!control_run(conn, &reply, &actor)) {
+    if (!control_run(conn, &reply, &actor, http_answer_deferred)) {
         return;
     }
     /* A client that sends many requests and reads no answers is not kept alive; the last one says
@@ -274,18 +289,6 @@ static void answer_access(struct conn *conn, const struct http_request *request)
     bool sent = send_long_reply(conn, &reply, &form);
 
     finish_reply(conn, &reply, form.keep_alive && sent);
-}
-
-/* Not kept alive: what the client sent behind its request was thrown away while it waited. */
-void http_answer_deferred(struct conn *conn, struct access_reply *reply)
-{
-    CHECK(conn->phase == PHASE_HTTP);
-    struct answer_form form = {.head_only = conn->in.http.head_only,
-                               .minor_version = conn->in.http.minor_version};
-
-    memcpy(reply->fields, conn->in.http.fields, sizeof reply->fields);
-    send_long_reply(conn, reply, &form);
-    finish_reply(conn, reply, false);
 }
 
 static void send_error(struct conn *conn, const struct http_request *request, unsigned status,
@@ -431,7 +434,7 @@ static void await_more(struct conn *conn, struct http_request *request)
 
 static void http_on_bytes(struct conn *conn, struct bytes bytes)
 {
-    while (conn->phase == PHASE_HTTP && bytes.len > 0 && !conn->in.http.deferred) {
+    while (conn->phase == PHASE_HTTP && bytes.len > 0 && !conn->awaits_answer) {
         if (!take_request(conn)) {
             conn_close_now(conn, CLOSE_IO_ERROR);
             return;
@@ -460,7 +463,7 @@ static void http_on_bytes(struct conn *conn, struct bytes bytes)
 /* A peer that half-closed after its request still gets the answer. */
 static void http_on_eof(struct conn *conn)
 {
-    if (conn->in.http.deferred) {
+    if (conn->awaits_answer) {
         return; /* the answer closes */
     }
     conn_close_begin(conn, CLOSE_BY_PEER);
@@ -469,7 +472,7 @@ static void http_on_eof(struct conn *conn)
 /* A kept-alive connection without a further request is simply done. */
 static void http_on_deadline(struct conn *conn)
 {
-    if (conn->in.http.deferred) {
+    if (conn->awaits_answer) {
         arm_deadline(conn); /* the answer is ours to give, and it will come */
         return;
     }
@@ -478,10 +481,24 @@ static void http_on_deadline(struct conn *conn)
     conn_close_now(conn, is_done ? CLOSE_HTTP_DONE : CLOSE_HANDSHAKE_TIMEOUT);
 }
 
+/* A deferred answer closes its connection itself; the worker waits for it anyway. */
+static void http_on_end(struct conn *conn, enum close_reason reason)
+{
+    if (conn->awaits_answer && reason == CLOSE_DRAIN) {
+        return;
+    }
+    if (conn->in.http.request == NULL && reason == CLOSE_DRAIN) {
+        conn_close_idle(conn, reason);
+    } else {
+        conn_close_begin(conn, reason);
+    }
+}
+
 const struct phase_ops phase_http_ops = {
     .on_enter = http_on_enter,
     .on_bytes = http_on_bytes,
     .on_eof = http_on_eof,
     .on_deadline = http_on_deadline,
+    .on_end = http_on_end,
     .on_leave = release_request,
 };

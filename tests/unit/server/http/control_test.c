@@ -2,7 +2,7 @@
  * booking is left on any worker, and the disk has spoken; whatever happens to who asked.
  * Method: workers that the test turns one by one, so that a letter stays on its way as long as the
  * test likes; a store in a temporary folder. */
-#include "server/conn/control.h"
+#include "server/http/control.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -53,7 +53,7 @@ static bool act(enum access_action action, const char *booking_id, struct access
     *reply = (struct access_reply){.action = action, .exp_s = EXPIRES_S};
     snprintf(reply->booking_id, sizeof reply->booking_id, "%s", booking_id);
     access_reply_empty(reply, 204);
-    return control_run(&scene.askers[0], reply, &clerk);
+    return control_run(&scene.askers[0], reply, &clerk, http_answer_deferred);
 }
 
 static const char *answer(void)
@@ -96,7 +96,7 @@ Test(control, gives_the_prepared_refusal_when_the_list_was_full)
     struct access_reply reply = {.action = ACCESS_ACTION_DENY, .booking_id = "b"};
 
     access_reply_error(&reply, 503, "too many denied bookings");
-    cr_assert(!control_run(&scene.askers[0], &reply, &clerk));
+    cr_assert(!control_run(&scene.askers[0], &reply, &clerk, http_answer_deferred));
     settle();
     cr_assert_eq(there->phase, PHASE_CLOSING);
     expect_answer("HTTP/1.1 503 ");
@@ -113,7 +113,7 @@ Test(control, answers_at_once_when_nobody_else_is_concerned)
     cr_assert(act(ACCESS_ACTION_DENY, "b", &reply));
     cr_assert_eq(reply.status, 204);
     cr_assert_eq(reply.body_len, 0);
-    cr_assert(!scene.askers[0].in.http.deferred);
+    cr_assert(!scene.askers[0].awaits_answer);
     cr_assert_eq(scene.tables[0].deferred, 0);
     scene.group.workers_count = WORKERS;
 }

@@ -1,13 +1,13 @@
 /* The WebSocket phase: frames in, messages to the hub; control frames answered; liveness; expiry.
  */
+#include "server/websocket/phase_websocket.h"
+
 #include <string.h>
 #include <sys/socket.h>
 
 #include "base/check.h"
 #include "base/clock.h"
 #include "server/conn/address.h"
-#include "server/conn/conn.h"
-#include "server/conn/report.h"
 #include "wire/ws_mask.h"
 
 enum { TEXT_PIECE_MAX = 4096 }; /* still in the first cache when it is checked after the copy */
@@ -338,7 +338,8 @@ static void publish(struct conn *conn)
     message->received_ms = conn->worker->now_ms;
     message_frame(message, ws->opcode);
     if (ws->topic == conn->table->shared->stats_topic) {
-        report_on_command(conn->worker, bytes_of(message->payload, message->payload_len));
+        conn->table->shared->on_command(conn->worker,
+                                        bytes_of(message->payload, message->payload_len));
     }
     fanout_publish(conn->worker, ws->topic, message, &conn->subscriber,
                    &conn->table->shared->bounds);
@@ -541,9 +542,26 @@ static void websocket_on_deadline(struct conn *conn)
     }
 }
 
+static void websocket_on_end(struct conn *conn, enum close_reason reason)
+{
+    switch (reason) {
+    case CLOSE_DRAIN:
+        conn_close_websocket(conn, reason, WS_CLOSE_GOING_AWAY, "server is stopping");
+        return;
+    case CLOSE_DENIED:
+        conn_close_websocket(conn, reason, WS_CLOSE_DENIED, "booking cancelled");
+        return;
+    default:
+        CHECK(reason == CLOSE_REKEY);
+        conn_close_websocket(conn, reason, WS_CLOSE_GOING_AWAY,
+                             "re-key not supported by this kernel, reconnect");
+    }
+}
+
 const struct phase_ops phase_websocket_ops = {
     .on_bytes = websocket_on_bytes,
     .on_eof = websocket_on_eof,
     .on_deadline = websocket_on_deadline,
+    .on_end = websocket_on_end,
     .on_leave = websocket_on_leave,
 };

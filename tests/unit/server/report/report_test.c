@@ -2,7 +2,7 @@
  * byte, and reach who asked for them: one request, or the topic "stats".
  * Method: workers without threads, turned by the test; connections that are only filled in, with
  * times that are known; the answer is read from the queue of who asked. */
-#include "server/conn/report.h"
+#include "server/report/report.h"
 
 #include <jansson.h>
 
@@ -42,7 +42,7 @@ static const char *answer_of(struct conn *asker)
 
 static const char *ask_status(void)
 {
-    cr_assert(report_for_request(&scene.askers[0]));
+    cr_assert(report_for_request(&scene.askers[0], http_answer_deferred));
     settle();
     return answer_of(&scene.askers[0]);
 }
@@ -123,7 +123,7 @@ Test(report, writes_hostile_text_as_json)
 Test(report, answers_nobody_when_the_asker_is_gone)
 {
     open_scene(WORKERS);
-    cr_assert(report_for_request(&scene.askers[0]));
+    cr_assert(report_for_request(&scene.askers[0], http_answer_deferred));
     scene.askers[0].serial++; /* the place in the table has another tenant */
     settle();
     cr_assert(send_queue_empty(&scene.askers[0].subscriber.queue));
@@ -160,7 +160,7 @@ Test(report, is_written_in_pieces_so_that_no_turn_is_long)
     open_scene(WORKERS);
     fill(0, "t0");
     fill(1, "t1");
-    cr_assert(report_for_request(&scene.askers[0]));
+    cr_assert(report_for_request(&scene.askers[0], http_answer_deferred));
     for (unsigned i = 0; i < CONNS / REPORT_SLOTS_PER_TURN + 1; i++) {
         cr_assert_not_null(scene.tables[0].reports[REPORT_STATUS].current);
         turn(&scene.workers[0]);
@@ -177,7 +177,7 @@ Test(report, names_once_who_stays_while_others_come_and_go)
 {
     open_scene(1);
     fill(0, "stays");
-    cr_assert(report_for_request(&scene.askers[0]));
+    cr_assert(report_for_request(&scene.askers[0], http_answer_deferred));
     leave(&scene.conns[0][0]); /* written already */
     leave(&scene.conns[0][CONNS - 1]);
     add_websocket(0, 0, "new");
@@ -194,7 +194,7 @@ Test(report, names_once_who_stays_while_others_come_and_go)
 Test(report, is_made_once_for_all_who_ask_meanwhile_and_shows_them_what_was_there)
 {
     open_scene(WORKERS);
-    cr_assert(report_for_request(&scene.askers[0]));
+    cr_assert(report_for_request(&scene.askers[0], http_answer_deferred));
     const struct report *first = scene.tables[0].reports[REPORT_STATUS].current;
 
     turn(&scene.workers[0]);
@@ -203,7 +203,7 @@ Test(report, is_made_once_for_all_who_ask_meanwhile_and_shows_them_what_was_ther
     uint64_t letters = scene.workers[0].counters.letters_sent;
 
     for (unsigned i = 1; i <= 10; i++) {
-        cr_assert(report_for_request(&scene.askers[i]));
+        cr_assert(report_for_request(&scene.askers[i], http_answer_deferred));
     }
     cr_assert_eq(scene.workers[0].counters.letters_sent, letters, "no other is begun");
     cr_assert_eq(scene.tables[0].reports[REPORT_STATUS].current, first);
@@ -220,7 +220,7 @@ Test(report, is_refused_when_too_many_wait_for_one)
 {
     open_scene(WORKERS);
     for (unsigned i = 0; i < REPORT_ASKS_MAX + 3; i++) {
-        cr_assert(report_for_request(&scene.askers[i]));
+        cr_assert(report_for_request(&scene.askers[i], http_answer_deferred));
     }
     cr_assert_eq(scene.workers[0].counters.reports_refused, 2);
     cr_assert_eq(scene.workers[0].alarms.limits[ALARM_REPORTS].lines, 1);
@@ -232,7 +232,7 @@ Test(report, is_refused_when_too_many_wait_for_one)
             "%u: %s", i, scene.read);
     }
     cr_assert_not_null(strstr(scene.read, "\r\n\r\n{\"code\":\"503\",\"message\":\"too many"));
-    cr_assert(report_for_request(&scene.askers[ASKERS - 1]));
+    cr_assert(report_for_request(&scene.askers[ASKERS - 1], http_answer_deferred));
     settle();
     answer_of(&scene.askers[ASKERS - 1]);
 }
@@ -304,7 +304,7 @@ Test(report, beyond_the_bound_has_whole_elements_on_the_topic_and_is_refused_for
     cr_assert_eq(scene.workers[0].alarms.limits[ALARM_REPORT_CUT].lines, 1);
     send_queue_clear(&scene.listener.queue, &scene.workers[0]);
     stop_listening();
-    cr_assert(report_for_request(&scene.askers[0]));
+    cr_assert(report_for_request(&scene.askers[0], http_answer_deferred));
     settle();
     drain(&scene.askers[0].subscriber.queue, &scene.workers[0]);
     cr_assert_eq(strncmp(scene.read, "HTTP/1.1 503 ", 13), 0, "%s", scene.read);

@@ -1,4 +1,4 @@
-#include "server/conn/control.h"
+#include "server/http/control.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -7,26 +7,9 @@
 
 #include "base/check.h"
 #include "server/access/booking_store.h"
-#include "server/conn/report.h"
+#include "server/report/report.h"
 
 enum { CHANGE_BODY_SIZE = 256 };
-
-struct control_ticket control_ticket(struct conn *conn)
-{
-    conn->in.http.deferred = true;
-    return (struct control_ticket){.conn = conn, .serial = conn->serial};
-}
-
-struct conn *control_claim(struct control_ticket ticket)
-{
-    struct conn *conn = ticket.conn;
-
-    if (conn->serial != ticket.serial || conn->phase != PHASE_HTTP || !conn->in.http.deferred) {
-        return NULL;
-    }
-    conn->in.http.deferred = false;
-    return conn;
-}
 
 /* A change of a booking on its way: to the other workers, which cut its connections (a denial), and
  * to the disk. Whoever is done last sends it home to the worker of the request. */
@@ -34,7 +17,7 @@ struct change {
     struct booking_job job;
     struct call finish;
     struct worker *worker; /* of the request that waits; what follows is for it */
-    struct control_ticket ticket;
+    struct deferred_ticket ticket;
     _Atomic unsigned pending; /* of the workers, the disk and the request itself */
     int stored;               /* 0, or -errno; seen by the last */
     unsigned status;          /* of the prepared reply, as what follows */
@@ -91,20 +74,18 @@ static void run_finish(struct worker *worker, struct call *call)
 {
     struct change *change = container_of(call, struct change, finish);
     struct conn_table *table = worker->context;
-    struct conn *conn = control_claim(change->ticket);
     struct access_reply reply = {0};
 
     CHECK(table->deferred > 0);
     table->deferred--;
     write_reply(worker, change, &reply);
-    if (conn != NULL) {
-        http_answer_deferred(conn, &reply);
-    }
+    deferred_finish(change->ticket, &reply);
     free(change);
 }
 
 /* The request is answered when all have done their part. */
-static void wait_for(struct change *change, struct conn *conn, const struct access_reply *reply)
+static void wait_for(struct change *change, struct conn *conn, const struct access_reply *reply,
+                     deferred_answer_fn *answer)
 {
     CHECK(reply->body_len <= sizeof change->body);
     change->status = reply->status;
@@ -114,7 +95,7 @@ static void wait_for(struct change *change, struct conn *conn, const struct acce
     change->pending = 1; /* the request's own, until everything has begun */
     change->worker = conn->worker;
     change->finish.run = run_finish;
-    change->ticket = control_ticket(conn);
+    change->ticket = deferred_begin(conn, answer);
     conn->table->deferred++;
 }
 
@@ -127,7 +108,7 @@ static void cut_here(struct worker *worker, const char *booking_id)
         struct conn *conn = container_of(node, struct conn, booking_node);
 
         if (strcmp(conn->in.websocket.booking_id, booking_id) == 0) {
-            conn_close_websocket(conn, CLOSE_DENIED, WS_CLOSE_DENIED, "booking cancelled");
+            conn_end(conn, CLOSE_DENIED);
         }
     }
 }
@@ -191,7 +172,7 @@ static void store(struct worker *worker, struct booking_store *store, struct cha
 /* The answer comes when no connection of a denied booking is left on any worker, and when the disk
  * has spoken. True: that is so already. */
 static bool carry_out(struct conn *conn, struct access_reply *reply, bool is_denial,
-                      const struct control_actor *actor)
+                      const struct control_actor *actor, deferred_answer_fn *answer)
 {
     struct worker *worker = conn->worker;
     struct conn_table *table = conn->table;
@@ -204,7 +185,7 @@ static bool carry_out(struct conn *conn, struct access_reply *reply, bool is_den
     }
     change->is_denial = is_denial;
     change->actor = *actor;
-    wait_for(change, conn, reply);
+    wait_for(change, conn, reply, answer);
     if (is_denial) {
         cut_everywhere(worker, change);
     }
@@ -217,7 +198,7 @@ static bool carry_out(struct conn *conn, struct access_reply *reply, bool is_den
         return false;
     }
     table->deferred--;
-    conn->in.http.deferred = false;
+    deferred_cancel(change->ticket);
     write_reply(worker, change, reply);
     free(change);
     return true;
@@ -245,7 +226,8 @@ static void note(struct conn *conn, const struct access_reply *reply)
     }
 }
 
-bool control_run(struct conn *conn, struct access_reply *reply, const struct control_actor *actor)
+bool control_run(struct conn *conn, struct access_reply *reply, const struct control_actor *actor,
+                 deferred_answer_fn *answer)
 {
     switch (reply->action) {
     case ACCESS_ACTION_NONE:
@@ -254,11 +236,11 @@ bool control_run(struct conn *conn, struct access_reply *reply, const struct con
         note(conn, reply);
         return true;
     case ACCESS_ACTION_DENY:
-        return carry_out(conn, reply, true, actor);
+        return carry_out(conn, reply, true, actor, answer);
     case ACCESS_ACTION_ALLOW:
-        return carry_out(conn, reply, false, actor);
+        return carry_out(conn, reply, false, actor, answer);
     case ACCESS_ACTION_STATUS:
-        if (report_for_request(conn)) {
+        if (report_for_request(conn, answer)) {
             return false;
         }
         access_reply_error(reply, 503, "out of memory");

@@ -1,4 +1,4 @@
-#include "server/conn/report.h"
+#include "server/report/report.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -8,7 +8,6 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "server/conn/control.h"
 
 enum {
     REPORT_MIN_INTERVAL_MS = 1000,
@@ -37,7 +36,7 @@ struct report_ask {
     struct call call;
     struct report_ask *next;
     struct worker *asker;
-    struct control_ticket ticket;
+    struct deferred_ticket ticket;
     struct report *report; /* the answer, or NULL: */
     const char *refusal;
 };
@@ -391,7 +390,7 @@ static void publish(struct worker *worker, const struct conn_shared *shared, str
 }
 
 /* Who asked is told when elements are missing, and when memory was out. */
-static void answer(struct conn *conn, const struct report_ask *ask)
+static void answer(const struct report_ask *ask)
 {
     const struct report *report = ask->report;
     struct access_reply reply = {0};
@@ -406,19 +405,18 @@ static void answer(struct conn *conn, const struct report_ask *ask)
         access_reply_long(&reply, 200, "application/json", report->text, report->len);
         reply.long_body_is_shared = true;
     }
-    http_answer_deferred(conn, &reply);
+    deferred_finish(ask->ticket, &reply);
 }
 
 static void run_answer(struct worker *worker, struct call *call)
 {
     struct report_ask *ask = container_of(call, struct report_ask, call);
     struct conn_table *table = worker->context;
-    struct conn *conn = control_claim(ask->ticket);
 
     CHECK(table->deferred > 0);
     table->deferred--;
-    if (conn != NULL) {
-        answer(conn, ask);
+    if (deferred_is_wanted(ask->ticket)) {
+        answer(ask);
     }
     if (ask->report != NULL && atomic_fetch_sub(&ask->report->unread, 1) == 1) {
         destroy(ask->report);
@@ -567,7 +565,7 @@ static void run_ask(struct worker *worker, struct call *call)
     want(worker, REPORT_STATUS);
 }
 
-bool report_for_request(struct conn *conn)
+bool report_for_request(struct conn *conn, deferred_answer_fn *answer_fn)
 {
     struct worker *worker = conn->worker;
     struct report_ask *ask = block_pool_take(&worker->requests, sizeof *ask);
@@ -577,7 +575,7 @@ bool report_for_request(struct conn *conn)
         worker_alarm(worker, ALARM_REQUEST_MEMORY);
         return false;
     }
-    *ask = (struct report_ask){.asker = worker, .ticket = control_ticket(conn)};
+    *ask = (struct report_ask){.asker = worker, .ticket = deferred_begin(conn, answer_fn)};
     ask->call.run = run_ask;
     conn->table->deferred++;
     run_on(worker, &worker->group->workers[0], &ask->call);

@@ -2,12 +2,13 @@
  * For GET /status and for the topic "stats", which has a timer on the first worker. */
 #pragma once
 
-#include "server/conn/conn.h"
+#include "server/conn/deferred.h"
 
-/* GET /status: answers the deferred request. False when memory is out. */
-bool report_for_request(struct conn *conn);
+/* GET /status: defers the request; answer gets the report. False, with nothing deferred, when
+ * memory is out. */
+bool report_for_request(struct conn *conn, deferred_answer_fn *answer);
 
-/* On the first worker: starts the periodic report. */
+/* On the first worker, when its table is ready: the periodic report, until report_stop. */
 void report_start(struct conn_table *table);
 void report_stop(struct conn_table *table);
 
