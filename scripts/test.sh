@@ -6,17 +6,21 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 usage() {
     cat <<'END'
-usage: scripts/test.sh [--preset NAME] [--label LABEL]... [--jobs N] [--build-dir DIR] [--help]
+usage: scripts/test.sh [--preset NAME] [--label LABEL]... [--all] [--jobs N] [--build-dir DIR]
+                       [--plan] [--help]
 
 Runs scripts/setup.sh, configures and builds a preset, and runs its tests in parallel.
 
   --preset NAME    release (default), dev, asan, tsan or fuzz
   --label LABEL    only tests with this label (unit, e2e, gst, tidy, fuzz-smoke); may be repeated
+  --all            where the kernel has no TLS: all tests in emulated kernels, not a short choice
   --jobs N         tests at a time (default: the processors, at most 4)
   --build-dir DIR  build here instead of build/NAME
+  --plan           only say how long it takes and what it leaves out
   --help           this text
 
-A test that cannot run on this machine is skipped, with its reason, and counted as skipped.
+Says first how long it takes and what it leaves out. A test that cannot run on this machine is
+skipped, with its reason, and counted as skipped.
 docs/testing.md tells more.
 END
 }
@@ -36,6 +40,7 @@ fail_before_tests() {
 processors=$(nproc)
 preset=release
 labels=()
+plan_only=no
 jobs=$((processors < 4 ? processors : 4))
 build_dir=
 while (($# > 0)); do
@@ -50,6 +55,14 @@ while (($# > 0)); do
         esac
         shift 2
         ;;
+    --all)
+        export RELAY_TEST_VM=all
+        shift
+        ;;
+    --plan)
+        plan_only=yes
+        shift
+        ;;
     --help | -h)
         usage
         exit 0
@@ -60,6 +73,36 @@ done
 [[ $jobs =~ ^[1-9][0-9]*$ ]] || die "--jobs needs a number, not $jobs"
 build_dir=${build_dir:-build/$preset}
 
+# Measured from nothing on two quiet processors: packages, build and tests.
+declare -A minutes=([release]=12 [dev]=12 [asan]=12 [tsan]=8 [fuzz]=12)
+
+tell_plan() {
+    local taken='about as long as its tests'
+    if ((${#labels[@]} == 0)) && [[ -n ${minutes[$preset]:-} ]]; then
+        taken="about ${minutes[$preset]} minutes on two processors"
+    fi
+    printf 'test: preset %s: %s from nothing, less when packages and build are there\n' \
+        "$preset" "$taken"
+    if ((${#labels[@]} > 0)); then
+        printf 'test: left out: tests without these labels: %s\n' "${labels[*]}"
+    fi
+    # Nothing is emulated where this kernel has TLS, nor under sanitizers.
+    if [[ ! -e /proc/net/tls_stat && $preset =~ ^(release|dev)$ ]]; then
+        if [[ ${RELAY_TEST_VM:-short} == short ]]; then
+            printf 'test: left out: most tests in emulated kernels with TLS; --all has them, %s\n' \
+                'and takes 8 minutes more'
+        else
+            printf 'test: with all tests in emulated kernels with TLS: 8 minutes more\n'
+        fi
+    fi
+    if [[ $preset == release ]]; then
+        printf 'test: left out: sanitizers and fuzzing (--preset asan, tsan, fuzz), %s\n' \
+            'format and static analysis (.ci/run has everything)'
+    fi
+}
+
+tell_plan
+[[ $plan_only == no ]] || exit 0
 scripts/setup.sh || fail_before_tests 'the set-up failed'
 
 # On the project's own CI a warning fails the build; a user's newer compiler may warn of more. Both

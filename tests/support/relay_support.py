@@ -7,6 +7,7 @@ others, and ends with relay_support.main(): exit status 77 when every test was s
 
 import base64
 import ctypes
+import faulthandler
 import hashlib
 import hmac
 import http.client
@@ -56,6 +57,7 @@ SANITIZED = bool(cache_value("RELAY_SANITIZE"))
 # A machine emulated in software says by itself how slow it is.
 TIME_SCALE = float(os.environ.get("RELAY_TEST_TIME_SCALE") or (5.0 if SANITIZED else 1.0))
 WAIT_S = 10.0 * TIME_SCALE
+TEST_HANGS_S = 300.0 * TIME_SCALE  # of one test, each of whose waits has a deadline of its own
 
 
 _LIBC = ctypes.CDLL(None)
@@ -77,13 +79,32 @@ def why_no_server():
         return said and said.group(0)
 
 
+class WatchedResult(unittest.TextTestResult):
+    """Ends the program, with a traceback of each thread, when one test hangs. How long all of them
+    take is the machine's affair."""
+
+    def startTest(self, test):
+        faulthandler.dump_traceback_later(TEST_HANGS_S, exit=True)
+        super().startTest(test)
+
+    def stopTest(self, test):
+        super().stopTest(test)
+        faulthandler.dump_traceback_later(TEST_HANGS_S, exit=True)
+
+
+class WatchedRunner(unittest.TextTestRunner):
+    resultclass = WatchedResult
+
+
 def main():
     """Runs the calling program's tests. Exit status 77 when all of them were skipped, or when no
     server can run here."""
     if reason := why_no_server():
         print(f"skipped: {reason}")
         sys.exit(77)
-    program = unittest.main(module="__main__", exit=False, verbosity=2, argv=sys.argv)
+    program = unittest.main(module="__main__", exit=False, verbosity=2, argv=sys.argv,
+                            testRunner=WatchedRunner)
+    faulthandler.cancel_dump_traceback_later()
     result = program.result
     if result.wasSuccessful() and result.testsRun == len(result.skipped) > 0:
         print("skipped: " + "; ".join(sorted({reason for _, reason in result.skipped})))
@@ -426,7 +447,7 @@ def relay_environment(**options):
     return environment
 
 
-def relay_run(*arguments, launcher=(), timeout_s=WAIT_S, **options):
+def relay_run(*arguments, launcher=(), timeout_s=TEST_HANGS_S, **options):
     """Runs the program to its end; options are environment variables."""
     return subprocess.run([*launcher, relay_binary(), *arguments], stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

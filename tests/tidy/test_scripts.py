@@ -5,6 +5,7 @@ Method: the closing summary gets results as ctest writes them, one of each kind.
 
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -30,7 +31,7 @@ NOT_BUILT = ('<testcase name="unit/f" time="0" status="notrun">'
 
 def run(*command):
     return subprocess.run([str(word) for word in command], capture_output=True, text=True,
-                          check=False, stdin=subprocess.DEVNULL, timeout=30, cwd=ROOT)
+                          check=False, stdin=subprocess.DEVNULL, timeout=300, cwd=ROOT)
 
 
 def summarise(*cases, ctest_status=0):
@@ -66,6 +67,17 @@ class Scripts(unittest.TestCase):
             self.assertEqual((result.returncode, result.stdout), (1, ""), command)
             self.assertEqual(result.stderr.count("\n"), 1, result.stderr)
 
+    def test_a_run_says_first_how_long_it_takes_and_what_it_leaves_out(self):
+        told = {words: run("scripts/test.sh", "--plan", *words.split()).stdout
+                for words in ("", "--all", "--label unit", "--preset asan")}
+        self.assertRegex(told[""], r"preset release: about \d+ minutes on two processors")
+        self.assertRegex(told[""], "left out: sanitizers and fuzzing.*--preset asan.*.ci/run")
+        self.assertIn("left out: tests without these labels: unit", told["--label unit"])
+        self.assertRegex(told["--preset asan"], r"preset asan: about \d+ minutes")
+        if not pathlib.Path("/proc/net/tls_stat").exists():
+            self.assertIn("--all has them", told[""])
+            self.assertNotIn("--all has them", told["--all"])
+
     def test_summary_counts_each_kind_and_gives_reasons(self):
         status, lines = summarise(PASSED, PARTLY, SKIPPED, SILENT, FAILED, ctest_status=8)
         self.assertEqual((status, lines[-1]), (1, "2 passed, 1 failed, 3 skipped"))
@@ -91,6 +103,47 @@ class Scripts(unittest.TestCase):
     def test_summary_hides_no_failure_of_ctest_itself(self):
         status, lines = summarise(PASSED, ctest_status=1)
         self.assertEqual((status, lines[-1]), (1, "1 passed, 1 failed, 0 skipped"))
+
+
+GUEST = """#!/bin/bash
+# In place of QEMU: a guest that prints, and maybe hangs.
+for word in "$@"; do
+    case $word in local,path=*,mount_tag=out,*) out=${word#local,path=} out=${out%%,*} ;; esac
+done
+for ((second = 0; second < $GUEST_PRINTS_S; second++)); do
+    echo "$second" >>"$out/log"
+    sleep 1
+done
+[[ -z $GUEST_HANGS ]] || exec sleep 600
+echo 3 >"$out/rc"
+"""
+
+
+@unittest.skipUnless(all(map(shutil.which, ("busybox", "cpio"))), "no busybox or cpio here")
+class Guests(unittest.TestCase):
+    """tests/vm/boot.sh"""
+
+    def boot(self, quiet_max_s, prints_s, hangs):
+        with tempfile.TemporaryDirectory() as folder:
+            folder = pathlib.Path(folder)
+            (folder / "version").write_text("0\n")
+            (folder / "qemu-system-x86_64").write_text(GUEST)
+            (folder / "qemu-system-x86_64").chmod(0o755)
+            return subprocess.run(
+                [ROOT / "tests/vm/boot.sh", folder, str(quiet_max_s), "true"], text=True,
+                capture_output=True, check=False, stdin=subprocess.DEVNULL, timeout=300,
+                env={**os.environ, "PATH": f"{folder}:{os.environ['PATH']}",
+                     "GUEST_PRINTS_S": str(prints_s), "GUEST_HANGS": "yes" if hangs else ""})
+
+    def test_a_guest_that_makes_progress_may_take_as_long_as_it_needs(self):
+        result = self.boot(quiet_max_s=4, prints_s=9, hangs=False)
+        self.assertEqual((result.returncode, result.stdout.split()),
+                         (3, [str(second) for second in range(9)]), result.stderr)
+
+    def test_a_guest_that_hangs_is_ended(self):
+        result = self.boot(quiet_max_s=4, prints_s=1, hangs=True)
+        self.assertEqual((result.returncode, result.stdout), (125, "0\n"), result.stderr)
+        self.assertIn("printed nothing for 4 s", result.stderr)
 
 
 if __name__ == "__main__":

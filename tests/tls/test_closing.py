@@ -89,7 +89,7 @@ class LastMessage(TlsTestCase):
     """What was said before the end arrives whole, however slow the reader."""
 
     # A stop gives everybody four seconds, however slow the machine that is emulated.
-    ROUNDS, READERS = (6, 4) if EMULATED else (10, 10)
+    ROUNDS, READERS = (6, 2) if EMULATED else (10, 10)
     SIZES = (1000, 700000) if EMULATED else (1000, 700000, 1500000)
     PAUSE_S = 0.3  # a reader's own, while records wait for it in the server's kernel
     BIDS, BATCH, BID_BYTES = 4000, 100, 240

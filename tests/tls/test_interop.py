@@ -2,7 +2,7 @@
 
 curl and openssl s_client on the access API, python3-websockets, Node's ws, headless Chromium, and
 GStreamer with relaysink; programs that are not installed are skipped with that reason.
-RELAY_TEST_FULL=1 asks for all of it on an emulated processor too, which else does a choice.
+RELAY_TEST_CHOICE=full asks for all of it on an emulated processor too, which else does a choice.
 """
 
 import ctypes
@@ -25,7 +25,7 @@ from tls_support import (EMULATED, SUITES, TRANSPORT, TlsTestCase, authority, cl
                          scaled, tls12_context)
 from ws_raw import BINARY, encode_frame
 
-FULL = not EMULATED or os.environ.get("RELAY_TEST_FULL") == "1"
+FULL = not EMULATED or os.environ.get("RELAY_TEST_CHOICE") == "full"
 TLS_1_2 = "TLS 1.2"
 KINDS = (*SUITES, TLS_1_2) if FULL else SUITES[:1]
 CIPHER_12 = "ECDHE-ECDSA-AES128-GCM-SHA256"
@@ -63,9 +63,10 @@ def openssl_config(folder, kind):
     return path
 
 
-def run(*arguments, data=None, timeout_s=WAIT_S, **environment):
+def run(*arguments, data=None, **environment):
     return subprocess.run(arguments, input=data, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          env={**os.environ, **environment}, timeout=timeout_s, check=False)
+                          env={**os.environ, **environment}, timeout=relay_support.TEST_HANGS_S,
+                          check=False)
 
 
 class InteropTestCase(TlsTestCase):
@@ -377,8 +378,7 @@ class Scanner(TlsTestCase):
         report = os.path.join(authority().folder, "testssl.json")
         run("testssl", "--quiet", "--color", "0", "--warnings", "off", "--ip", "127.0.0.1",
             "--jsonfile", report, "--add-ca", authority().ca_file, "-p", "-s",
-            "-R", "-C", "-H", "-I", "-T", "-O", "-B", f"localhost:{relay.access_port}",
-            timeout_s=200 * (6 if EMULATED else 1))
+            "-R", "-C", "-H", "-I", "-T", "-O", "-B", f"localhost:{relay.access_port}")
         with open(report, encoding="utf-8") as file:
             findings = json.load(file)
         self.assertGreater(len(findings), 10)

@@ -1,15 +1,22 @@
 #!/usr/bin/python3
 """The TLS tests with kernel TLS: here, if this kernel has it, else in stock kernels under QEMU.
 
-    run.py [--full] [--series 6.1,6.12,7] [--seconds N] [name of a test, its class or module ...]
+    run.py [--choice short|all|full] [--series 6.1,6.12,7] [--quiet N] [--unless-short]
+           [name of a test, its class or module ...]
 
-Guests run the choice of guest.py, or with --full all of tests/tls with the whole interop matrix.
-They are 6.1 and 6.12 where this kernel has no TLS, else those that --series names. RELAY_BUILD
-names the build to test. Exit status 77 when that is not possible here, with the reason.
-What the guests wrote stays in RELAY_BUILD/vm/.
+The choice: "short" runs a handful of tests in one kernel, in less than two minutes, also where the
+processors are slow or busy; "all" those of guest.py in 6.1 and 6.12; "full" the whole of tests/tls
+with the whole interop matrix there. RELAY_TEST_VM names the one to take without --choice, else it
+is "short". Where this kernel has TLS, no guest is needed and everything is run. --series names
+other kernels, --unless-short skips in the short choice. RELAY_BUILD names the build to test. Exit
+status 77 when that is not possible here, with the reason. What the guests wrote stays in
+RELAY_BUILD/vm/.
+
+A guest may take as long as it needs, and is ended when it prints nothing for N seconds.
 """
 
 import argparse
+import fcntl
 import os
 import platform
 import shlex
@@ -22,8 +29,8 @@ import threading
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.dirname(os.path.dirname(HERE))
 BUILD = os.environ.get("RELAY_BUILD", "")
-SERIES = "6.1,6.12"
-SECONDS, SECONDS_FULL = 420, 3000
+SERIES = {"short": "6.12", "all": "6.1,6.12", "full": "6.1,6.12"}
+QUIET_S = 900  # each test prints when it begins and when it ends; the longest ones take minutes
 # What the matrix needs, by the name that the reason of a skip has, and how it is found.
 CLIENTS = {
     "node": ("node",), "node-ws": ("/usr/share/nodejs/ws",), "testssl": ("testssl",),
@@ -59,7 +66,7 @@ def lacking():
 
 def run_here(chosen):
     print("this kernel has TLS: no guest is needed, and everything is run")
-    environment = {**os.environ, "RELAY_TEST_TLS": "kernel", "RELAY_TEST_FULL": "1",
+    environment = {**os.environ, "RELAY_TEST_TLS": "kernel", "RELAY_TEST_CHOICE": "full",
                    "RELAY_TEST_LACKS": lacking(), "RELAY_SOURCE": SOURCE}
     sys.exit(subprocess.run([sys.executable, os.path.join(HERE, "guest.py"), *chosen],
                             env=environment, check=False).returncode)
@@ -93,20 +100,20 @@ def stage(folder):
                         ignore=shutil.ignore_patterns("__pycache__"))
 
 
-def command(chosen, full):
+def command(chosen, choice):
     return f"""set -e
 cp -r /mnt/out/build /mnt/out/tests /tmp/
 export RELAY_BUILD=/tmp/build RELAY_SOURCE=/tmp PYTHONDONTWRITEBYTECODE=1 GST_REGISTRY_FORK=no
 export RELAY_TEST_TLS=kernel RELAY_TEST_EMULATED=1 RELAY_TEST_TIME_SCALE=6
-export RELAY_TEST_FULL={int(full)} RELAY_TEST_LACKS={shlex.quote(lacking())}
+export RELAY_TEST_CHOICE={choice} RELAY_TEST_LACKS={shlex.quote(lacking())}
 ulimit -n 8192
 exec /usr/bin/python3 /tmp/tests/vm/guest.py {' '.join(map(shlex.quote, chosen))}
 """
 
 
 class Guest:
-    def __init__(self, series, kernel, seconds, told):
-        self.series, self.kernel, self.seconds, self.told = series, kernel, seconds, told
+    def __init__(self, series, kernel, quiet_s, told):
+        self.series, self.kernel, self.quiet_s, self.told = series, kernel, quiet_s, told
         self.status, self.output = None, ""
         self.thread = threading.Thread(target=self._run)
 
@@ -114,7 +121,7 @@ class Guest:
         folder = os.path.join(BUILD, "vm", self.series)
         stage(folder)
         done = subprocess.run(
-            [os.path.join(HERE, "boot.sh"), self.kernel, str(self.seconds), self.told],
+            [os.path.join(HERE, "boot.sh"), self.kernel, str(self.quiet_s), self.told],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             env={**os.environ, "RELAY_VM_OUT": folder}, check=False)
         self.status, self.output = done.returncode, done.stdout.decode("utf-8", "replace")
@@ -133,6 +140,19 @@ def fetch(series):
     return done.stdout.strip()
 
 
+def lock_folder():
+    """One run at a time for each build: they would share what the guests write."""
+    folder = os.path.join(BUILD, "vm")
+    os.makedirs(folder, exist_ok=True)
+    lock = open(os.path.join(folder, "lock"), "w", encoding="ascii")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print(f"waiting for another run in {folder}", flush=True)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    return lock
+
+
 def run_guests(guests, together):
     for guest in guests:
         guest.thread.start()
@@ -145,21 +165,31 @@ def run_guests(guests, together):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--full", action="store_true", help="everything, not the choice")
-    parser.add_argument("--series", help=f"kernels to boot; {SERIES} if this one has no TLS")
-    parser.add_argument("--seconds", type=int,
-                        help=f"for each guest; {SECONDS}, or {SECONDS_FULL} with --full")
+    parser.add_argument("--choice", choices=SERIES, help="of tests and kernels")
+    parser.add_argument("--series", help="kernels to boot, instead of those of the choice")
+    parser.add_argument("--quiet", type=int, default=QUIET_S, metavar="N",
+                        help=f"seconds without output that end a guest; {QUIET_S}")
+    parser.add_argument("--unless-short", action="store_true", help="skip in the short choice")
     parser.add_argument("chosen", nargs="*")
     arguments = parser.parse_args()
+    choice = arguments.choice or os.environ.get("RELAY_TEST_VM") or "short"
+    if choice not in SERIES:
+        parser.error(f"RELAY_TEST_VM must be short, all or full, not {choice}")
     if not arguments.series and kernel_has_tls():
         run_here(arguments.chosen)
+    if arguments.unless_short and choice == "short":
+        skip("not in the short choice; RELAY_TEST_VM=all or scripts/test.sh --all has it")
     if reason := why_not():
         skip(reason)
-    seconds = arguments.seconds or (SECONDS_FULL if arguments.full else SECONDS)
-    told = command(arguments.chosen, arguments.full)
-    guests = [Guest(series, fetch(series), seconds, told)
-              for series in (arguments.series or SERIES).split(",")]
+    lock = lock_folder()  # kept to the end
+    told = command(arguments.chosen, choice)
+    guests = [Guest(series, fetch(series), arguments.quiet, told)
+              for series in (arguments.series or SERIES[choice]).split(",")]
     run_guests(guests, available_kib() > MEMORY_KIB * len(guests))
+    if choice == "short" and not arguments.chosen:
+        print("skipped: all but a short choice; RELAY_TEST_VM=all or scripts/test.sh --all has "
+              "the rest")
+    lock.close()
     sys.exit(0 if all(guest.status == 0 for guest in guests) else 1)
 
 
