@@ -31,7 +31,7 @@ import threading
 import time
 
 REPORT_EVERY_S = 3
-FIRST_PICTURE_WITHIN_S = 30
+FIRST_PICTURE_WITHIN_S = 120
 TOPIC = "demo-video"
 OWN_TOPIC = "demo-mine"
 CAMERA_FPS = 25
@@ -273,7 +273,7 @@ def free_ports(count):
             each.close()
 
 
-def wait_until_listening(process, port, within_s=10):
+def wait_until_listening(process, port, within_s=30):
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
         if process.poll() is not None:

@@ -21,7 +21,7 @@ PLUGIN_FOLDER = os.path.join(relay_support.BUILD, "gst")
 PACKET_BYTES = 188
 PICTURES = 90
 VIEWERS = 3
-PIPELINE_S = 60 * relay_support.TIME_SCALE
+HANGS_S = 250 * relay_support.TIME_SCALE  # a pipeline, which is over in seconds on most machines
 
 
 def why_not():
@@ -108,7 +108,7 @@ class Collector:
     def _run(self):
         try:
             while True:
-                frame = self.client.frame(PIPELINE_S)
+                frame = self.client.frame(HANGS_S)
                 if frame.opcode == CLOSE:
                     self.closed = frame.close()[0]
                     self.client.kill()
@@ -119,7 +119,7 @@ class Collector:
             self.failure = failure
 
     def end(self):
-        self.thread.join(PIPELINE_S)
+        self.thread.join(HANGS_S)
         if self.failure is not None:
             raise self.failure
         assert self.closed == 1001, self.closed
@@ -156,7 +156,7 @@ class Video(RelayTestCase):
                     "wait-for-connection=true drop-policy=none eos-timeout=5000")
         done = subprocess.run(["gst-launch-1.0", "-q", *pipeline.split()],
                               env=gst_environment(self.folder), stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True, timeout=PIPELINE_S, check=False)
+                              stderr=subprocess.STDOUT, text=True, timeout=HANGS_S, check=False)
         self.assertEqual(done.returncode, 0, done.stdout)
         relay.wait_line("connection closed",
                         where=lambda line: line["messages_received"] > 0)
@@ -176,7 +176,7 @@ class Video(RelayTestCase):
         done = subprocess.run(
             ["ffprobe", "-v", "error", "-count_frames", "-select_streams", "v:0", "-show_entries",
              "stream=codec_name,nb_read_frames", "-of", "default=noprint_wrappers=1", path],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=PIPELINE_S,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=HANGS_S,
             check=False)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         shown = dict(line.split("=") for line in done.stdout.split())

@@ -18,16 +18,16 @@ from relay_support import AUDIENCE, Relay, ReservedPort, die_with_parent, relay_
 
 MODULE = "github.com/practable/relay"
 VERSION = os.environ.get("RELAY_INTEROP_VERSION", "v0.9.3")
-BUILD_LIMIT_S = 500
+HANGS_S = 1200  # a fetch and build of everything it depends on
 
 
 def _build(target):
     what = f"{MODULE}@{VERSION}"
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        go_build.go(folder, what, BUILD_LIMIT_S, "mod", "init", "scratch")
-        go_build.go(folder, what, BUILD_LIMIT_S, "get", f"{MODULE}/cmd/relay@{VERSION}")
+        go_build.go(folder, what, HANGS_S, "mod", "init", "scratch")
+        go_build.go(folder, what, HANGS_S, "get", f"{MODULE}/cmd/relay@{VERSION}")
         built = os.path.join(folder, "relay")
-        go_build.go(folder, what, BUILD_LIMIT_S, "build", "-o", built, f"{MODULE}/cmd/relay")
+        go_build.go(folder, what, HANGS_S, "build", "-o", built, f"{MODULE}/cmd/relay")
         os.replace(built, target)
 
 

@@ -30,7 +30,7 @@ enum {
     CALLS = 300,
     QUEUE_MESSAGES = 512,
     PAYLOAD_MAX = 3000,
-    DEADLINE_S = 100, /* of the whole program: a lost letter would let it wait for ever */
+    DEADLINE_S = 100, /* of each part: a lost letter would let it wait for ever */
 };
 
 static const struct send_queue_bounds bounds = {.messages_max = QUEUE_MESSAGES,
@@ -665,6 +665,7 @@ int main(int argc, char **argv)
     printf("seed %u\n", seed);
     alarm(DEADLINE_S);
     run_topics(seed);
+    alarm(DEADLINE_S);
     run_codes();
     int failed = ring_probe(error, sizeof error);
 
@@ -673,7 +674,9 @@ int main(int argc, char **argv)
         return SKIPPED;
     }
     CHECK(failed == 0);
+    alarm(DEADLINE_S);
     run_world(seed, false);
+    alarm(DEADLINE_S);
     run_world(seed + 1, true);
     return 0;
 }

@@ -43,7 +43,7 @@ class _Loop:
         try:
             return future.result()
         except asyncio.TimeoutError:
-            raise TimeoutError(f"nothing happened within {timeout_s} s") from None
+            raise TimeoutError("nothing happened in time") from None
 
 
 def _options(subprotocols, headers, tls):
@@ -87,10 +87,13 @@ class Peer:
         return _Loop.run(self.ws.recv(), self.timeout_s if timeout_s is None else timeout_s)
 
     def recv_many(self, count, timeout_s=None):
-        async def collect():
-            return [await self.ws.recv() for _ in range(count)]
+        """Each of them within timeout_s of the one before."""
+        limit_s = self.timeout_s if timeout_s is None else timeout_s
 
-        return _Loop.run(collect(), self.timeout_s if timeout_s is None else timeout_s)
+        async def collect():
+            return [await asyncio.wait_for(self.ws.recv(), limit_s) for _ in range(count)]
+
+        return _Loop.run(collect(), None)
 
     def ping(self):
         """There and back; what the server read before the ping has been dealt with by then."""

@@ -142,19 +142,19 @@ class RawClient:
         return time.monotonic() + (self.timeout_s if timeout_s is None else timeout_s)
 
     def take(self, size, timeout_s=None):
-        deadline = self._deadline(timeout_s)
+        """So many bytes, however long they take while some of them come within each timeout_s."""
         while len(self.buffer) < size:
-            if not self._fill(deadline):
+            if not self._fill(self._deadline(timeout_s)):
                 raise ClosedByPeer(f"end of stream, {size - len(self.buffer)} bytes short")
         data = bytes(self.buffer[:size])
         del self.buffer[:size]
         return data
 
     def read_end(self, timeout_s=None):
-        """Everything up to the end of the stream; a reset counts as an end."""
-        deadline = self._deadline(timeout_s)
+        """Everything up to the end of the stream, which makes progress within each timeout_s; a
+        reset counts as an end."""
         try:
-            while self._fill(deadline):
+            while self._fill(self._deadline(timeout_s)):
                 pass
         except ConnectionResetError:
             pass

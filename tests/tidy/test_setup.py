@@ -87,7 +87,7 @@ class Machine:
     def setup(self, *arguments):
         return subprocess.run(
             [ROOT / "scripts/setup.sh", *arguments], capture_output=True, text=True, check=False,
-            stdin=subprocess.DEVNULL, timeout=30,
+            stdin=subprocess.DEVNULL, timeout=300,
             env={"PATH": f"{self.bin}:/usr/bin:/bin", "MACHINE": str(self.folder)})
 
     def installs(self):
@@ -231,7 +231,7 @@ class Setup(unittest.TestCase):
             ["/usr/bin/python3", "-c", "import os,sys; os.setgroups([]); os.setgid(65534); "
              "os.setuid(65534); os.execv('/bin/bash', ['bash', '-s'])"],
             input=(ROOT / "scripts/setup.sh").read_text(encoding="utf-8"), capture_output=True,
-            text=True, check=False, timeout=30,
+            text=True, check=False, timeout=300,
             env={"PATH": f"{machine.bin}:/usr/bin:/bin", "MACHINE": str(machine.folder)})
 
     def test_user_goes_through_sudo(self):

@@ -307,7 +307,7 @@ class Tidy(unittest.TestCase):
         if not os.environ.get("RELAY_BUILD") or not relay.is_file():
             self.skipTest("relay is not built")
         printed = subprocess.run([relay, "help", "--markdown"], capture_output=True, text=True,
-                                 timeout=20, check=False, stdin=subprocess.DEVNULL)
+                                 timeout=300, check=False, stdin=subprocess.DEVNULL)
         self.assertEqual(printed.returncode, 0, f"`relay help --markdown` failed: {printed.stderr}")
         page = {line.strip() for line in read("docs/operations.md").splitlines()} \
             if (ROOT / "docs/operations.md").is_file() else set()
@@ -317,6 +317,14 @@ class Tidy(unittest.TestCase):
                          "prints")
 
     # The repository
+
+    def test_no_test_has_a_limit_of_its_own_on_its_total_time(self):
+        found = [f"{path}:{number}: {line.strip()}" for path in files()
+                 if str(path).endswith(("CMakeLists.txt", ".cmake"))
+                 for number, line in enumerate(read(path).splitlines(), 1)
+                 if re.search(r"\bTIMEOUT\s+(?!\$\{RELAY_BACKSTOP_S\})|--timeout\s+\d", line)]
+        self.fail_if_any(found, "machines differ: TIMEOUT ${RELAY_BACKSTOP_S}, and deadlines for "
+                         "the next event inside the test (docs/testing.md)")
 
     def test_no_paths_of_a_work_machine(self):
         found = [f"{path}:{number}" for path in text_files()

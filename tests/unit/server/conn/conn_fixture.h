@@ -20,7 +20,7 @@ enum {
     WORKERS = 2,
     NOW_MS = 100000000,
     STARTED_S = 1700000000,
-    DEADLINE_MS = 5000,
+    DEADLINE_MS = 60000,
     CONNS = 300, /* in each table */
     ASKERS = 80  /* requests, on the first worker */
 };

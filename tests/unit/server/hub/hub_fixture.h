@@ -12,7 +12,7 @@
 #include "server/loop/worker.h"
 #include "tests/unit/server/loop/uring_fixture.h"
 
-enum { CLUSTER_WORKERS_MAX = 4, CLUSTER_DEADLINE_MS = 5000, CLUSTER_MEMORY = 64 * 1024 * 1024 };
+enum { CLUSTER_WORKERS_MAX = 4, CLUSTER_DEADLINE_MS = 60000, CLUSTER_MEMORY = 64 * 1024 * 1024 };
 
 /* Clean-up uses CHECK, not the framework's assertions: those do not fail a test when they fail in
  * its tear-down. */

@@ -10,7 +10,7 @@
 #include "server/loop/mailbox.h"
 #include "tests/unit/server/loop/uring_fixture.h"
 
-enum { WAIT_MS = 5000 };
+enum { WAIT_MS = 60000 };
 
 static struct ring from, to;
 

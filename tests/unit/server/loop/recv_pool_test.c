@@ -12,7 +12,7 @@
 #include "server/loop/recv_pool.h"
 #include "tests/unit/server/loop/uring_fixture.h"
 
-enum { WAIT_MS = 5000 };
+enum { WAIT_MS = 60000 };
 
 struct scene {
     struct ring ring;

@@ -11,7 +11,7 @@
 #include "server/limits.h"
 #include "tests/unit/server/loop/uring_fixture.h"
 
-enum { ENTRIES = 8, COMPLETIONS = 4096, DEADLINE_MS = 5000 };
+enum { ENTRIES = 8, COMPLETIONS = 4096, DEADLINE_MS = 60000 };
 
 static struct ring ring;
 
