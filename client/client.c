@@ -59,6 +59,7 @@ static int resources_init(struct relay_client *client, const struct relay_client
 static void client_free(struct relay_client *client)
 {
     ring_deinit(&client->ring);
+    preamble_unref(client->preamble);
     credential_release(client->token);
     credential_release(client->token_file);
     settings_deinit(&client->settings);
@@ -359,13 +360,14 @@ static int push(struct relay_client *client, struct ring_message *message)
 
     if (failed == 0) {
         failed = ring_push(&client->ring, message, clock_monotonic_ns());
+        message->preamble = failed == 0 ? preamble_ref(client->preamble) : NULL;
         client->keyframe_wanted =
             client->keyframe_wanted || lost_messages(&client->ring) != lost_before;
         client_wake(client);
     }
     pthread_mutex_unlock(&client->mutex);
     if (failed != 0) {
-        free(message);
+        ring_message_destroy(message);
     }
     return failed;
 }
@@ -382,6 +384,26 @@ static bool slices_are_utf8(const struct relay_client_slice *slices, size_t slic
         }
     }
     return utf8_stream_is_whole(&text);
+}
+
+int relay_client_set_preamble(struct relay_client *client,
+                              const struct relay_client_slice *messages, size_t count)
+{
+    struct preamble *preamble = NULL;
+    int failed = 0;
+
+    pthread_mutex_lock(&client->mutex);
+    if (!preamble_equals(client->preamble, messages, count)) {
+        failed = count == 0
+                     ? 0
+                     : preamble_create(messages, count, WEBSOCKET_MESSAGE_BYTES_MAX, &preamble);
+        if (failed == 0) {
+            preamble_unref(client->preamble);
+            client->preamble = preamble;
+        }
+    }
+    pthread_mutex_unlock(&client->mutex);
+    return failed;
 }
 
 int relay_client_send_slices(struct relay_client *client, enum relay_client_type type,

@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 #include "client/net/fault.h"
+#include "client/queue/ring.h"
 #include "client/relay_client.h"
-#include "client/ring.h"
 #include "client/settings.h"
 
 struct relay_client {
@@ -38,8 +38,9 @@ struct relay_client {
     bool waits_cancelled;
     bool queue_while_disconnected;
     struct settings_timing timing;
-    bool keyframe_wanted; /* the ring lost something since the callback last ran */
-    bool wake_sent;       /* the eventfd is readable already */
+    bool keyframe_wanted;      /* the ring lost something since the callback last ran */
+    struct preamble *preamble; /* of messages to come; a reference, or NULL */
+    bool wake_sent;            /* the eventfd is readable already */
 };
 
 /* A copy. Takes the mutex. */

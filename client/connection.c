@@ -72,6 +72,8 @@ static void connection_drop(struct connection *connection)
     client->connected_fd = -1;
     client->connected_at_ns = 0;
     client->begun_bytes = 0;
+    preamble_unref(connection->preamble);
+    connection->preamble = NULL;
     ring_rewind(&client->ring);
     if (!client->queue_while_disconnected) {
         ring_drop_all(&client->ring, RING_DISCONNECTED);

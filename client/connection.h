@@ -73,6 +73,8 @@ struct connection {
     struct websocket *websocket;
     struct liveness liveness;
     uint64_t connected_ms;
+    struct preamble *preamble; /* that this connection has begun; a reference, or NULL */
+    size_t preamble_begun;     /* how many of its messages */
 };
 
 /* Runs until the client is stopped or gives up. */

@@ -173,6 +173,14 @@ RELAY_CLIENT_API int relay_client_send_slices(struct relay_client *client,
                                               const struct relay_client_slice *slices,
                                               size_t slices_count, unsigned flags);
 
+/* Messages sent from now on cannot be understood without these (stream headers of WebM, FLV, Ogg):
+ * on each connection they go out first, as binary messages, before the first message that needs
+ * them, and again when they change. Copied; neither counted as sent nor among what may wait. count
+ * 0: none. 0, -EMSGSIZE (over 10 MiB together; the former ones stay) or -ENOMEM. */
+RELAY_CLIENT_API int relay_client_set_preamble(struct relay_client *client,
+                                               const struct relay_client_slice *messages,
+                                               size_t count);
+
 /* Waits until the ring has room for len bytes (or is empty) and the client is connected when
  * while_connected is set. 0, -ETIMEDOUT, -ECANCELED (relay_client_cancel_waits), -ESHUTDOWN. */
 RELAY_CLIENT_API int relay_client_wait_room(struct relay_client *client, size_t len,

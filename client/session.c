@@ -129,33 +129,68 @@ static void release_flushed(struct connection *connection)
            message->end_offset <= flushed) {
         message = ring_release(&client->ring);
         sent_note(client, message, now_ns);
-        free(message);
+        ring_message_destroy(message);
         pthread_cond_broadcast(&client->changed);
     }
     client->begun_bytes = message == NULL ? 0 : message_begun_bytes(message, flushed);
 }
 
+/* What has to go before the message, if that is not sent yet; else NULL. With the mutex held. */
+static const struct relay_client_slice *preamble_next(struct connection *connection,
+                                                      const struct ring_message *message)
+{
+    if (message->preamble != connection->preamble) {
+        preamble_unref(connection->preamble);
+        connection->preamble = preamble_ref(message->preamble);
+        connection->preamble_begun = 0;
+    }
+    if (connection->preamble == NULL || connection->preamble_begun == connection->preamble->count) {
+        return NULL;
+    }
+    return &connection->preamble->messages[connection->preamble_begun++];
+}
+
+/* Drops what is too old, and takes what is to be sent now: a message of the ring, now in flight, or
+ * one of its preamble. Both stay NULL when nothing waits. */
+static void next_take(struct connection *connection, struct ring_message **ret_message,
+                      const struct relay_client_slice **ret_preamble)
+{
+    struct relay_client *client = connection->client;
+    uint64_t now_ns = clock_monotonic_ns();
+
+    pthread_mutex_lock(&client->mutex);
+    uint64_t aged_before = client->ring.dropped_messages[RING_AGE];
+    const struct ring_message *next = ring_next(&client->ring, now_ns);
+
+    if (client->ring.dropped_messages[RING_AGE] != aged_before) {
+        client->keyframe_wanted = true;
+        pthread_cond_broadcast(&client->changed);
+    }
+    if (next != NULL) {
+        *ret_preamble = preamble_next(connection, next);
+        *ret_message = *ret_preamble == NULL ? ring_start(&client->ring, now_ns) : NULL;
+    }
+    pthread_mutex_unlock(&client->mutex);
+}
+
 /* Begins as many messages as the outbox takes. */
 static void start_messages(struct connection *connection)
 {
-    struct relay_client *client = connection->client;
-
     while (websocket_takes_message(connection->websocket)) {
-        pthread_mutex_lock(&client->mutex);
-        uint64_t aged_before = client->ring.dropped_messages[RING_AGE];
-        struct ring_message *message = ring_start(&client->ring, clock_monotonic_ns());
+        const struct relay_client_slice *preamble = NULL;
+        struct ring_message *message = NULL;
 
-        if (client->ring.dropped_messages[RING_AGE] != aged_before) {
-            client->keyframe_wanted = true;
-            pthread_cond_broadcast(&client->changed);
-        }
-        pthread_mutex_unlock(&client->mutex);
-        if (message == NULL) {
+        next_take(connection, &message, &preamble);
+        if (preamble != NULL) {
+            (void)websocket_start_message(connection->websocket, RELAY_CLIENT_BINARY,
+                                          preamble->data, preamble->len);
+        } else if (message != NULL) {
+            /* In flight, so its bytes are ours to read and its end ours to write. */
+            message->end_offset = websocket_start_message(connection->websocket, message->type,
+                                                          message->data, message->len);
+        } else {
             return;
         }
-        /* In flight, so its bytes are ours to read and its end ours to write. */
-        message->end_offset = websocket_start_message(connection->websocket, message->type,
-                                                      message->data, message->len);
     }
 }
 

@@ -7,8 +7,8 @@
 
 #include "base/attributes.h"
 #include "client/net/url.h"
+#include "client/queue/ring.h"
 #include "client/relay_client.h"
-#include "client/ring.h"
 
 /* What may change while the client runs; the client then has a copy of its own. */
 struct settings_timing {

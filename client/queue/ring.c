@@ -1,4 +1,4 @@
-#include "client/ring.h"
+#include "client/queue/ring.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -58,6 +58,12 @@ struct ring_message *ring_message_create(enum relay_client_type type,
     return message;
 }
 
+void ring_message_destroy(struct ring_message *message)
+{
+    preamble_unref(message->preamble);
+    free(message);
+}
+
 static uint32_t slot_index(const struct ring *ring, uint32_t position)
 {
     return (uint32_t)(((uint64_t)ring->head + position) % ring->limits.messages_max);
@@ -94,7 +100,7 @@ static void drop_oldest(struct ring *ring, enum ring_cause cause)
     struct ring_message *message = take_waiting(ring);
 
     ring_count_drop(ring, message->len, cause);
-    free(message);
+    ring_message_destroy(message);
 }
 
 static bool has_waiting(const struct ring *ring)
@@ -199,10 +205,15 @@ static void drop_aged(struct ring *ring, uint64_t now_ns)
     }
 }
 
-struct ring_message *ring_start(struct ring *ring, uint64_t now_ns)
+const struct ring_message *ring_next(struct ring *ring, uint64_t now_ns)
 {
     drop_aged(ring, now_ns);
-    if (!has_waiting(ring)) {
+    return has_waiting(ring) ? message_at(ring, ring->in_flight) : NULL;
+}
+
+struct ring_message *ring_start(struct ring *ring, uint64_t now_ns)
+{
+    if (ring_next(ring, now_ns) == NULL) {
         return NULL;
     }
     ring->in_flight++;

@@ -1,5 +1,5 @@
 /* The outgoing ring: bounds, each drop policy, age, what is in flight, and that counts add up. */
-#include "client/ring.h"
+#include "client/queue/ring.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/attributes.h"
+#include "client/queue/preamble.h"
 #include "client/relay_client.h"
 
 struct ring_message {
@@ -16,6 +17,7 @@ struct ring_message {
     size_t len;
     enum relay_client_type type;
     bool random_access;
+    struct preamble *preamble; /* a reference, or NULL */
     uint8_t data[];
 };
 
@@ -48,10 +50,13 @@ void ring_deinit(struct ring *ring);
 /* Takes over everything but messages_max, for the messages to come and those that wait. */
 void ring_set_limits(struct ring *ring, const struct ring_limits *limits);
 
-/* A message of its own memory, for ring_push or free(). NULL: no memory. */
+/* A message of its own memory, for ring_push or ring_message_destroy. NULL: no memory. */
 MUST_USE struct ring_message *ring_message_create(enum relay_client_type type,
                                                   const struct relay_client_slice *slices,
                                                   size_t slices_count, size_t len, unsigned flags);
+
+/* Gives up its preamble, too. */
+void ring_message_destroy(struct ring_message *message);
 
 /* True when a message of len bytes fits as it is; always when the ring is empty. */
 bool ring_has_room(const struct ring *ring, size_t len);
@@ -63,13 +68,16 @@ MUST_USE int ring_push(struct ring *ring, struct ring_message *message, uint64_t
 /* Counts a message that was never pushed. */
 void ring_count_drop(struct ring *ring, size_t len, enum ring_cause cause);
 
-/* The next message to send, now in flight, or NULL. Drops those that are too old first. */
+/* The next message to send, or NULL. Drops those that are too old first. */
+const struct ring_message *ring_next(struct ring *ring, uint64_t now_ns);
+
+/* The same, and it is in flight now. */
 struct ring_message *ring_start(struct ring *ring, uint64_t now_ns);
 
 /* The oldest message in flight, or NULL. */
 struct ring_message *ring_oldest_in_flight(const struct ring *ring);
 
-/* The oldest message in flight is sent: it leaves and is the caller's to free(). */
+/* The oldest message in flight is sent: it leaves and is the caller's to destroy. */
 MUST_USE struct ring_message *ring_release(struct ring *ring);
 
 /* The connection is gone: what was in flight, begun or not, waits again as a whole. */

@@ -1,0 +1,25 @@
+/* Messages that go first on each connection, because those after them cannot be understood without
+ * (a container's stream headers). Immutable and counted; the client's mutex guards the count. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/attributes.h"
+#include "client/relay_client.h"
+
+struct preamble {
+    unsigned references;
+    size_t count;
+    struct relay_client_slice messages[]; /* their bytes are behind them */
+};
+
+/* A copy with one reference. 0, -EMSGSIZE (larger than bytes_max) or -ENOMEM. */
+MUST_USE int preamble_create(const struct relay_client_slice *messages, size_t count,
+                             size_t bytes_max, struct preamble **ret_preamble);
+
+/* All three accept NULL: no preamble. */
+struct preamble *preamble_ref(struct preamble *preamble);
+void preamble_unref(struct preamble *preamble);
+bool preamble_equals(const struct preamble *preamble, const struct relay_client_slice *messages,
+                     size_t count);
