@@ -50,6 +50,7 @@ struct _GstRelaySink {
     struct message_assembler assembler;
 
     /* Streaming thread. */
+    struct stream_headers headers;
     bool liveness_checked;
     uint64_t keyframe_requested_ms; /* 0: never */
 };
@@ -98,7 +99,7 @@ static GstFlowReturn message_send(const struct outgoing *message, bool may_wait,
 {
     GstRelaySink *sink = context;
 
-    queue_suit(sink, sink->assembler.kind != STREAM_MPEGTS);
+    queue_suit(sink, assembler_is_independent(&sink->assembler));
     return publisher_send(&sink->publisher, message, sink->assembler.kind, may_wait);
 }
 
@@ -178,25 +179,66 @@ static void liveness_check_once(GstRelaySink *sink, GstBuffer *buffer)
     }
 }
 
+/* Stream headers that turned out not to be those of the caps. */
+static GstFlowReturn withheld_push(GstRelaySink *sink)
+{
+    GstFlowReturn flow = GST_FLOW_OK;
+    GstBuffer *buffer;
+
+    while (flow == GST_FLOW_OK && (buffer = stream_headers_next_withheld(&sink->headers)) != NULL) {
+        flow = assembler_push_buffer(&sink->assembler, buffer);
+        gst_buffer_unref(buffer);
+    }
+    return flow;
+}
+
 static GstFlowReturn relay_sink_render(GstBaseSink *base, GstBuffer *buffer)
 {
     GstRelaySink *sink = GST_RELAY_SINK(base);
+    GstFlowReturn flow;
 
     liveness_check_once(sink, buffer);
     keyframe_request(sink);
-    return assembler_push_buffer(&sink->assembler, buffer);
+    if (stream_headers_take(&sink->headers, buffer)) {
+        return GST_FLOW_OK;
+    }
+    flow = withheld_push(sink);
+    return flow == GST_FLOW_OK ? assembler_push_buffer(&sink->assembler, buffer) : flow;
 }
 
 static GstFlowReturn relay_sink_render_list(GstBaseSink *base, GstBufferList *list)
 {
     GstRelaySink *sink = GST_RELAY_SINK(base);
+    GstFlowReturn flow;
 
     if (gst_buffer_list_length(list) == 0) {
         return GST_FLOW_OK;
     }
     liveness_check_once(sink, gst_buffer_list_get(list, 0));
     keyframe_request(sink);
-    return assembler_push_list(&sink->assembler, list);
+    flow = withheld_push(sink);
+    if (flow == GST_FLOW_OK) {
+        list = stream_headers_filter(&sink->headers, gst_buffer_list_ref(list));
+        flow = assembler_push_list(&sink->assembler, list);
+        gst_buffer_list_unref(list);
+    }
+    return flow;
+}
+
+/* Each page of Ogg stands alone (RFC 3533 §6), and oggmux marks few that begin with a keyframe. */
+static bool is_ogg(const GstCaps *caps)
+{
+    return g_str_has_suffix(gst_structure_get_name(gst_caps_get_structure(caps, 0)), "/ogg");
+}
+
+/* A transport stream repeats its tables, and copies of them would break its continuity counters. */
+static void headers_set(GstRelaySink *sink, const GstCaps *caps)
+{
+    stream_headers_set_caps(&sink->headers,
+                            stream_kind_of_caps(caps) == STREAM_MPEGTS ? NULL : caps);
+    if (!publisher_set_headers(&sink->publisher, &sink->headers)) {
+        stream_notice_post(GST_ELEMENT(sink), STREAM_NOTICE_HEADERS_TOO_LARGE);
+    }
 }
 
 static gboolean relay_sink_set_caps(GstBaseSink *base, GstCaps *caps)
@@ -215,7 +257,9 @@ static gboolean relay_sink_set_caps(GstBaseSink *base, GstCaps *caps)
                             (NULL));
         return FALSE;
     }
-    assembler_set_kind(&sink->assembler, stream_kind_of_caps(caps));
+    headers_set(sink, caps);
+    assembler_set_kind(&sink->assembler, stream_kind_of_caps(caps),
+                       stream_headers_any(&sink->headers) && !is_ogg(caps));
     return TRUE;
 }
 
@@ -229,6 +273,7 @@ static GstFlowReturn drain(GstRelaySink *sink)
     timeout_ms = sink->settings.eos_timeout_ms;
     GST_OBJECT_UNLOCK(sink);
     publisher_end(&sink->publisher, MAX(timeout_ms, 1));
+    (void)withheld_push(sink);
     (void)assembler_finish(&sink->assembler); /* why it stopped is found out again below */
     publisher_end(&sink->publisher, 0);
     return publisher_drain(&sink->publisher, timeout_ms);
@@ -251,6 +296,7 @@ static gboolean relay_sink_event(GstBaseSink *base, GstEvent *event)
         publisher_flush(&sink->publisher);
         return handled;
     } else if (GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_STOP) {
+        stream_headers_flush(&sink->headers);
         assembler_reset(&sink->assembler);
     }
     return GST_BASE_SINK_CLASS(gst_relay_sink_parent_class)->event(base, event);
@@ -334,6 +380,7 @@ static gboolean relay_sink_start(GstBaseSink *base)
     if (!publisher_open_with_settings(sink, &framing)) {
         return FALSE;
     }
+    stream_headers_reset(&sink->headers);
     sink->liveness_checked = false;
     sink->keyframe_requested_ms = 0;
     if (!assembler_start(&sink->assembler, framing)) {
@@ -451,6 +498,7 @@ static void relay_sink_finalize(GObject *object)
 {
     GstRelaySink *sink = GST_RELAY_SINK(object);
 
+    stream_headers_deinit(&sink->headers);
     assembler_deinit(&sink->assembler);
     sink_settings_deinit(&sink->settings);
     publisher_deinit(&sink->publisher);
@@ -470,6 +518,7 @@ static void gst_relay_sink_init(GstRelaySink *sink)
     sink_settings_init(&sink->settings);
     publisher_init(&sink->publisher, base, connection_state_spec);
     assembler_init(&sink->assembler, &callbacks);
+    stream_headers_init(&sink->headers);
 
     /* Live by nature: send what comes when it comes, and let nobody wait for the first buffer. */
     gst_base_sink_set_sync(base, FALSE);

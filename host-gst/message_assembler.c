@@ -16,8 +16,9 @@ enum assembler_limits {
     /* A frame of known length is incomplete; its rest is lost when it takes this long. */
     HOLD_PARTIAL_US = 200 * 1000,
 
-    /* A stream that has marked no random-access point by now does not mark them at all, and every
-     * message counts as one; else such a stream would never start. */
+    /* A stream that has marked no random-access point by now does not mark them at all (of
+     * containers: not any more), and every message counts as one; else such a stream would never
+     * start. */
     UNMARKED_AFTER_US = 5 * 1000 * 1000,
 };
 
@@ -50,22 +51,27 @@ static void notice_give(struct message_assembler *assembler, enum stream_notice 
     }
 }
 
+bool assembler_is_independent(const struct message_assembler *assembler)
+{
+    return assembler->kind != STREAM_MPEGTS && !assembler->has_deltas;
+}
+
 static bool is_random_access(struct message_assembler *assembler, bool marked)
 {
     gint64 now_us;
 
-    if (assembler->kind != STREAM_MPEGTS) {
+    if (assembler_is_independent(assembler)) {
         return true;
     }
-    if (marked || assembler->random_access_seen) {
-        assembler->random_access_seen = true;
+    now_us = g_get_monotonic_time();
+    if (marked || assembler->marked_us == 0) {
+        assembler->random_access_seen = marked;
+        assembler->marked_us = now_us;
+    }
+    if (marked || (assembler->random_access_seen && assembler->kind == STREAM_MPEGTS)) {
         return marked;
     }
-    now_us = g_get_monotonic_time();
-    if (assembler->first_message_us == 0) {
-        assembler->first_message_us = now_us;
-    }
-    return now_us - assembler->first_message_us >= UNMARKED_AFTER_US;
+    return now_us - assembler->marked_us >= UNMARKED_AFTER_US;
 }
 
 static GstFlowReturn message_send(struct message_assembler *assembler,
@@ -143,7 +149,7 @@ static void held_forget(struct message_assembler *assembler)
     assembler->begun = false;
     assembler->lists_are_frames = true;
     assembler->random_access_seen = false;
-    assembler->first_message_us = 0;
+    assembler->marked_us = 0;
     if (assembler->framer_buf != NULL) {
         mpegts_framer_reset(&assembler->framer);
     }
@@ -156,6 +162,7 @@ bool assembler_start(struct message_assembler *assembler, enum sink_framing fram
     assembler->framing = framing;
     assembler->kind = framing == SINK_FRAMING_FRAME ? STREAM_MPEGTS : STREAM_UNKNOWN;
     assembler->quit = false;
+    assembler->has_deltas = false;
     assembler->noticed = 0;
     held_forget(assembler);
     assembler->flusher = g_thread_try_new("relaysink-flush", flusher_main, assembler, NULL);
@@ -197,9 +204,10 @@ enum stream_kind stream_kind_of_caps(const GstCaps *caps)
     return STREAM_DATA;
 }
 
-void assembler_set_kind(struct message_assembler *assembler, enum stream_kind kind)
+void assembler_set_kind(struct message_assembler *assembler, enum stream_kind kind, bool has_deltas)
 {
     g_mutex_lock(&assembler->lock);
+    assembler->has_deltas = has_deltas;
     if (assembler->framing != SINK_FRAMING_FRAME && assembler->kind != kind) {
         assembler->kind = kind;
         assembler->noticed = 0;
@@ -264,6 +272,13 @@ static struct bytes slice_bytes(const struct message_assembler *assembler, guint
     return bytes_of(slice->data, slice->len);
 }
 
+static bool is_delta(const struct message_assembler *assembler, guint index)
+{
+    const GstMapInfo *map = &g_array_index(assembler->maps, GstMapInfo, index);
+
+    return GST_BUFFER_FLAG_IS_SET((GstBuffer *)map->user_data[0], GST_BUFFER_FLAG_DELTA_UNIT);
+}
+
 /* Everything mapped, as one message. */
 static GstFlowReturn send_mapped(struct message_assembler *assembler)
 {
@@ -271,7 +286,7 @@ static GstFlowReturn send_mapped(struct message_assembler *assembler)
         .slices = (const struct relay_client_slice *)(const void *)assembler->slices->data,
         .slices_count = assembler->slices->len,
     };
-    bool marked = false;
+    bool marked = assembler->has_deltas && !is_delta(assembler, 0);
 
     for (guint i = 0; i < assembler->slices->len; i++) {
         struct bytes slice = slice_bytes(assembler, i);

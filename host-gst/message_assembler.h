@@ -42,13 +42,14 @@ struct message_assembler {
     GMutex lock; /* guards everything below */
     enum sink_framing framing;
     enum stream_kind kind;
+    bool has_deltas;         /* buffers flagged DELTA_UNIT need those before them */
     bool begun;              /* the first bytes have been looked at */
     unsigned noticed;        /* a bit for each enum stream_notice that was told */
     bool lists_are_frames;   /* true until a list begins inside a frame */
     bool random_access_seen; /* the stream marks its random-access points */
-    gint64 first_message_us;
-    GArray *maps;   /* of GstMapInfo, parallel to slices */
-    GArray *slices; /* of struct relay_client_slice */
+    gint64 marked_us;        /* when the last one came, or the first message; 0: none yet */
+    GArray *maps;            /* of GstMapInfo, parallel to slices */
+    GArray *slices;          /* of struct relay_client_slice */
 
     struct mpegts_framer framer;
     uint8_t *framer_buf; /* NULL until a stream needs it */
@@ -71,9 +72,14 @@ void assembler_stop(struct message_assembler *assembler);
 
 enum stream_kind stream_kind_of_caps(const GstCaps *caps);
 
-/* Streaming thread only. A change of kind forgets what is held. */
-void assembler_set_kind(struct message_assembler *assembler, enum stream_kind kind);
+/* Streaming thread only. A change of kind forgets what is held. has_deltas: buffers of another kind
+ * than MPEG-TS are random accesses only where the flag DELTA_UNIT is missing. */
+void assembler_set_kind(struct message_assembler *assembler, enum stream_kind kind,
+                        bool has_deltas);
 enum stream_kind assembler_kind(struct message_assembler *assembler);
+
+/* Inside of send: true when no message needs those before it. */
+bool assembler_is_independent(const struct message_assembler *assembler);
 
 /* Streaming thread only. The first result of send that is not GST_FLOW_OK, and nothing more of the
  * buffer is sent then. */

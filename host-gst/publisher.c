@@ -319,6 +319,28 @@ GstFlowReturn publisher_send(struct publisher *publisher, const struct outgoing 
     return result_judge(publisher, message->len, result);
 }
 
+bool publisher_set_headers(struct publisher *publisher, const struct stream_headers *headers)
+{
+    GArray *slices = g_array_new(FALSE, FALSE, sizeof(struct relay_client_slice));
+    const guint8 *data = headers->bytes->data;
+    int result;
+
+    for (guint i = 0; i < headers->lens->len; i++) {
+        struct relay_client_slice slice = {data, g_array_index(headers->lens, gsize, i)};
+
+        g_array_append_val(slices, slice);
+        data += slice.len;
+    }
+    result = relay_client_set_preamble(
+        publisher->client, (const struct relay_client_slice *)(const void *)slices->data,
+        slices->len);
+    g_array_unref(slices);
+    if (result != 0) {
+        (void)relay_client_set_preamble(publisher->client, NULL, 0); /* rather none than others */
+    }
+    return result == 0;
+}
+
 void publisher_end(struct publisher *publisher, guint timeout_ms)
 {
     publisher->end_timeout_ms = timeout_ms;

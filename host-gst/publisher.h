@@ -13,6 +13,7 @@
 #include "host-gst/connection_notices.h"
 #include "host-gst/message_assembler.h"
 #include "host-gst/sink_settings.h"
+#include "host-gst/stream_headers.h"
 
 struct publisher {
     GstBaseSink *sink;          /* the owner */
@@ -55,6 +56,10 @@ void publisher_close(struct publisher *publisher);
  * GST_FLOW_OK. */
 GstFlowReturn publisher_send(struct publisher *publisher, const struct outgoing *message,
                              enum stream_kind kind, bool may_wait);
+
+/* Goes first on each connection, before what is sent from now on: see relay_client_set_preamble.
+ * False: too large, and none go. Streaming thread. */
+bool publisher_set_headers(struct publisher *publisher, const struct stream_headers *headers);
 
 /* From now on publisher_send gives up, and counts the message as lost, when it waited for
  * timeout_ms and nothing moved; 0: never, until waits are cancelled. Streaming thread. */

@@ -20,6 +20,10 @@ static const char *notice_text(enum stream_notice notice)
     case STREAM_NOTICE_MULTIPART:
         return "the stream is multipart (MJPEG over HTTP) and is sent as it is, headers and cut "
                "pictures: put multipartdemux in front of relaysink, or leave out multipartmux";
+    case STREAM_NOTICE_HEADERS_TOO_LARGE:
+        return "the stream headers in the caps are larger than 10 MiB and are not sent, so the "
+               "stream "
+               "cannot be decoded: leave pictures out of its tags";
     case STREAM_NOTICE_COUNT:
         break;
     }

@@ -19,6 +19,8 @@ CODE = "c0de-secret-of-the-test"
 class AccessServer:
     def __init__(self):
         self.messages = []
+        self.messages_of = []  # the same, a list for each connection
+        self._sockets = set()
         self.tokens = []
         self.connections = 0
         self._changed = threading.Condition()
@@ -65,14 +67,25 @@ class AccessServer:
     async def _receive(self, socket, *_):
         with self._changed:
             self.connections += 1
+            messages = []
+            self.messages_of.append(messages)
+            self._sockets.add(socket)
             self._changed.notify_all()
         try:
             async for message in socket:
                 with self._changed:
                     self.messages.append(message)
+                    messages.append(message)
                     self._changed.notify_all()
         except websockets.exceptions.ConnectionClosed:
             pass
+
+    def end_connections(self):
+        """Closes all open WebSockets; clients come again."""
+        with self._changed:
+            sockets, self._sockets = self._sockets, set()
+        for socket in sockets:
+            asyncio.run_coroutine_threadsafe(socket.close(1001), self._loop).result(10)
 
     def wait(self, condition, what, timeout_s=30.0):
         with self._changed:

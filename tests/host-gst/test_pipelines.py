@@ -3,6 +3,7 @@ pipeline lives through faults of the network. Method: gst-launch-1.0 and ffmpeg 
 that shares no code with ours; ffprobe and the files beside say what should have come."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -82,6 +83,19 @@ def decoded_frames(data, container=None):
     if done.returncode != 0 or done.stderr.strip():
         raise AssertionError(f"ffprobe: {done.stderr}")
     return int(done.stdout.strip().split("\n")[0].strip(","))
+
+
+def decoded_pictures(data, container):
+    """How many pictures ffmpeg decodes of a stream that may begin anywhere."""
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        done = subprocess.run(
+            ["ffprobe", "-v", "quiet", "-f", container, "-count_frames", "-select_streams", "v:0",
+             "-show_entries", "stream=nb_read_frames", "-of", "csv=p=0", file.name],
+            capture_output=True, text=True, check=False)
+    counts = re.findall(r"\d+", done.stdout)
+    return int(counts[0]) if counts else 0
 
 
 class PipelineTestCase(unittest.TestCase):

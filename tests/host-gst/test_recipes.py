@@ -16,7 +16,7 @@ import unittest
 import recipes
 from relay_support import (BUILD, SOURCE, TIME_SCALE, RelayTestCase, main,
                            relay_environment)
-from test_pipelines import has_element, need_tools, sanitizer_environment
+from test_pipelines import decoded_pictures, has_element, need_tools, sanitizer_environment
 from ws_raw import BINARY, TEXT
 
 EARLY_MESSAGES = 40
@@ -48,19 +48,6 @@ def why_not(recipe):
     if "avenc_mpeg1video" in recipe.command and libav_version() == BROKEN_LIBAV:
         return f"avenc_mpeg1video of GStreamer {BROKEN_LIBAV} does not work"
     return None
-
-
-def decoded_pictures(data, container):
-    """How many pictures ffmpeg decodes of a stream that may begin anywhere."""
-    with tempfile.NamedTemporaryFile() as file:
-        file.write(data)
-        file.flush()
-        done = subprocess.run(
-            ["ffprobe", "-v", "quiet", "-f", container, "-count_frames", "-select_streams", "v:0",
-             "-show_entries", "stream=nb_read_frames", "-of", "csv=p=0", file.name],
-            capture_output=True, text=True, check=False)
-    counts = re.findall(r"\d+", done.stdout)
-    return int(counts[0]) if counts else 0
 
 
 class Camera:
