@@ -24,12 +24,11 @@ static void record(struct transcript *transcript, const struct mpegts_message *m
 {
     CHECK(message->packets.len > 0 && message->packets.len <= buf_size);
     CHECK(mpegts_is_whole_packets(message->packets));
-    CHECK(!message->random_access || mpegts_has_random_access(message->packets));
     CHECK(message->end < MPEGTS_END_COUNT);
     memcpy(transcript->data + transcript->len, message->packets.data, message->packets.len);
     transcript->len += message->packets.len;
     transcript->digest = transcript->digest * 1000003 + transcript->len;
-    transcript->digest = transcript->digest * 1000003 + message->end * 2 + message->random_access;
+    transcript->digest = transcript->digest * 1000003 + message->end;
 }
 
 static void run(struct bytes stream, size_t piece, size_t buf_size, struct transcript *transcript)

@@ -20,6 +20,9 @@ enum assembler_limits {
      * containers: not any more), and every message counts as one; else such a stream would never
      * start. */
     UNMARKED_AFTER_US = 5 * 1000 * 1000,
+
+    /* Some streams have their parameters with every few keyframes only. */
+    KEYS_WITHOUT_PARAMETERS = 3,
 };
 
 void assembler_init(struct message_assembler *assembler,
@@ -53,7 +56,10 @@ static void notice_give(struct message_assembler *assembler, enum stream_notice 
 
 bool assembler_is_independent(const struct message_assembler *assembler)
 {
-    return assembler->kind != STREAM_MPEGTS && !assembler->has_deltas;
+    if (assembler->kind == STREAM_MPEGTS) {
+        return assembler->program.video == MPEGTS_VIDEO_NONE;
+    }
+    return !assembler->has_deltas;
 }
 
 static bool is_random_access(struct message_assembler *assembler, bool marked)
@@ -71,7 +77,58 @@ static bool is_random_access(struct message_assembler *assembler, bool marked)
     if (marked || (assembler->random_access_seen && assembler->kind == STREAM_MPEGTS)) {
         return marked;
     }
-    return now_us - assembler->marked_us >= UNMARKED_AFTER_US;
+    if (now_us - assembler->marked_us < UNMARKED_AFTER_US) {
+        return false;
+    }
+    if (assembler->kind == STREAM_MPEGTS) {
+        notice_give(assembler, STREAM_NOTICE_NO_KEYFRAMES);
+    }
+    return true;
+}
+
+/* What viewers will miss in the stream. */
+static void findings_tell(struct message_assembler *assembler,
+                          const struct mpegts_findings *findings)
+{
+    if (assembler->program.video == MPEGTS_VIDEO_NONE) {
+        notice_give(assembler, STREAM_NOTICE_NO_VIDEO);
+    }
+    if (!findings->key) {
+        return;
+    }
+    if (!findings->marked) {
+        notice_give(assembler, STREAM_NOTICE_NO_MARKS);
+    }
+    assembler->keys_without_parameters =
+        findings->without_parameters ? assembler->keys_without_parameters + 1 : 0;
+    if (assembler->keys_without_parameters == KEYS_WITHOUT_PARAMETERS) {
+        notice_give(assembler, STREAM_NOTICE_NO_PARAMETERS);
+    }
+}
+
+static void packets_take(struct message_assembler *assembler, struct bytes packets,
+                         struct mpegts_findings *findings)
+{
+    struct mpegts_packet packet;
+
+    for (; packets.len >= MPEGTS_PACKET_SIZE; packets = bytes_skip(packets, MPEGTS_PACKET_SIZE)) {
+        if (mpegts_packet_parse(bytes_of(packets.data, MPEGTS_PACKET_SIZE), &packet) == 0) {
+            mpegts_program_take(&assembler->program, &packet, findings);
+        }
+    }
+}
+
+/* True when viewers can start with this message of a transport stream. */
+static bool packets_judge(struct message_assembler *assembler,
+                          const struct relay_client_slice *slices, size_t count)
+{
+    struct mpegts_findings findings = {0};
+
+    for (size_t i = 0; i < count; i++) {
+        packets_take(assembler, bytes_of(slices[i].data, slices[i].len), &findings);
+    }
+    findings_tell(assembler, &findings);
+    return is_random_access(assembler, findings.marked || findings.key);
 }
 
 static GstFlowReturn message_send(struct message_assembler *assembler,
@@ -82,9 +139,9 @@ static GstFlowReturn message_send(struct message_assembler *assembler,
         .slices = &slice,
         .slices_count = 1,
         .len = slice.len,
-        .random_access = is_random_access(assembler, message->random_access),
     };
 
+    outgoing.random_access = packets_judge(assembler, &slice, 1);
     return assembler->callbacks.send(&outgoing, may_wait, assembler->callbacks.context);
 }
 
@@ -150,6 +207,8 @@ static void held_forget(struct message_assembler *assembler)
     assembler->lists_are_frames = true;
     assembler->random_access_seen = false;
     assembler->marked_us = 0;
+    assembler->keys_without_parameters = 0;
+    mpegts_program_init(&assembler->program);
     if (assembler->framer_buf != NULL) {
         mpegts_framer_reset(&assembler->framer);
     }
@@ -286,18 +345,16 @@ static GstFlowReturn send_mapped(struct message_assembler *assembler)
         .slices = (const struct relay_client_slice *)(const void *)assembler->slices->data,
         .slices_count = assembler->slices->len,
     };
-    bool marked = assembler->has_deltas && !is_delta(assembler, 0);
 
     for (guint i = 0; i < assembler->slices->len; i++) {
-        struct bytes slice = slice_bytes(assembler, i);
-
-        outgoing.len += slice.len;
-        marked = marked || (assembler->kind == STREAM_MPEGTS && mpegts_has_random_access(slice));
+        outgoing.len += slice_bytes(assembler, i).len;
     }
     if (outgoing.len == 0) {
         return GST_FLOW_OK;
     }
-    outgoing.random_access = is_random_access(assembler, marked);
+    outgoing.random_access = assembler->kind == STREAM_MPEGTS
+                                 ? packets_judge(assembler, outgoing.slices, outgoing.slices_count)
+                                 : is_random_access(assembler, !is_delta(assembler, 0));
     return assembler->callbacks.send(&outgoing, true, assembler->callbacks.context);
 }
 

@@ -11,6 +11,7 @@
 #include "host-gst/sink_settings.h"
 #include "host-gst/stream_notice.h"
 #include "wire/mpegts_framer.h"
+#include "wire/mpegts_program.h"
 
 enum stream_kind {
     STREAM_UNKNOWN, /* no caps: the first bytes will tell */
@@ -51,6 +52,8 @@ struct message_assembler {
     GArray *maps;            /* of GstMapInfo, parallel to slices */
     GArray *slices;          /* of struct relay_client_slice */
 
+    struct mpegts_program program;    /* of a transport stream */
+    unsigned keys_without_parameters; /* in a row */
     struct mpegts_framer framer;
     uint8_t *framer_buf; /* NULL until a stream needs it */
     enum mpegts_pending pending;

@@ -24,6 +24,22 @@ static const char *notice_text(enum stream_notice notice)
         return "the stream headers in the caps are larger than 10 MiB and are not sent, so the "
                "stream "
                "cannot be decoded: leave pictures out of its tags";
+    case STREAM_NOTICE_NO_VIDEO:
+        return "the transport stream has no video, so viewers may start with any message: link a "
+               "video stream to the muxer if there is to be one";
+    case STREAM_NOTICE_NO_MARKS:
+        return "the transport stream does not mark where viewers can start "
+               "(random_access_indicator): keyframes are found by their pictures instead";
+    case STREAM_NOTICE_NO_PARAMETERS:
+        return "keyframes come without the parameters that decoders need, so viewers who join "
+               "later "
+               "see nothing: put h264parse config-interval=-1 (or h265parse) in front of the "
+               "muxer; "
+               "for mpeg2enc set sequence-header-every-gop=true";
+    case STREAM_NOTICE_NO_KEYFRAMES:
+        return "the transport stream has shown no keyframe for 5 s, neither by a "
+               "random_access_indicator nor by a picture of a codec that its tables (PAT, PMT) "
+               "name: it is sent from anywhere on, and what is dropped is dropped anywhere";
     case STREAM_NOTICE_COUNT:
         break;
     }

@@ -177,16 +177,3 @@ size_t mpegts_probe_other_size(struct bytes bytes)
     }
     return 0;
 }
-
-bool mpegts_has_random_access(struct bytes packets)
-{
-    struct mpegts_packet packet;
-
-    for (; packets.len >= MPEGTS_PACKET_SIZE; packets = bytes_skip(packets, MPEGTS_PACKET_SIZE)) {
-        if (mpegts_packet_parse(bytes_of(packets.data, MPEGTS_PACKET_SIZE), &packet) == 0 &&
-            packet.random_access && mpegts_packet_starts_video(&packet)) {
-            return true;
-        }
-    }
-    return false;
-}

@@ -1,5 +1,5 @@
 /* MPEG transport stream packets (ISO/IEC 13818-1 §2.4.3): what a sender of video needs to know of
- * one packet, and where viewers can start. Pure: no I/O, no allocation, any thread. */
+ * one packet. Pure: no I/O, no allocation, any thread. */
 #pragma once
 
 #include <stdbool.h>
@@ -49,7 +49,3 @@ bool mpegts_probe(struct bytes bytes);
 /* 192 (M2TS: a time stamp in front of each packet) or 204 (error correction behind it) when a
  * stream that begins with these bytes consists of such packets, three at least; else 0. */
 size_t mpegts_probe_other_size(struct bytes bytes);
-
-/* True when one of the packets starts a video access unit with the random-access indicator (PUSI,
- * RAI, PES stream_id e0–ef). */
-bool mpegts_has_random_access(struct bytes packets);

@@ -39,12 +39,10 @@ static void message_take(struct mpegts_framer *framer, size_t len, enum mpegts_m
 {
     *ret_message = (struct mpegts_message){
         .packets = {.data = framer->buf, .len = len},
-        .random_access = framer->random_access,
         .end = end,
     };
     framer->taken_len = len;
     framer->frame_len = 0;
-    framer->random_access = false;
 }
 
 static void frame_close(struct mpegts_framer *framer, enum mpegts_message_end end,
@@ -112,7 +110,6 @@ static void frame_start(struct mpegts_framer *framer, const struct mpegts_packet
 {
     framer->frame_open = true;
     framer->video_pid = packet->pid;
-    framer->random_access = packet->random_access;
     framer->pes_len = mpegts_packet_pes_len(packet);
     framer->pes_seen_len = 0;
 }

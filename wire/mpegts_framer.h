@@ -28,7 +28,6 @@ enum mpegts_message_end {
 
 struct mpegts_message {
     struct bytes packets; /* whole packets, borrowed until the next call on the framer */
-    bool random_access;   /* a viewer can start here */
     enum mpegts_message_end end;
 };
 
@@ -52,7 +51,6 @@ struct mpegts_framer {
     bool synced; /* false exactly from a missing sync byte until two are found 188 apart */
 
     bool frame_open;
-    bool random_access;  /* of the open frame */
     uint16_t video_pid;  /* of the open frame */
     size_t pes_len;      /* of the open frame; 0: unknown */
     size_t pes_seen_len; /* payload bytes of it so far */

@@ -537,22 +537,6 @@ GST_START_TEST(after_a_reconnect_messages_are_whole_and_begin_with_a_keyframe)
 }
 GST_END_TEST;
 
-GST_START_TEST(a_stream_without_marks_starts_all_the_same)
-{
-    struct sink_fixture fixture;
-    gint64 begun_us = g_get_monotonic_time();
-
-    fixture_init(&fixture);
-    play_connected(&fixture, TS_CAPS);
-    while (fake_relay_messages(fixture.relay) == 0) {
-        gst_harness_push(fixture.harness, numbered_frame(1, false));
-        fail_unless(g_get_monotonic_time() - begun_us < 15 * G_TIME_SPAN_SECOND);
-        g_usleep(20 * 1000);
-    }
-    fixture_deinit(&fixture);
-}
-GST_END_TEST;
-
 static gpointer push_all(gpointer data)
 {
     struct sink_fixture *fixture = data;
@@ -758,7 +742,6 @@ static Suite *sink_messages_suite(void)
     tcase_add_test(tests, messages_that_waited_too_long_give_way_to_a_keyframe);
     tcase_add_test(tests, after_an_overflow_images_lose_the_oldest_only);
     tcase_add_test(tests, after_a_reconnect_messages_are_whole_and_begin_with_a_keyframe);
-    tcase_add_test(tests, a_stream_without_marks_starts_all_the_same);
     tcase_add_loop_test(tests, who_waits_loses_nothing, 0, 2);
     tcase_add_test(tests, the_last_picture_of_a_stream_does_not_wait_for_ever);
     tcase_add_test(tests, waiting_for_the_connection_may_end_while_playing);

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "tests/host-gst/sink_fixture.h"
-#include "tests/unit/wire/mpegts_packets.h"
+#include "tests/unit/wire/mpegts_tables.h"
 
 enum { PACKETS = 20, PACKET_ROOM = 16 };
 
@@ -56,6 +56,160 @@ GST_START_TEST(packets_of_other_sizes_from_a_pipe_are_warned_of)
             gst_harness_push(fixture.harness, fixture_buffer(data, PACKETS * size)), GST_FLOW_OK);
     }
     expect_warning(&fixture, sizes[__i__].cause, sizes[__i__].cure);
+    fixture_deinit(&fixture);
+}
+GST_END_TEST;
+
+/* --- where viewers can start --- */
+
+#define TS_CAPS "video/mpegts, systemstream=true, packetsize=188"
+#define START   0, 0, 1
+
+enum { UNIT_MAX = 16, TYPE_H264 = 0x1b, TYPE_H265 = 0x24, TYPE_MPEG2 = 2, TYPE_AUDIO = 3 };
+
+struct unit {
+    guint8 bytes[UNIT_MAX];
+    gsize len;
+};
+#define UNIT(...)                                                                                  \
+    {                                                                                              \
+        {__VA_ARGS__}, sizeof((guint8[]){__VA_ARGS__})                                             \
+    }
+
+static const struct {
+    guint8 type;
+    struct unit key, bare_key, other;
+} codecs[] = {
+    {TYPE_H264, UNIT(START, 0x67, 1, START, 0x68, 1, START, 0x65, 0x88), UNIT(START, 0x65, 0x88),
+     UNIT(START, 0x41, 0x9a)},
+    {TYPE_H265, UNIT(START, 0x40, START, 0x42, START, 0x44, START, 0x2a), UNIT(START, 0x2a, 1),
+     UNIT(START, 0x02, 1)},
+    {TYPE_MPEG2, UNIT(START, 0xb3, 1, START, 0, 0, 0x08), UNIT(START, 0, 0, 0x08),
+     UNIT(START, 0, 0, 0x10)},
+};
+
+static void push_packet(struct sink_fixture *fixture, const guint8 *packet)
+{
+    fail_unless_equals_int(
+        gst_harness_push(fixture->harness, fixture_buffer(packet, MPEGTS_PACKET_SIZE)),
+        GST_FLOW_OK);
+}
+
+static void push_picture(struct sink_fixture *fixture, const struct unit *unit, bool marked)
+{
+    guint8 packet[MPEGTS_PACKET_SIZE];
+
+    craft_picture(unit->bytes, unit->len, marked, packet);
+    push_packet(fixture, packet);
+}
+
+static void play_stream(struct sink_fixture *fixture, guint8 type, uint16_t pid)
+{
+    guint8 packet[MPEGTS_PACKET_SIZE];
+
+    fixture_init(fixture);
+    play_connected(fixture, TS_CAPS);
+    craft_pat(packet);
+    push_packet(fixture, packet);
+    craft_pmt(type, pid, packet);
+    push_packet(fixture, packet);
+}
+
+GST_START_TEST(pictures_tell_where_to_start_when_nothing_marks_it)
+{
+    struct sink_fixture fixture;
+    guint8 packet[MPEGTS_PACKET_SIZE];
+
+    play_stream(&fixture, codecs[__i__].type, PID_VIDEO);
+    push_picture(&fixture, &codecs[__i__].other, false); /* no viewer could start here */
+    push_picture(&fixture, &codecs[__i__].key, false);
+    push_picture(&fixture, &codecs[__i__].other, false);
+    push_picture(&fixture, &codecs[__i__].key, false);
+    craft_picture(codecs[__i__].key.bytes, codecs[__i__].key.len, false, packet);
+    fixture_expect_message(&fixture, 0, packet, sizeof packet);
+    fixture_expect_message(&fixture, 2, packet, sizeof packet);
+    fixture_wait_count(&fixture, "keyframes-sent", 2);
+    expect_warning(&fixture, "random_access_indicator", "found by their pictures");
+    fixture_deinit(&fixture);
+}
+GST_END_TEST;
+
+GST_START_TEST(keyframes_without_parameters_are_warned_of)
+{
+    struct sink_fixture fixture;
+
+    play_stream(&fixture, codecs[__i__].type, PID_VIDEO);
+    push_picture(&fixture, &codecs[__i__].key, true);
+    for (guint i = 0; i < 5; i++) {
+        push_picture(&fixture, &codecs[__i__].bare_key, true);
+        push_picture(&fixture, &codecs[__i__].other, false);
+    }
+    expect_warning(&fixture, "without the parameters", "config-interval=-1");
+    fixture_deinit(&fixture);
+}
+GST_END_TEST;
+
+GST_START_TEST(a_stream_that_has_all_is_not_warned_of)
+{
+    struct sink_fixture fixture;
+
+    play_stream(&fixture, codecs[__i__].type, PID_VIDEO);
+    for (guint i = 0; i < 5; i++) {
+        push_picture(&fixture, &codecs[__i__].key, true);
+        push_picture(&fixture, &codecs[__i__].bare_key, true);
+        push_picture(&fixture, &codecs[__i__].other, false);
+    }
+    fake_relay_wait_messages(fixture.relay, 15);
+    fixture_expect_none(&fixture, GST_MESSAGE_WARNING);
+    fixture_deinit(&fixture);
+}
+GST_END_TEST;
+
+/* In lists, as of mpegtsmux, and as a pipe brings it. */
+GST_START_TEST(a_stream_without_video_starts_at_once)
+{
+    struct sink_fixture fixture;
+    guint8 packet[MPEGTS_PACKET_SIZE];
+    gint64 begun_us;
+
+    play_stream(&fixture, TYPE_AUDIO, PID_AUDIO);
+    craft_packet(
+        &(struct craft){.pid = PID_AUDIO, .starts_pes = true, .stream_id = STREAM_ID_AUDIO},
+        packet);
+    begun_us = g_get_monotonic_time();
+    if (__i__ == 0) {
+        push_packet(&fixture, packet);
+        fake_relay_wait_messages(fixture.relay, 1);
+    } else {
+        for (guint i = 0; i < 2; i++) {
+            GstBufferList *list = gst_buffer_list_new();
+
+            gst_buffer_list_add(list, fixture_buffer(packet, sizeof packet));
+            fail_unless_equals_int(gst_pad_push_list(fixture.harness->srcpad, list), GST_FLOW_OK);
+            fake_relay_wait_messages(fixture.relay, 1 + i);
+        }
+    }
+    /* After 5 s anything would go. */
+    fail_unless(g_get_monotonic_time() - begun_us < 4 * G_TIME_SPAN_SECOND);
+    expect_warning(&fixture, "no video", "link a video stream");
+    fixture_deinit(&fixture);
+}
+GST_END_TEST;
+
+GST_START_TEST(a_stream_that_shows_no_keyframe_is_sent_after_a_while_with_a_warning)
+{
+    struct sink_fixture fixture;
+    const struct unit nothing = UNIT(0xaa);
+    gint64 begun_us = g_get_monotonic_time();
+
+    fixture_init(&fixture);
+    play_connected(&fixture, TS_CAPS);
+    while (fake_relay_messages(fixture.relay) == 0) {
+        push_picture(&fixture, &nothing, false);
+        fail_unless(g_get_monotonic_time() - begun_us < 15 * G_TIME_SPAN_SECOND);
+        g_usleep(20 * 1000); /* a camera's pace */
+    }
+    expect_warning(&fixture, "no keyframe for 5 s", "PAT, PMT");
     fixture_deinit(&fixture);
 }
 GST_END_TEST;
@@ -122,6 +276,12 @@ static Suite *sink_notices_suite(void)
                         G_N_ELEMENTS(sizes));
     tcase_add_loop_test(tests, multipart_bytes_are_sent_as_they_are_with_a_warning, 0,
                         G_N_ELEMENTS(multipart_caps));
+    tcase_add_loop_test(tests, pictures_tell_where_to_start_when_nothing_marks_it, 0,
+                        G_N_ELEMENTS(codecs));
+    tcase_add_loop_test(tests, keyframes_without_parameters_are_warned_of, 0, G_N_ELEMENTS(codecs));
+    tcase_add_loop_test(tests, a_stream_that_has_all_is_not_warned_of, 0, G_N_ELEMENTS(codecs));
+    tcase_add_loop_test(tests, a_stream_without_video_starts_at_once, 0, 2);
+    tcase_add_test(tests, a_stream_that_shows_no_keyframe_is_sent_after_a_while_with_a_warning);
     tcase_add_loop_test(tests, other_data_is_not_warned_of, 0, G_N_ELEMENTS(other_data));
     tcase_add_test(tests, plain_http_to_another_machine_is_refused_in_the_elements_own_words);
     return suite;

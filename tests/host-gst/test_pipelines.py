@@ -225,6 +225,52 @@ class Frames(PipelineTestCase):
         self.assertEqual(self.server.messages, [])
 
 
+class Starts(PipelineTestCase):
+    """Where sending may begin, in real streams; all is lossless after the first connection."""
+
+    def stream(self, *options):
+        path = os.path.join(self.folder, "stream.ts")
+        subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", *options, "-f", "mpegts", path],
+                       check=True, stdin=subprocess.DEVNULL)
+        with open(path, "rb") as file:
+            return file.read()
+
+    def send_when_connected(self, data):
+        process = self.launch(f"fdsrc ! {self.sink(options='')}", stdin=subprocess.PIPE)
+        self.server.wait(lambda: self.server.connections > 0, "the connection")
+        process.stdin.buffer.write(data)
+        process.stdin.close()
+        process.stdin = None  # communicate() would flush it
+        return self.finish(process)
+
+    def check_unmarked(self, codec):
+        data = bytearray(self.stream("-i", "testsrc=size=320x240:rate=25", "-frames:v", "50",
+                                     "-c:v", codec, "-pix_fmt", "yuv420p", "-g", "25", "-bf", "0"))
+        for start in range(0, len(data), PACKET):
+            if data[start + 3] & 0x20 and data[start + 4]:
+                data[start + 5] &= ~0x40
+        output = self.send_when_connected(data)
+        self.assertIn("random_access_indicator", output)
+        self.assertEqual(output.count("WARNING"), 1, output)
+        self.assertEqual(b"".join(self.received(50)), data)
+
+    def test_h264_without_marks_starts_with_its_first_picture(self):
+        self.check_unmarked("libx264")
+
+    def test_h265_without_marks_starts_with_its_first_picture(self):
+        self.check_unmarked("libx265")
+
+    def test_mpeg2_without_marks_starts_with_its_first_picture(self):
+        self.check_unmarked("mpeg2video")
+
+    def test_sound_alone_is_sent_from_its_first_packet(self):
+        data = self.stream("-i", "sine=440", "-t", "2", "-c:a", "mp2")
+        output = self.send_when_connected(data)
+        self.assertIn("no video", output)
+        self.server.wait(lambda: sum(map(len, self.server.messages)) == len(data), "all bytes")
+        self.assertEqual(b"".join(self.server.messages), data)
+
+
 class Pictures(PipelineTestCase):
     def test_a_jpeg_is_a_message(self):
         self.run_pipeline("videotestsrc num-buffers=20 ! video/x-raw,width=320,height=240 "

@@ -17,7 +17,6 @@ struct stream {
 
 struct found {
     size_t packets;
-    bool random_access;
     enum mpegts_message_end end;
 };
 
@@ -69,8 +68,8 @@ static void result_add(struct result *result, const struct mpegts_message *messa
     cr_assert_gt(message->packets.len, 0);
     memcpy(result->data + result->len, message->packets.data, message->packets.len);
     result->len += message->packets.len;
-    result->messages[result->messages_count++] = (struct found){
-        message->packets.len / MPEGTS_PACKET_SIZE, message->random_access, message->end};
+    result->messages[result->messages_count++] =
+        (struct found){message->packets.len / MPEGTS_PACKET_SIZE, message->end};
 }
 
 static void feed(struct mpegts_framer *framer, struct bytes input, size_t piece,
@@ -106,8 +105,6 @@ static void expect_messages(const struct result *result, const struct found *exp
     for (size_t i = 0; i < expected_count; i++) {
         cr_expect_eq(result->messages[i].packets, expected[i].packets, "piece %zu message %zu: %zu",
                      piece, i, result->messages[i].packets);
-        cr_expect_eq(result->messages[i].random_access, expected[i].random_access,
-                     "piece %zu message %zu", piece, i);
         cr_expect_eq(result->messages[i].end, expected[i].end, "piece %zu message %zu: %d", piece,
                      i, (int)result->messages[i].end);
     }
@@ -135,9 +132,9 @@ static void expect_for_all_pieces(const struct stream *stream, const struct foun
 Test(mpegts_framer, ends_frames_of_known_length_at_once)
 {
     static const struct found expected[] = {
-        {6, true, MPEGTS_END_LENGTH},
-        {3, false, MPEGTS_END_LENGTH},
-        {5, true, MPEGTS_END_LENGTH},
+        {6, MPEGTS_END_LENGTH},
+        {3, MPEGTS_END_LENGTH},
+        {5, MPEGTS_END_LENGTH},
     };
     struct stream stream = {.len = 0};
 
@@ -153,10 +150,10 @@ Test(mpegts_framer, ends_frames_of_known_length_at_once)
 Test(mpegts_framer, ends_frames_of_open_length_at_stuffing_or_the_next_start)
 {
     static const struct found expected[] = {
-        {6, true, MPEGTS_END_STUFFING},
-        {3, false, MPEGTS_END_NEXT_START},
-        {4, false, MPEGTS_END_STUFFING},
-        {2, false, MPEGTS_END_FLUSH},
+        {6, MPEGTS_END_STUFFING},
+        {3, MPEGTS_END_NEXT_START},
+        {4, MPEGTS_END_STUFFING},
+        {2, MPEGTS_END_FLUSH},
     };
     struct stream stream = {.len = 0};
 
@@ -172,7 +169,7 @@ Test(mpegts_framer, ends_frames_of_open_length_at_stuffing_or_the_next_start)
 
 Test(mpegts_framer, stuffing_inside_a_frame_of_known_length_does_not_end_it)
 {
-    static const struct found expected[] = {{3, false, MPEGTS_END_LENGTH}};
+    static const struct found expected[] = {{3, MPEGTS_END_LENGTH}};
     struct stream stream = {.len = 0};
 
     stream_add(&stream, (struct craft){.pid = PID_VIDEO,
@@ -187,9 +184,9 @@ Test(mpegts_framer, stuffing_inside_a_frame_of_known_length_does_not_end_it)
 Test(mpegts_framer, puts_audio_in_front_of_the_next_frame)
 {
     static const struct found expected[] = {
-        {2, true, MPEGTS_END_LENGTH},
-        {4, false, MPEGTS_END_LENGTH},
-        {1, false, MPEGTS_END_FLUSH},
+        {2, MPEGTS_END_LENGTH},
+        {4, MPEGTS_END_LENGTH},
+        {1, MPEGTS_END_FLUSH},
     };
     const struct craft audio = {
         .pid = PID_AUDIO, .starts_pes = true, .stream_id = STREAM_ID_AUDIO, .random_access = true};
@@ -210,9 +207,9 @@ Test(mpegts_framer, puts_audio_in_front_of_the_next_frame)
 Test(mpegts_framer, a_frame_larger_than_the_buffer_goes_in_parts)
 {
     static const struct found expected[] = {
-        {BUFFER_PACKETS, true, MPEGTS_END_FULL},
-        {BUFFER_PACKETS, false, MPEGTS_END_FULL},
-        {8, false, MPEGTS_END_LENGTH},
+        {BUFFER_PACKETS, MPEGTS_END_FULL},
+        {BUFFER_PACKETS, MPEGTS_END_FULL},
+        {8, MPEGTS_END_LENGTH},
     };
     struct stream stream = {.len = 0};
 
@@ -223,8 +220,8 @@ Test(mpegts_framer, a_frame_larger_than_the_buffer_goes_in_parts)
 Test(mpegts_framer, a_frame_that_went_out_whole_with_the_full_buffer_leaves_no_empty_message)
 {
     static const struct found expected[] = {
-        {BUFFER_PACKETS, false, MPEGTS_END_FULL},
-        {3, true, MPEGTS_END_LENGTH},
+        {BUFFER_PACKETS, MPEGTS_END_FULL},
+        {3, MPEGTS_END_LENGTH},
     };
     struct stream stream = {.len = 0};
 
@@ -282,7 +279,6 @@ Test(mpegts_framer, joins_a_stream_inside_a_packet)
     /* The rest of the first frame has no start: it goes in front of the second. */
     cr_assert_eq(result.messages_count, 1);
     cr_expect_eq(result.messages[0].packets, 5);
-    cr_expect(result.messages[0].random_access);
 }
 
 Test(mpegts_framer, says_what_it_holds)
@@ -331,8 +327,8 @@ Test(mpegts_framer, says_what_it_holds)
 Test(mpegts_framer, a_new_video_pid_takes_over_when_no_frame_is_open)
 {
     static const struct found expected[] = {
-        {2, true, MPEGTS_END_LENGTH},
-        {1, true, MPEGTS_END_STUFFING},
+        {2, MPEGTS_END_LENGTH},
+        {1, MPEGTS_END_STUFFING},
     };
     struct stream stream = {.len = 0};
 
@@ -347,7 +343,7 @@ Test(mpegts_framer, a_new_video_pid_takes_over_when_no_frame_is_open)
 
 Test(mpegts_framer, passes_damaged_packets_on)
 {
-    static const struct found expected[] = {{3, true, MPEGTS_END_LENGTH}};
+    static const struct found expected[] = {{3, MPEGTS_END_LENGTH}};
     struct stream stream = {.len = 0};
 
     stream_add(&stream, (struct craft){.pid = PID_VIDEO});

@@ -185,31 +185,6 @@ Test(mpegts, probe_finds_a_stream_joined_inside_a_packet_but_no_text)
     cr_expect_not(mpegts_probe(bytes_of("GPS 1,2", 7)));
 }
 
-Test(mpegts, random_access_needs_indicator_and_video_start_in_one_packet)
-{
-    static const struct {
-        const char *name;
-        struct craft craft;
-        bool random_access;
-    } cases[] = {
-        {"keyframe", {PID_VIDEO, true, 0xe0, 0, true, 0, 0}, true},
-        {"other frame", {PID_VIDEO, true, 0xe0, 0, false, 0, 0}, false},
-        {"audio says random access, too", {PID_AUDIO, true, 0xc0, 0, true, 0, 0}, false},
-        {"indicator inside a frame", {PID_VIDEO, false, 0, 0, true, 0, 1}, false},
-    };
-    uint8_t raw[3 * MPEGTS_PACKET_SIZE];
-
-    craft_packet(&(struct craft){.pid = MPEGTS_PID_PAT}, raw);
-    craft_packet(&(struct craft){.pid = PID_PMT}, raw + MPEGTS_PACKET_SIZE);
-    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
-        craft_packet(&cases[i].craft, raw + 2 * MPEGTS_PACKET_SIZE);
-        cr_expect_eq(mpegts_has_random_access(bytes_of(raw, sizeof raw)), cases[i].random_access,
-                     "%s", cases[i].name);
-    }
-    cr_expect_not(mpegts_has_random_access(bytes_of(raw, 0)));
-    cr_expect_not(mpegts_has_random_access(bytes_of(raw, MPEGTS_PACKET_SIZE - 1)));
-}
-
 /* M2TS has a time stamp of 4 bytes in front of each packet, DVB with error correction 16 behind it.
  */
 Test(mpegts, probe_tells_other_sizes_of_packets)
