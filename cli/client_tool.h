@@ -57,7 +57,8 @@ struct client_tool_options {
          .flag = "ca-file",                                                                        \
          .type = OPTION_TEXT,                                                                      \
          .offset = offsetof(struct client_tool_options, ca_file),                                  \
-         .help = "PEM file of the certificate authorities to trust instead of the system's."},     \
+         .help = "PEM file of what to trust instead of the system's store: authorities, also "     \
+                 "intermediate ones, or the server's own certificate."},                           \
     {                                                                                              \
         .env = "RELAY_CLIENT_INSECURE", .flag = "insecure", .type = OPTION_BOOLEAN,                \
         .offset = offsetof(struct client_tool_options, insecure), .default_text = "false",         \

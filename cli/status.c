@@ -39,7 +39,8 @@ static const struct option_spec specs[] = {
      .flag = "ca-file",
      .type = OPTION_TEXT,
      .offset = offsetof(struct status_settings, ca_file),
-     .help = "PEM file of the certificate authorities to trust instead of the system's."},
+     .help = "PEM file of what to trust instead of the system's store: authorities, also "
+             "intermediate ones, or the server's own certificate."},
     {.env = "RELAY_STATUS_INSECURE",
      .flag = "insecure",
      .type = OPTION_BOOLEAN,

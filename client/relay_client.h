@@ -99,7 +99,8 @@ struct relay_client_options {
                              is for loopback, or with insecure set. No user:password@. */
     const char *token;    /* the JWT itself, or: */
     const char *token_file;    /* read anew for each access request; surrounding space is ignored */
-    const char *ca_file;       /* PEM; NULL: the system's store */
+    const char *ca_file;       /* PEM; what is in it is trusted as it is: authorities, intermediate
+                                  ones, the server's own certificate. NULL: the system's store */
     bool insecure;             /* do not verify certificates, allow http anywhere: tests only */
     const char *insecure_name; /* insecure: your users' own name for it, in error texts */
     bool no_reconnect;

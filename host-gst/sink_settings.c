@@ -95,8 +95,9 @@ static const struct setting settings_table[] = {
      "token-file there",
      SETTING_SECRET, AT(token), .mutable = GST_PARAM_MUTABLE_PLAYING},
     {SINK_PROPERTY_TLS_CA_FILE, "tls-ca-file", "TLS CA File",
-     "PEM file of the certificate authorities to trust (NULL = the system's store)", SETTING_TEXT,
-     AT(tls_ca_file), .mutable = GST_PARAM_MUTABLE_READY},
+     "PEM file of what to trust: authorities, also intermediate ones, or the server's own "
+     "certificate (NULL = the system's store)",
+     SETTING_TEXT, AT(tls_ca_file), .mutable = GST_PARAM_MUTABLE_READY},
     {SINK_PROPERTY_TLS_VERIFY, "tls-verify", "TLS Verify",
      "Verify the server's certificate; switch off for tests only", SETTING_BOOLEAN, AT(tls_verify),
      .initial = TRUE, .mutable = GST_PARAM_MUTABLE_READY},

@@ -18,6 +18,18 @@ static void warn_of_expiry(const struct tls_context *context)
     }
 }
 
+static void warn_of_flaw(const char *flaw, const char *cert_file, const char *issuer,
+                         const char *cure)
+{
+    log_warn(flaw, LOG_TEXT("file", cert_file), LOG_TEXT("issuer", issuer), LOG_TEXT("cure", cure));
+}
+
+static void warn_of_flaws(const struct tls_context *context)
+{
+    warn_of_expiry(context);
+    tls_context_find_flaws(context, warn_of_flaw);
+}
+
 static int init_kernel(const struct server_config *config, struct conn_shared *shared, char *error)
 {
     shared->ktls_required = strcmp(config->ktls, "require") == 0;
@@ -56,7 +68,7 @@ int tls_reload_init(struct tls_reload *reload, const struct server_config *confi
     }
     tls_slot_init(&reload->slot, context);
     shared->tls = &reload->slot;
-    warn_of_expiry(context);
+    warn_of_flaws(context);
     return init_kernel(config, shared, error);
 }
 
@@ -83,7 +95,7 @@ void tls_reload_now(struct tls_reload *reload)
         log_error("certificates not reloaded, the old ones stay in use", LOG_TEXT("error", error));
         return;
     }
-    warn_of_expiry(context);
+    warn_of_flaws(context);
     tls_slot_replace(&reload->slot, context);
     log_warn("certificates reloaded", LOG_TEXT("files", reload->settings.cert_files));
 }

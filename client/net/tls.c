@@ -11,6 +11,9 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "base/openssl_error.h"
+#include "base/pem_file.h"
+
 /* OpenSSL's own socket BIO writes with write(2), which raises SIGPIPE in a process that did not ask
  * for it. This one sends with MSG_NOSIGNAL; its data is the session. */
 static int bio_write(BIO *bio, const char *data, int len)
@@ -61,14 +64,6 @@ static BIO_METHOD *bio_method_create(void)
     return method;
 }
 
-static const char *last_error_text(void)
-{
-    unsigned long error = ERR_peek_last_error();
-    const char *reason = error == 0 ? NULL : ERR_reason_error_string(error);
-
-    return reason == NULL ? "unknown cause" : reason;
-}
-
 static void format_date(const ASN1_TIME *time, char *text, size_t size)
 {
     struct tm date;
@@ -80,10 +75,14 @@ static void format_date(const ASN1_TIME *time, char *text, size_t size)
     strftime(text, size, "%Y-%m-%d", &date);
 }
 
-static void first_name(X509 *certificate, char *text, size_t size)
+/* False: it has none. */
+static bool first_name(X509 *certificate, char *text, size_t size)
 {
     GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
 
+    if (names == NULL) {
+        return false;
+    }
     snprintf(text, size, "another name");
     for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
         const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
@@ -95,11 +94,40 @@ static void first_name(X509 *certificate, char *text, size_t size)
         }
     }
     GENERAL_NAMES_free(names);
+    return true;
+}
+
+static void explain_name(struct tls_session *session, X509 *certificate)
+{
+    const char *host = session->host;
+    char name[128];
+
+    if (first_name(certificate, name, sizeof name)) {
+        snprintf(session->cause, TLS_CAUSE_SIZE, "certificate of %s is for %s", host, name);
+        return;
+    }
+    /* RFC 9525 §2: names in the subject are not looked at, as browsers do not either. */
+    snprintf(session->cause, TLS_CAUSE_SIZE,
+             "certificate of %s has no subjectAltName; make it anew with one "
+             "(openssl req -addext subjectAltName=DNS:… or IP:…)",
+             host);
+}
+
+/* What people meet most: the server has the certificate alone in its file. */
+static void explain_issuer(struct tls_session *session, const X509_STORE_CTX *store)
+{
+    bool is_alone = sk_X509_num(X509_STORE_CTX_get0_untrusted(store)) <= 1;
+
+    snprintf(session->cause, TLS_CAUSE_SIZE,
+             "certificate of %s is signed by an authority that is not trusted here%s",
+             session->host,
+             is_alone ? ", and the server sends no intermediate certificate with it" : "");
 }
 
 /* One sentence for the faults people meet; OpenSSL's words for the rest. */
-static void explain(struct tls_session *session, int error, X509 *certificate)
+static void explain(struct tls_session *session, const X509_STORE_CTX *store, X509 *certificate)
 {
+    int error = X509_STORE_CTX_get_error(store);
     char *cause = session->cause;
     const char *host = session->host;
     char detail[128] = "";
@@ -117,8 +145,7 @@ static void explain(struct tls_session *session, int error, X509 *certificate)
         break;
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
-        first_name(certificate, detail, sizeof detail);
-        snprintf(cause, TLS_CAUSE_SIZE, "certificate of %s is for %s", host, detail);
+        explain_name(session, certificate);
         break;
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
@@ -128,8 +155,7 @@ static void explain(struct tls_session *session, int error, X509 *certificate)
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-        snprintf(cause, TLS_CAUSE_SIZE,
-                 "certificate of %s is signed by an authority that is not trusted here", host);
+        explain_issuer(session, store);
         break;
     default:
         snprintf(cause, TLS_CAUSE_SIZE, "certificate of %s: %s", host,
@@ -146,7 +172,7 @@ static int on_verify(int verified, X509_STORE_CTX *store)
     X509 *certificate = X509_STORE_CTX_get_current_cert(store);
 
     if (!verified && session->cause[0] == '\0' && certificate != NULL) {
-        explain(session, X509_STORE_CTX_get_error(store), certificate);
+        explain(session, store, certificate);
     }
     return verified;
 }
@@ -192,14 +218,18 @@ static void trust_system(SSL_CTX *ssl_context)
 
 static enum progress trust_load(SSL_CTX *ssl_context, const char *ca_file, struct fault *fault)
 {
+    char cause[PEM_FILE_FAULT_SIZE];
+
     if (ca_file == NULL) {
         trust_system(ssl_context);
         return PROGRESS_DONE;
     }
     if (SSL_CTX_load_verify_file(ssl_context, ca_file) != 1) {
-        return fault_set(fault, RELAY_CLIENT_FAULT_TLS, "CA file %s: %s", ca_file,
-                         last_error_text());
+        pem_file_explain(ca_file, PEM_FILE_CERTIFICATE, cause);
+        return fault_set(fault, RELAY_CLIENT_FAULT_TLS, "CA file %s: %s", ca_file, cause);
     }
+    /* What is named is trusted, be it an intermediate authority or the server's own certificate. */
+    X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(ssl_context), X509_V_FLAG_PARTIAL_CHAIN);
     return PROGRESS_DONE;
 }
 
@@ -211,7 +241,7 @@ enum progress tls_context_init(struct tls_context *context, const char *ca_file,
     context->ssl_context = SSL_CTX_new(TLS_client_method());
     if (context->ssl_context == NULL || context->bio_method == NULL) {
         tls_context_deinit(context);
-        return fault_set(fault, RELAY_CLIENT_FAULT_TLS, "OpenSSL: %s", last_error_text());
+        return fault_set(fault, RELAY_CLIENT_FAULT_TLS, "OpenSSL: %s", openssl_error_take());
     }
     SSL_CTX_set_min_proto_version(context->ssl_context, TLS1_2_VERSION);
     SSL_CTX_set_mode(context->ssl_context,
@@ -237,10 +267,11 @@ static bool name_set(struct tls_session *session, const struct url *url)
     SSL *ssl = session->ssl;
 
     snprintf(session->host, sizeof session->host, "%s", url->host);
+    SSL_set_hostflags(ssl,
+                      X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
     if (url_is_address(url)) {
         return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), session->host) == 1;
     }
-    SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     return SSL_set_tlsext_host_name(ssl, session->host) == 1 &&
            SSL_set1_host(ssl, session->host) == 1;
 }
@@ -255,7 +286,7 @@ enum progress tls_session_init(struct tls_session *session, const struct tls_con
     if (ssl == NULL || bio == NULL || !name_set(session, url)) {
         BIO_free(bio);
         tls_session_deinit(session);
-        return fault_set(fault, RELAY_CLIENT_FAULT_TLS, "OpenSSL: %s", last_error_text());
+        return fault_set(fault, RELAY_CLIENT_FAULT_TLS, "OpenSSL: %s", openssl_error_take());
     }
     BIO_set_data(bio, session);
     BIO_set_init(bio, 1);
@@ -287,7 +318,7 @@ static enum progress tls_fault(const struct tls_session *session, int ssl_error,
     case SSL_R_UNEXPECTED_EOF_WHILE_READING:
         return fault_set(fault, RELAY_CLIENT_FAULT_TLS, "connection ended in the TLS handshake");
     default:
-        return fault_set(fault, RELAY_CLIENT_FAULT_TLS, "TLS: %s", last_error_text());
+        return fault_set(fault, RELAY_CLIENT_FAULT_TLS, "TLS: %s", openssl_error_take());
     }
 }
 

@@ -10,6 +10,9 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/openssl_error.h"
+#include "base/pem_file.h"
+#include "server/tls/tls_chain.h"
 #include "server/tls/tls_session.h"
 
 enum { PATH_SIZE = 4096 };
@@ -17,6 +20,7 @@ enum { PATH_SIZE = 4096 };
 struct tls_context {
     _Atomic unsigned references;
     SSL_CTX *pairs[TLS_PAIRS_MAX]; /* the first one also serves unknown names */
+    char *cert_files[TLS_PAIRS_MAX];
     unsigned pairs_count;
 };
 
@@ -53,18 +57,12 @@ static bool list_item(const char *list, unsigned index, char path[static PATH_SI
     return true;
 }
 
-static const char *openssl_reason(void)
+static bool fail(char *error, const char *what, const char *path, enum pem_file_content wanted)
 {
-    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+    char cause[PEM_FILE_FAULT_SIZE];
 
-    return reason == NULL ? "unknown reason" : reason;
-}
-
-static bool fail(char *error, const char *what, const char *path)
-{
-    snprintf(error, TLS_ERROR_SIZE, "%s %.300s: %s", what, path,
-             access(path, R_OK) != 0 ? strerror(errno) : openssl_reason());
-    ERR_clear_error();
+    pem_file_explain(path, wanted, cause);
+    snprintf(error, TLS_ERROR_SIZE, "%s %.300s: %s", what, path, cause);
     return false;
 }
 
@@ -144,18 +142,35 @@ static bool is_valid_now(const X509 *certificate, const char *path, char *error)
     return true;
 }
 
+static bool fail_mismatch(char *error, const char *cert, const char *key)
+{
+    ERR_clear_error();
+    snprintf(error, TLS_ERROR_SIZE, "the key %.200s does not belong to the certificate %.200s", key,
+             cert);
+    return false;
+}
+
+static bool is_mismatch(unsigned long openssl_error)
+{
+    return ERR_GET_LIB(openssl_error) == ERR_LIB_X509 &&
+           (ERR_GET_REASON(openssl_error) == X509_R_KEY_VALUES_MISMATCH ||
+            ERR_GET_REASON(openssl_error) == X509_R_KEY_TYPE_MISMATCH);
+}
+
 static bool load_pair(SSL_CTX *ctx, const char *cert, const char *key, char *error)
 {
     ERR_clear_error();
     SSL_CTX_set_default_passwd_cb(ctx, no_password);
     if (SSL_CTX_use_certificate_chain_file(ctx, cert) != 1) {
-        return fail(error, "cannot use the certificate", cert);
+        return fail(error, "cannot use the certificate", cert, PEM_FILE_CERTIFICATE);
     }
     if (SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1) {
-        return fail(error, "cannot use the key", key);
+        return is_mismatch(ERR_peek_last_error())
+                   ? fail_mismatch(error, cert, key)
+                   : fail(error, "cannot use the key", key, PEM_FILE_PRIVATE_KEY);
     }
     if (SSL_CTX_check_private_key(ctx) != 1) {
-        return fail(error, "the key does not belong to the certificate", cert);
+        return fail_mismatch(error, cert, key);
     }
     return is_valid_now(SSL_CTX_get0_certificate(ctx), cert, error);
 }
@@ -176,13 +191,18 @@ static bool add_pair(struct tls_context *context, const struct tls_settings *set
     if (SSL_CTX_set_ciphersuites(ctx, ciphers_13) != 1 ||
         SSL_CTX_set_cipher_list(ctx, ciphers_12) != 1 ||
         SSL_CTX_set1_groups_list(ctx, "X25519:P-256:P-384") != 1) {
-        snprintf(error, TLS_ERROR_SIZE, "OpenSSL lacks the ciphers: %s", openssl_reason());
+        snprintf(error, TLS_ERROR_SIZE, "OpenSSL lacks the ciphers: %s", openssl_error_take());
         return false;
     }
     if (!list_item(settings->cert_files, index, cert) ||
         !list_item(settings->key_files, index, key)) {
         snprintf(error, TLS_ERROR_SIZE,
                  "RELAY_TLS_CERT and RELAY_TLS_KEY must name the same number of files");
+        return false;
+    }
+    context->cert_files[index] = strdup(cert);
+    if (context->cert_files[index] == NULL) {
+        snprintf(error, TLS_ERROR_SIZE, "out of memory");
         return false;
     }
     return load_pair(ctx, cert, key, error);
@@ -238,6 +258,7 @@ void tls_context_unref(struct tls_context *context)
     }
     for (unsigned i = 0; i < context->pairs_count; i++) {
         SSL_CTX_free(context->pairs[i]);
+        free(context->cert_files[i]);
     }
     free(context);
 }
@@ -289,6 +310,25 @@ int64_t tls_context_expires_s(const struct tls_context *context)
         }
     }
     return earliest_s;
+}
+
+void tls_context_find_flaws(const struct tls_context *context, tls_context_on_flaw *on_flaw)
+{
+    char issuer[TLS_CHAIN_NAME_SIZE];
+
+    for (unsigned i = 0; i < context->pairs_count; i++) {
+        const char *file = context->cert_files[i];
+
+        if (tls_chain_lacks_names(context->pairs[i])) {
+            on_flaw("a certificate has no subjectAltName", file, "",
+                    "browsers and relay's own clients refuse it: make it anew with one");
+        }
+        if (tls_chain_lacks_issuer(context->pairs[i], issuer)) {
+            on_flaw("a certificate's issuer is not in its file", file, issuer,
+                    "clients refuse it unless they know that issuer: append the intermediate "
+                    "certificates (certbot: fullchain.pem)");
+        }
+    }
 }
 
 void tls_slot_init(struct tls_slot *slot, struct tls_context *context)

@@ -52,5 +52,11 @@ struct tls_context *tls_slot_get(struct tls_slot *slot);
 /* Takes the reference; the old set lives on in its handshakes. */
 void tls_slot_replace(struct tls_slot *slot, struct tls_context *context);
 
+/* Tells each certificate that clients may refuse. flaw and cure are constants, issuer may be empty.
+ * Blocks on the files of the system's store. */
+typedef void tls_context_on_flaw(const char *flaw, const char *cert_file, const char *issuer,
+                                 const char *cure);
+void tls_context_find_flaws(const struct tls_context *context, tls_context_on_flaw *on_flaw);
+
 /* The earliest end of a certificate of the set, seconds since 1970 UTC. */
 int64_t tls_context_expires_s(const struct tls_context *context);

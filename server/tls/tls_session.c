@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/openssl_error.h"
 
 struct tls_session {
     SSL *ssl;
@@ -184,8 +185,7 @@ static enum tls_status status_of(struct tls_session *session, int result)
     case SSL_ERROR_ZERO_RETURN:
         return TLS_STATUS_CLOSED;
     default:
-        session->failure = ERR_reason_error_string(ERR_peek_last_error());
-        ERR_clear_error();
+        session->failure = ERR_peek_error() == 0 ? NULL : openssl_error_take();
         return TLS_STATUS_FAILED;
     }
 }

@@ -376,6 +376,28 @@ class Certificates:
         subprocess.run(["openssl", *arguments], check=True, stdout=subprocess.DEVNULL,
                        stderr=subprocess.DEVNULL)
 
+    def issue(self, name, issuer="ca", names="IP:127.0.0.1", authority=False):
+        """NAME.pem and NAME.key, signed by `issuer`; names None: without subjectAltName."""
+        extensions = [f"basicConstraints=critical,CA:{'TRUE' if authority else 'FALSE'}"]
+        if names is not None and not authority:
+            extensions.append("subjectAltName=" + names)
+        self._run("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+                  "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1/O=" + name,
+                  "-CA", self.path(issuer + ".pem"), "-CAkey", self.path(issuer + ".key"),
+                  *(word for extension in extensions for word in ("-addext", extension)),
+                  "-keyout", self.path(name + ".key"), "-out", self.path(name + ".pem"))
+
+    def served(self, name, *others):
+        """A server context that sends NAME.pem and the other certificates behind it."""
+        chain = self.path("+".join((name, *others)) + ".chain")
+        with open(chain, "w", encoding="utf-8") as out:
+            for each in (name, *others):
+                with open(self.path(each + ".pem"), encoding="utf-8") as certificate:
+                    out.write(certificate.read())
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(chain, self.path(name + ".key"))
+        return context
+
     def context(self, name, names="IP:127.0.0.1", start="20200101000000Z", end="20990101000000Z",
                 signed=True):
         """A server context whose certificate is for `names` and valid from start to end."""

@@ -73,6 +73,62 @@ class Tls(ClientTestCase):
                 location = self.access(tls).url("https")
                 self.assertIn(cause, self.refused(location, ca_file=self.ca_file))
 
+    def test_what_the_ca_file_names_is_trusted_as_it_is(self):
+        certificates = self.certificates
+        certificates.issue("middle", authority=True)
+        certificates.issue("leaf", "middle")
+        certificates.issue("stranger", "middle")
+        alone, with_middle = certificates.served("leaf"), certificates.served("leaf", "middle")
+        for tls, trusted in ((with_middle, "ca"), (with_middle, "middle"), (with_middle, "leaf"),
+                             (alone, "middle"), (alone, "leaf")):
+            with self.subTest(trusted=trusted, alone=tls is alone):
+                server = self.ws_server(tls=tls)
+                self.connected(server.url, ca_file=certificates.path(trusted + ".pem"))
+        url = self.ws_server(tls=with_middle).url
+        text = self.refused(url, ca_file=certificates.path("stranger.pem"))
+        self.assertIn("not trusted here", text)
+        self.assertNotIn("sends no intermediate", text)
+
+    def test_a_server_that_sends_no_intermediate_is_told_from_an_unknown_authority(self):
+        self.certificates.issue("middle2", authority=True)
+        self.certificates.issue("leaf2", "middle2")
+        text = self.refused(self.ws_server(tls=self.certificates.served("leaf2")).url,
+                            ca_file=self.ca_file)
+        self.assertIn("the server sends no intermediate certificate with it", text)
+
+    def test_a_name_in_the_subject_alone_does_not_count(self):
+        """RFC 9525 section 2; browsers and Go's clients refuse it too."""
+        for host in ("127.0.0.1", "localhost"):
+            self.certificates.issue("nameless", names=None)
+            url = self.ws_server(tls=self.certificates.served("nameless")).url
+            text = self.refused(url.replace("127.0.0.1", host), ca_file=self.ca_file)
+            self.assertIn(f"certificate of {host} has no subjectAltName", text)
+
+    def test_what_is_wrong_with_a_ca_file_is_said(self):
+        url = self.ws_server(tls=self.good).url
+
+        def file(name, content):
+            path = os.path.join(self.folder, name)
+            with open(path, "wb") as out:
+                out.write(content)
+            return path
+
+        with open(self.ca_file, "rb") as pem, \
+                open(self.certificates.path("ca.key"), "rb") as key:
+            pem, key = pem.read(), key.read()
+        der = ssl.PEM_cert_to_DER_cert(pem.decode())
+        for path, cause in ((file("empty", b""), "is empty"),
+                            (file("key", key), "holds a private key and no certificate"),
+                            (file("der", der), "is in DER form, not PEM"),
+                            (file("cut", pem[:200]), "is cut off"),
+                            (file("text", b"hello"), "is not PEM"),
+                            (self.folder, "Is a directory"),
+                            (os.path.join(self.folder, "none"), "No such file or directory")):
+            with self.subTest(cause=cause):
+                text = self.refused(url, ca_file=path)
+                self.assertIn(f"CA file {path}: {cause}", text)
+                self.assertNotIn(" lib", text)
+
     def test_the_name_is_verified_not_only_the_address(self):
         tls = self.certificates.context("address", names="IP:127.0.0.1")
         access = self.access(tls)

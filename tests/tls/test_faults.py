@@ -54,6 +54,40 @@ class Plain(TlsTestCase):
         self.round_trip(relay)
 
 
+class Certificates(TlsTestCase):
+    """What clients will refuse is told where it can be mended."""
+
+    LONELY = "a certificate's issuer is not in its file"
+    NAMELESS = "a certificate has no subjectAltName"
+
+    def told(self, cert, key):
+        relay = self.start(pairs=[(cert, key)], transport=None)
+        return {line["msg"]: line for line in relay.lines
+                if line["msg"] in (self.LONELY, self.NAMELESS)}
+
+    def test_an_issuer_that_is_not_sent(self):
+        cert, key = tls_support.default_pair()
+        told = self.told(cert, key)
+        self.assertEqual(set(told), {self.LONELY})
+        self.assertEqual((told[self.LONELY]["file"], told[self.LONELY]["issuer"]),
+                         (cert, "CN=relay test authority"))
+        whole = cert + ".whole"
+        with open(whole, "wb") as out:
+            for path in (cert, tls_support.authority().ca_file):
+                with open(path, "rb") as part:
+                    out.write(part.read())
+        self.assertEqual(self.told(whole, key), {})
+
+    def test_names_that_are_missing(self):
+        cert, key = (tls_support.authority().path("nameless" + end) for end in (".pem", ".key"))
+        tls_support.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                            "-nodes", "-keyout", key, "-out", cert, "-days", "100",
+                            "-subj", "/CN=localhost")
+        told = self.told(cert, key)
+        self.assertEqual(set(told), {self.NAMELESS})
+        self.assertIn("make it anew", told[self.NAMELESS]["cure"])
+
+
 class Handshakes(TlsTestCase):
     def fds_return_to(self, relay, before):
         wait_until(lambda: relay.fds() == before, f"{before} descriptors, not {relay.fds()}")

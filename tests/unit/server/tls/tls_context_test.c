@@ -32,6 +32,7 @@ static void refused(const char *cert, const char *key, const char *reason)
     cr_assert_null(tls_context_create(&settings, error), "%s %s", cert, key);
     cr_assert_not_null(strstr(error, reason), "\"%s\" does not say \"%s\"", error, reason);
     cr_assert_null(strstr(error, "PRIVATE"), "%s", error);
+    cr_assert_null(strstr(error, " lib"), "\"%s\" says nothing to people", error);
     cr_assert_eq(ERR_peek_error(), 0, "nothing is left in the queue of errors");
 }
 
@@ -55,12 +56,13 @@ Test(tls_context, says_what_is_wrong_with_which_file)
     }
     refused("/nowhere/a.pem", one.key, "/nowhere/a.pem: No such file");
     refused(one.cert, "/nowhere/a.key", "/nowhere/a.key: No such file");
-    refused(one.cert, two.key, "key");
+    refused(one.cert, two.key, "does not belong to the certificate");
+    refused(one.folder, one.key, "Is a directory");
     refused(expired.cert, expired.key, "expired");
-    refused(one.key, one.key, one.key);
-    refused(one.cert, one.cert, one.cert);
+    refused(one.key, one.key, "key.pem: holds a private key and no certificate");
+    refused(one.cert, one.cert, "cert.pem: holds a certificate and no private key");
     refused(both_certs, one.key, "same number");
-    refused(both_certs, both_keys, "key");
+    refused(both_certs, both_keys, "does not belong");
     refused(one.cert, "", "same number");
     refused("", "", "same number");
     refused(many, many, "at most 16");
@@ -69,9 +71,9 @@ Test(tls_context, says_what_is_wrong_with_which_file)
 Test(tls_context, refuses_files_that_are_cut_off_or_empty)
 {
     write_file(two.cert, "");
-    refused(two.cert, two.key, two.cert);
+    refused(two.cert, two.key, "cert.pem: is empty");
     write_file(two.cert, "-----BEGIN CERTIFICATE-----\nMIIB");
-    refused(two.cert, two.key, two.cert);
+    refused(two.cert, two.key, "cert.pem: is cut off");
     write_file(one.key, "-----BEGIN PRIVATE KEY-----\n\n-----END PRIVATE KEY-----\n");
     refused(one.cert, one.key, one.key);
 }
