@@ -141,7 +141,8 @@ static int record(struct recorder *recorder, const struct file_options *options)
         .on_event = on_event, .on_message = on_message, .context = recorder};
     char error[RELAY_CLIENT_ERROR_SIZE];
 
-    client_tool_allow_plain(options->tool.session, &client_options.insecure);
+    client_options.allow_plain =
+        client_tool_allow_plain(options->tool.session, client_options.insecure);
     struct relay_client *client = relay_client_create(&client_options, &callbacks, error);
 
     if (client == NULL) {

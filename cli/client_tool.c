@@ -85,16 +85,16 @@ void client_tool_warn_insecure(bool insecure)
     }
 }
 
-void client_tool_allow_plain(const char *url, bool *insecure)
+bool client_tool_allow_plain(const char *url, bool insecure)
 {
     struct url parsed;
 
-    if (*insecure || url_parse(url, &parsed) != URL_OK || parsed.tls || url_is_loopback(&parsed)) {
-        return;
+    if (insecure || url_parse(url, &parsed) != URL_OK || parsed.tls || url_is_loopback(&parsed)) {
+        return false;
     }
     log_warn("the connection is not encrypted: others can read and change the token and what is "
              "sent; use https://");
-    *insecure = true;
+    return true;
 }
 
 /* Log lines. */

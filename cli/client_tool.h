@@ -75,8 +75,9 @@ MUST_USE bool client_tool_options_read(const struct option_table *table, int arg
 void client_tool_warn_insecure(bool insecure);
 
 /* Plain http:// and ws:// to other machines, which the library refuses, but for the tools that
- * people have with such URLs: allowed, with a warning in the log. */
-void client_tool_allow_plain(const char *url, bool *insecure);
+ * people have with such URLs: true, with a warning in the log. What is encrypted is verified all
+ * the same. */
+bool client_tool_allow_plain(const char *url, bool insecure);
 
 struct relay_client_options client_tool_client_options(const struct client_tool_options *options);
 

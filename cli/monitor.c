@@ -100,7 +100,7 @@ static const struct option_spec specs[] = {
      .default_text = "",
      .help = "What to run: variables are expanded, words are split at spaces, there is no shell. "
              "Empty: kill every relay serve of this machine (SIGKILL), so that its service "
-             "manager starts it anew."},
+             "manager starts it anew, unless it answers on new connections after all."},
     {.env = "RELAY_MONITOR_LOG_LEVEL",
      .flag = "log-level",
      .type = OPTION_TEXT,
@@ -200,7 +200,7 @@ int command_monitor(int argc, char **argv)
     switch (options_parse(&monitor_option_table, argc, argv, &options, error)) {
     case OPTIONS_OK:
         if (secret_load(&options) && options_are_complete(&options) && log_start(&options)) {
-            client_tool_allow_plain(options.audience, &options.insecure);
+            options.allow_plain = client_tool_allow_plain(options.audience, options.insecure);
             status = watch_run(&options);
         }
         break;

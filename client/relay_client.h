@@ -102,6 +102,8 @@ struct relay_client_options {
     const char *ca_file;       /* PEM; what is in it is trusted as it is: authorities, intermediate
                                   ones, the server's own certificate. NULL: the system's store */
     bool insecure;             /* do not verify certificates, allow http anywhere: tests only */
+    bool allow_plain;          /* allow http and ws anywhere; certificates are verified all the
+                                  same */
     const char *insecure_name; /* insecure: your users' own name for it, in error texts */
     bool no_reconnect;
     int retries_max;        /* 0: for ever */

@@ -22,7 +22,7 @@ enum defaults {
 
 bool settings_allow_plain(const struct settings *settings, const struct url *url)
 {
-    return url->tls || settings->insecure || url_is_loopback(url);
+    return url->tls || settings->allow_plain || url_is_loopback(url);
 }
 
 static int location_check(struct settings *settings, const struct relay_client_options *options,
@@ -152,6 +152,7 @@ int settings_init(struct settings *settings, const struct relay_client_options *
 {
     memset(settings, 0, sizeof *settings);
     settings->insecure = options->insecure;
+    settings->allow_plain = options->allow_plain || options->insecure;
     settings->queue_while_disconnected = options->queue_while_disconnected;
     settings->timing = settings_timing_of(options);
     settings->ring = settings_ring_limits(options->drop, options->queue_bytes_max,

@@ -26,6 +26,7 @@ struct settings {
     char *ca_file; /* NULL: the system's store */
     char *user_agent;
     bool insecure;
+    bool allow_plain;
     bool queue_while_disconnected;
     struct settings_timing timing;
     struct ring_limits ring;

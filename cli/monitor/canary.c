@@ -1,5 +1,7 @@
 #include "cli/monitor/canary.h"
 
+#include <string.h>
+
 #include "base/check.h"
 
 void canary_init(struct canary *canary, const struct canary_settings *settings, uint64_t now_ns)
@@ -92,6 +94,12 @@ void canary_excuse(struct canary *canary, uint64_t now_ns)
 bool canary_is_dead(const struct canary *canary)
 {
     return canary->misses >= canary->settings.misses_max;
+}
+
+void canary_forgive(struct canary *canary, uint64_t now_ns)
+{
+    memset(canary->probes, 0, sizeof canary->probes);
+    canary_restart(canary, now_ns);
 }
 
 void canary_restart(struct canary *canary, uint64_t now_ns)

@@ -62,5 +62,9 @@ uint64_t canary_wake_ns(const struct canary *canary);
 /* As many misses in a row as it takes. */
 bool canary_is_dead(const struct canary *canary);
 
+/* The monitor itself could not run: misses and silence begin anew, and what is on its way does not
+ * count. */
+void canary_forgive(struct canary *canary, uint64_t now_ns);
+
 /* Misses and silence begin anew. */
 void canary_restart(struct canary *canary, uint64_t now_ns);

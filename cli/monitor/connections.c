@@ -136,6 +136,7 @@ static struct relay_client *client_make(struct connections *connections,
         .token = token,
         .ca_file = settings->ca_file,
         .insecure = settings->insecure,
+        .allow_plain = settings->allow_plain,
         .user_agent = "relay-monitor/" RELAY_VERSION,
         .reconnect_delay_max_ms = RECONNECT_DELAY_MAX_MS,
     };

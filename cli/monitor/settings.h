@@ -11,6 +11,7 @@ struct monitor_settings {
     char *topic;
     char *ca_file;
     bool insecure;
+    bool allow_plain; /* no option: the audience is http:// */
     int64_t interval_ms;
     int64_t threshold_ms;
     int64_t trigger_after_misses;

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/awake_clock.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "cli/monitor/canary.h"
@@ -22,6 +23,8 @@ enum {
     RENEW_AHEAD_MS = 2000, /* before the relay cuts the connections */
     RENEW_RETRY_MS = 1000,
     PRINT_WAIT_MS = 1000, /* for whoever reads standard output */
+    FREEZE_MS = 1000,     /* of this process, from which on it forgives the relay */
+    DOUBT_CONNECT_MS = 3000,
 };
 
 struct watch {
@@ -36,9 +39,11 @@ struct watch {
 
     /* Main thread. */
     uint64_t probe_due_ns, renew_due_ns;
-    uint64_t hold_end_ns; /* 0: watching */
-    pid_t remedy_pid;     /* 0: none runs */
-    uint64_t triggered;   /* times */
+    uint64_t hold_end_ns;  /* 0: watching */
+    uint64_t doubt_end_ns; /* 0: no doubt */
+    uint64_t doubt_good;   /* messages that came in time before the doubt */
+    pid_t remedy_pid;      /* 0: none runs */
+    uint64_t triggered;    /* times */
 };
 
 static uint64_t ns_of(int64_t ms)
@@ -171,7 +176,7 @@ static void hold(struct watch *watch, uint64_t now_ns)
     watch->hold_end_ns = now_ns + ns_of(watch->settings->no_retrigger_within_ms);
 }
 
-static void trigger(struct watch *watch, unsigned misses, uint64_t now_ns)
+static void remedy_apply(struct watch *watch, unsigned misses, uint64_t now_ns)
 {
     watch->triggered++;
     log_error("the relay is taken for dead", LOG_INT("misses", misses));
@@ -180,6 +185,60 @@ static void trigger(struct watch *watch, unsigned misses, uint64_t now_ns)
         relays_kill();
     } else {
         command_run(watch);
+    }
+}
+
+/* Doubt: killing every relay of the machine is a lot, and a connection may hang for reasons of its
+ * own. So it is asked on new ones first. */
+
+static void misses_forget(struct watch *watch, uint64_t now_ns)
+{
+    pthread_mutex_lock(&watch->mutex);
+    canary_forgive(&watch->canary, now_ns);
+    pthread_mutex_unlock(&watch->mutex);
+}
+
+static void doubt_begin(struct watch *watch, unsigned misses, uint64_t now_ns)
+{
+    const struct monitor_settings *settings = watch->settings;
+
+    log_warn("the relay may be dead: asking on new connections", LOG_INT("misses", misses));
+    pthread_mutex_lock(&watch->mutex);
+    watch->doubt_good = watch->canary.good;
+    pthread_mutex_unlock(&watch->mutex);
+    if (!connections_renew(&watch->connections)) {
+        log_error("cannot connect anew, which is no fault of the relay");
+        misses_forget(watch, now_ns);
+        return;
+    }
+    renew_schedule(watch, now_ns);
+    watch->doubt_end_ns =
+        now_ns + ns_of(DOUBT_CONNECT_MS + 2 * settings->interval_ms + settings->threshold_ms);
+}
+
+static void doubt_judge(struct watch *watch, uint64_t now_ns)
+{
+    pthread_mutex_lock(&watch->mutex);
+    bool answers = watch->canary.good > watch->doubt_good;
+    unsigned misses = watch->canary.misses;
+
+    pthread_mutex_unlock(&watch->mutex);
+    if (answers || connections_are_refused(&watch->connections)) {
+        log_error("the relay answers on new connections, and is left alone");
+        watch->doubt_end_ns = 0;
+        misses_forget(watch, now_ns);
+    } else if (now_ns >= watch->doubt_end_ns) {
+        watch->doubt_end_ns = 0;
+        remedy_apply(watch, misses, now_ns);
+    }
+}
+
+static void trigger(struct watch *watch, unsigned misses, uint64_t now_ns)
+{
+    if (watch->remedy.words_count == 0) {
+        doubt_begin(watch, misses, now_ns);
+    } else {
+        remedy_apply(watch, misses, now_ns);
     }
 }
 
@@ -244,7 +303,9 @@ static void do_what_is_due(struct watch *watch, uint64_t now_ns)
     if (now_ns >= watch->probe_due_ns) {
         probe_send(watch, now_ns);
     }
-    if (watch->hold_end_ns == 0) {
+    if (watch->doubt_end_ns != 0) {
+        doubt_judge(watch, now_ns);
+    } else if (watch->hold_end_ns == 0) {
         judge(watch, now_ns);
     } else if (now_ns >= watch->hold_end_ns) {
         hold_end(watch, now_ns);
@@ -253,7 +314,7 @@ static void do_what_is_due(struct watch *watch, uint64_t now_ns)
 
 static uint64_t next_due_ns(struct watch *watch)
 {
-    uint64_t due_ns = watch->hold_end_ns;
+    uint64_t due_ns = watch->doubt_end_ns != 0 ? watch->doubt_end_ns : watch->hold_end_ns;
 
     if (due_ns == 0) {
         pthread_mutex_lock(&watch->mutex);
@@ -323,12 +384,29 @@ static bool signals_handle(struct watch *watch)
     return true;
 }
 
+/* What came while nobody could look is not late. */
+static void forgive_freeze(struct watch *watch, struct awake_clock *clock, uint64_t wait_ns)
+{
+    uint64_t real_ms = clock_monotonic_ms(), before_ms = clock->now_ms;
+    uint64_t elapsed_ms = real_ms - clock->real_ms;
+    uint64_t frozen_ms =
+        elapsed_ms - (awake_clock_advance(clock, real_ms, wait_ns / 1000000u + 1) - before_ms);
+
+    if (frozen_ms >= FREEZE_MS) {
+        log_warn("this monitor could not run: what it missed does not count",
+                 LOG_INT("frozen_ms", frozen_ms));
+        misses_forget(watch, clock_monotonic_ns());
+    }
+}
+
 static void loop(struct watch *watch)
 {
+    struct awake_clock clock;
     struct pollfd fds[] = {{.fd = watch->signal_fd, .events = POLLIN},
                            {.fd = watch->wake_fd, .events = POLLIN}};
     uint64_t wakes;
 
+    awake_clock_init(&clock, clock_monotonic_ms());
     while (signals_handle(watch)) {
         ssize_t ignored UNUSED = read(watch->wake_fd, &wakes, sizeof wakes);
 
@@ -339,6 +417,7 @@ static void loop(struct watch *watch)
                                    .tv_nsec = (long)(wait_ns % 1000000000u)};
 
         ppoll(fds, ARRAY_LENGTH(fds), &timeout, NULL);
+        forgive_freeze(watch, &clock, wait_ns);
     }
 }
 

@@ -12,8 +12,8 @@ import signal
 import subprocess
 
 import relay_support
-from client_support import (CLI, STOP_LIMIT_MS, TOKEN, ClientTestCase, http_answer, uri_answer,
-                            wait_until)
+from client_support import (CLI, STOP_LIMIT_MS, TOKEN, Certificates, ClientTestCase, http_answer,
+                            uri_answer, wait_until)
 
 LINE = re.compile(r"\[(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d*[1-9])?(?:Z|[+-]\d\d:\d\d))\] (.*)")
 
@@ -249,6 +249,20 @@ class File(ClientTestCase):
             self.assertIn("not encrypted", warning["msg"])
             self.assertIn("retry_in_ms", json.loads(process.stderr.readline()))
             self.stop(process)
+
+    def test_only_what_is_not_encrypted_goes_unverified(self):
+        """An http:// session may answer with a wss:// address, as behind a proxy for TLS."""
+        tls = Certificates(self.folder).context("self", signed=False)
+        server = self.ws_server(tls=tls)
+        access = self.access_to(server.url)
+        # No loopback address by its looks, but one by where it leads.
+        process = self.tool(RELAY_CLIENT_SESSION=f"http://0.0.0.0:{access.port}/session/t0")
+        self.assertIn("not encrypted", json.loads(process.stderr.readline())["msg"])
+        fault = json.loads(process.stderr.readline())
+        self.assertEqual(fault.get("fault"), "tls", fault)
+        self.assertIn("self-signed", fault["msg"])
+        self.assertEqual(server.connections, [])
+        self.stop(process)
 
     def test_without_an_interface(self):
         done = self.run_tool()

@@ -400,6 +400,31 @@ class Triggering(MonitorTestCase):
                        "audience right?", 3)
         self.assertEqual(self.ends_well(monitor)["triggered"], 0)
 
+    def test_its_own_freeze_is_no_miss(self):
+        server = self.echo()
+        server.delay_s = 0.2  # so that a message is always on its way
+        monitor = self.monitor(server.audience, THRESHOLD="600ms", TRIGGER_AFTER_MISSES="1",
+                               NO_RETRIGGER_WITHIN="2s")
+        monitor.logged("in time", 3)
+        monitor.process.send_signal(signal.SIGSTOP)
+        time.sleep(4)
+        monitor.process.send_signal(signal.SIGCONT)
+        line = monitor.logged("this monitor could not run: what it missed does not count")
+        self.assertGreater(line["frozen_ms"], 2000)
+        seen = len(monitor.all_logged("in time"))
+        monitor.logged("in time", seen + 3)
+        self.assertEqual(self.ends_well(monitor)["triggered"], 0)
+
+    def test_an_audience_that_is_not_encrypted_excuses_no_certificate(self):
+        server = Echo(tls=Certificates(self.folder).context("self", signed=False))
+        self.addCleanup(server.close)
+        access = self.access_to(server.url)
+        # No loopback address by its looks, but one by where it leads.
+        monitor = self.monitor(f"http://0.0.0.0:{access.port}")
+        wait_until(lambda: any("self-signed" in line for line in monitor.lines), "the refusal")
+        self.assertEqual(server.connections, [])
+        self.ends_well(monitor)
+
     def test_recovers_with_the_relay(self):
         """The command of this test starts the relay that was missing."""
         server = self.echo()
@@ -512,7 +537,7 @@ class Options(MonitorTestCase):
             self.assertIn("watching", file.read())
 
 
-class OurRelay(relay_support.RelayTestCase):
+class OurRelay(MonitorTestCase, relay_support.RelayTestCase):
     """The same against `relay serve`."""
 
     def test_watches_relay_serve_and_triggers_when_it_stops(self):
@@ -531,8 +556,21 @@ class OurRelay(relay_support.RelayTestCase):
         self.assertEqual(monitor.stop(), 0)
         self.assertEqual(monitor.counts()["triggered"], 1)
 
-    def test_an_empty_command_kills_relay_serve(self):
-        """Everything in a process name space of its own: other relays of this machine live on."""
+    SERVE = (
+        "import os, signal, subprocess, sys\n"
+        "relay = sys.argv[1]\n"
+        "environment = {**os.environ, 'RELAY_AUDIENCE': 'http://127.0.0.1:1',\n"
+        "    'RELAY_URL': 'ws://127.0.0.1:1', 'RELAY_SECRET': 'x', 'RELAY_PORT_ACCESS': '0',\n"
+        "    'RELAY_PORT_RELAY': '0', 'RELAY_STORE': 'memory', 'RELAY_LOG_FILE': 'stdout'}\n"
+        "serve = subprocess.Popen([relay, 'serve'], env=environment, text=True,\n"
+        "                         stdout=subprocess.PIPE)\n"
+        "while 'listening' not in serve.stdout.readline():\n"
+        "    assert serve.poll() is None\n"
+        "other = subprocess.Popen(['sleep', '1000'])\n"
+        "monitor = subprocess.Popen([relay, 'monitor'], text=True, stderr=subprocess.PIPE)\n")
+
+    def in_a_name_space(self, script, audience, **options):
+        """A relay and a monitor by themselves: other relays of this machine live on."""
         unshare = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--mount-proc",
                    "--kill-child"]
         try:
@@ -542,33 +580,51 @@ class OurRelay(relay_support.RelayTestCase):
             possible = False
         if not possible:
             self.skipTest("no process name spaces here (unshare)")
-        script = (
-            "import os, signal, subprocess, sys\n"
-            "relay = sys.argv[1]\n"
-            "environment = {**os.environ, 'RELAY_AUDIENCE': 'http://127.0.0.1:1',\n"
-            "    'RELAY_URL': 'ws://127.0.0.1:1', 'RELAY_SECRET': 'x', 'RELAY_PORT_ACCESS': '0',\n"
-            "    'RELAY_PORT_RELAY': '0', 'RELAY_STORE': 'memory', 'RELAY_LOG_FILE': 'stdout'}\n"
-            "serve = subprocess.Popen([relay, 'serve'], env=environment, text=True,\n"
-            "                         stdout=subprocess.PIPE)\n"
-            "while 'listening' not in serve.stdout.readline():\n"
-            "    assert serve.poll() is None\n"
-            "other = subprocess.Popen(['sleep', '1000'])\n"
-            "monitor = subprocess.Popen([relay, 'monitor'])\n"
+        result = subprocess.run(
+            [*unshare, sys.executable, "-c", self.SERVE + script, relay_support.relay_binary()],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=6 * WAIT_S,
+            check=False, env=relay_support.relay_environment(
+                RELAY_MONITOR_AUDIENCE=audience, RELAY_MONITOR_SECRET=SECRET,
+                RELAY_MONITOR_INTERVAL="50ms", **options))
+        self.assertEqual(result.returncode, 0, result)
+        return result
+
+    def test_an_empty_command_kills_relay_serve(self):
+        result = self.in_a_name_space(
             "print('serve', serve.wait(60), flush=True)\n"
             "assert other.poll() is None and monitor.poll() is None\n"
             "monitor.terminate()\n"
-            "print('monitor', monitor.wait(60), flush=True)\n")
-        result = subprocess.run(
-            [*unshare, sys.executable, "-c", script, relay_support.relay_binary()],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=6 * WAIT_S,
-            check=False, env=relay_support.relay_environment(
-                RELAY_MONITOR_AUDIENCE="http://127.0.0.1:1", RELAY_MONITOR_SECRET=SECRET,
-                RELAY_MONITOR_INTERVAL="50ms", RELAY_MONITOR_THRESHOLD="0s",
-                RELAY_MONITOR_NO_RETRIGGER_WITHIN="300ms"))
-        self.assertEqual(result.returncode, 0, result)
+            "print(monitor.communicate(timeout=60)[1])\n"
+            "print('monitor', monitor.wait(60), flush=True)\n", "http://127.0.0.1:1",
+            RELAY_MONITOR_THRESHOLD="0s", RELAY_MONITOR_NO_RETRIGGER_WITHIN="300ms")
         self.assertIn(f"serve -{int(signal.SIGKILL)}\n", result.stdout)
         self.assertIn("monitor 0\n", result.stdout)
-        self.assertIn("relay serve was killed", result.stderr)
+        self.assertIn("the relay may be dead: asking on new connections", result.stdout)
+        self.assertIn("relay serve was killed", result.stdout)
+
+    def test_a_relay_that_answers_on_new_connections_is_left_alone(self):
+        server = self.enterContext(contextlib.closing(Echo()))
+        server.delay_s = 0.5
+        heads = []
+
+        def script(connection, _):
+            heads.append(connection.read_head())
+            if len(heads) == 3:  # the first of the new connections
+                server.delay_s = 0
+            connection.send(uri_answer(server.url))
+        access = self.server(script)
+        result = self.in_a_name_space(
+            "for line in monitor.stderr:\n"
+            "    if 'and is left alone' in line:\n"
+            "        break\n"
+            "print('alive', serve.poll() is None, monitor.poll() is None)\n"
+            "monitor.terminate()\n"
+            "monitor.stderr.read()\n"
+            "print('monitor', monitor.wait(60), flush=True)\n",
+            f"http://127.0.0.1:{access.port}", RELAY_MONITOR_THRESHOLD="300ms")
+        self.assertIn("alive True True\n", result.stdout)
+        self.assertIn("monitor 0\n", result.stdout)
+        self.assertIn("triggered 0,", result.stdout)
 
 
 if __name__ == "__main__":

@@ -174,6 +174,25 @@ Test(canary, begins_anew)
     free(canary);
 }
 
+Test(canary, forgives_what_it_could_not_see)
+{
+    struct canary *canary = canary_new(1000);
+    uint8_t probe[CANARY_PROBE_SIZE];
+    uint64_t latency_ns;
+
+    cr_assert_eq(travel(canary, 2000, settings.threshold_ns + 1), CANARY_LATE);
+    size_t len = canary_probe(canary, 77, 3000, probe);
+
+    canary_forgive(canary, 100 * settings.silence_ns);
+    cr_assert_eq(canary->misses, 0);
+    cr_assert_eq(
+        canary_on_message(canary, bytes_of(probe, len), 100 * settings.silence_ns + 1, &latency_ns),
+        CANARY_STRANGE);
+    cr_assert(!canary_on_time(canary, 101 * settings.silence_ns - 1));
+    cr_assert(canary_on_time(canary, 101 * settings.silence_ns));
+    free(canary);
+}
+
 Test(canary, forgives_silence_that_is_excused)
 {
     struct canary *canary = canary_new(0);
