@@ -1,19 +1,15 @@
 #include "base/log.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/json_writer.h"
+#include "base/log_output.h"
 
 static const char *const level_names[LOG_LEVEL_COUNT] = {
     [LOG_LEVEL_PANIC] = "panic",  [LOG_LEVEL_FATAL] = "fatal", [LOG_LEVEL_ERROR] = "error",
@@ -21,65 +17,37 @@ static const char *const level_names[LOG_LEVEL_COUNT] = {
     [LOG_LEVEL_TRACE] = "trace",
 };
 
-/* The one mutable global besides the signal flags: a log has one destination per process. */
 static struct {
-    atomic_int fd;
     atomic_int level;
     enum log_format format;
-    char path[4096];
-    _Atomic uint64_t lines_lost; /* a reader stalled */
-} log_state = {.fd = STDERR_FILENO, .level = LOG_LEVEL_WARN};
-
-static int open_path(const char *path)
-{
-    if (strcmp(path, "stdout") == 0) {
-        return STDOUT_FILENO;
-    }
-    if (strcmp(path, "stderr") == 0 || path[0] == '\0') {
-        return STDERR_FILENO;
-    }
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-
-    return fd < 0 ? -errno : fd;
-}
+} log_state = {.level = LOG_LEVEL_WARN};
 
 int log_open(const char *path, enum log_level level, enum log_format format)
 {
-    int fd = open_path(path);
-
     log_state.format = format;
-    snprintf(log_state.path, sizeof log_state.path, "%s", path);
     atomic_store(&log_state.level, level);
-    atomic_store(&log_state.fd, fd < 0 ? STDERR_FILENO : fd);
-    return fd < 0 ? fd : 0;
+    return log_output_open(path);
+}
+
+static void on_loss(uint64_t lines_lost)
+{
+    log_warn("lines of this log are lost: its reader or disk stalled",
+             LOG_INT("log_lines_lost", lines_lost));
+}
+
+int log_thread_start(void)
+{
+    return log_output_start(on_loss);
 }
 
 void log_reopen(void)
 {
-    int fd = open_path(log_state.path);
-
-    if (fd <= STDERR_FILENO) {
-        return;
-    }
-    /* dup3 swaps the file under the old number, so a thread in write(2) never sees a closed one. */
-    int old = atomic_load(&log_state.fd);
-
-    if (old > STDERR_FILENO) {
-        if (dup3(fd, old, O_CLOEXEC) >= 0) {
-            close(fd);
-        }
-    } else {
-        atomic_store(&log_state.fd, fd);
-    }
+    log_output_reopen();
 }
 
 void log_close(void)
 {
-    int fd = atomic_exchange(&log_state.fd, STDERR_FILENO);
-
-    if (fd > STDERR_FILENO) {
-        close(fd);
-    }
+    log_output_close();
 }
 
 bool log_enabled(enum log_level level)
@@ -210,35 +178,9 @@ static void write_text(struct json_writer *json, enum log_level level, const cha
     }
 }
 
-/* Whether a write of one line would return at once. Regular files do; a pipe or terminal whose
- * reader stalled does not, and the relay must not stall with it. POLLOUT on a pipe promises
- * PIPE_BUF bytes. */
-static bool is_ready(int fd)
-{
-    struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
-
-    return poll(&poll_fd, 1, 0) == 1;
-}
-
-/* One line at a time: between the question and the write nobody else may take the room. */
-static void write_line(const char *line, size_t len)
-{
-    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-    int fd = atomic_load(&log_state.fd);
-
-    pthread_mutex_lock(&mutex);
-    if (is_ready(fd)) {
-        /* A full disk or a closed pipe must not stop the relay; there is nobody left to tell. */
-        ssize_t ignored UNUSED = write(fd, line, len);
-    } else {
-        atomic_fetch_add(&log_state.lines_lost, 1);
-    }
-    pthread_mutex_unlock(&mutex);
-}
-
 uint64_t log_lines_lost(void)
 {
-    return atomic_load(&log_state.lines_lost);
+    return log_output_lines_lost();
 }
 
 void log_write(enum log_level level, const char *message, const struct log_field *fields,
@@ -257,7 +199,7 @@ void log_write(enum log_level level, const char *message, const struct log_field
         write_text(&json, level, time_text, message, fields, fields_count);
     }
     line[json.len] = '\n';
-    write_line(line, json.len + 1);
+    log_output_write(line, json.len + 1);
 }
 
 bool log_limit_allow(struct log_limit *limit, uint64_t now_ms, uint32_t *ret_suppressed)

@@ -1,7 +1,7 @@
-/* One line per event: JSON or text, to a file or a standard stream. Any thread; a line is one
- * write(2), so lines of different threads never mix. Library code (base wire token client) does
- * not log above debug: it returns, and whoever handles the error logs it once.
- * Nothing secret is ever passed here: no token, key or secret; codes by their first 4 characters.
+/* One line per event: JSON or text, to a file or a standard stream (base/log_output.h). Any thread;
+ * a line is one write(2), so lines of different threads never mix. Library code (base wire token
+ * client) does not log above debug: it returns, and whoever handles the error logs it once. Nothing
+ * secret is ever passed here: no token, key or secret; codes by their first 4 characters.
  */
 #pragma once
 
@@ -30,11 +30,17 @@ enum log_format {
  * file cannot be opened (the log then goes to stderr). Call before threads start. */
 MUST_USE int log_open(const char *path, enum log_level level, enum log_format format);
 
+/* From now on lines are written by a thread, so that a disk that hangs holds up nobody. 0 or
+ * -errno: they are written as before. */
+MUST_USE int log_thread_start(void);
+
 /* Opens the file again by its name, for logrotate. Safe while other threads log. */
 void log_reopen(void);
+
+/* Waits a second at most for lines that are not written yet. */
 void log_close(void);
 
-/* Lines that were dropped because the reader of a pipe or terminal stalled. */
+/* Lines that were dropped because the disk or the reader of a pipe or terminal stalled. */
 uint64_t log_lines_lost(void);
 
 bool log_enabled(enum log_level level);

@@ -187,6 +187,10 @@ static bool log_start(const struct monitor_settings *options)
         log_warn("cannot open the log file, logging to stderr", LOG_TEXT("file", options->log_file),
                  LOG_TEXT("error", strerror(-failed)));
     }
+    failed = log_thread_start();
+    if (failed != 0) {
+        log_warn("no thread for the log", LOG_TEXT("error", strerror(-failed)));
+    }
     client_tool_warn_insecure(options->insecure);
     return true;
 }
@@ -202,6 +206,7 @@ int command_monitor(int argc, char **argv)
         if (secret_load(&options) && options_are_complete(&options) && log_start(&options)) {
             options.allow_plain = client_tool_allow_plain(options.audience, options.insecure);
             status = watch_run(&options);
+            log_close();
         }
         break;
     case OPTIONS_HELP:

@@ -295,6 +295,11 @@ static void open_log(const struct server_config *config)
         log_warn("cannot open the log file, logging to stderr", LOG_TEXT("file", config->log_file),
                  LOG_TEXT("error", strerror(-failed)));
     }
+    failed = log_thread_start();
+    if (failed != 0) {
+        log_warn("no thread for the log: a disk that hangs will hold up the service",
+                 LOG_TEXT("error", strerror(-failed)));
+    }
 }
 
 static int fail(const char *text)
