@@ -197,8 +197,12 @@ static void run(struct worker *worker)
             trim_due_ms = worker->now_ms + TRIM_EVERY_MS;
         }
     }
-    /* Letters home of the last turn: their receivers wait for them. */
-    ring_submit(&worker->ring);
+    /* Letters home of the last turn: their receivers wait for them. Those that the kernel had no
+     * memory for come back, and are posted again. */
+    do {
+        ring_submit(&worker->ring);
+        take_completions(worker);
+    } while (io_uring_sq_ready(&worker->ring.uring) > 0);
 }
 
 static int start(struct worker *worker)

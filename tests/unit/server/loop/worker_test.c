@@ -430,6 +430,38 @@ Test(worker, goes_on_until_it_is_drained)
     finish();
 }
 
+static int pipe_fds[2];
+
+/* Worker 0 has been stopped: nothing is left that worker 1 would have to wait for. */
+static void run_post_home_and_stop(struct worker *worker, struct call *call)
+{
+    static struct numbered letter;
+
+    (void)call;
+    CHECK(pipe(pipe_fds) == 0);
+    atomic_store(&worker->group->workers[0].ring_fd, pipe_fds[0]);
+    worker_post_home(worker, 0, &letter);
+    worker->stopping = true;
+}
+
+Test(worker, gets_letters_back_also_those_of_its_last_turn)
+{
+    struct call last = {.run = run_post_home_and_stop};
+
+    start(2);
+    game.calls[0].run = run_stop;
+    post(0, &game.calls[0]);
+    for (unsigned turns = game.turns_ended; game.turns_ended < turns + 5;) {
+        sched_yield();
+    }
+    post(1, &last);
+    worker_group_join(&game.group);
+    cr_assert_eq(game.undelivered, 1, "the memory of a letter would never come home");
+    worker_group_destroy(&game.group);
+    close(pipe_fds[0]);
+    close(pipe_fds[1]);
+}
+
 static void *block_out;
 
 static void run_take_block(struct worker *worker, struct call *call)
