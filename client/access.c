@@ -65,6 +65,12 @@ enum progress access_fault(const struct http_answer *answer, struct fault *fault
                      text[0] == '\0' ? "" : ": ", text);
 }
 
+/* jansson frees its texts as they are, and this one holds a code. */
+static void text_wipe(json_t *text)
+{
+    bytes_wipe((void *)(uintptr_t)json_string_value(text), json_string_length(text));
+}
+
 static enum progress uri_read(const char *uri, struct url *ret_url, struct fault *fault)
 {
     struct url url;
@@ -73,12 +79,13 @@ static enum progress uri_read(const char *uri, struct url *ret_url, struct fault
     if (result == URL_OK && !url.websocket) {
         result = URL_BAD_SCHEME;
     }
-    if (result != URL_OK) {
-        return fault_set(fault, RELAY_CLIENT_FAULT_HTTP,
-                         "the answer's uri is not a valid ws:// or wss:// URL");
+    if (result == URL_OK) {
+        *ret_url = url;
     }
-    *ret_url = url;
-    return PROGRESS_DONE;
+    bytes_wipe(&url, sizeof url);
+    return result == URL_OK ? PROGRESS_DONE
+                            : fault_set(fault, RELAY_CLIENT_FAULT_HTTP,
+                                        "the answer's uri is not a valid ws:// or wss:// URL");
 }
 
 enum progress access_answer_read(const struct http_answer *answer, struct url *ret_url,
@@ -95,6 +102,7 @@ enum progress access_answer_read(const struct http_answer *answer, struct url *r
                                 "the answer holds no uri: is this a relay's access API?");
 
     fault->http_status = progress == PROGRESS_DONE ? 0 : answer->status;
+    text_wipe(json_object_get(root, "uri"));
     json_decref(root);
     return progress;
 }

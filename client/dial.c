@@ -297,16 +297,15 @@ static enum progress access_judge(struct connection *connection)
     enum progress progress = access_answer_read(&connection->answer, &url, &connection->fault);
 
     bytes_wipe(connection->answer.body, sizeof connection->answer.body);
-    if (progress != PROGRESS_DONE) {
-        return progress;
+    if (progress == PROGRESS_DONE && !settings_allow_plain(settings_of(connection), &url)) {
+        progress = fault_set(&connection->fault, RELAY_CLIENT_FAULT_HTTP,
+                             "the answer leads to an unencrypted ws:// address");
     }
-    if (!settings_allow_plain(settings_of(connection), &url)) {
-        return fault_set(&connection->fault, RELAY_CLIENT_FAULT_HTTP,
-                         "the answer leads to an unencrypted ws:// address");
+    if (progress == PROGRESS_DONE) {
+        connection->url = url;
     }
-    connection->url = url;
     bytes_wipe(&url, sizeof url);
-    return PROGRESS_DONE;
+    return progress;
 }
 
 static void access_on_turn(struct connection *connection)

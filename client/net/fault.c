@@ -94,5 +94,6 @@ enum progress fault_set(struct fault *fault, enum relay_client_fault kind, const
     va_end(arguments);
     fault->kind = kind;
     fault_text_clean(bytes_of_text(text), fault->text, sizeof fault->text);
+    bytes_wipe(text, sizeof text); /* what is cleaned out of it */
     return PROGRESS_FAILED;
 }
