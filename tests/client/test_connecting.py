@@ -7,6 +7,7 @@ short by options, so that the order of events is tested here and the schedule in
 import json
 import os
 import time
+import unittest.mock
 
 import relay_support
 from client_support import (CODE, TOKEN, ClientTestCase, Driver, http_answer, uri_answer,
@@ -298,6 +299,14 @@ class Connecting(ClientTestCase):
                 mark = driver.mark()
                 driver.start()  # and once more from the beginning
                 driver.state("failed", mark)
+
+    def test_proxies_of_the_environment_are_ignored(self):
+        server = self.ws_server()
+        nowhere = "http://127.0.0.1:9"
+        names = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY",
+                 "ALL_PROXY", "ws_proxy", "wss_proxy")
+        with unittest.mock.patch.dict(os.environ, {name: nowhere for name in names}):
+            self.connected(server.url)
 
     def test_an_unknown_host_is_a_fault_of_the_name(self):
         driver = self.driver("https://relay.invalid/session/t0", no_reconnect=1)
