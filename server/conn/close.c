@@ -5,81 +5,6 @@
 #include "base/check.h"
 #include "server/conn/conn.h"
 
-const char *close_reason_text(enum close_reason reason)
-{
-    static const char *const texts[CLOSE_REASON_COUNT] = {
-        [CLOSE_BY_PEER] = "closed by peer",
-        [CLOSE_HTTP_DONE] = "request answered",
-        [CLOSE_HTTP_REFUSED] = "request refused",
-        [CLOSE_HANDSHAKE_TIMEOUT] = "no request in time",
-        [CLOSE_PROTOCOL_ERROR] = "protocol error",
-        [CLOSE_INVALID_TEXT] = "text that is not UTF-8",
-        [CLOSE_TOO_BIG] = "message too big",
-        [CLOSE_EXPIRED] = "token expired",
-        [CLOSE_DENIED] = "token denied",
-        [CLOSE_DRAIN] = "server is stopping",
-        [CLOSE_NO_PONG] = "no pong",
-        [CLOSE_SEND_STALLED] = "send stalled",
-        [CLOSE_ASSEMBLY_TIMEOUT] = "message not completed in time",
-        [CLOSE_IO_ERROR] = "connection broken",
-        [CLOSE_TLS_FAILED] = "TLS failed",
-        [CLOSE_REKEY] = "TLS key change not supported by this kernel",
-    };
-
-    return texts[reason];
-}
-
-static void count_reason(struct counters *counters, enum close_reason reason)
-{
-    switch (reason) {
-    case CLOSE_BY_PEER:
-        counters_increment(counters, closed_by_peer);
-        break;
-    case CLOSE_HTTP_DONE:
-    case CLOSE_HTTP_REFUSED:
-    case CLOSE_TLS_FAILED: /* counted where it was found */
-        break;
-    case CLOSE_REKEY:
-        counters_increment(counters, tls_rekeys_refused);
-        break;
-    case CLOSE_HANDSHAKE_TIMEOUT:
-        counters_increment(counters, handshake_timeouts);
-        break;
-    case CLOSE_PROTOCOL_ERROR:
-        counters_increment(counters, closed_protocol_error);
-        break;
-    case CLOSE_INVALID_TEXT:
-        counters_increment(counters, closed_invalid_text);
-        break;
-    case CLOSE_TOO_BIG:
-        counters_increment(counters, closed_too_big);
-        break;
-    case CLOSE_EXPIRED:
-        counters_increment(counters, closed_expired);
-        break;
-    case CLOSE_DENIED:
-        counters_increment(counters, closed_denied);
-        break;
-    case CLOSE_DRAIN:
-        counters_increment(counters, closed_drain);
-        break;
-    case CLOSE_NO_PONG:
-        counters_increment(counters, closed_no_pong);
-        break;
-    case CLOSE_SEND_STALLED:
-        counters_increment(counters, closed_send_stalled);
-        break;
-    case CLOSE_ASSEMBLY_TIMEOUT:
-        counters_increment(counters, closed_assembly_timeout);
-        break;
-    case CLOSE_IO_ERROR:
-        counters_increment(counters, closed_io_error);
-        break;
-    case CLOSE_REASON_COUNT:
-        UNREACHABLE();
-    }
-}
-
 static void enter_closing(struct conn *conn, enum close_reason reason)
 {
     CHECK(conn->phase != PHASE_FREE);
@@ -87,7 +12,7 @@ static void enter_closing(struct conn *conn, enum close_reason reason)
         return;
     }
     conn->close_reason = reason;
-    count_reason(&conn->worker->counters, reason);
+    close_reason_count(reason, &conn->worker->counters);
     conn_enter_phase(conn, PHASE_CLOSING);
 }
 
@@ -279,47 +204,17 @@ void conn_close_idle(struct conn *conn, enum close_reason reason)
     conn_close_join(conn);
 }
 
-/* Reasons that come between two reads, not in the middle of one: the parser then stands where the
- * next bytes go on, and the peer's Close can be told from the rest. */
-static bool may_wait_for_close(enum close_reason reason)
+void conn_close_saying(struct conn *conn, enum close_reason reason, struct message *last,
+                       const struct ws_close_watch *watch)
 {
-    return reason == CLOSE_DRAIN || reason == CLOSE_EXPIRED || reason == CLOSE_DENIED ||
-           reason == CLOSE_ASSEMBLY_TIMEOUT;
-}
-
-/* Leaves PHASE_WEBSOCKET; its parser goes on looking for the peer's Close. */
-static void leave_websocket(struct conn *conn, enum close_reason reason)
-{
-    const struct phase_websocket *ws = &conn->in.websocket;
-    uint64_t payload_left = ws->in_payload ? ws->frame.payload_len - ws->payload_done : 0;
-    struct ws_close_watch watch;
-
-    ws_close_watch_init(&watch, &ws->parser, payload_left);
+    CHECK(conn->phase != PHASE_CLOSING);
     enter_closing(conn, reason);
-    conn->in.closing.watch = watch;
-    conn->in.closing.waits_for_close = may_wait_for_close(reason);
-}
-
-void conn_close_websocket(struct conn *conn, enum close_reason reason, uint16_t code,
-                          const char *text)
-{
-    uint8_t payload[WS_CONTROL_PAYLOAD_MAX];
-    size_t len = ws_close_write(code, text, payload);
-
-    if (conn->phase == PHASE_CLOSING) {
-        return;
+    if (watch != NULL) {
+        conn->in.closing.watch = *watch;
+        conn->in.closing.waits_for_close = true;
     }
-    CHECK(conn->phase == PHASE_WEBSOCKET);
-    /* What was accepted before a stop is still delivered; who must go at once gets nothing more. */
-    if (reason != CLOSE_DRAIN) {
-        send_queue_drop_waiting(&conn->subscriber.queue, conn->worker);
-    }
-    leave_websocket(conn, reason);
-    struct message *message =
-        message_create_control(conn->worker, WS_OPCODE_CLOSE, bytes_of(payload, len));
-
-    if (message != NULL) {
-        conn_send(conn, message);
+    if (last != NULL) {
+        conn_send(conn, last);
     }
     conn_close_join(conn);
 }

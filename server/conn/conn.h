@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "server/access/admission.h"
+#include "server/conn/close_reason.h"
 #include "server/conn/conn_table.h"
 #include "server/hub/fanout.h"
 #include "wire/http_request.h"
@@ -25,27 +26,6 @@ enum conn_phase {
 };
 
 #define NO_PONG_DUE UINT64_MAX
-
-/* Why a connection ends: decides the counter, the log text and the close code. */
-enum close_reason {
-    CLOSE_BY_PEER,
-    CLOSE_HTTP_DONE,
-    CLOSE_HTTP_REFUSED,
-    CLOSE_HANDSHAKE_TIMEOUT,
-    CLOSE_PROTOCOL_ERROR,
-    CLOSE_INVALID_TEXT,
-    CLOSE_TOO_BIG,
-    CLOSE_EXPIRED,
-    CLOSE_DENIED,
-    CLOSE_DRAIN,
-    CLOSE_NO_PONG,
-    CLOSE_SEND_STALLED,
-    CLOSE_ASSEMBLY_TIMEOUT,
-    CLOSE_IO_ERROR,
-    CLOSE_TLS_FAILED, /* the handshake, or a record after it */
-    CLOSE_REKEY,      /* the peer changed its TLS key and this kernel cannot follow */
-    CLOSE_REASON_COUNT,
-};
 
 /* Who makes and opens TLS records. */
 enum transport {
@@ -258,7 +238,8 @@ void conn_close_now(struct conn *conn, enum close_reason reason);
 /* After each completion while closing: goes on with the close; may release the connection, which is
  * not ours after that. */
 void conn_close_join(struct conn *conn);
-/* Sends a Close frame with this code and text, then as conn_close_begin. */
-void conn_close_websocket(struct conn *conn, enum close_reason reason, uint16_t code,
-                          const char *text);
-const char *close_reason_text(enum close_reason reason);
+/* A WebSocket: as conn_close_begin, after a last message (NULL: none), whose reference is given up.
+ * watch: looks for the peer's Close, whose sender is then not waited for; NULL: the peer's bytes
+ * cannot be told apart any more. */
+void conn_close_saying(struct conn *conn, enum close_reason reason, struct message *last,
+                       const struct ws_close_watch *watch);

@@ -34,6 +34,40 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/* Reasons that come between two reads, not in the middle of one: the parser then stands where the
+ * next bytes go on, and the peer's Close can be told from the rest. */
+static bool may_wait_for_close(enum close_reason reason)
+{
+    return reason == CLOSE_DRAIN || reason == CLOSE_EXPIRED || reason == CLOSE_DENIED ||
+           reason == CLOSE_ASSEMBLY_TIMEOUT;
+}
+
+static void close_saying(struct conn *conn, enum close_reason reason, uint16_t code,
+                         const char *text)
+{
+    const struct phase_websocket *ws = &conn->in.websocket;
+    uint64_t payload_left = ws->in_payload ? ws->frame.payload_len - ws->payload_done : 0;
+    uint8_t payload[WS_CONTROL_PAYLOAD_MAX];
+    size_t len = ws_close_write(code, text, payload);
+    struct ws_close_watch watch;
+
+    CHECK(conn->phase == PHASE_WEBSOCKET);
+    ws_close_watch_init(&watch, &ws->parser, payload_left);
+    /* What was accepted before a stop is still delivered; for other reasons the peer gets nothing
+     * more. */
+    if (reason != CLOSE_DRAIN) {
+        send_queue_drop_waiting(&conn->subscriber.queue, conn->worker);
+    }
+    conn_close_saying(conn, reason,
+                      message_create_control(conn->worker, WS_OPCODE_CLOSE, bytes_of(payload, len)),
+                      may_wait_for_close(reason) ? &watch : NULL);
+}
+
+static void close_websocket(struct conn *conn, enum close_reason reason, const char *text)
+{
+    close_saying(conn, reason, close_reason_code(reason), text);
+}
+
 static void arm_liveness(struct conn *conn)
 {
     struct phase_websocket *ws = &conn->in.websocket;
@@ -87,8 +121,7 @@ static void on_liveness(struct timer *timer)
         ws->pong_due_ms = now_ms + PONG_GRACE_MS;
     }
     if (assembly_is_late(conn)) {
-        conn_close_websocket(conn, CLOSE_ASSEMBLY_TIMEOUT, WS_CLOSE_POLICY,
-                             "message not completed in time");
+        close_websocket(conn, CLOSE_ASSEMBLY_TIMEOUT, "message not completed in time");
         return;
     }
     if (now_ms >= ws->ping_due_ms) {
@@ -122,7 +155,7 @@ static void on_expiry(struct timer *timer)
         arm_expiry(conn);
         return;
     }
-    conn_close_websocket(conn, CLOSE_EXPIRED, WS_CLOSE_EXPIRED, "token expired");
+    close_websocket(conn, CLOSE_EXPIRED, "token expired");
 }
 
 static const char *shown_address(const struct conn *conn)
@@ -227,15 +260,14 @@ static bool is_control(enum ws_opcode opcode)
 
 static void fail_protocol(struct conn *conn, const char *text)
 {
-    conn_close_websocket(conn, CLOSE_PROTOCOL_ERROR, WS_CLOSE_PROTOCOL_ERROR, text);
+    close_websocket(conn, CLOSE_PROTOCOL_ERROR, text);
 }
 
 /* RFC 6455 §8.1. Nothing of the message was published: viewers that check text would have to fail
  * their own connections. */
 static void fail_text(struct conn *conn)
 {
-    conn_close_websocket(conn, CLOSE_INVALID_TEXT, WS_CLOSE_INVALID_TEXT,
-                         "invalid utf8 in text message");
+    close_websocket(conn, CLOSE_INVALID_TEXT, "invalid utf8 in text message");
 }
 
 /* How much room a message gets that has len bytes so far announced. Memory for a large one grows as
@@ -296,7 +328,7 @@ static void begin_data_frame(struct conn *conn)
         }
     }
     if (ws->frame.payload_len > MESSAGE_BYTES_MAX - ws->message_len) {
-        conn_close_websocket(conn, CLOSE_TOO_BIG, WS_CLOSE_TOO_BIG, "");
+        close_websocket(conn, CLOSE_TOO_BIG, "");
         return;
     }
     ws->message_len += ws->frame.payload_len;
@@ -379,7 +411,7 @@ static void answer_close(struct conn *conn)
         fail_protocol(conn, text);
         return;
     }
-    conn_close_websocket(conn, CLOSE_BY_PEER, code, "");
+    close_saying(conn, CLOSE_BY_PEER, code, "");
 }
 
 static void end_control_frame(struct conn *conn)
@@ -546,15 +578,14 @@ static void websocket_on_end(struct conn *conn, enum close_reason reason)
 {
     switch (reason) {
     case CLOSE_DRAIN:
-        conn_close_websocket(conn, reason, WS_CLOSE_GOING_AWAY, "server is stopping");
+        close_websocket(conn, reason, "server is stopping");
         return;
     case CLOSE_DENIED:
-        conn_close_websocket(conn, reason, WS_CLOSE_DENIED, "booking cancelled");
+        close_websocket(conn, reason, "booking cancelled");
         return;
     default:
         CHECK(reason == CLOSE_REKEY);
-        conn_close_websocket(conn, reason, WS_CLOSE_GOING_AWAY,
-                             "re-key not supported by this kernel, reconnect");
+        close_websocket(conn, reason, "re-key not supported by this kernel, reconnect");
     }
 }
 

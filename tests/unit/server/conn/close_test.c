@@ -547,7 +547,10 @@ static void by_begin(struct conn *conn, unsigned reason)
 static void by_websocket(struct conn *conn, unsigned reason)
 {
     if (conn->phase == PHASE_WEBSOCKET) {
-        conn_close_websocket(conn, (enum close_reason)reason, WS_CLOSE_POLICY, "the test says so");
+        struct message *last = message_create_control(conn->worker, WS_OPCODE_CLOSE,
+                                                      bytes_of_text("\x03\xe9the test says so"));
+
+        conn_close_saying(conn, (enum close_reason)reason, last, NULL);
     }
 }
 
