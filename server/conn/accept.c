@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "server/conn/conn.h"
+#include "server/conn/transport.h"
 
 static void refuse(struct worker *worker, int fd)
 {
@@ -117,7 +118,7 @@ void conn_open(struct conn_table *table, int fd, enum listener_role role)
     conn_send_init(conn);
     conn_close_init(conn);
     counters_increment(&worker->counters, connections_accepted);
-    conn->transport = TRANSPORT_PLAIN;
+    conn->transport = &transport_plain;
     if (table->shared->tls != NULL) {
         conn_enter_phase(conn, PHASE_TLS);
         tls_start(conn);

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "server/conn/conn.h"
+#include "server/conn/transport.h"
 
 static void enter_closing(struct conn *conn, enum close_reason reason)
 {
@@ -60,36 +61,16 @@ void conn_close_init(struct conn *conn)
     conn->close_submitted = false;
 }
 
-/* close_notify (RFC 8446 §6.1) tells the peer that nothing was cut off. On a kernel TLS socket its
- * completion also says that all records before it are in TCP's hands: a FIN or close before that
- * would overtake them. So without memory for it user space leaves it out, and kernel TLS waits for
- * the next look at the deadline. */
-static void submit_notify(struct conn *conn)
+/* close_notify (RFC 8446 §6.1) tells the peer that nothing was cut off. True: it is sent, or there
+ * is none. */
+static bool is_notified(struct conn *conn)
 {
-    static const uint8_t close_notify[] = {1, 0};
-    bool has_memory = tls_take_record(conn, &conn->notify_record);
-    struct ktls_record *record = conn->notify_record;
-
-    conn->notify_submitted = has_memory || conn->transport == TRANSPORT_USER_TLS;
-    if (!has_memory) {
-        return;
+    if (conn->transport->notify == NULL || conn->notify_submitted) {
+        return !conn->notify_op.in_flight;
     }
     conn_send_is_moving(conn); /* what is unsent now: the look at the deadline compares with it */
-    if (conn->transport == TRANSPORT_USER_TLS) {
-        struct bytes bytes = user_tls_close_notify(conn, record->data, sizeof record->data);
-
-        if (bytes.len > 0) {
-            struct io_uring_sqe *sqe = ring_sqe(&conn->worker->ring, &conn->notify_op);
-
-            io_uring_prep_send(sqe, conn->fd, bytes.data, bytes.len, MSG_NOSIGNAL);
-        }
-        return;
-    }
-    ktls_record_prepare_send(record, KTLS_RECORD_ALERT,
-                             bytes_of(close_notify, sizeof close_notify));
-    struct io_uring_sqe *sqe = ring_sqe(&conn->worker->ring, &conn->notify_op);
-
-    io_uring_prep_sendmsg(sqe, conn->fd, &record->header, MSG_NOSIGNAL);
+    conn->notify_submitted = conn->transport->notify(conn);
+    return conn->notify_submitted && !conn->notify_op.in_flight;
 }
 
 /* A plain call: it does not block, and the ring would hand it to a thread that looks the descriptor
@@ -155,7 +136,9 @@ static void release(struct conn *conn)
     CHECK(conn->fd == -1);
     conn_send_abandon(conn);
     send_queue_clear(&conn->subscriber.queue, conn->worker);
-    tls_release(conn);
+    if (conn->transport->release != NULL) {
+        conn->transport->release(conn);
+    }
     list_remove(&conn->ready_node);
     list_remove(&conn->starved_node);
     timer_disarm(&conn->liveness);
@@ -174,14 +157,8 @@ void conn_close_join(struct conn *conn)
         }
         return;
     }
-    if (!conn_send_idle(conn) || conn->notify_op.in_flight) {
+    if (!conn_send_idle(conn) || !is_notified(conn)) {
         return;
-    }
-    if (conn->transport != TRANSPORT_PLAIN && !conn->notify_submitted) {
-        submit_notify(conn);
-        if (conn->notify_op.in_flight || !conn->notify_submitted) {
-            return;
-        }
     }
     if (!conn->fin_sent) {
         send_fin(conn);
@@ -292,7 +269,7 @@ static bool has_more_to_say(struct conn *conn)
     if (!conn_send_idle(conn)) {
         return conn->close_reason == CLOSE_HTTP_DONE;
     }
-    return conn->transport == TRANSPORT_KERNEL_TLS && !conn->notify_submitted; /* no memory yet */
+    return conn->transport->notify != NULL && !conn->notify_submitted; /* no memory yet */
 }
 
 static void closing_on_deadline(struct conn *conn)

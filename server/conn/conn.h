@@ -27,13 +27,7 @@ enum conn_phase {
 
 #define NO_PONG_DUE UINT64_MAX
 
-/* Who makes and opens TLS records. */
-enum transport {
-    TRANSPORT_PLAIN, /* nobody; also during the handshake, whose records are made in phase_tls.c */
-    TRANSPORT_KERNEL_TLS, /* the kernel: data goes as over plain TCP, control records apart */
-    TRANSPORT_USER_TLS,   /* OpenSSL, on the way between socket and phase */
-};
-
+struct transport_ops;
 struct handshake_input; /* phase_tls.c */
 
 struct phase_tls {
@@ -50,7 +44,7 @@ struct rekey {
     struct ktls_record record; /* our KeyUpdate, while it is being sent */
 };
 
-/* Records that are made and not yet sent, for TRANSPORT_USER_TLS. */
+/* Records that are made and not yet sent, for transport_user; send.c frees them. */
 struct tls_output {
     uint8_t *records; /* a block, or NULL */
     uint32_t len, sent;
@@ -119,8 +113,8 @@ struct conn {
     bool discard_unsent;   /* the peer takes nothing: the close resets */
     bool close_submitted;  /* the descriptor is being closed: nothing may be started */
 
-    enum transport transport;
-    struct tls_session *tls; /* TRANSPORT_USER_TLS */
+    const struct transport_ops *transport; /* transport.h */
+    struct tls_session *tls;               /* transport_user */
     struct tls_output tls_output;
     struct rekey *rekey;                /* a block, or NULL */
     struct ktls_record *control_record; /* a block that recv_op may use; freed at the end */
@@ -178,27 +172,8 @@ bool conn_receive_waits(const struct conn *conn);
 /* The peer will send nothing more. */
 void conn_receive_end(struct conn *conn);
 
-/* phase_tls.c: the first receive of the handshake; frees what it used at the end of a connection.
- */
+/* phase_tls.c: the first receive of the handshake. */
 void tls_start(struct conn *conn);
-void tls_release(struct conn *conn);
-/* Memory for control_record or notify_record, unless it is there already; from the reserve, because
- * messages that use up the rest must not cost a connection its proper end. */
-MUST_USE bool tls_take_record(struct conn *conn, struct ktls_record **record);
-
-/* transport_user.c: TRANSPORT_USER_TLS. */
-void user_tls_receive(struct conn *conn, struct bytes records);
-/* Makes records of what is queued, or goes on with those that are made. False: nothing to send. */
-bool user_tls_prepare(struct conn *conn, struct bytes *ret_records);
-/* len bytes of the records were sent. True when all were; then *ret_plain_len of the queue is sent,
- * and the records are to be discarded. */
-bool user_tls_sent(struct conn *conn, size_t len, size_t *ret_plain_len);
-void user_tls_discard(struct conn *conn);
-struct bytes user_tls_close_notify(struct conn *conn, uint8_t *records, size_t size);
-
-/* transport_kernel.c: TRANSPORT_KERNEL_TLS. */
-void kernel_tls_receive_control(struct conn *conn); /* the next record is not data */
-void kernel_tls_answer_rekey(struct conn *conn);    /* instead of the next send */
 
 /* send.c */
 void conn_send_init(struct conn *conn);

@@ -1,12 +1,13 @@
 /* The TLS handshake. It receives exactly one record at a time, so that nothing of what follows the
  * client's Finished is read: the kernel can then take over with record number 0. Afterwards the
- * connection is in one of three transports (conn.h) and enters PHASE_HTTP like a plain one. */
+ * connection is in one of two transports (transport.h) and enters PHASE_HTTP like a plain one. */
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "server/conn/conn.h"
+#include "server/conn/transport.h"
 #include "server/tls/tls_record.h"
 
 enum { HANDSHAKE_OUTPUT_BYTES = 16384 };
@@ -39,30 +40,6 @@ static void release_input(struct conn *conn)
         block_pool_put(&conn->worker->requests, conn->handshake);
         conn->handshake = NULL;
     }
-}
-
-void tls_release(struct conn *conn)
-{
-    release_input(conn);
-    if (conn->rekey != NULL) {
-        bytes_wipe(conn->rekey, sizeof *conn->rekey);
-        block_pool_put(&conn->worker->blocks, conn->rekey);
-        conn->rekey = NULL;
-    }
-    block_pool_put(&conn->worker->blocks, conn->control_record);
-    conn->control_record = NULL;
-    block_pool_put(&conn->worker->blocks, conn->notify_record);
-    conn->notify_record = NULL;
-    tls_session_destroy(conn->tls);
-    conn->tls = NULL;
-}
-
-bool tls_take_record(struct conn *conn, struct ktls_record **record)
-{
-    if (*record == NULL) {
-        *record = block_pool_take_reserved(&conn->worker->blocks, sizeof **record);
-    }
-    return *record != NULL;
 }
 
 static void log_failure(struct conn *conn, const char *reason)
@@ -184,7 +161,6 @@ static void keep_secrets(struct conn *conn)
 
 static void leave_for_http(struct conn *conn)
 {
-    release_input(conn);
     conn_receive_init(conn);
     conn_enter_phase(conn, PHASE_HTTP);
     conn_receive_start(conn);
@@ -193,7 +169,8 @@ static void leave_for_http(struct conn *conn)
 static void become_kernel(struct conn *conn)
 {
     /* After the installation nothing may fail: the socket is encrypted whatever we do. */
-    conn->transport = TRANSPORT_KERNEL_TLS;
+    release_input(conn);
+    conn->transport = &transport_kernel;
     keep_secrets(conn);
     counters_increment(&conn->worker->counters, tls_kernel);
     leave_for_http(conn);
@@ -208,7 +185,8 @@ static void become_user(struct conn *conn)
         conn_close_now(conn, CLOSE_TLS_FAILED);
         return;
     }
-    conn->transport = TRANSPORT_USER_TLS;
+    release_input(conn);
+    conn->transport = &transport_user;
     conn->tls = tls->session;
     tls->session = NULL;
     tls_session_forget_secrets(conn->tls);
@@ -375,6 +353,7 @@ static void tls_on_readable(struct op *op, int result, uint32_t flags)
 
 void tls_start(struct conn *conn)
 {
+    conn->transport = &transport_tls_handshake;
     op_init(&conn->recv_op, tls_on_readable);
     struct io_uring_sqe *sqe = ring_sqe(&conn->worker->ring, &conn->recv_op);
 
@@ -385,6 +364,22 @@ static void tls_on_deadline(struct conn *conn)
 {
     conn_close_now(conn, CLOSE_HANDSHAKE_TIMEOUT);
 }
+
+static bool on_receive_failed(struct conn *conn, int error)
+{
+    return false;
+}
+
+/* Its bytes are those of the queue: handshake records are made as messages. What it receives goes
+ * to the phase only when that is closing. */
+const struct transport_ops transport_tls_handshake = {
+    .text = "",
+    .on_received = transport_pass_received,
+    .on_receive_failed = on_receive_failed,
+    .send_next = transport_send_frames,
+    .on_sent = transport_frames_sent,
+    .release = release_input,
+};
 
 static void tls_on_end(struct conn *conn, enum close_reason reason)
 {

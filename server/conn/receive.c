@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "server/conn/conn.h"
+#include "server/conn/transport.h"
 
 /* Errors that mean "the peer is gone", as common as a proper end. */
 static bool is_peer_gone(int error)
@@ -21,40 +22,18 @@ void conn_receive_end(struct conn *conn)
 
 static void take_error(struct conn *conn, int error)
 {
-    switch (error) {
-    case -ENOBUFS:
+    if (error == -ENOBUFS) {
         /* A state, not a failure: nothing is lost, buffers are back at the end of this turn. */
         counters_increment(&conn->worker->counters, recv_starved);
         list_append(&conn->table->starved, &conn->starved_node);
-        return;
-    case -EIO:
-        if (conn->transport == TRANSPORT_KERNEL_TLS) {
-            kernel_tls_receive_control(conn);
-            return;
-        }
-        break;
-    case -EBADMSG:
-    case -EMSGSIZE:
-    case -EINVAL:
-        if (conn->transport == TRANSPORT_KERNEL_TLS) {
-            counters_increment(&conn->worker->counters, tls_broken);
-            conn_close_now(conn, CLOSE_TLS_FAILED);
-            return;
-        }
-        break;
-    default:
-        break;
+    } else if (!conn->transport->on_receive_failed(conn, error)) {
+        conn_close_now(conn, is_peer_gone(error) ? CLOSE_BY_PEER : CLOSE_IO_ERROR);
     }
-    conn_close_now(conn, is_peer_gone(error) ? CLOSE_BY_PEER : CLOSE_IO_ERROR);
 }
 
 static void take_bytes(struct conn *conn, struct bytes bytes)
 {
-    if (conn->transport == TRANSPORT_USER_TLS) {
-        user_tls_receive(conn, bytes);
-    } else {
-        conn_phase_ops(conn)->on_bytes(conn, bytes);
-    }
+    conn->transport->on_received(conn, bytes);
     conn_receive_start(conn);
 }
 

@@ -9,9 +9,7 @@
 
 #include "base/check.h"
 #include "server/conn/conn.h"
-
-/* Places for slices that one message header takes. */
-enum { HEADER_SLICES = (sizeof(struct msghdr) + sizeof(struct iovec) - 1) / sizeof(struct iovec) };
+#include "server/conn/transport.h"
 
 void conn_send_wake(struct conn *conn)
 {
@@ -57,7 +55,8 @@ static unsigned end_batch(struct conn *conn, size_t plain_len)
     struct send_queue *queue = &conn->subscriber.queue;
 
     CHECK(!conn->send_op.in_flight);
-    user_tls_discard(conn);
+    block_pool_put(&conn->worker->blocks, conn->tls_output.records);
+    conn->tls_output = (struct tls_output){0};
     return queue->in_flight > 0 ? send_queue_end(queue, conn->worker, plain_len) : 0;
 }
 
@@ -68,9 +67,9 @@ void conn_send_abandon(struct conn *conn)
 
 static void take_sent(struct conn *conn, size_t wire_len)
 {
-    size_t plain_len = wire_len;
+    size_t plain_len;
 
-    if (conn->transport == TRANSPORT_USER_TLS && !user_tls_sent(conn, wire_len, &plain_len)) {
+    if (!conn->transport->on_sent(conn, wire_len, &plain_len)) {
         count_sent(conn, wire_len, 0); /* some records are still to go */
         return;
     }
@@ -134,69 +133,6 @@ bool conn_send(struct conn *conn, struct message *message)
     return queued;
 }
 
-static void prepare_many(struct io_uring_sqe *sqe, struct conn *conn, struct iovec *slices,
-                         unsigned count, unsigned room)
-{
-    /* The header of the call lives behind its slices, as long as they do: until the submit. */
-    struct msghdr *header = (struct msghdr *)(void *)(slices + room);
-
-    *header = (struct msghdr){.msg_iov = slices, .msg_iovlen = count};
-    io_uring_prep_sendmsg(sqe, conn->fd, header, MSG_NOSIGNAL);
-}
-
-/* The frames themselves, for plain TCP and kernel TLS. */
-static bool prepare_frames(struct conn *conn)
-{
-    struct worker *worker = conn->worker;
-    struct send_queue *queue = &conn->subscriber.queue;
-    struct iovec one[1];
-
-    /* First of all: getting a slot may submit, and slices taken before that would be given out
-     * again. */
-    ring_reserve(&worker->ring, 1);
-    bool many = queue->count > 1;
-    unsigned room = queue->count < SEND_SLICES_MAX ? queue->count : SEND_SLICES_MAX;
-    struct iovec *slices = many ? ring_iovecs(&worker->ring, room + HEADER_SLICES) : one;
-    unsigned count = send_queue_begin(queue, worker, &conn->table->shared->bounds, slices, room);
-
-    if (count == 0) {
-        return false; /* what waited became too old */
-    }
-    struct io_uring_sqe *sqe = ring_sqe(&worker->ring, &conn->send_op);
-
-    if (count == 1) {
-        io_uring_prep_send(sqe, conn->fd, slices[0].iov_base, slices[0].iov_len, MSG_NOSIGNAL);
-    } else {
-        prepare_many(sqe, conn, slices, count, room);
-    }
-    return true;
-}
-
-static bool prepare_records(struct conn *conn)
-{
-    struct bytes records;
-
-    if (!user_tls_prepare(conn, &records)) {
-        return false;
-    }
-    struct io_uring_sqe *sqe = ring_sqe(&conn->worker->ring, &conn->send_op);
-
-    io_uring_prep_send(sqe, conn->fd, records.data, records.len, MSG_NOSIGNAL);
-    return true;
-}
-
-static bool prepare(struct conn *conn)
-{
-    if (conn->rekey != NULL && conn->rekey->answer_wanted) {
-        kernel_tls_answer_rekey(conn);
-        return true;
-    }
-    if (conn->transport == TRANSPORT_USER_TLS) {
-        return prepare_records(conn);
-    }
-    return !send_queue_empty(&conn->subscriber.queue) && prepare_frames(conn);
-}
-
 void conn_send_next(struct conn *conn)
 {
     struct worker *worker = conn->worker;
@@ -204,7 +140,7 @@ void conn_send_next(struct conn *conn)
     if (conn->send_op.in_flight || conn->close_submitted || conn->notify_submitted) {
         return;
     }
-    if (!prepare(conn)) {
+    if (!conn->transport->send_next(conn)) {
         return;
     }
     counters_increment(&worker->counters, sends_submitted);

@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "server/conn/conn.h"
+#include "server/conn/transport.h"
 
 static void receive_data_again(struct conn *conn)
 {
@@ -82,12 +83,12 @@ static void control_on_complete(struct op *op, int result, uint32_t flags)
     }
 }
 
-void kernel_tls_receive_control(struct conn *conn)
+static void receive_control(struct conn *conn)
 {
     if (conn->receive_blocked) {
         return;
     }
-    if (!tls_take_record(conn, &conn->control_record)) {
+    if (!transport_take_record(conn, &conn->control_record)) {
         conn_close_now(conn, CLOSE_IO_ERROR);
         return;
     }
@@ -117,7 +118,7 @@ static void rekey_on_sent(struct op *op, int result, uint32_t flags)
 
 /* Our KeyUpdate is the last record under the old key, so nothing else may be in flight beside it.
  */
-void kernel_tls_answer_rekey(struct conn *conn)
+static void answer_rekey(struct conn *conn)
 {
     static const uint8_t key_update[] = {24, 0, 0, 1, 0};
 
@@ -130,3 +131,67 @@ void kernel_tls_answer_rekey(struct conn *conn)
 
     io_uring_prep_sendmsg(sqe, conn->fd, &conn->rekey->record.header, MSG_NOSIGNAL);
 }
+
+static bool on_receive_failed(struct conn *conn, int error)
+{
+    switch (error) {
+    case -EIO:
+        receive_control(conn);
+        return true;
+    case -EBADMSG:
+    case -EMSGSIZE:
+    case -EINVAL:
+        counters_increment(&conn->worker->counters, tls_broken);
+        conn_close_now(conn, CLOSE_TLS_FAILED);
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool send_next(struct conn *conn)
+{
+    if (conn->rekey != NULL && conn->rekey->answer_wanted) {
+        answer_rekey(conn);
+        return true;
+    }
+    return transport_send_frames(conn);
+}
+
+/* Its completion also says that all records before it are in TCP's hands: a FIN or close before
+ * that would overtake them. So without memory for it the end has to wait. */
+static bool notify(struct conn *conn)
+{
+    static const uint8_t close_notify[] = {1, 0};
+
+    if (!transport_take_record(conn, &conn->notify_record)) {
+        return false;
+    }
+    ktls_record_prepare_send(conn->notify_record, KTLS_RECORD_ALERT,
+                             bytes_of(close_notify, sizeof close_notify));
+    struct io_uring_sqe *sqe = ring_sqe(&conn->worker->ring, &conn->notify_op);
+
+    io_uring_prep_sendmsg(sqe, conn->fd, &conn->notify_record->header, MSG_NOSIGNAL);
+    return true;
+}
+
+static void release(struct conn *conn)
+{
+    if (conn->rekey != NULL) {
+        bytes_wipe(conn->rekey, sizeof *conn->rekey);
+        block_pool_put(&conn->worker->blocks, conn->rekey);
+        conn->rekey = NULL;
+    }
+    transport_put_record(conn, &conn->control_record);
+    transport_put_record(conn, &conn->notify_record);
+}
+
+const struct transport_ops transport_kernel = {
+    .text = "kernel",
+    .on_received = transport_pass_received,
+    .on_receive_failed = on_receive_failed,
+    .send_next = send_next,
+    .on_sent = transport_frames_sent,
+    .notify = notify,
+    .release = release,
+};

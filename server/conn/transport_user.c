@@ -2,16 +2,12 @@
  * and settings where the kernel does not do it. Nothing but records passes through here. */
 #include "base/check.h"
 #include "server/conn/conn.h"
+#include "server/conn/transport.h"
 
 /* Of one batch: what a connection may hold as ciphertext while its peer is slow. */
 enum { BATCH_PLAIN_BYTES_MAX = 256 * 1024, SMALL_BATCH_PLAIN_BYTES = TLS_RECORD_PAYLOAD_MAX };
 
-static void take_plain(struct conn *conn, struct bytes plain)
-{
-    conn_phase_ops(conn)->on_bytes(conn, plain);
-}
-
-void user_tls_receive(struct conn *conn, struct bytes records)
+static void on_received(struct conn *conn, struct bytes records)
 {
     uint8_t *plain = conn->table->plaintext;
     enum tls_status status = TLS_STATUS_OK;
@@ -21,7 +17,7 @@ void user_tls_receive(struct conn *conn, struct bytes records)
 
         status = tls_session_decrypt(conn->tls, &records, plain, TLS_RECORD_PAYLOAD_MAX, &len);
         if (status == TLS_STATUS_OK) {
-            take_plain(conn, bytes_of(plain, len));
+            transport_pass_received(conn, bytes_of(plain, len));
         }
     }
     if (tls_session_late(conn->tls).len > 0) {
@@ -136,55 +132,87 @@ static bool make_records(struct conn *conn, const struct iovec *slices, unsigned
     return made;
 }
 
-bool user_tls_prepare(struct conn *conn, struct bytes *ret_records)
+/* Makes records of what is queued, or goes on with those that are made. */
+static bool prepare(struct conn *conn)
 {
     struct tls_output *output = &conn->tls_output;
     struct iovec slices[SEND_SLICES_MAX];
     unsigned count = 0;
 
-    if (output->records == NULL) {
-        if (!send_queue_empty(&conn->subscriber.queue)) {
-            count = send_queue_begin(&conn->subscriber.queue, conn->worker,
-                                     &conn->table->shared->bounds, slices, SEND_SLICES_MAX);
-        }
-        if (count == 0 && tls_session_late(conn->tls).len == 0) {
-            return false;
-        }
-        if (!make_records(conn, slices, count)) {
-            return false;
-        }
+    if (output->records != NULL) {
+        return true;
     }
-    *ret_records = bytes_of(output->records + output->sent, output->len - output->sent);
+    if (!send_queue_empty(&conn->subscriber.queue)) {
+        count = send_queue_begin(&conn->subscriber.queue, conn->worker,
+                                 &conn->table->shared->bounds, slices, SEND_SLICES_MAX);
+    }
+    return (count > 0 || tls_session_late(conn->tls).len > 0) && make_records(conn, slices, count);
+}
+
+static bool send_next(struct conn *conn)
+{
+    const struct tls_output *output = &conn->tls_output;
+
+    if (!prepare(conn)) {
+        return false;
+    }
+    struct io_uring_sqe *sqe = ring_sqe(&conn->worker->ring, &conn->send_op);
+
+    io_uring_prep_send(sqe, conn->fd, output->records + output->sent, output->len - output->sent,
+                       MSG_NOSIGNAL);
     return true;
 }
 
-bool user_tls_sent(struct conn *conn, size_t len, size_t *ret_plain_len)
+static bool on_sent(struct conn *conn, size_t len, size_t *ret_plain_len)
 {
     struct tls_output *output = &conn->tls_output;
 
     output->sent += (uint32_t)len;
     CHECK(output->sent <= output->len);
-    if (output->sent < output->len) {
-        return false;
-    }
     *ret_plain_len = output->plain_len;
-    return true;
+    return output->sent == output->len;
 }
 
-void user_tls_discard(struct conn *conn)
+static bool on_receive_failed(struct conn *conn, int error)
 {
-    block_pool_put(&conn->worker->blocks, conn->tls_output.records);
-    conn->tls_output = (struct tls_output){0};
+    return false;
 }
 
-struct bytes user_tls_close_notify(struct conn *conn, uint8_t *records, size_t size)
+/* Without memory it is left out: the records before it are in TCP's hands already. */
+static bool notify(struct conn *conn)
 {
+    if (!transport_take_record(conn, &conn->notify_record)) {
+        return true;
+    }
+    uint8_t *records = conn->notify_record->data;
     size_t late_len = put_late(conn, records);
 
-    tls_session_set_output(conn->tls, records + late_len, size - late_len);
+    tls_session_set_output(conn->tls, records + late_len, KTLS_RECORD_SIZE - late_len);
     tls_session_close_notify(conn->tls);
     size_t len = late_len + tls_session_output_len(conn->tls);
 
     tls_session_set_output(conn->tls, NULL, 0);
-    return bytes_of(records, len);
+    if (len > 0) {
+        struct io_uring_sqe *sqe = ring_sqe(&conn->worker->ring, &conn->notify_op);
+
+        io_uring_prep_send(sqe, conn->fd, records, len, MSG_NOSIGNAL);
+    }
+    return true;
 }
+
+static void release(struct conn *conn)
+{
+    transport_put_record(conn, &conn->notify_record);
+    tls_session_destroy(conn->tls);
+    conn->tls = NULL;
+}
+
+const struct transport_ops transport_user = {
+    .text = "user",
+    .on_received = on_received,
+    .on_receive_failed = on_receive_failed,
+    .send_next = send_next,
+    .on_sent = on_sent,
+    .notify = notify,
+    .release = release,
+};

@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "server/conn/transport.h"
 
 enum {
     REPORT_MIN_INTERVAL_MS = 1000,
@@ -205,19 +206,6 @@ static void write_subject(struct json_writer *out, enum report_shape shape,
     }
 }
 
-static const char *tls_text(enum transport transport)
-{
-    switch (transport) {
-    case TRANSPORT_PLAIN:
-        return "";
-    case TRANSPORT_KERNEL_TLS:
-        return "kernel";
-    case TRANSPORT_USER_TLS:
-        return "user";
-    }
-    UNREACHABLE();
-}
-
 static void write_conn(struct json_writer *out, enum report_shape shape, const struct conn *conn)
 {
     const struct phase_websocket *ws = &conn->in.websocket;
@@ -226,7 +214,7 @@ static void write_conn(struct json_writer *out, enum report_shape shape, const s
         .scopes_json = ws->scopes_json,
         .remote_address = conn->table->shared->config->privacy ? "" : ws->reported_address,
         .user_agent = ws->user_agent,
-        .tls = tls_text(conn->transport),
+        .tls = conn->transport->text,
         .can_read = ws->can_read,
         .can_write = ws->can_write,
         .connected_s = ws->opened_s,

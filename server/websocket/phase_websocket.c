@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "server/conn/address.h"
+#include "server/conn/transport.h"
 #include "wire/ws_mask.h"
 
 enum { TEXT_PIECE_MAX = 4096 }; /* still in the first cache when it is checked after the copy */
@@ -556,7 +557,7 @@ static void websocket_on_bytes(struct conn *conn, struct bytes bytes)
  * its own direction is told by close_notify that ours was not cut off. */
 static void websocket_on_eof(struct conn *conn)
 {
-    if (conn->transport == TRANSPORT_PLAIN) {
+    if (conn->transport->notify == NULL) {
         conn_close_now(conn, CLOSE_BY_PEER);
         return;
     }

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "server/conn/conn.h"
+#include "server/conn/transport.h"
 #include "server/http/phase_http.h"
 #include "server/hub/fanout.h"
 #include "server/websocket/phase_websocket.h"
@@ -171,7 +172,7 @@ static void open_connection(void)
     cr_assert_eq(play.conn->fd, fd);
     if (has_kernel_tls()) {
         /* As after the handshake, with keys that the kernel of the machine does not have. */
-        play.conn->transport = TRANSPORT_KERNEL_TLS;
+        play.conn->transport = &transport_kernel;
         play.conn->rekey = block_pool_take(&play.worker.blocks, sizeof *play.conn->rekey);
         *play.conn->rekey = (struct rekey){0};
     }

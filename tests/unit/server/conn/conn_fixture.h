@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "server/conn/transport.h"
 #include "server/http/control.h"
 #include "server/http/phase_http.h"
 #include "server/report/report.h"
@@ -81,6 +82,7 @@ static inline void init_conn(struct conn *conn, unsigned worker_index, enum conn
                           .fd = -1,
                           .worker = &scene.workers[worker_index],
                           .table = &scene.tables[worker_index],
+                          .transport = &transport_plain,
                           .serial = 1};
     conn_send_init(conn);
     timer_init(&conn->deadline, on_due);

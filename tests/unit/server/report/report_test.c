@@ -72,7 +72,7 @@ Test(report, for_status_leaves_out_what_is_false_or_empty)
     writer->in.websocket.can_write = true;
     writer->in.websocket.user_agent[0] = '\0';
     writer->in.websocket.reported_address[0] = '\0';
-    writer->transport = TRANSPORT_USER_TLS;
+    writer->transport = &transport_user;
     snprintf(writer->in.websocket.scopes_json, sizeof writer->in.websocket.scopes_json, "[]");
     expect_elements(ask_status(),
                     "{\"can_write\":true,\"connected_at\":\"2023-11-14T22:13:25Z\","
@@ -268,8 +268,10 @@ static unsigned fill_beyond_a_report(void)
         struct conn *conn = &table->conns[i];
         struct phase_websocket *ws = &conn->in.websocket;
 
-        *conn =
-            (struct conn){.phase = PHASE_WEBSOCKET, .worker = &scene.workers[0], .table = table};
+        *conn = (struct conn){.phase = PHASE_WEBSOCKET,
+                              .transport = &transport_plain,
+                              .worker = &scene.workers[0],
+                              .table = table};
         ws->topic = scene.shared.stats_topic;
         memset(ws->user_agent, 1, sizeof ws->user_agent - 1);
         memset(ws->reported_address, 1, sizeof ws->reported_address - 1);
@@ -338,7 +340,7 @@ Test(report, on_the_topic_has_all_keys_and_statistics)
     conn->messages_sent = 1;
     conn->subscriber.queue.payload_sent = 77;
     conn->first_sent_ms = conn->last_sent_ms = NOW_MS;
-    conn->transport = TRANSPORT_KERNEL_TLS;
+    conn->transport = &transport_kernel;
     listen_to_stats();
     command(0, "{\"cmd\":\"update\"}");
     expect_elements(published(),

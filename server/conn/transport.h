@@ -1,0 +1,43 @@
+/* Who makes and opens TLS records on the way between socket and phase: one table for each way. A
+ * connection begins with transport_plain (or transport_tls_handshake) and changes at most once. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/attributes.h"
+#include "base/bytes.h"
+#include "server/tls/ktls.h"
+
+struct conn;
+
+struct transport_ops {
+    const char *text; /* in reports; "": no TLS */
+    /* Bytes came from the socket. */
+    void (*on_received)(struct conn *conn, struct bytes bytes);
+    /* The receive ended with this error. True: it was none of the connection's, and is seen to. */
+    bool (*on_receive_failed)(struct conn *conn, int error);
+    /* Submits the next send. False: there is nothing to send. */
+    bool (*send_next)(struct conn *conn);
+    /* len bytes of that send were taken by the kernel. True: all of the batch is sent, which was
+     * *ret_plain_len bytes of the queue. */
+    bool (*on_sent)(struct conn *conn, size_t len, size_t *ret_plain_len);
+    /* Submits close_notify by notify_op, or finds that there is none to send. False: not now, for
+     * want of memory. NULL: the transport has none. */
+    bool (*notify)(struct conn *conn);
+    /* Frees what the transport took; the kernel holds nothing any more. NULL: nothing. */
+    void (*release)(struct conn *conn);
+};
+
+extern const struct transport_ops transport_plain, transport_tls_handshake, transport_kernel,
+    transport_user;
+
+/* For transports whose bytes are those of the queue. */
+void transport_pass_received(struct conn *conn, struct bytes bytes);
+bool transport_send_frames(struct conn *conn);
+bool transport_frames_sent(struct conn *conn, size_t len, size_t *ret_plain_len);
+
+/* Memory for control_record or notify_record, unless it is there already; from the reserve, because
+ * messages that use up the rest must not cost a connection its proper end. */
+MUST_USE bool transport_take_record(struct conn *conn, struct ktls_record **record);
+void transport_put_record(struct conn *conn, struct ktls_record **record);
