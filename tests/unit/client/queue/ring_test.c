@@ -34,7 +34,7 @@ static int push_at(struct ring *ring, const char *text, unsigned flags, uint64_t
     int failed = ring_push(ring, message, now_ns);
 
     if (failed != 0) {
-        free(message);
+        ring_message_destroy(message);
     }
     return failed;
 }
@@ -57,7 +57,7 @@ static void expect_at(struct ring *ring, const char *text, uint64_t now_ns)
     cr_assert_eq(message->len, strlen(text));
     cr_assert_eq(memcmp(message->data, text, message->len), 0, "wanted %s, got %.*s", text,
                  (int)message->len, (const char *)message->data);
-    free(ring_release(ring));
+    ring_message_destroy(ring_release(ring));
 }
 
 static void expect(struct ring *ring, const char *text)
@@ -161,7 +161,7 @@ Test(ring, oldest_never_touches_what_is_in_flight)
     cr_assert_eq(push(&ring, "e"), 0);
     cr_assert_eq(ring_oldest_in_flight(&ring), flying);
     cr_assert_eq(memcmp(flying->data, "flying", 6), 0);
-    free(ring_release(&ring));
+    ring_message_destroy(ring_release(&ring));
     expect(&ring, "d");
     expect(&ring, "e");
     expect(&ring, NULL);
@@ -363,7 +363,7 @@ Test(ring, accounts_for_every_message)
             } else if (choice < 12) {
                 ring_start(&ring, step);
             } else if (choice < 15 && ring_oldest_in_flight(&ring) != NULL) {
-                free(ring_release(&ring));
+                ring_message_destroy(ring_release(&ring));
                 sent++;
             } else {
                 ring_rewind(&ring);
@@ -381,4 +381,43 @@ Test(ring, accounts_for_every_message)
         cr_assert_eq(ring.bytes, 0);
         ring_deinit(&ring);
     }
+}
+
+Test(ring, next_is_what_starts_and_stays_until_then)
+{
+    struct ring ring = ring_of(RELAY_CLIENT_DROP_OLDEST, 1000, 3);
+
+    cr_expect_null(ring_next(&ring, 0));
+    push(&ring, "flying");
+    cr_assert_not_null(ring_start(&ring, 0));
+    cr_expect_null(ring_next(&ring, 0));
+    push(&ring, "a");
+    const struct ring_message *next = ring_next(&ring, 0);
+
+    cr_assert_not_null(next);
+    cr_expect_eq(ring_next(&ring, 0), next);
+    cr_expect_eq(ring.in_flight, 1);
+    cr_expect_eq(ring_start(&ring, 0), next);
+    ring_deinit(&ring);
+}
+
+Test(ring, a_message_gives_up_its_preamble_however_it_leaves)
+{
+    struct ring ring = ring_of(RELAY_CLIENT_DROP_OLDEST, 1000, 2);
+    struct relay_client_slice header = {"h", 1};
+    struct preamble *preamble;
+
+    cr_assert_eq(preamble_create(&header, 1, 1, &preamble), 0);
+    for (unsigned i = 0; i < 3; i++) { /* the first is dropped for the third */
+        struct ring_message *message = message_of("m", 0);
+
+        cr_assert_eq(ring_push(&ring, message, 0), 0);
+        message->preamble = preamble_ref(preamble);
+    }
+    cr_expect_eq(preamble->references, 3);
+    expect(&ring, "m");
+    cr_expect_eq(preamble->references, 2);
+    ring_deinit(&ring);
+    cr_expect_eq(preamble->references, 1);
+    preamble_unref(preamble);
 }
