@@ -1,6 +1,6 @@
-/* Reaches ws_upgrade_check, ws_upgrade_offers and ws_upgrade_accept behind http_request_parse. What
- * is accepted must hold every part of RFC 6455 §4.2.1, and its answer must decode to the SHA-1 of
- * key and GUID. Input: a request. */
+/* Reaches ws_upgrade_check, ws_upgrade_offers, ws_upgrade_first_offer and ws_upgrade_accept behind
+ * http_request_parse. What is accepted must hold every part of RFC 6455 §4.2.1, and its answer must
+ * decode to the SHA-1 of key and GUID. Input: a request. */
 #include <openssl/evp.h>
 #include <openssl/sha.h>
 #include <stdint.h>
@@ -41,6 +41,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     if (ws_upgrade_offers(&request, "null")) {
         CHECK(http_request_field(&request, "Sec-WebSocket-Protocol", &key));
+    }
+    if (ws_upgrade_first_offer(&request, &key)) {
+        CHECK(key.len > 0 && bytes_find(key, ',') == key.len && bytes_find(key, ' ') == key.len);
     }
     if (ws_upgrade_check(&request) != WS_UPGRADE_OK) {
         return 0;

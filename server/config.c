@@ -244,6 +244,14 @@ static const struct option_spec specs[] = {
      .help = "Origins whose pages may use the access API (https://a.example, separated by commas), "
              "or *. Leave "
              "it empty behind a proxy that adds the headers itself."},
+    {.env = "RELAY_SUBPROTOCOLS",
+     .flag = "subprotocols",
+     .type = OPTION_TEXT,
+     OFFSET(subprotocols),
+     .default_text = "null",
+     .help = "Subprotocol that a WebSocket gets: null (that one, where it is offered, as with "
+             "practable/relay), first (the first that is offered; for clients that insist on one), "
+             "or none."},
     {.env = "RELAY_PRIVACY",
      .flag = "privacy",
      .type = OPTION_BOOLEAN,
@@ -398,6 +406,18 @@ static int check_text(struct server_config *config, char *error)
     return 0;
 }
 
+static int check_subprotocols(const struct server_config *config, char *error)
+{
+    static const char *const values[] = {"null", "first", "none"};
+
+    if (!is_one_of(config->subprotocols, values, ARRAY_LENGTH(values))) {
+        snprintf(error, OPTIONS_ERROR_SIZE,
+                 "RELAY_SUBPROTOCOLS must be null, first or none, not %s", config->subprotocols);
+        return -EINVAL;
+    }
+    return 0;
+}
+
 static int check_names(const struct server_config *config, char *error)
 {
     enum log_level level;
@@ -441,6 +461,9 @@ int config_complete(struct server_config *config, char error[static OPTIONS_ERRO
 
     if (failed == 0) {
         failed = check_names(config, error);
+    }
+    if (failed == 0) {
+        failed = check_subprotocols(config, error);
     }
     if (failed == 0) {
         failed = check_text(config, error);

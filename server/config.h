@@ -25,6 +25,7 @@ struct server_config {
     int64_t bookings_max;
     char *trusted_proxies;
     char *cors_origins;
+    char *subprotocols; /* null, first or none */
     bool privacy;
     char *bind_address;
     int64_t port_access;

@@ -69,6 +69,7 @@ enum limits_access {
     CODE_SESSION_BUCKETS = 65536,
     ANSWER_RESERVED_BYTES_MAX = 64 * 1024, /* longer ones have no share in the reserved memory */
     HTTP_RESPONSE_HEAD_MAX = 1024,         /* without the fields that an answer brings along */
+    SUBPROTOCOL_BYTES_MAX = 256,           /* a longer one that would be echoed is refused: 400 */
     TOPIC_NAME_SIZE = 256,
 };
 

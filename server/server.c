@@ -394,6 +394,7 @@ static int make_parts(struct server *server)
                    .url = config->url,
                    .allow_no_booking_id = config->allow_no_booking_id,
                    .cors_origins = config->cors_origins,
+                   .subprotocols = config->subprotocols,
                    .codes = code_store_create((uint32_t)config->codes_max,
                                               (uint64_t)config->code_ttl_ms)},
         .topics = &server->topics,

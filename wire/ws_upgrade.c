@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "wire/http_token.h"
 
 /* RFC 6455 §1.3. */
 static const char accept_guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -71,6 +72,22 @@ enum ws_upgrade_result ws_upgrade_check(const struct http_request *request)
 bool ws_upgrade_offers(const struct http_request *request, const char *subprotocol)
 {
     return http_request_field_has_token(request, "Sec-WebSocket-Protocol", subprotocol);
+}
+
+bool ws_upgrade_first_offer(const struct http_request *request, struct bytes *ret_value)
+{
+    struct bytes list;
+
+    if (!http_request_field(request, "Sec-WebSocket-Protocol", &list)) {
+        return false;
+    }
+    struct bytes first = bytes_trim(bytes_of(list.data, bytes_find(list, ',')));
+
+    if (!http_is_token(first)) {
+        return false;
+    }
+    *ret_value = first;
+    return true;
 }
 
 void ws_upgrade_accept(struct bytes key, char accept[static WS_ACCEPT_SIZE])

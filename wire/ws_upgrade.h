@@ -26,5 +26,9 @@ enum ws_upgrade_result ws_upgrade_check(const struct http_request *request);
 /* True when the client offers the subprotocol, anywhere in the list. */
 bool ws_upgrade_offers(const struct http_request *request, const char *subprotocol);
 
+/* The subprotocol that the client offers first. False, with *ret_value untouched, when it offers
+ * none, or its first is no token (§11.3.4). */
+bool ws_upgrade_first_offer(const struct http_request *request, struct bytes *ret_value);
+
 /* Sec-WebSocket-Accept for a key that ws_upgrade_check accepted (§4.2.2). */
 void ws_upgrade_accept(struct bytes key, char accept[static WS_ACCEPT_SIZE]);

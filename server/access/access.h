@@ -20,6 +20,7 @@ struct access_context {
     const char *url; /* the WebSocket URL that clients get */
     bool allow_no_booking_id;
     const char *cors_origins; /* "": none */
+    const char *subprotocols; /* which is accepted: "null", "first" or "none" */
     struct code_store *codes;
     struct bookings *bookings;
 };

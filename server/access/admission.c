@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "server/limits.h"
 #include "wire/request_target.h"
 #include "wire/ws_upgrade.h"
 
@@ -61,12 +62,29 @@ static bool topic_of(struct bytes path, struct bytes *ret_topic)
     return path.len > 0;
 }
 
-static bool check_upgrade(const struct http_request *request, struct admission *admission)
+/* Old players ask for the subprotocol "null" and want it echoed; other clients close a WebSocket
+ * that has none of those they offered (RFC 6455 §4.1). */
+static bool choose_subprotocol(const char *subprotocols, const struct http_request *request,
+                               struct admission *admission)
+{
+    if (strcmp(subprotocols, "null") == 0 && ws_upgrade_offers(request, "null")) {
+        admission->subprotocol = bytes_of_text("null");
+    } else if (strcmp(subprotocols, "first") == 0) {
+        ws_upgrade_first_offer(request, &admission->subprotocol);
+    }
+    if (admission->subprotocol.len > SUBPROTOCOL_BYTES_MAX) {
+        refuse(admission, 400, "subprotocol too long");
+        return false;
+    }
+    return true;
+}
+
+static bool check_upgrade(const char *subprotocols, const struct http_request *request,
+                          struct admission *admission)
 {
     switch (ws_upgrade_check(request)) {
     case WS_UPGRADE_OK:
-        admission->offers_null_protocol = ws_upgrade_offers(request, "null");
-        return true;
+        return choose_subprotocol(subprotocols, request, admission);
     case WS_UPGRADE_NOT_ASKED:
         refuse(admission, 400, "not an upgrade");
         return false;
@@ -127,7 +145,7 @@ void admission_check(const struct access_context *context, const struct http_req
         refuse(ret_admission, 404, "unknown path");
         return;
     }
-    if (!check_upgrade(request, ret_admission)) {
+    if (!check_upgrade(context->subprotocols, request, ret_admission)) {
         return;
     }
     if (query_value(query, "code", QUERY_FIRST, code, sizeof code) != 0 || code[0] == '\0') {

@@ -7,9 +7,9 @@
 struct admission {
     struct permission permission; /* of the code, when one was taken */
     bool has_permission;
-    unsigned status;           /* 101, or of the refusal: 301, 400, 401, 403, 404, 405, 414 */
-    const char *reason;        /* for the log; constant, never from the peer */
-    bool offers_null_protocol; /* old players ask for the subprotocol "null" and want it echoed */
+    unsigned status;          /* 101, or of the refusal: 301, 400, 401, 403, 404, 405, 414 */
+    const char *reason;       /* for the log; constant, never from the peer */
+    struct bytes subprotocol; /* to be echoed, or empty; borrowed from the request */
     char location[HTTP_TARGET_BYTES_MAX + 1]; /* of a 301 */
 };
 

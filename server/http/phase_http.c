@@ -350,14 +350,21 @@ static bool accept_upgrade(struct conn *conn, const struct http_request *request
                            const struct admission *admission)
 {
     char accept[WS_ACCEPT_SIZE];
-    char fields[256];
+    char fields[256 + SUBPROTOCOL_BYTES_MAX];
     struct bytes key = {0};
+    bool is_chosen = admission->subprotocol.len > 0;
 
     http_request_field(request, "Sec-WebSocket-Key", &key);
     ws_upgrade_accept(key, accept);
-    snprintf(fields, sizeof fields,
-             "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n%s", accept,
-             admission->offers_null_protocol ? "Sec-WebSocket-Protocol: null\r\n" : "");
+    int len = snprintf(fields, sizeof fields,
+                       "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n"
+                       "%s%.*s%s",
+                       accept, is_chosen ? "Sec-WebSocket-Protocol: " : "",
+                       is_chosen ? (int)admission->subprotocol.len : 0,
+                       is_chosen ? (const char *)admission->subprotocol.data : "",
+                       is_chosen ? "\r\n" : "");
+
+    CHECK(len > 0 && (size_t)len < sizeof fields);
     struct http_response response = {.status = 101, .extra_fields = fields, .minor_version = 1};
 
     return send_response(conn, &response);

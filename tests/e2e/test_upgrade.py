@@ -270,6 +270,42 @@ class Handshake(UpgradeCase):
         client.upgrade(self.relay.target())
 
 
+class Subprotocols(RelayTestCase):
+    """RELAY_SUBPROTOCOLS. A client that offered some closes the WebSocket if it gets another (RFC
+    6455 §4.1), and some close it as well if they get none."""
+
+    OFFERS = ((), ("null",), ("mqtt",), ("mqtt, null",), ("v1.x, v2.x", "v3.x"), ("a b, c",))
+
+    def chosen(self, relay, *offers):
+        client = self.track(RawClient(relay.relay_port, timeout_s=relay_support.WAIT_S))
+        reply = client.upgrade(relay.target(),
+                               [f"Sec-WebSocket-Protocol: {offer}" for offer in offers])
+        return reply.headers.get("sec-websocket-protocol")
+
+    def test_which_subprotocol_is_chosen(self):
+        for setting, expected in ((None, [None, "null", None, "null", None, None]),
+                                  ("null", [None, "null", None, "null", None, None]),
+                                  ("none", [None] * 6),
+                                  ("first", [None, "null", "mqtt", "mqtt", "v1.x", None])):
+            with self.subTest(setting=setting):
+                relay = self.start(RELAY_SUBPROTOCOLS=setting)
+                self.assertEqual([self.chosen(relay, *offers) for offers in self.OFFERS], expected)
+
+    def test_one_that_is_too_long_to_be_echoed_is_refused(self):
+        relay = self.start(RELAY_SUBPROTOCOLS="first")
+        target = relay.target()
+        before = relay.counters()["websockets_refused"]
+        client = self.track(RawClient(relay.relay_port, timeout_s=relay_support.WAIT_S))
+        client.ask_upgrade(target, [f"Sec-WebSocket-Protocol: {'x' * 257}"])
+        self.assertEqual(client.reply().status, 400)
+        self.assertEqual(relay.wait_line("new connection rejected")["reason"],
+                         "subprotocol too long")
+        self.assertEqual(relay.counters()["websockets_refused"], before + 1)
+        client = self.track(RawClient(relay.relay_port, timeout_s=relay_support.WAIT_S))
+        reply = client.upgrade(target, [f"Sec-WebSocket-Protocol: {'x' * 256}"])
+        self.assertEqual(reply.headers["sec-websocket-protocol"], "x" * 256)
+
+
 class Expiry(RelayTestCase):
     def test_a_connection_is_closed_with_4401_when_its_token_expires(self):
         relay = self.start()

@@ -87,6 +87,20 @@ Test(config, checks_text_or_passes_it)
     cr_assert_str_eq(error, "RELAY_TEXT_UTF8 must be check or pass, not Check");
 }
 
+Test(config, accepts_one_kind_of_subprotocol)
+{
+    static const char *const flags[] = {"--subprotocols=null", "--subprotocols=first",
+                                        "--subprotocols=none"};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(flags); i++) {
+        cr_assert_eq(parse_one(flags[i]), OPTIONS_OK, "%s", error);
+        cr_assert_eq(config_complete(&config, error), 0, "%s", error);
+    }
+    cr_assert_eq(parse_one("--subprotocols=mqtt"), OPTIONS_OK, "%s", error);
+    cr_assert_eq(config_complete(&config, error), -EINVAL);
+    cr_assert_str_eq(error, "RELAY_SUBPROTOCOLS must be null, first or none, not mqtt");
+}
+
 Test(config, reads_the_environment_that_operators_have)
 {
     setenv("RELAY_BUFFER_SIZE", "256", 1);

@@ -120,6 +120,35 @@ Test(ws_upgrade, finds_a_subprotocol_anywhere_in_the_list)
     }
 }
 
+Test(ws_upgrade, finds_the_subprotocol_that_is_offered_first)
+{
+    static const struct {
+        const char *fields;
+        const char *first; /* NULL: none */
+    } offers[] = {
+        {"Sec-WebSocket-Protocol: mqtt\r\n", "mqtt"},
+        {"sec-websocket-protocol:  a.b-c , null\r\n", "a.b-c"},
+        {"Sec-WebSocket-Protocol: a\r\nSec-WebSocket-Protocol: b\r\n", "a"},
+        {"Sec-WebSocket-Protocol:\r\n", NULL},
+        {"Sec-WebSocket-Protocol: , a\r\n", NULL},
+        {"Sec-WebSocket-Protocol: a b\r\n", NULL},
+        {"Sec-WebSocket-Protocol: a/b, c\r\n", NULL},
+        {"Sec-WebSocket-Protocol: \xc3\xa4\r\n", NULL},
+        {"", NULL},
+    };
+
+    for (size_t i = 0; i < sizeof offers / sizeof offers[0]; i++) {
+        struct http_request request;
+        struct bytes first = bytes_of_text("untouched");
+
+        parse(&request, "GET / HTTP/1.1", offers[i].fields);
+        cr_assert_eq(ws_upgrade_first_offer(&request, &first), offers[i].first != NULL, "case %zu",
+                     i);
+        cr_assert(bytes_equal_text(first, offers[i].first == NULL ? "untouched" : offers[i].first),
+                  "case %zu", i);
+    }
+}
+
 /* RFC 6455 §1.3 and §4.2.2 have the same example. */
 Test(ws_upgrade, accepts_the_key_of_the_rfc_with_its_answer)
 {

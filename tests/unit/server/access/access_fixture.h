@@ -37,6 +37,7 @@ static inline void office_open(struct office *office)
     *office = (struct office){
         .context = {.audience = AUDIENCE,
                     .url = RELAY,
+                    .subprotocols = "null",
                     .codes = code_store_create(CODES_MAX, CODE_TTL_MS)},
     };
     token_keys_slot_init(&office->keys, token_keys_create(SECRET));

@@ -101,6 +101,7 @@ static void open_shared(void)
                                    .bounds = {.messages_max = 256, .bytes_max = 1 << 24}};
     shared->access.url = "ws://x";
     shared->access.audience = "http://x";
+    shared->access.subprotocols = "null";
     shared->access.codes = code_store_create(4, 30000);
     shared->access.bookings = bookings_create(16, shared->access.codes);
     shared->stats_topic = topic_find_or_create(&play.topics, STATS_TOPIC);
