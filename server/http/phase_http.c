@@ -97,6 +97,7 @@ static bool send_response(struct conn *conn, const struct http_response *respons
 
     CHECK(len >= 0); /* the heads of ours are far below the bound */
     message->payload_len = (uint32_t)len;
+    message->is_secret = response->body.len <= ACCESS_BODY_SIZE; /* longer ones are lists */
     return conn_send(conn, message);
 }
 
@@ -439,6 +440,22 @@ static void await_more(struct conn *conn, struct http_request *request)
     }
 }
 
+/* The receive buffer is ours until this turn of it ends, and it may hold a token or a code. */
+static void wipe_input(struct bytes bytes, size_t len)
+{
+    bytes_wipe((uint8_t *)(uintptr_t)bytes.data, len);
+}
+
+static enum http_request_result parse_and_wipe(struct http_request *request, struct bytes *bytes)
+{
+    struct bytes before = *bytes;
+    enum http_request_result result = http_request_parse(request, bytes);
+    bool is_refused = result != HTTP_REQUEST_OK && result != HTTP_REQUEST_MORE;
+
+    wipe_input(before, is_refused ? before.len : before.len - bytes->len);
+    return result;
+}
+
 static void http_on_bytes(struct conn *conn, struct bytes bytes)
 {
     while (conn->phase == PHASE_HTTP && bytes.len > 0 && !conn->awaits_answer) {
@@ -447,7 +464,7 @@ static void http_on_bytes(struct conn *conn, struct bytes bytes)
             return;
         }
         struct http_request *request = conn->in.http.request;
-        enum http_request_result result = http_request_parse(request, &bytes);
+        enum http_request_result result = parse_and_wipe(request, &bytes);
 
         if (result == HTTP_REQUEST_MORE) {
             await_more(conn, request);
@@ -465,6 +482,7 @@ static void http_on_bytes(struct conn *conn, struct bytes bytes)
             arm_deadline(conn);
         }
     }
+    wipe_input(bytes, bytes.len); /* thrown away, or taken by the WebSocket */
 }
 
 /* A peer that half-closed after its request still gets the answer. */

@@ -159,5 +159,8 @@ void message_come_home(struct worker *worker, struct message *message)
     if (message->topic != NULL) {
         topic_unref(message->topic);
     }
+    if (message->is_secret) {
+        bytes_wipe(message->payload, message->payload_len);
+    }
     block_pool_put(&worker->blocks, message);
 }

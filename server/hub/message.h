@@ -33,6 +33,7 @@ struct message {
     bool is_control; /* Close, ping, pong, HTTP: never dropped, no age */
     bool is_urgent;  /* ping and pong: sent before the data that waits */
     bool is_pong;
+    bool is_secret; /* wiped when it came home: it may hold a code */
     uint32_t payload_len;
     uint32_t payload_capacity;
     uint64_t received_ms; /* when its last byte came */

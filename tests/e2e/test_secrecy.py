@@ -5,6 +5,7 @@ Method: everything a server hears and says in a busy little life is searched for
 
 import os
 import tempfile
+import unittest
 from urllib.parse import parse_qs, urlsplit
 
 import relay_support
@@ -103,6 +104,63 @@ class Secrecy(RelayTestCase):
             for name in ("environ", "cmdline"):
                 with open(os.path.join("/proc", str(relay.process.pid), name), "rb") as shown:
                     self.assertNotIn(SECRET.encode(), shown.read())
+
+
+class Memory(RelayTestCase):
+    """Tokens and codes are gone from the memory of the process when they were used."""
+
+    def memory_of(self, relay):
+        """Everything that the process may write to and that holds anything."""
+        pieces = []
+        with open(f"/proc/{relay.process.pid}/maps", encoding="ascii") as maps, \
+                open(f"/proc/{relay.process.pid}/mem", "rb") as memory:
+            for line in maps:
+                span, rights, *_ = line.split()
+                start, end = (int(address, 16) for address in span.split("-"))
+                if not rights.startswith("rw") or "[v" in line:
+                    continue
+                try:
+                    memory.seek(start)
+                    pieces.append(memory.read(end - start))
+                except OSError:
+                    pass  # a guard page, or not memory
+        return b"".join(pieces)
+
+    def token(self, relay):
+        """Not of the type JWT, so that libjwt, which wipes nothing, does not see it."""
+        return relay_support.forge_token({"alg": "HS256", "typ": "at+jwt"}, relay.claims(),
+                                         relay.secret)
+
+    @unittest.skipIf(relay_support.SANITIZED, "the sanitizer keeps freed memory as it was")
+    def test_used_tokens_and_codes_are_wiped(self):
+        relay = self.start(RELAY_WORKERS="1")
+        tokens = [self.token(relay) for _ in range(4)]
+        targets = []
+        for token in tokens:
+            parts = urlsplit(relay.session("t0", token).json()["uri"])
+            targets.append(f"{parts.path}?{parts.query}")
+        held = self.memory_of(relay)
+        self.assertIn(code_of(targets[0]).encode(), held, "an unused code is kept")
+        with RawClient(relay.relay_port) as client:  # first, a redirect that repeats the code
+            client.send(f"GET /{targets[0]} HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+            self.assertEqual(client.reply().status, 301)
+        for target in targets:
+            self.track(RawClient(relay.relay_port)).upgrade(target)
+        with RawClient(relay.relay_port) as client:  # used up
+            client.ask_upgrade(targets[1])
+            self.assertEqual(client.reply().status, 401)
+        with RawClient(relay.access_port) as client:  # malformed behind the token
+            client.send(f"POST /session/t0 HTTP/1.1\r\nHost: a\r\nAuthorization: {tokens[0]}\r\n"
+                        "X\r\n\r\n".encode())
+            self.assertEqual(client.reply().status, 400)
+            client.expect_end()
+        relay.wait_counter("connections_closed", 7)
+        held = self.memory_of(relay)
+        self.assertIn(relay.secret.encode(), held, "the search would find a text")
+        for secret in [token.split(".")[2] for token in tokens] + \
+                [code_of(target) for target in targets]:
+            place = held.find(secret.encode())
+            self.assertEqual(place, -1, held[max(0, place - 300):place + 100])
 
 
 if __name__ == "__main__":
