@@ -105,6 +105,15 @@ int bytes_to_uint64(struct bytes a, uint64_t *ret_value)
     return 0;
 }
 
+int hex_digit_value(uint8_t c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 uint64_t text_hash(uint64_t hash, const char *text)
 {
     for (; *text != '\0'; text++) {

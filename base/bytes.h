@@ -41,6 +41,9 @@ MUST_USE int bytes_to_text(struct bytes a, char *text, size_t text_size);
 /* Decimal digits only, whole input. -EINVAL on anything else or overflow. */
 MUST_USE int bytes_to_uint64(struct bytes a, uint64_t *ret_value);
 
+/* Of either case; -1 for what is no digit. */
+int hex_digit_value(uint8_t c);
+
 /* Goes on from hash (0 at first) with the text. For tables whose names no outsider can choose;
  * where one can, use a key. */
 uint64_t text_hash(uint64_t hash, const char *text);

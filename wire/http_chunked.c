@@ -28,15 +28,6 @@ void http_chunked_init(struct http_chunked *chunked, size_t content_max, size_t 
         .content_max = content_max, .wire_left = wire_max, .state = SIZE_FIRST};
 }
 
-static int hex_value(uint8_t c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static enum state expect(uint8_t c, uint8_t wanted, enum state next)
 {
     return c == wanted ? next : MALFORMED;
@@ -54,7 +45,7 @@ static enum state skip_text(uint8_t c, enum state state, enum state after_cr)
 
 static enum state take_digit(struct http_chunked *chunked, uint8_t c)
 {
-    int digit = hex_value(c);
+    int digit = hex_digit_value(c);
 
     if (digit < 0) {
         return MALFORMED;

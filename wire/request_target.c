@@ -31,15 +31,6 @@ static size_t first_of(struct bytes in, const char *set)
     return in.len;
 }
 
-static int hex_value(uint8_t c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Characters of a registered name, less the percent sign (RFC 3986 §3.2.2). */
 static bool is_name_char(uint8_t c)
 {
@@ -52,7 +43,8 @@ static bool name_is_valid(struct bytes name)
     while (name.len > 0) {
         bool is_escape = name.data[0] == '%';
 
-        if (is_escape ? name.len < 3 || hex_value(name.data[1]) < 0 || hex_value(name.data[2]) < 0
+        if (is_escape ? name.len < 3 || hex_digit_value(name.data[1]) < 0 ||
+                            hex_digit_value(name.data[2]) < 0
                       : !is_name_char(name.data[0])) {
             return false;
         }
@@ -175,8 +167,8 @@ static int decode_next(struct bytes *in, bool plus_is_space)
     size_t used = 1;
 
     if (c == '%') {
-        int high = in->len >= 3 ? hex_value(in->data[1]) : -1;
-        int low = in->len >= 3 ? hex_value(in->data[2]) : -1;
+        int high = in->len >= 3 ? hex_digit_value(in->data[1]) : -1;
+        int low = in->len >= 3 ? hex_digit_value(in->data[2]) : -1;
 
         if (high < 0 || low < 0) {
             return -EINVAL;

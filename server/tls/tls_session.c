@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/check.h"
 #include "base/openssl_error.h"
 
@@ -274,17 +275,18 @@ const char *tls_session_failure(const struct tls_session *session)
     return session->failure == NULL ? "connection broken" : session->failure;
 }
 
-static int hex_digit(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static size_t parse_hex(const char *text, uint8_t *bytes, size_t size)
 {
     size_t len = 0;
 
-    while (len < size && hex_digit(text[0]) >= 0 && hex_digit(text[1]) >= 0) {
-        bytes[len++] = (uint8_t)(hex_digit(text[0]) << 4 | hex_digit(text[1]));
+    while (len < size) {
+        int high = hex_digit_value((uint8_t)text[0]);
+        int low = high < 0 ? -1 : hex_digit_value((uint8_t)text[1]);
+
+        if (low < 0) {
+            break;
+        }
+        bytes[len++] = (uint8_t)(high << 4 | low);
         text += 2;
     }
     return len;

@@ -1,6 +1,7 @@
 /* Goal: slices never reach outside their memory and compare as their names say.
  * Method: tables; empty slices have a NULL pointer, so that any use of it crashes. */
 #include <criterion/criterion.h>
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -127,6 +128,17 @@ Test(bytes, become_a_number_only_as_plain_decimal_digits)
                      "%s", numbers[i].text);
         cr_assert_eq(value, numbers[i].result == 0 ? numbers[i].value : 4242, "%s",
                      numbers[i].text);
+    }
+}
+
+Test(bytes, hex_digits_have_a_value_in_either_case)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    for (unsigned c = 0; c <= UINT8_MAX; c++) {
+        const char *found = c == 0 ? NULL : strchr(digits, tolower((int)c));
+
+        cr_assert_eq(hex_digit_value((uint8_t)c), found == NULL ? -1 : found - digits, "%u", c);
     }
 }
 
