@@ -1,6 +1,7 @@
 #include "server/access/booking_store.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libgen.h>
 #include <pthread.h>
 #include <signal.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -50,6 +52,28 @@ static void make_folder(const char *path)
     mkdir(dirname(copy), 0750); /* what matters is said when the file cannot be opened */
 }
 
+/* Which bookings are denied is for nobody else to read, nor to write. SQLite makes the files beside
+ * it with the mode of this one; what was made wider before loses what others have. */
+static void make_private(const char *path)
+{
+    static const char *const endings[] = {"", "-wal", "-shm"};
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+    if (fd >= 0) {
+        close(fd);
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(endings); i++) {
+        char name[PATH_SIZE + 8];
+        struct stat info;
+
+        snprintf(name, sizeof name, "%s%s", path, endings[i]);
+        if (stat(name, &info) == 0 && S_ISREG(info.st_mode) && (info.st_mode & 0077) != 0) {
+            chmod(name, info.st_mode & 0700);
+        }
+    }
+}
+
 static void close_database(struct booking_store *store)
 {
     sqlite3_finalize(store->put);
@@ -82,6 +106,7 @@ static bool prepare(struct booking_store *store)
 static bool open_writable(struct booking_store *store)
 {
     make_folder(store->path);
+    make_private(store->path);
     if (sqlite3_open_v2(store->path, &store->database,
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
                         NULL) != SQLITE_OK ||

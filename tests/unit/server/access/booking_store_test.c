@@ -487,6 +487,44 @@ Test(booking_store, fails_until_its_folder_can_be_made)
     cr_assert_eq(rmdir(nested), 0);
 }
 
+static void expect_modes(mode_t mode)
+{
+    static const char *const endings[] = {"", "-wal", "-shm"};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(endings); i++) {
+        char file[80];
+        struct stat info;
+
+        snprintf(file, sizeof file, "%s%s", path, endings[i]);
+        cr_assert_eq(stat(file, &info), 0, "%s", file);
+        cr_assert_eq(info.st_mode & 07777, mode, "%s: %o", file, info.st_mode);
+    }
+}
+
+Test(booking_store, keeps_its_files_from_other_users_whatever_the_umask)
+{
+    mode_t before = umask(0);
+
+    open_store();
+    deny("denied", clock_wall_s() + LIFE_S);
+    wait_for(1);
+    expect_modes(0600);
+    close_store();
+    umask(before);
+}
+
+Test(booking_store, takes_files_of_older_versions_away_from_other_users)
+{
+    open_store();
+    close_store();
+    cr_assert_eq(chmod(path, 0664), 0);
+    open_store();
+    deny("denied", clock_wall_s() + LIFE_S);
+    wait_for(1);
+    expect_modes(0600);
+    close_store();
+}
+
 /* Root may write everywhere, so somebody else has to try. */
 static void as_somebody_else(void (*run)(void))
 {
@@ -515,6 +553,22 @@ static void expect_old_denial(void)
     close_store();
 }
 
+/* The store keeps its files private, and somebody else has to find what a disk that became
+ * read-only would leave readable. */
+static void let_others_read(void)
+{
+    static const char *const endings[] = {"", "-wal", "-shm"};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(endings); i++) {
+        char file[80];
+
+        snprintf(file, sizeof file, "%s%s", path, endings[i]);
+        if (access(file, F_OK) == 0) {
+            cr_assert_eq(chmod(file, 0644), 0);
+        }
+    }
+}
+
 static void leave_denial(bool is_killed)
 {
     pid_t child = fork();
@@ -532,6 +586,7 @@ static void leave_denial(bool is_killed)
     }
     cr_assert_eq(waitpid(child, &status, 0), child);
     cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    let_others_read();
 }
 
 static bool has_log_of_changes(void)
