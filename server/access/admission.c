@@ -116,6 +116,9 @@ static void judge(const struct permission *permission, struct bytes topic, int64
 {
     if (permission->nbf_s > now_s + TOKEN_LEEWAY_S) {
         refuse(admission, 401, "too early");
+    } else if (!permission->is_session) {
+        /* Its address has another prefix, which is 404: changing the path must not help. */
+        refuse(admission, 403, "code is for another prefix");
     } else if (!topic_matches(topic, permission->topic)) {
         refuse(admission, 403, "code is for another topic");
     } else if (permission->exp_s <= now_s) {

@@ -31,6 +31,7 @@ void permission_from_claims(struct permission *permission, const struct token_cl
         .nbf_s = claims->nbf_s,
         .can_read = token_claims_have_scope(claims, "read"),
         .can_write = token_claims_have_scope(claims, "write"),
+        .is_session = strcmp(claims->prefix, "session") == 0,
     };
     memcpy(permission->topic, claims->topic, sizeof permission->topic);
     memcpy(permission->booking_id, claims->booking_id, sizeof permission->booking_id);

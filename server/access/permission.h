@@ -17,6 +17,7 @@ struct permission {
                                                  fit */
     bool can_read;
     bool can_write;
+    bool is_session; /* the claim prefix is "session": opens /session/…, others open nothing here */
 };
 
 /* From the claims of a verified token. */

@@ -80,7 +80,11 @@ class Codes(UpgradeCase):
                 self.check_refused(reply, reply.status)
 
     def test_a_token_of_another_connection_type(self):
-        self.assertEqual(self.ask(self.relay.target(prefix="shell")).status, 404)
+        """Its address is 404, as with practable/relay; its code opens no session either."""
+        target = self.relay.target(prefix="shell")
+        self.assertTrue(target.startswith("/shell/t0?"), target)
+        self.assertEqual(self.ask(target).status, 404)
+        self.check_refused(self.ask(target.replace("/shell/", "/session/")), 403)
 
     def test_a_refusal_is_seen_as_http_by_an_independent_client(self):
         with self.assertRaises(ws_peer.Refused) as refused:

@@ -31,7 +31,8 @@ static struct permission good_permission(void)
                                .exp_s = NOW_S + 60,
                                .nbf_s = NOW_S - 1,
                                .can_read = true,
-                               .can_write = true};
+                               .can_write = true,
+                               .is_session = true};
 }
 
 static void make_code(const struct permission *permission, char *code)
@@ -274,8 +275,8 @@ Test(admission, uses_a_code_up_whatever_comes_after)
 
 Test(admission, judges_what_the_code_stands_for)
 {
-    struct permission permissions[6];
-    static const unsigned statuses[] = {401, 101, 401, 403, 101, 101};
+    struct permission permissions[7];
+    static const unsigned statuses[] = {401, 101, 401, 403, 101, 101, 403};
 
     for (size_t i = 0; i < ARRAY_LENGTH(permissions); i++) {
         permissions[i] = good_permission();
@@ -286,6 +287,7 @@ Test(admission, judges_what_the_code_stands_for)
     permissions[3].can_read = permissions[3].can_write = false;
     permissions[4].can_read = false;
     permissions[5].exp_s = NOW_S + 1;
+    permissions[6].is_session = false;
     for (size_t i = 0; i < ARRAY_LENGTH(permissions); i++) {
         char code[CODE_SIZE];
 

@@ -47,3 +47,21 @@ Test(permission, keeps_topic_booking_and_times)
     cr_assert_eq(permission.exp_s, INT64_MAX);
     cr_assert_eq(permission.nbf_s, -5);
 }
+
+Test(permission, is_for_sessions_when_the_prefix_says_exactly_so)
+{
+    static const struct {
+        const char *prefix;
+        bool is_session;
+    } cases[] = {{"session", true},  {"shell", false},    {"", false},
+                 {"Session", false}, {"sessions", false}, {"session/", false}};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct token_claims claims = {0};
+        struct permission permission;
+
+        memcpy(claims.prefix, cases[i].prefix, strlen(cases[i].prefix));
+        permission_from_claims(&permission, &claims);
+        cr_assert_eq(permission.is_session, cases[i].is_session, "%s", cases[i].prefix);
+    }
+}

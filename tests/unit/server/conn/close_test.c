@@ -155,7 +155,8 @@ static void make_target(void)
                                     .exp_s = clock_wall_s() + 3600,
                                     .scopes_json = "[]",
                                     .can_read = true,
-                                    .can_write = true};
+                                    .can_write = true,
+                                    .is_session = true};
     char code[CODE_SIZE];
 
     cr_assert_eq(code_store_put(play.shared.access.codes, &permission, play.worker.now_ms, code),
