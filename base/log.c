@@ -40,9 +40,9 @@ int log_thread_start(void)
     return log_output_start(on_loss);
 }
 
-void log_reopen(void)
+int log_reopen(void)
 {
-    log_output_reopen();
+    return log_output_reopen();
 }
 
 void log_close(void)

@@ -34,8 +34,9 @@ MUST_USE int log_open(const char *path, enum log_level level, enum log_format fo
  * -errno: they are written as before. */
 MUST_USE int log_thread_start(void);
 
-/* Opens the file again by its name, for logrotate. Safe while other threads log. */
-void log_reopen(void);
+/* Opens the file again by its name, for logrotate. 0, or -errno: then lines go on into the old one.
+ * Safe while other threads log. */
+MUST_USE int log_reopen(void);
 
 /* Waits a second at most for lines that are not written yet. */
 void log_close(void);

@@ -58,23 +58,24 @@ int log_output_open(const char *path)
     return fd < 0 ? fd : 0;
 }
 
-void log_output_reopen(void)
+int log_output_reopen(void)
 {
     int fd = open_path(output.path);
+    int failed = 0;
 
     if (fd <= STDERR_FILENO) {
-        return;
+        return fd < 0 ? fd : 0;
     }
     /* dup3 swaps the file under the old number, so a thread in write(2) never sees a closed one. */
     int old = atomic_load(&output.fd);
 
     if (old > STDERR_FILENO) {
-        if (dup3(fd, old, O_CLOEXEC) >= 0) {
-            close(fd);
-        }
+        failed = dup3(fd, old, O_CLOEXEC) < 0 ? -errno : 0;
+        close(fd);
     } else {
         atomic_store(&output.fd, fd);
     }
+    return failed;
 }
 
 static void count_lost(void)

@@ -17,8 +17,8 @@ enum log_output_limits {
  * opened (lines then go to standard error). Before other threads start. */
 MUST_USE int log_output_open(const char *path);
 
-/* Opens the file again by its name. */
-void log_output_reopen(void);
+/* Opens the file again by its name. 0, or -errno: then lines go on into the old one. */
+MUST_USE int log_output_reopen(void);
 
 /* From now on lines are written by a thread of their own. on_loss is called by that thread when
  * lines are written again after some were lost; it may write a line. 0 or -errno. A child process

@@ -72,3 +72,10 @@ MUST_USE int duration_parse_ns(const char *text, int64_t *ret_ns);
  * *ret_text is malloc'ed and to be wiped and freed. -errno otherwise: -EFBIG when it is longer,
  * -EINVAL when it holds a NUL. Blocks on the file. */
 MUST_USE int secret_file_read(const char *path, char **ret_text);
+
+/* The same for a file that holds one secret. What nobody sees in an editor would be a part of it:
+ * -EILSEQ when a byte order mark stands in front, -EBADMSG when blanks stand around it. */
+MUST_USE int secret_file_read_one(const char *path, char **ret_text);
+
+/* Why one of the two failed, with the cure where there is one. */
+const char *secret_file_reason(int failed);

@@ -144,11 +144,11 @@ static bool secret_load(struct monitor_settings *options)
     }
     free(options->secret);
     options->secret = NULL;
-    int failed = secret_file_read(options->secret_file, &options->secret);
+    int failed = secret_file_read_one(options->secret_file, &options->secret);
 
     if (failed != 0) {
         fprintf(stderr, "relay monitor: cannot read RELAY_MONITOR_SECRET_FILE=%s: %s\n",
-                options->secret_file, strerror(-failed));
+                options->secret_file, secret_file_reason(failed));
         return false;
     }
     return true;

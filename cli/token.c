@@ -140,11 +140,11 @@ static bool secret_load(struct token_options *options)
         return true;
     }
     char *secret;
-    int failed = secret_file_read(options->secret_file, &secret);
+    int failed = secret_file_read_one(options->secret_file, &secret);
 
     if (failed != 0) {
         fprintf(stderr, "relay token: cannot read RELAY_TOKEN_SECRET_FILE=%s: %s\n",
-                options->secret_file, strerror(-failed));
+                options->secret_file, secret_file_reason(failed));
         return false;
     }
     free(options->secret);

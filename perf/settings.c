@@ -232,11 +232,11 @@ static bool secret_load(struct settings *settings, char *error)
         settings->secret_file[0] == '\0') {
         return true;
     }
-    int failed = secret_file_read(settings->secret_file, &settings->secret);
+    int failed = secret_file_read_one(settings->secret_file, &settings->secret);
 
     if (failed != 0) {
         snprintf(error, OPTIONS_ERROR_SIZE, "cannot read %s: %s", settings->secret_file,
-                 strerror(-failed));
+                 secret_file_reason(failed));
     }
     return failed == 0;
 }

@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "server/limits.h"
+#include "server/public_url.h"
 
 #define OFFSET(member) .offset = offsetof(struct server_config, member)
 
@@ -25,13 +26,15 @@ static const struct option_spec specs[] = {
      .type = OPTION_TEXT,
      OFFSET(audience),
      .required = true,
-     .help = "Public URL of the access API; the aud claim of every token must contain it exactly."},
+     .help = "Public URL of the access API, http:// or https://; the aud claim of every token must "
+             "contain it exactly."},
     {.env = "RELAY_URL",
      .flag = "url",
      .type = OPTION_TEXT,
      OFFSET(url),
      .required = true,
-     .help = "Public WebSocket URL of the relay; clients get URIs that start with it."},
+     .help = "Public WebSocket URL of the relay, ws:// or wss://, without a slash at its end; "
+             "clients get URIs that start with it."},
     {.env = "RELAY_SECRET",
      .flag = "secret",
      .type = OPTION_SECRET,
@@ -43,7 +46,9 @@ static const struct option_spec specs[] = {
      .flag = "secret-file",
      .type = OPTION_TEXT,
      OFFSET(secret_file),
-     .help = "File that holds the secret; a trailing newline is ignored. Wins over RELAY_SECRET."},
+     .help =
+         "File that holds the secret; trailing newlines are ignored, blanks around it and a byte "
+         "order mark are refused. Wins over RELAY_SECRET."},
     {.env = "RELAY_SECRETS_FILE",
      .flag = "secrets-file",
      .type = OPTION_TEXT,
@@ -340,11 +345,11 @@ static int read_secret_file(struct server_config *config, char *error)
     if (config->secret_file == NULL || config->secret_file[0] == '\0') {
         return 0;
     }
-    int failed = secret_file_read(config->secret_file, &secret);
+    int failed = secret_file_read_one(config->secret_file, &secret);
 
     if (failed != 0) {
         snprintf(error, OPTIONS_ERROR_SIZE, "cannot read RELAY_SECRET_FILE=%s: %s",
-                 config->secret_file, strerror(-failed));
+                 config->secret_file, secret_file_reason(failed));
         return failed;
     }
     if (config->secret != NULL) {
@@ -418,6 +423,32 @@ static int check_subprotocols(const struct server_config *config, char *error)
     return 0;
 }
 
+static int check_url(const char *name, const char *text, enum public_url_kind kind, char *error)
+{
+    if (text == NULL || text[0] == '\0') {
+        return 0; /* options_report_missing names it */
+    }
+    enum public_url_fault fault = public_url_check(text, kind);
+
+    /* Tokens of today may name the audience with its slash: only the server's own URL is continued.
+     */
+    if (fault == PUBLIC_URL_OK || (fault == PUBLIC_URL_SLASH && kind == PUBLIC_URL_HTTP)) {
+        return 0;
+    }
+    bool is_shown = fault != PUBLIC_URL_BLANK; /* else the line would break, or hide it */
+
+    snprintf(error, OPTIONS_ERROR_SIZE, "%s%s%.300s %s", name, is_shown ? "=" : "",
+             is_shown ? text : "", public_url_fault_text(fault, kind));
+    return -EINVAL;
+}
+
+static int check_urls(const struct server_config *config, char *error)
+{
+    int failed = check_url("RELAY_AUDIENCE", config->audience, PUBLIC_URL_HTTP, error);
+
+    return failed != 0 ? failed : check_url("RELAY_URL", config->url, PUBLIC_URL_WEBSOCKET, error);
+}
+
 static int check_names(const struct server_config *config, char *error)
 {
     enum log_level level;
@@ -459,6 +490,9 @@ int config_complete(struct server_config *config, char error[static OPTIONS_ERRO
         config->buffer_size = BUFFER_SIZE_REPLACEMENT;
     }
 
+    if (failed == 0) {
+        failed = check_urls(config, error);
+    }
     if (failed == 0) {
         failed = check_names(config, error);
     }

@@ -20,6 +20,7 @@
 #include "server/limits.h"
 #include "server/listen.h"
 #include "server/loop/worker.h"
+#include "server/public_url.h"
 #include "server/report/report.h"
 #include "server/tls_reload.h"
 #include "server/websocket/phase_websocket.h"
@@ -221,6 +222,23 @@ static struct timespec look_if_due(struct server *server)
                              .tv_nsec = (long)(left_ms % 1000) * 1000000};
 }
 
+static void on_hangup(struct server *server)
+{
+    int failed = log_reopen();
+
+    if (failed != 0) {
+        log_error(
+            "cannot open the log file again, going on in the old one; correct the path or its "
+            "rights and send SIGHUP",
+            LOG_TEXT("file", server->config->log_file), LOG_TEXT("error", strerror(-failed)));
+    }
+    tls_reload_now(&server->tls);
+    key_reload_now(&server->keys);
+    if (failed == 0) {
+        log_info("log file opened again", LOG_TEXT("signal", "SIGHUP"));
+    }
+}
+
 /* Signals are blocked before any thread exists, so only this thread takes them. */
 static void wait_for_stop(struct server *server, const sigset_t *signals)
 {
@@ -232,10 +250,7 @@ static void wait_for_stop(struct server *server, const sigset_t *signals)
         case -1: /* it is time to look */
             break;
         case SIGHUP:
-            log_reopen();
-            tls_reload_now(&server->tls);
-            key_reload_now(&server->keys);
-            log_info("log file opened again", LOG_TEXT("signal", "SIGHUP"));
+            on_hangup(server);
             break;
         case SIGUSR1:
             log_counters(server, "counters");
@@ -280,6 +295,15 @@ static void warn_of_descriptor_limit(const struct server_config *config)
         log_warn("the limit of open files is below RELAY_CONNECTIONS_MAX; raise LimitNOFILE",
                  LOG_INT("limit", limit.rlim_max),
                  LOG_INT("connections_max", config->connections_max));
+    }
+}
+
+/* It may be meant: tokens must name exactly the same, so it is not taken away. */
+static void warn_of_audience(const struct server_config *config)
+{
+    if (public_url_check(config->audience, PUBLIC_URL_HTTP) == PUBLIC_URL_SLASH) {
+        log_warn("RELAY_AUDIENCE ends with a slash: only tokens with the slash are accepted",
+                 LOG_TEXT("audience", config->audience));
     }
 }
 
@@ -488,6 +512,7 @@ int server_run(const struct server_config *config)
         return 1;
     }
     warn_of_descriptor_limit(config);
+    warn_of_audience(config);
     if (config->buffer_size_replaced) {
         log_warn("RELAY_BUFFER_SIZE is out of range and was replaced",
                  LOG_INT("asked", config->buffer_size_asked), LOG_INT("used", config->buffer_size));

@@ -122,7 +122,7 @@ static bool public_file_add(struct token_keys *keys, const char *path, char *err
     int failed = secret_file_read(path, &text);
 
     if (failed != 0) {
-        return line_refuse(path, keys_file_reason(failed), error);
+        return line_refuse(path, secret_file_reason(failed), error);
     }
     failed = key_init_public(&key, bytes_of_text(text), reason);
     bytes_wipe(text, strlen(text)); /* it may be the wrong file */

@@ -43,6 +43,3 @@ MUST_USE bool keys_add_secret(struct token_keys *keys, struct bytes secret, stru
 /* PEM files and folders of them, separated by commas. Blocks on the files. */
 MUST_USE bool keys_add_public(struct token_keys *keys, const char *list,
                               char error[static TOKEN_KEYS_ERROR_SIZE]);
-
-/* The reason why a file could not be read, from secret_file_read. */
-const char *keys_file_reason(int failed);

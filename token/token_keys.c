@@ -158,29 +158,15 @@ bool keys_add_secret(struct token_keys *keys, struct bytes secret, struct bytes 
     return ok;
 }
 
-const char *keys_file_reason(int failed)
-{
-    switch (failed) {
-    case -EFBIG:
-        return "longer than 64 KiB";
-    case -EINVAL:
-        return "holds a NUL byte";
-    default:
-        return strerror(-failed);
-    }
-}
-
 static bool is_given(const char *text)
 {
     return text != NULL && *text != '\0';
 }
 
-static bool text_read(const char *path, char **ret_text, char *error)
+static bool file_is_read(const char *path, int failed, char *error)
 {
-    int failed = secret_file_read(path, ret_text);
-
     if (failed != 0) {
-        snprintf(error, TOKEN_KEYS_ERROR_SIZE, "%.300s: %s", path, keys_file_reason(failed));
+        snprintf(error, TOKEN_KEYS_ERROR_SIZE, "%.300s: %s", path, secret_file_reason(failed));
     }
     return failed == 0;
 }
@@ -201,7 +187,8 @@ static bool plain_secret_load(struct token_keys *keys, const struct token_keys_s
                keys_add_secret(keys, bytes_of_text(sources->secret), bytes_of_text(""),
                                "the secret", error);
     }
-    if (!text_read(sources->secret_file, &text, error)) {
+    if (!file_is_read(sources->secret_file, secret_file_read_one(sources->secret_file, &text),
+                      error)) {
         return false;
     }
     bool ok =
@@ -218,7 +205,7 @@ static bool secrets_load(struct token_keys *keys, const char *path, char *error)
     if (!is_given(path)) {
         return true;
     }
-    if (!text_read(path, &text, error)) {
+    if (!file_is_read(path, secret_file_read(path, &text), error)) {
         return false;
     }
     bool ok = keys_add_secrets(keys, bytes_of_text(text), path, error);
@@ -272,7 +259,7 @@ static bool private_key_init(struct key *key, const char *path, char *error)
     char reason[KEY_REASON_SIZE];
     char *text;
 
-    if (!text_read(path, &text, error)) {
+    if (!file_is_read(path, secret_file_read(path, &text), error)) {
         return false;
     }
     int failed = key_init_private(key, bytes_of_text(text), reason);

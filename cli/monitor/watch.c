@@ -361,6 +361,16 @@ static void report_print(struct watch *watch)
     print(histogram);
 }
 
+static void log_open_again(const struct monitor_settings *settings)
+{
+    int failed = log_reopen();
+
+    if (failed != 0) {
+        log_error("cannot open the log file again, going on in the old one",
+                  LOG_TEXT("file", settings->log_file), LOG_TEXT("error", strerror(-failed)));
+    }
+}
+
 /* False: stop. */
 static bool signals_handle(struct watch *watch)
 {
@@ -372,7 +382,7 @@ static bool signals_handle(struct watch *watch)
             report_print(watch);
             break;
         case SIGHUP:
-            log_reopen();
+            log_open_again(watch->settings);
             break;
         case SIGCHLD:
             command_reap(watch);

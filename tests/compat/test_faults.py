@@ -307,8 +307,8 @@ class CommandLine(RelayTestCase):
          "`RELAY_LOG_LEVEL can be trace, debug, info, warn, error, fatal or panic but "
          "not x`, status 1")
     def test_a_bad_level(self):
-        result = relay_run("serve", RELAY_AUDIENCE="a", RELAY_URL="ws://b", RELAY_SECRET="c",
-                           RELAY_LOG_LEVEL="x", RELAY_STORE="memory")
+        result = relay_run("serve", RELAY_AUDIENCE="https://a", RELAY_URL="ws://b",
+                           RELAY_SECRET="c", RELAY_LOG_LEVEL="x", RELAY_STORE="memory")
         self.assertEqual(result.returncode, 1)
         self.assertEqual(result.stdout, "RELAY_LOG_LEVEL can be trace, debug, info, warn, error, "
                          "fatal or panic but not x\n")

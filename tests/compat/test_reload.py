@@ -3,6 +3,7 @@
 Method: a started server, tokens of old and new keys, files that are changed under it.
 """
 
+import json
 import os
 import signal
 import subprocess
@@ -131,6 +132,26 @@ class Reload(RelayTestCase):
         relay.process.terminate()
         self.assertEqual(relay.process.wait(relay_support.WAIT_S), 0)
 
+    def test_a_log_file_that_cannot_be_opened_again_is_told_of_in_the_old_one(self):
+        log = self.path("folder/relay.log")
+        os.mkdir(os.path.dirname(log))
+        relay = self.start(RELAY_LOG_FILE=log, wait=False)
+        relay_support.wait_until(lambda: os.path.exists(log) and "listening" in self.read(log),
+                                 "the start")
+        moved = self.path("moved")
+        os.rename(os.path.dirname(log), moved)
+        relay.process.send_signal(signal.SIGHUP)
+        old = os.path.join(moved, "relay.log")
+        relay_support.wait_until(lambda: "cannot open the log file again" in self.read(old),
+                                 "the reason")
+        line = next(line for line in map(json.loads, self.read(old).splitlines())
+                    if line["msg"].startswith("cannot open the log file again"))
+        self.assertEqual((line["level"], line["file"], line["error"]),
+                         ("error", log, "No such file or directory"))
+        relay.process.terminate()
+        self.assertEqual(relay.process.wait(relay_support.WAIT_S), 0)
+        self.assertIn("stopped", self.read(old))
+
     @staticmethod
     def read(path):
         with open(path, encoding="utf-8") as file:
@@ -155,7 +176,7 @@ class Algorithms(RelayTestCase):
 
     def test_others_are_a_refusal_to_start(self):
         done = relay_support.relay_run(
-            "serve", RELAY_AUDIENCE="a", RELAY_URL="ws://b", RELAY_SECRET="c",
+            "serve", RELAY_AUDIENCE="https://a", RELAY_URL="ws://b", RELAY_SECRET="c",
             RELAY_HMAC_ALGORITHMS="none", RELAY_STORE="memory", RELAY_LOG_FILE="stdout")
         self.assertEqual(done.returncode, 1)
         self.assertIn("RELAY_HMAC_ALGORITHMS can have HS256, HS384 and HS512", done.stderr)

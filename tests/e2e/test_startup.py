@@ -68,10 +68,27 @@ class Startup(unittest.TestCase):
                 ("RELAY_CONNECTIONS_MAX", "0"), ("RELAY_CONNECTIONS_MAX", "x"),
                 ("RELAY_HANDSHAKE_TIMEOUT", "soon"), ("RELAY_HANDSHAKE_TIMEOUT", "-1s"),
                 ("RELAY_CODE_TTL", "30"), ("RELAY_CODE_TTL", "1x"),
-                ("RELAY_BUFFER_SIZE", "x")):
+                ("RELAY_BUFFER_SIZE", "x"), ("RELAY_URL", "https://relay.test"),
+                ("RELAY_URL", "relay.test"), ("RELAY_URL", "wss://relay.test/"),
+                ("RELAY_URL", "wss://"), ("RELAY_URL", "wss://relay.test "),
+                ("RELAY_AUDIENCE", "relay.test"), ("RELAY_AUDIENCE", "wss://relay.test"),
+                ("RELAY_AUDIENCE", "https://relay.test\n")):
             with self.subTest(name=name, value=value):
                 done = relay_run("serve", **self.environment(**{name: value}))
                 self.check_declined(done, name)
+
+    def test_the_wording_for_a_url_that_clients_could_not_use(self):
+        done = relay_run("serve", **self.environment(RELAY_URL="wss://relay.test/ed0/"))
+        self.assertEqual((done.stdout, done.stderr),
+                         ("RELAY_URL=wss://relay.test/ed0/ ends with a slash: remove it, as the "
+                          "path is continued with one\n", ""))
+
+    def test_an_audience_with_a_slash_is_the_audience_of_tokens_with_one(self):
+        audience = "https://relay.test/"
+        with relay_support.Relay(RELAY_AUDIENCE=audience) as relay:
+            relay.wait_line("RELAY_AUDIENCE ends with a slash: only tokens with the slash are "
+                            "accepted")
+            self.assertEqual(relay.session("t0", relay.token(aud=[audience])).status, 200)
 
     def test_the_wording_for_a_bad_log_level(self):
         done = relay_run("serve", **self.environment(RELAY_LOG_LEVEL="loud"))
@@ -145,6 +162,24 @@ class Startup(unittest.TestCase):
                                                                  RELAY_SECRET_FILE=path))
                     self.assertEqual(done.returncode, 1)
                     self.assertRegex(done.stdout + done.stderr, "RELAY_SECRET")
+
+    def test_secret_files_with_what_cannot_be_seen_are_refused_with_the_reason(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "secret")
+            for data, reason in ((b"\xef\xbb\xbf" + SECRET.encode(), "a byte order mark"),
+                                 (SECRET.encode() + b" \n", "ends with a blank"),
+                                 (SECRET.encode("utf-16"), "not UTF-16")):
+                with self.subTest(reason=reason):
+                    with open(path, "wb") as file:
+                        file.write(data)
+                    done = relay_run("serve", **self.environment(RELAY_SECRET=None,
+                                                                 RELAY_SECRET_FILE=path))
+                    self.assertIn(reason, self.check_declined(done, "RELAY_SECRET_FILE"))
+                    done = relay_run("token", RELAY_TOKEN_SECRET_FILE=path,
+                                     RELAY_TOKEN_LIFETIME="9", RELAY_TOKEN_TOPIC="t0",
+                                     RELAY_TOKEN_AUDIENCE=AUDIENCE)
+                    self.assertEqual((done.returncode, done.stdout), (1, ""))
+                    self.assertIn(reason, done.stderr)
 
     def test_help_lists_every_option(self):
         done = relay_run("serve", "--help")

@@ -112,7 +112,7 @@ class Transport(TlsTestCase):
     def test_ktls_require_does_not_start_without_the_module_and_says_the_cure(self):
         cert, key = tls_support.default_pair()
         done = tls_support.relay_support.relay_run(
-            "serve", RELAY_AUDIENCE="a", RELAY_URL="wss://x", RELAY_SECRET="s" * 32,
+            "serve", RELAY_AUDIENCE="https://a", RELAY_URL="wss://x", RELAY_SECRET="s" * 32,
             RELAY_PORT_ACCESS="0", RELAY_PORT_RELAY="0", RELAY_LOG_FILE="stderr",
             RELAY_TLS_CERT=cert, RELAY_TLS_KEY=key, RELAY_KTLS="require")
         self.assertNotEqual(done.returncode, 0)

@@ -143,7 +143,7 @@ class Start(TlsTestCase):
 
     def run_with(self, cert, key, **options):
         done = tls_support.relay_support.relay_run(
-            "serve", RELAY_AUDIENCE="a", RELAY_URL="wss://x", RELAY_SECRET="s" * 32,
+            "serve", RELAY_AUDIENCE="https://a", RELAY_URL="wss://x", RELAY_SECRET="s" * 32,
             RELAY_PORT_ACCESS="0", RELAY_PORT_RELAY="0", RELAY_LOG_FILE="stderr",
             RELAY_STORE="memory", RELAY_TLS_CERT=cert, RELAY_TLS_KEY=key, timeout_s=WAIT_S,
             **options)

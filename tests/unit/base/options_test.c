@@ -470,6 +470,45 @@ Test(secret_file, is_read_without_its_line_end)
     }
 }
 
+/* An editor or a shell may add unseen what no token is signed with. */
+Test(secret_file, of_one_secret_holds_nothing_that_is_not_seen)
+{
+    static const struct {
+        const char *data;
+        size_t len;
+        int result;
+        const char *text;
+    } cases[] = {
+        {"secret\r\n", 8, 0, "secret"},
+        {"two words\n", 10, 0, "two words"},
+        {"", 0, 0, ""},
+        {"\xef\xbb\xbfsecret\n", 10, -EILSEQ, NULL},
+        {"\xff\xfesecret", 8, -EILSEQ, NULL},
+        {"\xfe\xffsecret", 8, -EILSEQ, NULL},
+        {"\xff\xfes\0", 4, -EINVAL, NULL},
+        {"secret \n", 8, -EBADMSG, NULL},
+        {"secret\t", 7, -EBADMSG, NULL},
+        {"secret\n \n", 9, -EBADMSG, NULL},
+        {" secret", 7, -EBADMSG, NULL},
+        {"\nsecret", 7, -EBADMSG, NULL},
+        {" ", 1, -EBADMSG, NULL},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char path[64];
+        char *text = NULL;
+
+        write_file(path, cases[i].data, cases[i].len);
+        cr_assert_eq(secret_file_read_one(path, &text), cases[i].result, "case %zu", i);
+        cr_assert(cases[i].result == 0 ? strcmp(text, cases[i].text) == 0 : text == NULL,
+                  "case %zu", i);
+        free(text);
+        unlink(path);
+    }
+    cr_assert_str_eq(secret_file_reason(-ENOENT), "No such file or directory");
+    cr_assert_str_eq(secret_file_reason(-EBADMSG), "begins or ends with a blank: remove it");
+}
+
 Test(secret_file, is_read_up_to_its_limit)
 {
     char *data = malloc(SECRET_BYTES_MAX + 1);
