@@ -32,8 +32,8 @@ enum limits_send {
     SEND_BYTES_MAX = 256 * 1024, /* of one coalesced sendmsg; a single larger message goes alone */
     SEND_BURST_MAX = 4096,       /* messages of one turn for a viewer that is not slow */
     SEND_QUEUE_INLINE = 4,
-    SEND_QUEUE_CONTROL = 8, /* room for pongs, ping and Close beyond RELAY_BUFFER_SIZE */
-    PONGS_QUEUED_MAX = 4,
+    SEND_QUEUE_CONTROL = 20, /* room for pongs, ping and Close beyond RELAY_BUFFER_SIZE */
+    PONGS_QUEUED_MAX = 16,   /* of more pings only the latest is answered (RFC 6455 §5.5.3) */
     SOCKET_SEND_BUFFER_BYTES =
         256 * 1024, /* kernel side of a slow viewer (the kernel doubles it) */
 };

@@ -558,7 +558,7 @@ Test(send_queue, lets_the_newest_pong_take_the_place_of_another_when_many_wait)
     push("data", &roomy);
     push_control(WS_OPCODE_PING, "ours", &roomy);
     for (unsigned i = 0; i < PONGS_QUEUED_MAX; i++) {
-        const char text[] = {(char)('1' + i), '\0'};
+        const char text[] = {(char)('a' + i), '\0'};
 
         cr_assert(!replace_pong("new"), "%u are not many", i);
         push_control(WS_OPCODE_PONG, text, &roomy);
@@ -569,7 +569,7 @@ Test(send_queue, lets_the_newest_pong_take_the_place_of_another_when_many_wait)
     cr_assert(replace_pong("newest"));
     cr_assert_eq(scene.queue.bytes, bytes + strlen("newest") - 1);
     send_all(&roomy);
-    expect_sent("[1]|[2]|[3]|[newest]|data|[ours]");
+    expect_sent("[a]|[b]|[c]|[d]|[e]|[f]|[g]|[h]|[i]|[j]|[k]|[l]|[m]|[n]|[o]|[newest]|data|[ours]");
 }
 
 Test(send_queue, does_not_replace_a_pong_that_is_on_its_way)
