@@ -69,72 +69,6 @@ static void pong_note(struct connection *connection)
     pthread_mutex_unlock(&client->mutex);
 }
 
-/* False: the connection has ended, as the fault says. */
-static bool receive_all(struct connection *connection)
-{
-    websocket_turn(connection->websocket);
-    for (;;) {
-        struct websocket_message message;
-
-        switch (websocket_receive(connection->websocket, &connection->transport, &message,
-                                  &connection->fault)) {
-        case WEBSOCKET_MESSAGE:
-            message_deliver(connection, &message);
-            break;
-        case WEBSOCKET_PONG:
-            pong_note(connection);
-            break;
-        case WEBSOCKET_WAIT:
-            return true;
-        case WEBSOCKET_ENDED:
-            return false;
-        }
-    }
-}
-
-/* Sending. */
-
-static void sent_note(struct relay_client *client, const struct ring_message *message,
-                      uint64_t now_ns)
-{
-    struct relay_client_statistics *statistics = &client->statistics;
-    uint64_t latency_ns = now_ns > message->queued_ns ? now_ns - message->queued_ns : 0;
-
-    statistics->messages_sent++;
-    statistics->bytes_sent += message->len;
-    statistics->random_access_sent += message->random_access ? 1 : 0;
-    statistics->send_latency_last_ns = latency_ns;
-    client->send_latency_sum_ns += latency_ns;
-    if (latency_ns > statistics->send_latency_max_ns) {
-        statistics->send_latency_max_ns = latency_ns;
-    }
-}
-
-static uint64_t message_begun_bytes(const struct ring_message *message, uint64_t flushed)
-{
-    uint64_t left = message->end_offset - flushed;
-
-    return left < message->len ? message->len - left : 0; /* the frame's head is not of it */
-}
-
-/* Lets go of what the kernel has. With the mutex held. */
-static void release_flushed(struct connection *connection)
-{
-    struct relay_client *client = connection->client;
-    uint64_t flushed = websocket_flushed(connection->websocket);
-    uint64_t now_ns = clock_monotonic_ns();
-    struct ring_message *message;
-
-    while ((message = ring_oldest_in_flight(&client->ring)) != NULL &&
-           message->end_offset <= flushed) {
-        message = ring_release(&client->ring);
-        sent_note(client, message, now_ns);
-        ring_message_destroy(message);
-        pthread_cond_broadcast(&client->changed);
-    }
-    client->begun_bytes = message == NULL ? 0 : message_begun_bytes(message, flushed);
-}
-
 /* What has to go before the message, if that is not sent yet; else NULL. With the mutex held. */
 static const struct relay_client_slice *preamble_next(struct connection *connection,
                                                       const struct ring_message *message)
@@ -192,6 +126,73 @@ static void start_messages(struct connection *connection)
             return;
         }
     }
+}
+
+/* False: the connection has ended, as the fault says. */
+static bool receive_all(struct connection *connection)
+{
+    websocket_turn(connection->websocket);
+    for (;;) {
+        struct websocket_message message;
+
+        switch (websocket_receive(connection->websocket, &connection->transport, &message,
+                                  &connection->fault)) {
+        case WEBSOCKET_MESSAGE:
+            message_deliver(connection, &message);
+            start_messages(connection); /* an answer to it leaves even if a fault comes next */
+            break;
+        case WEBSOCKET_PONG:
+            pong_note(connection);
+            break;
+        case WEBSOCKET_WAIT:
+            return true;
+        case WEBSOCKET_ENDED:
+            return false;
+        }
+    }
+}
+
+/* Sending. */
+
+static void sent_note(struct relay_client *client, const struct ring_message *message,
+                      uint64_t now_ns)
+{
+    struct relay_client_statistics *statistics = &client->statistics;
+    uint64_t latency_ns = now_ns > message->queued_ns ? now_ns - message->queued_ns : 0;
+
+    statistics->messages_sent++;
+    statistics->bytes_sent += message->len;
+    statistics->random_access_sent += message->random_access ? 1 : 0;
+    statistics->send_latency_last_ns = latency_ns;
+    client->send_latency_sum_ns += latency_ns;
+    if (latency_ns > statistics->send_latency_max_ns) {
+        statistics->send_latency_max_ns = latency_ns;
+    }
+}
+
+static uint64_t message_begun_bytes(const struct ring_message *message, uint64_t flushed)
+{
+    uint64_t left = message->end_offset - flushed;
+
+    return left < message->len ? message->len - left : 0; /* the frame's head is not of it */
+}
+
+/* Lets go of what the kernel has. With the mutex held. */
+static void release_flushed(struct connection *connection)
+{
+    struct relay_client *client = connection->client;
+    uint64_t flushed = websocket_flushed(connection->websocket);
+    uint64_t now_ns = clock_monotonic_ns();
+    struct ring_message *message;
+
+    while ((message = ring_oldest_in_flight(&client->ring)) != NULL &&
+           message->end_offset <= flushed) {
+        message = ring_release(&client->ring);
+        sent_note(client, message, now_ns);
+        ring_message_destroy(message);
+        pthread_cond_broadcast(&client->changed);
+    }
+    client->begun_bytes = message == NULL ? 0 : message_begun_bytes(message, flushed);
 }
 
 static enum progress send_all(struct connection *connection)

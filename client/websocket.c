@@ -32,8 +32,9 @@ struct websocket {
     uint64_t encoded, flushed;
     struct wslay_frame_iocb frame; /* the data frame being encoded */
     bool frame_begun;              /* true exactly while part of it is not encoded */
-    bool ping_wanted, pong_wanted, close_wanted, closing;
-    struct control pong;
+    bool ping_wanted, close_wanted, closing;
+    struct control pongs[WEBSOCKET_PONGS_MAX]; /* to be sent, the oldest first */
+    size_t pongs_count;
     uint16_t close_code;
     uint64_t ping_number, ping_sent_ns, ping_end, rtt_ns;
 
@@ -199,16 +200,27 @@ static bool control_fits(const struct websocket *websocket)
            WEBSOCKET_CONTROL_MAX + FRAME_HEAD_MAX;
 }
 
+static void encode_pongs(struct websocket *websocket)
+{
+    size_t sent = 0;
+
+    while (sent < websocket->pongs_count && control_fits(websocket)) {
+        const struct control *pong = &websocket->pongs[sent++];
+
+        encode_control(websocket, WSLAY_PONG, pong->data, pong->len);
+    }
+    websocket->pongs_count -= sent;
+    memmove(websocket->pongs, websocket->pongs + sent,
+            websocket->pongs_count * sizeof websocket->pongs[0]);
+}
+
 /* Control frames go between data frames only, and nothing follows a Close. */
 static void encode_controls(struct websocket *websocket)
 {
     if (websocket->frame_begun || websocket->closing) {
         return;
     }
-    if (websocket->pong_wanted && control_fits(websocket)) {
-        encode_control(websocket, WSLAY_PONG, websocket->pong.data, websocket->pong.len);
-        websocket->pong_wanted = false;
-    }
+    encode_pongs(websocket);
     if (websocket->ping_wanted && control_fits(websocket)) {
         encode_ping(websocket);
     }
@@ -249,6 +261,7 @@ uint64_t websocket_start_message(struct websocket *websocket, enum relay_client_
                                  const void *data, size_t len)
 {
     CHECK(websocket_takes_message(websocket));
+    encode_controls(websocket); /* a pong leaves before answers to what came behind its ping */
     uint64_t end = websocket->encoded + frame_head_len(len) + len;
 
     websocket->frame = (struct wslay_frame_iocb){.fin = 1,
@@ -305,8 +318,8 @@ uint64_t websocket_flushed(const struct websocket *websocket)
 
 bool websocket_send_waits(const struct websocket *websocket)
 {
-    bool control = !websocket->closing &&
-                   (websocket->ping_wanted || websocket->pong_wanted || websocket->close_wanted);
+    bool control = !websocket->closing && (websocket->ping_wanted || websocket->pongs_count > 0 ||
+                                           websocket->close_wanted);
 
     return websocket->outbox_start < websocket->outbox_end || websocket->frame_begun || control;
 }
@@ -493,6 +506,14 @@ static enum websocket_result close_received(struct websocket *websocket)
     return WEBSOCKET_ENDED;
 }
 
+static void pong_want(struct websocket *websocket, const struct control *ping)
+{
+    if (websocket->pongs_count < WEBSOCKET_PONGS_MAX) {
+        websocket->pongs_count++;
+    }
+    websocket->pongs[websocket->pongs_count - 1] = *ping;
+}
+
 static enum websocket_result control_received(struct websocket *websocket, uint8_t opcode)
 {
     const struct control *control = &websocket->control;
@@ -501,9 +522,7 @@ static enum websocket_result control_received(struct websocket *websocket, uint8
         return close_received(websocket);
     }
     if (opcode == WSLAY_PING) {
-        /* Only the latest ping needs its answer (RFC 6455 §5.5.3). */
-        websocket->pong = *control;
-        websocket->pong_wanted = true;
+        pong_want(websocket, control);
         return WEBSOCKET_WAIT;
     }
     if (control->len == PING_SIZE &&

@@ -20,6 +20,7 @@ enum websocket_limits {
     WEBSOCKET_INBOX_SIZE = 32 * 1024,
     WEBSOCKET_TURN_BYTES_MAX = 256 * 1024, /* each way, before others get their turn */
     WEBSOCKET_CONTROL_MAX = 125,
+    WEBSOCKET_PONGS_MAX = 16, /* of more pings only the latest is answered (RFC 6455 §5.5.3) */
 };
 
 enum websocket_result {
