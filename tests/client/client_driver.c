@@ -7,11 +7,13 @@
 #include <string.h>
 
 #include "base/attributes.h"
+#include "base/check.h"
 #include "base/clock.h"
 #include "client/relay_client.h"
 
 struct driver {
     struct relay_client *client;
+    bool echo; /* each message is sent back, and not told on stdout */
     pthread_mutex_t output_mutex;
 };
 
@@ -48,7 +50,13 @@ static uint32_t checksum(const uint8_t *data, size_t len)
 
 static void on_message(enum relay_client_type type, const void *data, size_t len, void *context)
 {
-    output(context,
+    struct driver *driver = context;
+
+    if (driver->echo) {
+        CHECK(relay_client_send(driver->client, type, data, len, 0) == 0);
+        return;
+    }
+    output(driver,
            json_pack("{s:s, s:I, s:I}", "message", type == RELAY_CLIENT_TEXT ? "text" : "binary",
                      "len", (json_int_t)len, "sum", (json_int_t)checksum(data, len)));
 }
@@ -271,6 +279,10 @@ int main(int argc, char **argv)
             return 2;
         }
         *equals = '\0';
+        if (strcmp(argv[i], "echo") == 0) {
+            driver.echo = strcmp(equals + 1, "1") == 0;
+            continue;
+        }
         option_set(&options, argv[i], equals + 1);
     }
     driver.client = relay_client_create(&options, &callbacks, error);

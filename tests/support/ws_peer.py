@@ -68,6 +68,11 @@ async def _dial(uri, options):
         raise Refused(status) from None
 
 
+async def dial(uri):
+    """An open connection of the library itself, for a caller with a loop of its own."""
+    return await _dial(uri, _options(None, None, None))
+
+
 class Peer:
     def __init__(self, uri, subprotocols=None, headers=None, timeout_s=10.0, tls=None):
         self.timeout_s = timeout_s

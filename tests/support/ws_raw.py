@@ -74,6 +74,11 @@ def close_payload(code, reason=b""):
     return struct.pack(">H", code) + reason
 
 
+def accept_key(key):
+    """Sec-WebSocket-Accept for a Sec-WebSocket-Key."""
+    return base64.b64encode(hashlib.sha1(key + ACCEPT_GUID).digest()).decode()
+
+
 class RawClient:
     """rcvbuf: bytes of the socket's receive buffer, for viewers that are meant to be slow."""
 
@@ -193,7 +198,7 @@ class RawClient:
                  "Connection: Upgrade", f"Sec-WebSocket-Key: {key.decode()}",
                  "Sec-WebSocket-Version: 13", *headers]
         self.send("\r\n".join(lines).encode() + b"\r\n\r\n")
-        return base64.b64encode(hashlib.sha1(key + ACCEPT_GUID).digest()).decode()
+        return accept_key(key)
 
     def upgrade(self, target, headers=()):
         """Opens the WebSocket or raises with the refusal."""
