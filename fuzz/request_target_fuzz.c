@@ -1,7 +1,7 @@
-/* Reaches request_target_split, request_authority_is_valid, request_path_clean, percent_decode,
- * uri_escape and query_value. Clean paths must be clean and stay so; decoding must undo encoding;
- * query_value must agree with a second, slower reading; every text must fit a buffer of exactly its
- * size and no smaller one. Input: a target. */
+/* Reaches request_target_split, request_authority_is_valid, url_path, request_path_clean,
+ * percent_decode, uri_escape and query_value. Clean paths must be clean and stay so; decoding must
+ * undo encoding; query_value must agree with a second, slower reading; every text must fit a buffer
+ * of exactly its size and no smaller one. Input: a target. */
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -125,6 +125,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     check_encoding(bytes_of(data, size));
+    char *url = strndup((const char *)data, size);
+
+    CHECK(url != NULL);
+    struct bytes url_rest = url_path(url);
+
+    CHECK(url_rest.len == 0 || (url_rest.data[0] == '/' && url_rest.data[url_rest.len - 1] != '/'));
+    free(url);
     bool valid = request_authority_is_valid(bytes_of(data, size));
 
     CHECK(!valid || size == 0 ||

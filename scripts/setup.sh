@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs what relay needs from the distribution's packages: Debian 12, Debian 13, Ubuntu 24.04.
-# Does nothing, and needs no network and no rights, when everything is there.
+# Installs what relay needs from the distribution's packages: Debian 12, Debian 13, Ubuntu 24.04;
+# and Python programs to test with, into a folder of their own. Does nothing, and needs no network
+# and no rights, when everything is there.
 set -euo pipefail
 
 usage() {
@@ -8,7 +9,8 @@ usage() {
 usage: scripts/setup.sh [--server-only] [--no-vm] [--help]
 
 Installs the packages that building, testing and demonstrating relay needs, with apt-get, as root
-or through sudo. Says what it will install before it does so.
+or through sudo, and Python programs to test with, with pip, into $RELAY_PYTHON_TOOLS
+(~/.cache/relay/python). Says what it will install before it does so.
 
   --server-only  only what `relay` itself needs: no GStreamer, no tests, no clang
   --no-vm        leave out QEMU, in which the kernel-TLS tests boot stock kernels (x86-64 only)
@@ -33,7 +35,9 @@ test_packages=(
 )
 # Clients to test with. Not every distribution has each of them (Ubuntu has Chromium as a snap
 # only), and without one its tests are skipped.
-client_packages=(nodejs node-ws testssl.sh 'chromium-headless-shell|chromium')
+client_packages=(nodejs node-ws testssl.sh 'chromium-headless-shell|chromium' python3-venv)
+# Tools to test with that are no packages, from PyPI. Without them their tests are skipped.
+python_tools=(schemathesis==4.32.5)
 gstreamer_packages=(
     libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev gstreamer1.0-tools
     gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
@@ -175,48 +179,72 @@ if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
     die 'this script knows Debian and Ubuntu only; README.md lists what to install elsewhere'
 fi
 
-find_missing
-if ((${#missing[@]} + ${#missing_clients[@]} == 0)); then
-    printf 'setup: everything needed is installed\n'
-    exit 0
-fi
+# In a shell of its own: each way out leaves the rest to be done.
+install_packages() (
+    find_missing
+    if ((${#missing[@]} + ${#missing_clients[@]} == 0)); then
+        printf 'setup: everything needed is installed\n'
+        exit 0
+    fi
 
-unknown='' chosen=() absent=()
-if ((${#missing[@]} == 0)) && lists_are_there && choose_names && ((${#chosen[@]} == 0)); then
-    without_clients 'everything needed is installed; no package is known here for some clients' \
-        "${absent[@]}"
-    exit 0
-fi
+    unknown='' chosen=() absent=()
+    if ((${#missing[@]} == 0)) && lists_are_there && choose_names && ((${#chosen[@]} == 0)); then
+        without_clients 'everything needed is installed; no package is known for some clients' \
+            "${absent[@]}"
+        exit 0
+    fi
 
-if ((EUID == 0)); then
-    as_root=()
-elif command -v sudo >/dev/null; then
-    as_root=(sudo)
-else
-    give_up "needs root or sudo to install${missing[*]:+: ${missing[*]}}"
-fi
+    if ((EUID == 0)); then
+        as_root=()
+    elif command -v sudo >/dev/null; then
+        as_root=(sudo)
+    else
+        give_up "needs root or sudo to install${missing[*]:+: ${missing[*]}}"
+    fi
 
-if ! lists_are_there || ! choose_names; then
-    update_lists
-    find_missing # clang's version, and so the name of its runtime, may be known only now
-    choose_names || die "no package $unknown here: Debian 12, 13 or Ubuntu 24.04 is needed"
-fi
-if ((${#absent[@]} > 0)); then
-    without_clients 'no package is known here for some clients' "${absent[@]}"
-fi
-if ((${#chosen[@]} == 0)); then
-    exit 0
-fi
+    if ! lists_are_there || ! choose_names; then
+        update_lists
+        find_missing # clang's version, and so the name of its runtime, may be known only now
+        choose_names || die "no package $unknown here: Debian 12, 13 or Ubuntu 24.04 is needed"
+    fi
+    if ((${#absent[@]} > 0)); then
+        without_clients 'no package is known here for some clients' "${absent[@]}"
+    fi
+    if ((${#chosen[@]} == 0)); then
+        exit 0
+    fi
 
-printf 'setup: installing with apt-get%s:\n' "${as_root[0]:+ (through ${as_root[0]})}"
-printf '%s\n' "${chosen[@]}" | sed 's/^/setup:   /'
-if ! apt install -y --no-install-recommends "${chosen[@]}"; then
-    printf 'setup: that failed; trying once more with fresh package lists\n'
-    update_lists
-    apt install -y --no-install-recommends "${chosen[@]}" ||
-        give_up 'apt-get install failed twice; its messages above say why'
-fi
+    printf 'setup: installing with apt-get%s:\n' "${as_root[0]:+ (through ${as_root[0]})}"
+    printf '%s\n' "${chosen[@]}" | sed 's/^/setup:   /'
+    if ! apt install -y --no-install-recommends "${chosen[@]}"; then
+        printf 'setup: that failed; trying once more with fresh package lists\n'
+        update_lists
+        apt install -y --no-install-recommends "${chosen[@]}" ||
+            give_up 'apt-get install failed twice; its messages above say why'
+    fi
 
-find_missing
-((${#missing[@]} == 0)) || die "still missing after the installation: ${missing[*]}"
-printf 'setup: done, %d packages installed with what they need\n' "${#chosen[@]}"
+    find_missing
+    ((${#missing[@]} == 0)) || die "still missing after the installation: ${missing[*]}"
+    printf 'setup: done, %d packages installed with what they need\n' "${#chosen[@]}"
+)
+
+# A folder with what was asked for has a list of it, written last.
+install_python_tools() {
+    local folder=${RELAY_PYTHON_TOOLS:-${HOME:-/root}/.cache/relay/python}
+    if [[ $(cat "$folder/installed" 2>/dev/null) == "${python_tools[*]}" ]]; then
+        return
+    fi
+    printf 'setup: installing with pip into %s: %s\n' "$folder" "${python_tools[*]}"
+    if python3 -m venv "$folder" &&
+        "$folder/bin/pip" install --quiet --disable-pip-version-check --retries 2 \
+            "${python_tools[@]}"; then
+        printf '%s\n' "${python_tools[*]}" >"$folder/installed"
+    else
+        without_clients 'that failed' "${python_tools[@]%%=*}"
+    fi </dev/null
+}
+
+install_packages
+if [[ $server_only == no ]]; then
+    install_python_tools
+fi

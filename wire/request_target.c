@@ -93,6 +93,19 @@ bool request_authority_is_valid(struct bytes authority)
     return is_host && (rest.len == 0 || (rest.data[0] == ':' && is_port(bytes_skip(rest, 1))));
 }
 
+struct bytes url_path(const char *url)
+{
+    const char *scheme_end = strstr(url, "://");
+    struct bytes rest = bytes_of_text(scheme_end == NULL ? url : scheme_end + 3);
+
+    rest.len = first_of(rest, "?#");
+    rest = bytes_skip(rest, bytes_find(rest, '/'));
+    while (rest.len > 0 && rest.data[rest.len - 1] == '/') {
+        rest.len--;
+    }
+    return rest;
+}
+
 int request_target_split(struct bytes target, struct bytes *ret_path, struct bytes *ret_query)
 {
     size_t scheme = scheme_len(target);

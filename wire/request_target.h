@@ -13,6 +13,9 @@
 MUST_USE int request_target_split(struct bytes target, struct bytes *ret_path,
                                   struct bytes *ret_query);
 
+/* The path of a URL, without slashes at its end and without query; empty when there is none. */
+struct bytes url_path(const char *url);
+
 /* Whether the text is uri-host [ ":" port ], as a Host field must be (RFC 9112 §3.2, RFC 3986
  * §3.2.2); the host may be empty. User information is refused (RFC 9110 §4.2.4). */
 MUST_USE bool request_authority_is_valid(struct bytes authority);

@@ -14,6 +14,7 @@
 #include "server/http/control.h"
 #include "server/websocket/phase_websocket.h"
 #include "wire/http_response.h"
+#include "wire/request_target.h"
 #include "wire/ws_upgrade.h"
 
 enum { REDIRECT_FIELDS_SIZE = HTTP_TARGET_BYTES_MAX + 64 };
@@ -391,16 +392,12 @@ static void answer_relay(struct conn *conn, const struct http_request *request, 
  * it. */
 static void strip_prefix(struct http_request *request, const char *url)
 {
-    const char *host = strstr(url, "://");
-    const char *path = host == NULL ? NULL : strchr(host + 3, '/');
-    size_t len = path == NULL ? 0 : strlen(path);
+    struct bytes path = url_path(url);
 
-    while (len > 0 && path[len - 1] == '/') {
-        len--;
-    }
-    if (len > 0 && request->target.len > len && memcmp(request->target.data, path, len) == 0 &&
-        request->target.data[len] == '/') {
-        request->target = bytes_skip(request->target, len);
+    if (path.len > 0 && request->target.len > path.len &&
+        memcmp(request->target.data, path.data, path.len) == 0 &&
+        request->target.data[path.len] == '/') {
+        request->target = bytes_skip(request->target, path.len);
     }
 }
 

@@ -68,7 +68,7 @@ class Docs(SharedRelayTestCase):
         reply = self.get("/swagger.json", Accept="text/html")
         self.assertEqual(reply.headers.get("Content-Type"), "application/json")
         swagger = reply.json()
-        self.assertEqual((swagger["swagger"], swagger["basePath"]), ("2.0", "/"))
+        self.assertEqual((swagger["swagger"], swagger["basePath"]), ("2.0", "/access"))
         page = self.get("/docs").body.decode()
         served = set()
         for path, operations in swagger["paths"].items():
@@ -82,6 +82,15 @@ class Docs(SharedRelayTestCase):
                 else:
                     self.assertEqual(status, 405, f"{method} {path}")
         self.assertEqual(served, {200, 401})
+
+    def test_the_base_path_is_that_of_the_public_url(self):
+        for audience, path in (("https://relay.test", "/"), ("https://relay.test/", "/"),
+                               ("https://relay.test/ed0/access", "/ed0/access")):
+            with self.subTest(audience=audience):
+                relay = self.start(RELAY_AUDIENCE=audience)
+                for target in ("/swagger.json", path.rstrip("/") + "/swagger.json"):
+                    swagger = relay.request("GET", target).json()
+                    self.assertEqual(swagger["basePath"], path)
 
     def test_every_reference_of_the_description_exists(self):
         swagger = self.get("/swagger.json").json()

@@ -13,7 +13,7 @@ import unittest
 
 ROOT = pathlib.Path(os.environ.get("RELAY_SOURCE") or pathlib.Path(__file__).parents[2]).resolve()
 VM = {"qemu-system-x86", "busybox-static", "cpio", "kmod", "xz-utils"}
-CLIENTS = {"nodejs", "node-ws", "testssl.sh", "chromium-headless-shell"}
+CLIENTS = {"nodejs", "node-ws", "testssl.sh", "chromium-headless-shell", "python3-venv"}
 SERVER_LIBRARIES = ("liburing-dev", "libssl-dev", "libwslay-dev", "libjwt-dev", "libjansson-dev")
 
 DPKG_QUERY = """#!/bin/sh
@@ -58,6 +58,13 @@ fi
 for word; do case $word in -*|install|*=*) ;; *) echo "$word" >> "$MACHINE/installed" ;; esac; done
 """
 DPKG = "#!/bin/sh\necho amd64\n"
+PYTHON = """#!/bin/sh
+# In place of `python3 -m venv FOLDER`, with a pip that notes its calls.
+[ "$1 $2" = "-m venv" ] && [ ! -e "$MACHINE/venv-fails" ] || exit 1
+mkdir -p "$3/bin"
+printf '#!/bin/sh\\necho "$*" >> "$MACHINE/pip"\\n[ ! -e "$MACHINE/pip-fails" ]\\n' > "$3/bin/pip"
+chmod +x "$3/bin/pip"
+"""
 SUDO = '#!/bin/sh\necho "$*" >> "$MACHINE/sudo"\nexec "$@"\n'
 
 
@@ -67,7 +74,8 @@ class Machine:
         self.bin = self.folder / "bin"
         self.bin.mkdir()
         for name, text in (("dpkg-query", DPKG_QUERY), ("apt-cache", APT_CACHE),
-                           ("apt-get", APT_GET), ("dpkg", DPKG), ("sudo", SUDO)):
+                           ("apt-get", APT_GET), ("dpkg", DPKG), ("sudo", SUDO),
+                           ("python3", PYTHON)):
             path = self.bin / name
             path.write_text(text, encoding="utf-8")
             path.chmod(path.stat().st_mode | stat.S_IXUSR)
@@ -88,7 +96,11 @@ class Machine:
         return subprocess.run(
             [ROOT / "scripts/setup.sh", *arguments], capture_output=True, text=True, check=False,
             stdin=subprocess.DEVNULL, timeout=300,
-            env={"PATH": f"{self.bin}:/usr/bin:/bin", "MACHINE": str(self.folder)})
+            env=self.environment())
+
+    def environment(self):
+        return {"PATH": f"{self.bin}:/usr/bin:/bin", "MACHINE": str(self.folder),
+                "HOME": str(self.folder)}
 
     def installs(self):
         return [call for call in self.read("calls") if " install " in f" {call} "]
@@ -153,6 +165,32 @@ class Setup(unittest.TestCase):
             machine = self.machine(installed=set(debian(12)) - VM, known=debian(12))
             self.assertEqual(machine.setup(*option).returncode, 0)
             self.assertEqual(set(machine.read("installed")) & VM, expected)
+
+    def test_python_tools_come_into_a_folder_of_their_own_once(self):
+        machine = self.machine(installed=debian(12))
+        result = machine.setup()
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        folder = machine.folder / ".cache/relay/python"
+        self.assertRegex(result.stdout, f"installing with pip into {folder}: schemathesis==")
+        self.assertEqual(len(machine.read("pip")), 1)
+        self.assertRegex(machine.read("pip")[0], r"^install .* schemathesis==[0-9.]+$")
+        self.assertNotIn("pip", machine.setup().stdout)
+        self.assertEqual(len(machine.read("pip")), 1)
+        (folder / "installed").write_text("schemathesis==1.0\n", encoding="utf-8")
+        machine.setup()
+        self.assertEqual(len(machine.read("pip")), 2, "another version is wanted now")
+
+    def test_python_tools_are_no_reason_to_fail(self):
+        for fault in ("venv-fails", "pip-fails"):
+            with self.subTest(fault=fault):
+                machine = self.machine(installed=debian(12))
+                (machine.folder / fault).touch()
+                for _ in range(2):  # and the next set-up tries again
+                    result = machine.setup()
+                    self.assertEqual(result.returncode, 0, result.stderr)
+                    self.assertIn("skipped: schemathesis\n", result.stdout)
+        machine = self.machine(known=debian(13))
+        self.assertNotIn("pip", machine.setup("--server-only").stdout)
 
     def test_a_client_of_another_name_is_as_good(self):
         machine = self.machine(
@@ -232,7 +270,7 @@ class Setup(unittest.TestCase):
              "os.setuid(65534); os.execv('/bin/bash', ['bash', '-s'])"],
             input=(ROOT / "scripts/setup.sh").read_text(encoding="utf-8"), capture_output=True,
             text=True, check=False, timeout=300,
-            env={"PATH": f"{machine.bin}:/usr/bin:/bin", "MACHINE": str(machine.folder)})
+            env=machine.environment())
 
     def test_user_goes_through_sudo(self):
         machine = self.machine(installed=set(debian(12)) - {"curl"}, known=debian(12))

@@ -314,3 +314,20 @@ Test(request_target, escapes_what_no_uri_may_hold)
     cr_assert_eq(uri_escape(bytes_of_text(""), text, 1), 0);
     cr_assert_str_eq(text, "");
 }
+
+Test(request_target, finds_the_path_of_a_url)
+{
+    static const char *const urls[][2] = {{"https://a.example/ed0/access", "/ed0/access"},
+                                          {"wss://a:1/x/", "/x"},
+                                          {"http://a", ""},
+                                          {"http://a/", ""},
+                                          {"http://a//", ""},
+                                          {"http://a/b?c/d#e", "/b"},
+                                          {"http://a?b/c", ""},
+                                          {"a/b", "/b"},
+                                          {"", ""}};
+
+    for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++) {
+        expect_bytes(url_path(urls[i][0]), urls[i][1], urls[i][0]);
+    }
+}
