@@ -60,7 +60,9 @@ enum progress handshake_answer_check(const struct handshake *handshake,
     if (answer->status != 101) {
         return access_fault(answer, fault);
     }
-    ws_upgrade_accept(bytes_of_text(handshake->key), accept);
+    if (ws_upgrade_accept(bytes_of_text(handshake->key), accept) != 0) {
+        return fault_set(fault, RELAY_CLIENT_FAULT_HTTP, "out of memory");
+    }
     if (!list_has(answer->upgrade, "websocket") || !list_has(answer->connection, "upgrade") ||
         !bytes_equal_text(bytes_trim(bytes_of_text(answer->accept)), accept)) {
         return fault_set(fault, RELAY_CLIENT_FAULT_HTTP,

@@ -48,7 +48,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t given = 0;
 
     ws_frame_parser_init(&parser, WS_ROLE_CLIENT);
-    ws_close_watch_init(&watch, &parser, data[1]);
+    struct ws_frame rest = {.opcode = WS_OPCODE_TEXT, .payload_len = data[1]};
+
+    ws_close_watch_init(&watch, &parser, data[1] > 0 ? &rest : NULL, 0);
     while (given < stream.len) {
         size_t len = split_next(&split, stream.len - given);
         bool found = ws_close_watch_read(&watch, bytes_of(stream.data + given, len));

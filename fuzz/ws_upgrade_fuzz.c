@@ -52,7 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     CHECK(strcmp(request.method, "GET") == 0);
     CHECK(http_request_field_has_token(&request, "Sec-WebSocket-Version", "13"));
     CHECK(http_request_field(&request, "Sec-WebSocket-Key", &key));
-    ws_upgrade_accept(key, accept);
+    CHECK(ws_upgrade_accept(key, accept) == 0);
     expect_answer(key, accept);
     return 0;
 }

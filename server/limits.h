@@ -13,8 +13,8 @@ enum limits_loop {
     TURN_MS_MAX = 2,           /* taking completions, before what they made is sent */
     TURN_LOOK_EVERY = 16,      /* completions between two looks at the clock */
     TIMERS_WAIT_MS_MAX = 1000, /* while turns are cut short: what came is read before deadlines */
-    PAUSE_MS_MIN = 1000,       /* a shorter one is a busy machine */
-    WAIT_MS_MAX = 1000,        /* with timers: what a pause may take from their time at most */
+    WAIT_MS_MAX = 500,         /* so that a pause shows */
+    PAUSE_MS_MIN = 500,        /* beyond that: a shorter one is a busy machine */
     RECV_BUFFER_BYTES = 16384, /* one full TLS record */
     RECV_BUFFERS = 256,        /* per worker: 4 MiB */
     TIMER_TICK_MS = 100,
@@ -50,6 +50,11 @@ enum limits_connection {
     REPORTED_ADDRESS_SIZE = 128, /* X-Forwarded-For: several addresses */
     USER_AGENT_SIZE = 128,
     REFUSALS_LOGGED_MAX = 100, /* by each worker in LOG_LIMIT_PERIOD_MS; more are counted */
+};
+
+enum limits_wall_clock {
+    WALL_LOOK_MS = 500,     /* how often a worker looks whether it stepped */
+    WALL_STEP_MS_MIN = 250, /* less is a slow correction, which timers follow by themselves */
 };
 
 enum limits_report {

@@ -143,18 +143,35 @@ static void run_stop(struct worker *worker, struct call *call)
     }
 }
 
-static uint64_t stop_due_ms; /* of clock_monotonic_ms; written before the alarm is set */
+/* For on_alarm; written before the alarm is set. */
+static struct {
+    const struct run_clock *clock;
+    uint64_t due_ms;   /* of the clock */
+    uint64_t alarm_ms; /* of clock_monotonic_ms: when the alarm is to ring */
+} stop;
 
-/* Nothing may hold up the end of the process: not a stuck disk, not a fault of ours. But an alarm
- * that comes late tells of a pause of the machine, and the stop gets its time again. */
+static void set_alarm(uint64_t wait_ms)
+{
+    unsigned wait_s = (unsigned)(wait_ms + 999) / 1000;
+
+    stop.alarm_ms = clock_monotonic_ms() + wait_s * 1000;
+    alarm(wait_s);
+}
+
+/* Nothing may hold up the end of the process: not a stuck disk, not a fault of ours. But a pause of
+ * the machine is no part of the time that a stop may take. */
 static void on_alarm(int signal_number)
 {
     static const char text[] = "relay serve: a worker did not end in time; giving up\n";
-    uint64_t now_ms = clock_monotonic_ms();
+    uint64_t monotonic_ms = clock_monotonic_ms();
+    uint64_t now_ms = run_clock_at(stop.clock, monotonic_ms);
 
-    if (now_ms >= stop_due_ms + PAUSE_MS_MIN) {
-        stop_due_ms = now_ms + STOP_ALARM_S * 1000;
-        alarm(STOP_ALARM_S);
+    if (now_ms < stop.due_ms) {
+        set_alarm(stop.due_ms - now_ms);
+        return;
+    }
+    if (monotonic_ms >= stop.alarm_ms + PAUSE_MS_MIN) {
+        set_alarm(1000); /* it rang late: until then the workers know of the pause */
         return;
     }
     ssize_t ignored UNUSED = write(STDERR_FILENO, text, sizeof text - 1);
@@ -170,10 +187,11 @@ static void stop_workers(struct server *server)
         struct worker *worker = &server->group.workers[i];
 
         calls[i].run = run_stop;
-        int failed =
-            mailbox_post_from_outside(&server->post, atomic_load(&worker->ring_fd), &calls[i]);
-
-        CHECK(failed == 0);
+        /* Without memory the kernel may refuse for a moment; the alarm bounds the tries. */
+        while (mailbox_post_from_outside(&server->post, atomic_load(&worker->ring_fd), &calls[i]) !=
+               0) {
+            nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL);
+        }
     }
 }
 
@@ -524,9 +542,10 @@ int server_run(const struct server_config *config)
              LOG_TEXT("kernel_tls",
                       server.shared.tls == NULL ? "not used: plain TCP" : server.shared.ktls.text));
     wait_for_stop(&server, &signals);
-    stop_due_ms = clock_monotonic_ms() + STOP_ALARM_S * 1000;
+    stop.clock = &server.group.clock;
+    stop.due_ms = run_clock_at(stop.clock, clock_monotonic_ms()) + STOP_ALARM_S * 1000;
     signal(SIGALRM, on_alarm);
-    alarm(STOP_ALARM_S);
+    set_alarm(STOP_ALARM_S * 1000);
     stop_workers(&server);
     worker_group_join(&server.group);
     log_counters(&server, "stopped");

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "server/tls/tls_session.h"
 
 enum { EXPIRY_WARNING_S = 14 * 24 * 3600 };
 
@@ -58,6 +59,10 @@ int tls_reload_init(struct tls_reload *reload, const struct server_config *confi
     };
     if (!reload->enabled) {
         return 0;
+    }
+    if (!tls_session_prepare()) {
+        snprintf(error, TLS_ERROR_SIZE, "out of memory");
+        return -ENOMEM;
     }
     reload->stamp = tls_settings_stamp(&reload->settings);
     struct tls_context *context = tls_context_create(&reload->settings, error);

@@ -1,9 +1,13 @@
 #include "wire/ws_close_watch.h"
 
 void ws_close_watch_init(struct ws_close_watch *watch, const struct ws_frame_parser *parser,
-                         uint64_t payload_left)
+                         const struct ws_frame *frame, uint64_t payload_done)
 {
-    *watch = (struct ws_close_watch){.parser = *parser, .payload_left = payload_left};
+    *watch = (struct ws_close_watch){.parser = *parser};
+    if (frame != NULL) {
+        watch->is_close = frame->opcode == WS_OPCODE_CLOSE;
+        watch->payload_left = frame->payload_len - payload_done;
+    }
 }
 
 static bool is_whole_close(const struct ws_close_watch *watch)

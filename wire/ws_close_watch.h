@@ -14,10 +14,10 @@ struct ws_close_watch {
     bool is_close, is_broken; /* that frame; the stream: nothing more is looked for */
 };
 
-/* Goes on where a reader of frames stopped: its parser, and the bytes that are missing of the
- * payload of its present frame. */
+/* Goes on where a reader of frames stopped: its parser, and the frame in whose payload it stands
+ * (NULL: between two), of which it has read payload_done bytes. */
 void ws_close_watch_init(struct ws_close_watch *watch, const struct ws_frame_parser *parser,
-                         uint64_t payload_left);
+                         const struct ws_frame *frame, uint64_t payload_done);
 
 /* True with the last byte of a Close frame, and for good. What is no frame ends the search. */
 bool ws_close_watch_read(struct ws_close_watch *watch, struct bytes bytes);

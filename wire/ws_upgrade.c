@@ -1,5 +1,6 @@
 #include "wire/ws_upgrade.h"
 
+#include <errno.h>
 #include <openssl/evp.h>
 #include <openssl/sha.h>
 #include <string.h>
@@ -90,7 +91,7 @@ bool ws_upgrade_first_offer(const struct http_request *request, struct bytes *re
     return true;
 }
 
-void ws_upgrade_accept(struct bytes key, char accept[static WS_ACCEPT_SIZE])
+int ws_upgrade_accept(struct bytes key, char accept[static WS_ACCEPT_SIZE])
 {
     uint8_t text[KEY_LEN + sizeof accept_guid - 1];
     uint8_t digest[SHA_DIGEST_LENGTH];
@@ -98,6 +99,9 @@ void ws_upgrade_accept(struct bytes key, char accept[static WS_ACCEPT_SIZE])
     CHECK(key.len == KEY_LEN);
     memcpy(text, key.data, KEY_LEN);
     memcpy(text + KEY_LEN, accept_guid, sizeof accept_guid - 1);
-    CHECK(SHA1(text, sizeof text, digest) != NULL);
+    if (SHA1(text, sizeof text, digest) == NULL) {
+        return -ENOMEM;
+    }
     EVP_EncodeBlock((unsigned char *)accept, digest, sizeof digest);
+    return 0;
 }

@@ -30,5 +30,6 @@ bool ws_upgrade_offers(const struct http_request *request, const char *subprotoc
  * none, or its first is no token (§11.3.4). */
 bool ws_upgrade_first_offer(const struct http_request *request, struct bytes *ret_value);
 
-/* Sec-WebSocket-Accept for a key that ws_upgrade_check accepted (§4.2.2). */
-void ws_upgrade_accept(struct bytes key, char accept[static WS_ACCEPT_SIZE]);
+/* Sec-WebSocket-Accept for a key that ws_upgrade_check accepted (§4.2.2). 0, or -ENOMEM: OpenSSL
+ * takes memory for a digest. */
+MUST_USE int ws_upgrade_accept(struct bytes key, char accept[static WS_ACCEPT_SIZE]);

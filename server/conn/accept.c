@@ -107,6 +107,7 @@ void conn_open(struct conn_table *table, int fd, enum listener_role role)
     conn->messages_sent = 0;
     conn->bytes_sent = 0;
     conn->bytes_acked = 0;
+    conn->taken_ms = 0;
     conn->first_sent_ms = 0;
     list_init(&conn->booking_node);
     list_init(&conn->starved_node);

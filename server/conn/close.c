@@ -68,7 +68,6 @@ static bool is_notified(struct conn *conn)
     if (conn->transport->notify == NULL || conn->notify_submitted) {
         return !conn->notify_op.in_flight;
     }
-    conn_send_is_moving(conn); /* what is unsent now: the look at the deadline compares with it */
     conn->notify_submitted = conn->transport->notify(conn);
     return conn->notify_submitted && !conn->notify_op.in_flight;
 }
@@ -210,9 +209,16 @@ static uint64_t linger_ms(const struct conn *conn)
     return conn->worker->stopping ? STOP_LINGER_MS : CLOSE_LINGER_MS;
 }
 
+/* The peer takes what waits for it, as seen since the last time this was armed. */
+static bool is_taking(struct conn *conn)
+{
+    return conn_send_taken_since(conn, conn->in.closing.looked_ms);
+}
+
 static void arm_linger(struct conn *conn)
 {
-    conn_send_is_moving(conn); /* what the peer took until now: the next look compares with it */
+    is_taking(conn); /* what it took until now is none of the next time's */
+    conn->in.closing.looked_ms = conn->worker->now_ms;
     timer_arm(&conn->worker->timers, &conn->deadline, conn->worker->now_ms + linger_ms(conn));
 }
 
@@ -261,10 +267,10 @@ static bool has_more_to_say(struct conn *conn)
         return false;
     }
     if (stopping) {
-        return (conn->notify_op.in_flight || !conn_send_idle(conn)) && conn_send_is_moving(conn);
+        return (conn->notify_op.in_flight || !conn_send_idle(conn)) && is_taking(conn);
     }
     if (conn->notify_op.in_flight) {
-        return conn->close_reason == CLOSE_HTTP_DONE || conn_send_is_moving(conn);
+        return conn->close_reason == CLOSE_HTTP_DONE || is_taking(conn);
     }
     if (!conn_send_idle(conn)) {
         return conn->close_reason == CLOSE_HTTP_DONE;
@@ -275,7 +281,7 @@ static bool has_more_to_say(struct conn *conn)
 static void closing_on_deadline(struct conn *conn)
 {
     if (has_more_to_say(conn)) {
-        timer_arm(&conn->worker->timers, &conn->deadline, conn->worker->now_ms + linger_ms(conn));
+        arm_linger(conn);
         conn_close_join(conn); /* for close_notify, if there was no memory for it */
         return;
     }

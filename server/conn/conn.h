@@ -82,6 +82,7 @@ struct phase_websocket {
     int64_t opened_s;
     uint64_t ping_due_ms;
     uint64_t pong_due_ms; /* no pong by then: gone; NO_PONG_DUE while no ping is unanswered */
+    bool pong_is_graced;  /* it was put off for what was unread, since the last pong */
     uint64_t messages_received, bytes_received;
     uint64_t first_received_ms, last_received_ms;
     char user_agent[USER_AGENT_SIZE];
@@ -92,6 +93,7 @@ struct phase_websocket {
 
 struct phase_closing {
     uint64_t started_ms;
+    uint64_t looked_ms;   /* at what the peer takes */
     bool waits_for_close; /* the peer's, after ours */
     bool is_done;         /* the peer owes us nothing more: closed as soon as all of ours is sent */
     struct ws_close_watch watch;
@@ -124,8 +126,9 @@ struct conn {
     struct timer deadline;              /* of the phase: request, send progress, end of closing */
     struct timer liveness;              /* pings */
     struct timer expiry;                /* of the token */
-    uint64_t send_progress_ms;          /* the kernel took bytes, or the peer did */
+    uint64_t send_progress_ms;          /* the kernel took bytes */
     uint64_t bytes_acked;               /* by the peer's TCP, when it was looked at last */
+    uint64_t taken_ms;                  /* when a look found that they had grown; 0: none did */
     uint64_t messages_sent, bytes_sent; /* data messages; bytes of everything */
     uint64_t first_sent_ms, last_sent_ms;
     struct list booking_node; /* in its table's bucket, while PHASE_WEBSOCKET */
@@ -196,8 +199,9 @@ bool conn_send_idle(const struct conn *conn);
 bool conn_send_stalled(struct conn *conn);
 /* When to look again while a send is in flight. */
 uint64_t conn_send_look_ms(const struct conn *conn);
-/* The same question: something waits in the kernel, and the peer is taking it. */
-bool conn_send_is_moving(struct conn *conn);
+/* Something waits in the kernel, and a look after since_ms found that the peer takes it. It looks
+ * now, too: a first call tells the time of those that follow from what was taken before. */
+bool conn_send_taken_since(struct conn *conn, uint64_t since_ms);
 
 /* close.c */
 void conn_close_init(struct conn *conn);

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "server/conn/conn.h"
 
 int conn_table_init(struct conn_table *table, struct worker *worker, struct conn_shared *shared,
@@ -85,8 +86,33 @@ void conn_table_put(struct conn_table *table, struct conn *conn)
     atomic_fetch_sub(&table->shared->connections, 1);
 }
 
+/* Ends of tokens are of the wall clock. When it steps, or runs on through a pause in which ours
+ * stands still, each is looked at anew. */
+static void follow_wall_clock(struct conn_table *table)
+{
+    uint64_t now_ms = table->worker->now_ms;
+    int64_t ahead_ms = (int64_t)(clock_wall_ns() / 1000000u) - (int64_t)now_ms;
+
+    if (now_ms - table->wall_looked_ms < WALL_LOOK_MS) {
+        return;
+    }
+    if (llabs(ahead_ms - table->wall_ahead_ms) >= WALL_STEP_MS_MIN) {
+        list_for_each(node, &table->open)
+        {
+            struct conn *conn = container_of(node, struct conn, open_node);
+
+            if (conn->expiry.armed) {
+                timer_arm(&table->worker->timers, &conn->expiry, now_ms);
+            }
+        }
+    }
+    table->wall_looked_ms = now_ms;
+    table->wall_ahead_ms = ahead_ms;
+}
+
 void conn_table_on_turn_end(struct conn_table *table)
 {
+    follow_wall_clock(table);
     while (!list_empty(&table->ready)) {
         struct conn *conn = container_of(table->ready.next, struct conn, ready_node);
 

@@ -150,7 +150,9 @@ void conn_send_next(struct conn *conn)
     }
 }
 
-bool conn_send_is_moving(struct conn *conn)
+/* Several ask, at times of their own, so what one look found is kept for all: when the peer took
+ * bytes last. True: something waits in the kernel. */
+static bool look(struct conn *conn)
 {
     struct tcp_info info = {0};
     socklen_t len = sizeof info;
@@ -159,13 +161,20 @@ bool conn_send_is_moving(struct conn *conn)
     /* A completion says only that the kernel had room, and it wakes a sender late: a slow peer
      * takes bytes long before. What waits grows by our own sends, so only what was acknowledged
      * tells of the peer. */
-    if (ioctl(conn->fd, SIOCOUTQ, &unsent) != 0 || unsent == 0 ||
-        getsockopt(conn->fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0 ||
-        info.tcpi_bytes_acked == conn->bytes_acked) {
+    if (ioctl(conn->fd, SIOCOUTQ, &unsent) != 0 ||
+        getsockopt(conn->fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0) {
         return false;
     }
-    conn->bytes_acked = info.tcpi_bytes_acked;
-    return true;
+    if (info.tcpi_bytes_acked != conn->bytes_acked) {
+        conn->bytes_acked = info.tcpi_bytes_acked;
+        conn->taken_ms = conn->worker->now_ms;
+    }
+    return unsent > 0;
+}
+
+bool conn_send_taken_since(struct conn *conn, uint64_t since_ms)
+{
+    return look(conn) && conn->taken_ms > since_ms;
 }
 
 bool conn_send_stalled(struct conn *conn)
@@ -173,10 +182,11 @@ bool conn_send_stalled(struct conn *conn)
     if (!conn->send_op.in_flight) {
         return false;
     }
-    if (conn_send_is_moving(conn)) {
-        conn->send_progress_ms = conn->worker->now_ms;
-    }
-    return conn->worker->now_ms - conn->send_progress_ms >=
+    look(conn);
+    uint64_t progress_ms =
+        conn->taken_ms > conn->send_progress_ms ? conn->taken_ms : conn->send_progress_ms;
+
+    return conn->worker->now_ms - progress_ms >=
            (uint64_t)conn->table->shared->config->write_timeout_ms;
 }
 

@@ -357,7 +357,9 @@ static bool accept_upgrade(struct conn *conn, const struct http_request *request
     bool is_chosen = admission->subprotocol.len > 0;
 
     http_request_field(request, "Sec-WebSocket-Key", &key);
-    ws_upgrade_accept(key, accept);
+    if (ws_upgrade_accept(key, accept) != 0) {
+        return false;
+    }
     int len = snprintf(fields, sizeof fields,
                        "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n"
                        "%s%.*s%s",
@@ -498,9 +500,13 @@ static void http_on_deadline(struct conn *conn)
         arm_deadline(conn); /* the answer is ours to give, and it will come */
         return;
     }
-    bool is_done = conn->in.http.answered && conn->in.http.request == NULL;
-
-    conn_close_now(conn, is_done ? CLOSE_HTTP_DONE : CLOSE_HANDSHAKE_TIMEOUT);
+    if (!conn->in.http.answered || conn->in.http.request != NULL) {
+        conn_close_now(conn, CLOSE_HANDSHAKE_TIMEOUT);
+    } else if (conn_send_idle(conn)) {
+        conn_close_now(conn, CLOSE_HTTP_DONE);
+    } else {
+        conn_close_begin(conn, CLOSE_HTTP_DONE); /* a slow reader gets the rest of a long answer */
+    }
 }
 
 /* A deferred answer closes its connection itself; the worker waits for it anyway. */
@@ -509,7 +515,9 @@ static void http_on_end(struct conn *conn, enum close_reason reason)
     if (conn->awaits_answer && reason == CLOSE_DRAIN) {
         return;
     }
-    if (conn->in.http.request == NULL && reason == CLOSE_DRAIN) {
+    /* With an answer on its way the peer may be sending its next request, on which a close would
+     * reset the connection and lose the answer. */
+    if (conn->in.http.request == NULL && conn_send_idle(conn) && reason == CLOSE_DRAIN) {
         conn_close_idle(conn, reason);
     } else {
         conn_close_begin(conn, reason);

@@ -105,14 +105,12 @@ static bool take_completions(struct worker *worker)
     return all;
 }
 
-/* expected_ms: when the worker meant to look. Its time never runs backwards, also where another
- * worker's look tells of a pause that this one's reading missed. */
-static void look_at_clock(struct worker *worker, uint64_t expected_ms)
+/* Time never runs backwards for a worker, also where its reading is from before a pause. */
+static void look_at_clock(struct worker *worker)
 {
-    struct run_clock *clock = &worker->group->clock;
     uint64_t monotonic_ms = clock_monotonic_ms();
-    uint64_t pause_ms = run_clock_look(clock, expected_ms, monotonic_ms);
-    uint64_t now_ms = run_clock_at(clock, monotonic_ms);
+    uint64_t pause_ms;
+    uint64_t now_ms = run_clock_look(&worker->group->clock, monotonic_ms, &pause_ms);
 
     worker->looked_ms = monotonic_ms;
     worker->now_ms = now_ms > worker->now_ms ? now_ms : worker->now_ms;
@@ -125,26 +123,24 @@ static void look_at_clock(struct worker *worker, uint64_t expected_ms)
 static int64_t wait_ms(const struct worker *worker, int64_t wait_ms_max)
 {
     int64_t timers_ms = timer_wheel_wait_ms(&worker->timers, worker->now_ms);
-    int64_t wait_ms = timers_ms > WAIT_MS_MAX ? WAIT_MS_MAX : timers_ms;
 
-    return wait_ms_max >= 0 && (wait_ms < 0 || wait_ms > wait_ms_max) ? wait_ms_max : wait_ms;
+    return timers_ms < 0 || timers_ms > wait_ms_max ? wait_ms_max : timers_ms;
 }
 
 static void wait_for_completions(struct worker *worker, int64_t wait_ms_max)
 {
-    look_at_clock(worker, worker->looked_ms); /* a pause in the middle of a turn */
-    int64_t asked_ms = wait_ms(worker, wait_ms_max);
-
-    ring_submit_and_wait(&worker->ring, asked_ms);
-    look_at_clock(worker,
-                  asked_ms < 0 ? clock_monotonic_ms() : worker->looked_ms + (uint64_t)asked_ms);
+    look_at_clock(worker);
+    ring_submit_and_wait(&worker->ring, wait_ms(worker, wait_ms_max));
+    look_at_clock(worker);
 }
 
 /* What arrived in time is read before a deadline is judged. A flood must not hold up all of them.
  */
 static void run_timers(struct worker *worker, bool all_taken)
 {
-    if (all_taken || worker->now_ms - worker->timers_ran_ms >= TIMERS_WAIT_MS_MAX) {
+    uint64_t wait_ms_max = worker->stopping ? TIMER_TICK_MS : TIMERS_WAIT_MS_MAX;
+
+    if (all_taken || worker->now_ms - worker->timers_ran_ms >= wait_ms_max) {
         timer_wheel_advance(&worker->timers, worker->now_ms);
         worker->timers_ran_ms = worker->now_ms;
     }
@@ -190,7 +186,7 @@ static void run(struct worker *worker)
     uint64_t trim_due_ms = worker->now_ms + TRIM_EVERY_MS;
 
     while (!may_end(worker, &drained)) {
-        turn(worker, worker->stopping ? DRAIN_POLL_MS : -1);
+        turn(worker, worker->stopping ? DRAIN_POLL_MS : WAIT_MS_MAX);
         if (worker->now_ms >= trim_due_ms) {
             block_pool_trim(&worker->blocks, worker->blocks.bytes_max / 8);
             block_pool_trim(&worker->requests, worker->requests.bytes_max / 8);
@@ -290,6 +286,7 @@ int worker_group_start(struct worker_group *group, unsigned workers_count)
         return -ENOMEM;
     }
     pthread_barrier_init(&group->started, NULL, workers_count + 1);
+    run_clock_init(&group->clock, clock_monotonic_ms());
     atomic_store(&group->undrained, workers_count);
     for (unsigned i = 0; i < workers_count; i++) {
         group->workers[i] = (struct worker){.index = i, .group = group, .ring_fd = -1};
@@ -327,6 +324,7 @@ void worker_group_join(struct worker_group *group)
 void worker_group_destroy(struct worker_group *group)
 {
     pthread_barrier_destroy(&group->started);
+    run_clock_deinit(&group->clock);
     free(group->workers);
     group->workers = NULL;
 }

@@ -47,8 +47,8 @@ enum ktls_suite ktls_suite_of(uint16_t cipher_id)
 
 /* HKDF-Expand-Label (RFC 8446 §7.1) with an empty context; at most one hash length, so one block.
  */
-static void expand_label(enum ktls_suite suite, const uint8_t *secret, const char *label,
-                         uint8_t *out, size_t out_len)
+MUST_USE static int expand_label(enum ktls_suite suite, const uint8_t *secret, const char *label,
+                                 uint8_t *out, size_t out_len)
 {
     const EVP_MD *hash = suites[suite].secret_bytes == 48 ? EVP_sha384() : EVP_sha256();
     uint8_t info[64];
@@ -62,11 +62,14 @@ static void expand_label(enum ktls_suite suite, const uint8_t *secret, const cha
     info[2] = (uint8_t)label_len;
     info[info_len++] = 0; /* length of the context */
     info[info_len++] = 1; /* number of the block */
-    CHECK(HMAC(hash, secret, (int)suites[suite].secret_bytes, info, info_len, block, &block_len) !=
-          NULL);
+    if (HMAC(hash, secret, (int)suites[suite].secret_bytes, info, info_len, block, &block_len) ==
+        NULL) {
+        return -ENOMEM; /* OpenSSL takes memory for it */
+    }
     CHECK(out_len <= block_len);
     memcpy(out, block, out_len);
     bytes_wipe(block, sizeof block);
+    return 0;
 }
 
 union crypto_info {
@@ -129,10 +132,14 @@ static int set_keys(int fd, int direction, enum ktls_suite suite, const uint8_t 
     uint8_t key[KEY_BYTES_MAX];
     uint8_t iv[IV_BYTES];
 
-    expand_label(suite, secret, "key", key, suites[suite].key_bytes);
-    expand_label(suite, secret, "iv", iv, sizeof iv);
-    socklen_t len = fill[suite](&crypto, key, iv, sequence);
-    int failed = setsockopt(fd, SOL_TLS, direction, &crypto, len) == 0 ? 0 : -errno;
+    int failed = expand_label(suite, secret, "key", key, suites[suite].key_bytes);
+
+    failed = failed != 0 ? failed : expand_label(suite, secret, "iv", iv, sizeof iv);
+    if (failed == 0) {
+        socklen_t len = fill[suite](&crypto, key, iv, sequence);
+
+        failed = setsockopt(fd, SOL_TLS, direction, &crypto, len) == 0 ? 0 : -errno;
+    }
 
     bytes_wipe(key, sizeof key);
     bytes_wipe(iv, sizeof iv);
@@ -171,9 +178,9 @@ static int rekey(int fd, int direction, enum ktls_suite suite, uint8_t *secret)
     uint8_t next[TLS_SECRET_BYTES_MAX];
     size_t len = suites[suite].secret_bytes;
 
-    expand_label(suite, secret, "traffic upd", next, len);
-    int failed = set_keys(fd, direction, suite, next, 0);
+    int failed = expand_label(suite, secret, "traffic upd", next, len);
 
+    failed = failed != 0 ? failed : set_keys(fd, direction, suite, next, 0);
     if (failed == 0) {
         memcpy(secret, next, len);
     }

@@ -88,7 +88,9 @@ static void make_bio_method(void)
 {
     BIO_METHOD *method = BIO_meth_new(BIO_TYPE_SOURCE_SINK | BIO_get_new_index(), "relay session");
 
-    CHECK(method != NULL);
+    if (method == NULL) {
+        return;
+    }
     BIO_meth_set_read(method, bio_read);
     BIO_meth_set_write(method, bio_write);
     BIO_meth_set_ctrl(method, bio_ctrl);
@@ -96,12 +98,17 @@ static void make_bio_method(void)
     bio_method = method;
 }
 
-static bool attach_bio(struct tls_session *session)
+bool tls_session_prepare(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
 
     pthread_once(&once, make_bio_method);
-    BIO *bio = BIO_new(bio_method);
+    return bio_method != NULL;
+}
+
+static bool attach_bio(struct tls_session *session)
+{
+    BIO *bio = tls_session_prepare() ? BIO_new(bio_method) : NULL;
 
     if (bio == NULL) {
         return false;

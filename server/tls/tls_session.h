@@ -37,6 +37,10 @@ enum tls_status {
 
 struct tls_session;
 
+/* Makes what all sessions share, once for the process; at start, when memory for it is there. False
+ * when it is not. Any thread. */
+MUST_USE bool tls_session_prepare(void);
+
 MUST_USE struct tls_session *tls_session_create(struct tls_context *context);
 /* Wipes the secrets. Accepts NULL. */
 void tls_session_destroy(struct tls_session *session);

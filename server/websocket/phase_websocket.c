@@ -11,6 +11,7 @@
 #include "server/conn/transport.h"
 #include "wire/ws_mask.h"
 
+enum { TAKING_PONG_TIMEOUTS = 4 };
 enum { TEXT_PIECE_MAX = 4096 }; /* still in the first cache when it is checked after the copy */
 
 static uint64_t ping_interval_ms(const struct conn *conn)
@@ -47,13 +48,12 @@ static void close_saying(struct conn *conn, enum close_reason reason, uint16_t c
                          const char *text)
 {
     const struct phase_websocket *ws = &conn->in.websocket;
-    uint64_t payload_left = ws->in_payload ? ws->frame.payload_len - ws->payload_done : 0;
     uint8_t payload[WS_CONTROL_PAYLOAD_MAX];
     size_t len = ws_close_write(code, text, payload);
     struct ws_close_watch watch;
 
     CHECK(conn->phase == PHASE_WEBSOCKET);
-    ws_close_watch_init(&watch, &ws->parser, payload_left);
+    ws_close_watch_init(&watch, &ws->parser, ws->in_payload ? &ws->frame : NULL, ws->payload_done);
     /* What was accepted before a stop is still delivered; for other reasons the peer gets nothing
      * more. */
     if (reason != CLOSE_DRAIN) {
@@ -80,6 +80,28 @@ static void arm_liveness(struct conn *conn)
     timer_arm(&conn->worker->timers, &conn->liveness, due_ms);
 }
 
+/* A slow viewer that takes bytes is alive: our ping is still on its way behind them. Small windows
+ * open seldom, so the last seconds count. */
+static bool is_taking(struct conn *conn)
+{
+    uint64_t write_timeout_ms = (uint64_t)conn->table->shared->config->write_timeout_ms;
+    uint64_t window_ms = earlier(write_timeout_ms, TAKING_PONG_TIMEOUTS * pong_timeout_ms(conn));
+    uint64_t now_ms = conn->worker->now_ms;
+
+    return conn_send_taken_since(conn, now_ms > window_ms ? now_ms - window_ms : 0);
+}
+
+/* The pong may be among what is not read yet. Once only: of a TLS record that never ends, bytes
+ * wait for ever. */
+static bool may_be_unread(struct conn *conn)
+{
+    struct phase_websocket *ws = &conn->in.websocket;
+    bool waits = !ws->pong_is_graced && conn_receive_waits(conn);
+
+    ws->pong_is_graced |= waits;
+    return waits;
+}
+
 /* A pong is due for a ping that was sent, not for one that memory had no room for, and from the
  * first one that is not answered. */
 static void send_ping(struct conn *conn)
@@ -95,7 +117,7 @@ static void send_ping(struct conn *conn)
             ws->pong_due_ms = conn->worker->now_ms + pong_timeout_ms(conn);
         }
     }
-    conn_send_is_moving(conn); /* what is unsent now: the next look compares with it */
+    is_taking(conn); /* what it took before the ping is seen before it */
 }
 
 static bool assembly_is_late(const struct conn *conn)
@@ -112,13 +134,11 @@ static void on_liveness(struct timer *timer)
     uint64_t now_ms = conn->worker->now_ms;
 
     CHECK(conn->phase == PHASE_WEBSOCKET);
-    if (now_ms >= ws->pong_due_ms && !conn_send_is_moving(conn) && !conn_receive_waits(conn)) {
-        conn_close_now(conn, CLOSE_NO_PONG);
-        return;
-    }
     if (now_ms >= ws->pong_due_ms) {
-        /* A slow viewer that takes bytes is alive: our ping is still on its way behind them. And
-         * the pong may be among what is not read yet. */
+        if (!is_taking(conn) && !may_be_unread(conn)) {
+            conn_close_now(conn, CLOSE_NO_PONG);
+            return;
+        }
         ws->pong_due_ms = now_ms + PONG_GRACE_MS;
     }
     if (assembly_is_late(conn)) {
@@ -425,6 +445,7 @@ static void end_control_frame(struct conn *conn)
         break;
     case WS_OPCODE_PONG:
         ws->pong_due_ms = NO_PONG_DUE;
+        ws->pong_is_graced = false;
         break;
     case WS_OPCODE_CLOSE:
         answer_close(conn);

@@ -107,6 +107,60 @@ class Pause(RelayTestCase):
         viewer.kill()
         self.assertEqual(relay.process.wait(relay_support.WAIT_S), 0)
 
+    def test_idle_workers_wake_with_the_time_of_the_others(self):
+        """A worker without connections that is woken by new ones must not be ahead of the rest by
+        the pause: it would judge their deadlines late and destroy the codes of all."""
+        relay = self.start(RELAY_WORKERS="4", RELAY_CODE_TTL="5s", RELAY_HANDSHAKE_TIMEOUT="1s")
+        self.track(relay.viewer())
+        relay.process.send_signal(signal.SIGSTOP)
+        relay_support.wait_until(lambda: is_stopped(relay), "the server to be stopped")
+        queued = [self.track(RawClient(relay.relay_port)) for _ in range(40)]
+        time.sleep(7)  # longer than a code lives
+        relay.process.send_signal(signal.SIGCONT)
+        start = time.monotonic()
+        for _ in range(40):
+            self.track(relay.raw("t0")).kill()
+        for client in queued:
+            client.read_end()
+        self.assertLess(time.monotonic() - start, 4.0 * relay_support.TIME_SCALE)
+        self.assertEqual(relay.counters()["websockets_refused"], 0)
+
+    def test_a_token_ends_in_its_second_also_after_a_pause(self):
+        relay = self.start(RELAY_LOG_LEVEL="info")
+        client = self.track(relay.raw("t0", lifetime_s=6))
+        ends = time.time() + 6
+        self.pause(relay, 4.0)
+        self.assertEqual(client.frame(timeout_s=30).close()[0], 4401)
+        self.assertLess(time.time() - ends, 1.5 * relay_support.TIME_SCALE)
+        late = self.track(relay.raw("t0", lifetime_s=3))
+        self.pause(relay, 5.0)
+        resumed = time.monotonic()
+        self.assertEqual(late.frame(timeout_s=30).close()[0], 4401)
+        self.assertLess(time.monotonic() - resumed, 1.5 * relay_support.TIME_SCALE)
+
+    def test_a_short_pause_in_the_middle_of_a_stop(self):
+        """Shorter than a stop may take, so that the alarm rings in time, but too soon."""
+        relay = self.start(RELAY_BUFFER_SIZE="512")
+        viewer = self.track(relay.viewer(rcvbuf=16384))
+        publisher = self.track(relay.publisher())
+        for number in range(60):
+            publisher.send_frame(BINARY, bytes([number]) * 100_000)
+        publisher.barrier()
+        publisher.kill()
+        relay.process.send_signal(signal.SIGTERM)
+        relay_support.wait_until(lambda: not is_listening(relay), "the stop to begin")
+        self.pause(relay, 3.0)
+        count = 0
+        while True:  # slowly, so that the stop takes its time
+            frame = viewer.frame()
+            if frame.opcode != BINARY:
+                break
+            count += 1
+            time.sleep(0.05)
+        self.assertEqual((count, frame.close()[0]), (60, 1001))
+        viewer.kill()
+        self.assertEqual(relay.process.wait(relay_support.WAIT_S), 0)
+
     def test_a_pause_of_3_s(self):
         self.survive(PAUSES_S[0])
 

@@ -156,6 +156,24 @@ class Stalled(RelayTestCase):
             time.sleep(0.02)
         self.assertEqual(relay.counters()["closed_send_stalled"], 0)
 
+    def test_a_slow_viewer_that_reads_steadily_is_not_taken_for_dead(self):
+        """Its pongs come late, behind all that waits for it, and its window opens seldom: the look
+        for a stalled send and that for a late pong must not take each other's evidence."""
+        relay = self.start(RELAY_PING_INTERVAL="1s", RELAY_WRITE_TIMEOUT="4s")
+        publisher = self.track(relay.peer())  # answers pings
+        viewer = self.track(relay.viewer(rcvbuf=65536))
+        viewer.sock.settimeout(relay_support.WAIT_S)
+        payload = os.urandom(20_000)
+        until = time.monotonic() + 20
+        sent = 0
+        while (now := time.monotonic()) < until:
+            if sent < (20 - (until - now)) * 10:  # 200 kB/s
+                publisher.send(payload)
+                sent += 1
+            self.assertTrue(viewer.sock.recv(2000))
+            time.sleep(0.03)  # some 60 kB/s
+        self.assertEqual(relay.counters()["closed_no_pong"], 0)
+
     def test_the_newest_waits_for_it_however_small_its_queue_is(self):
         for size in (1, 2, 16):
             with self.subTest(size=size):

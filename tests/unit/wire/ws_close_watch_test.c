@@ -9,9 +9,10 @@ static struct ws_close_watch watch;
 static void start(uint64_t payload_left)
 {
     struct ws_frame_parser parser;
+    struct ws_frame text = {.opcode = WS_OPCODE_TEXT, .payload_len = payload_left};
 
     ws_frame_parser_init(&parser, WS_ROLE_CLIENT);
-    ws_close_watch_init(&watch, &parser, payload_left);
+    ws_close_watch_init(&watch, &parser, payload_left > 0 ? &text : NULL, 0);
 }
 
 /* How many bytes were given when it was found; 0: never. */
@@ -65,8 +66,18 @@ Test(ws_close_watch, goes_on_inside_a_header_and_a_fragmented_message)
     cr_assert_eq(ws_frame_parse(&parser, &begun, &frame), WS_FRAME_OK);
     begun = bytes_skip(begun, 1);
     cr_assert_eq(ws_frame_parse(&parser, &begun, &frame), WS_FRAME_MORE);
-    ws_close_watch_init(&watch, &parser, 0);
+    ws_close_watch_init(&watch, &parser, NULL, 0);
     cr_assert_eq(found_after("\x81\0\0\0\0x" CLOSE_EMPTY, 12), 12);
+}
+
+Test(ws_close_watch, finds_the_close_in_whose_payload_it_starts)
+{
+    struct ws_frame close = {.opcode = WS_OPCODE_CLOSE, .payload_len = 2};
+    struct ws_frame_parser parser;
+
+    ws_frame_parser_init(&parser, WS_ROLE_CLIENT);
+    ws_close_watch_init(&watch, &parser, &close, 1);
+    cr_assert_eq(found_after("\xe9" TEXT_HELLO, 12), 1);
 }
 
 Test(ws_close_watch, finds_nothing_after_what_is_no_frame)

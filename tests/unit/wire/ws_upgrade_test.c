@@ -154,6 +154,6 @@ Test(ws_upgrade, accepts_the_key_of_the_rfc_with_its_answer)
 {
     char accept[WS_ACCEPT_SIZE];
 
-    ws_upgrade_accept(bytes_of_text(KEY), accept);
+    cr_assert_eq(ws_upgrade_accept(bytes_of_text(KEY), accept), 0);
     cr_assert_str_eq(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
 }
