@@ -14,6 +14,7 @@
 #include "base/version.h"
 #include "server/access/booking_store.h"
 #include "server/conn/conn.h"
+#include "server/conn/engine.h"
 #include "server/http/phase_http.h"
 #include "server/hub/fanout.h"
 #include "server/key_reload.h"
@@ -71,8 +72,8 @@ static int on_start(struct worker *worker)
     const enum listener_role roles[] = {one_port ? LISTENER_BOTH : LISTENER_ACCESS, LISTENER_RELAY};
 
     worker->context = &server->tables[worker->index];
-    int failed = conn_table_init(table_of(worker), worker, &server->shared, fds, roles,
-                                 one_port ? 1 : ARRAY_LENGTH(fds));
+    int failed = engine_init(table_of(worker), worker, &server->shared, fds, roles,
+                             one_port ? 1 : ARRAY_LENGTH(fds));
 
     if (failed == 0 && worker->index == 0) {
         report_start(table_of(worker));
@@ -83,7 +84,7 @@ static int on_start(struct worker *worker)
 static void on_stop(struct worker *worker)
 {
     if (worker->context != NULL) {
-        conn_table_deinit(table_of(worker));
+        engine_deinit(table_of(worker));
     }
 }
 
@@ -115,12 +116,12 @@ static void on_undelivered(struct worker *worker, enum letter_kind kind, void *p
 
 static void on_turn_end(struct worker *worker)
 {
-    conn_table_on_turn_end(table_of(worker));
+    engine_on_turn_end(table_of(worker));
 }
 
 static bool is_drained(struct worker *worker)
 {
-    return conn_table_is_drained(table_of(worker));
+    return engine_is_drained(table_of(worker));
 }
 
 static const struct worker_ops ops = {
@@ -139,7 +140,7 @@ static void run_stop(struct worker *worker, struct call *call)
         if (worker->index == 0) {
             report_stop(table_of(worker));
         }
-        conn_table_stop(table_of(worker));
+        engine_stop(table_of(worker));
     }
 }
 

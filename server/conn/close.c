@@ -1,9 +1,10 @@
-/* The end of a connection, in steps: begin (what is queued still goes out, then FIN, then the
- * peer's end) or now (cancel and close), join (wait until the kernel holds nothing), release. */
+#include "server/conn/close.h"
+
 #include <sys/socket.h>
 
 #include "base/check.h"
 #include "server/conn/conn.h"
+#include "server/conn/send.h"
 #include "server/conn/transport.h"
 
 static void enter_closing(struct conn *conn, enum close_reason reason)
@@ -293,5 +294,7 @@ const struct phase_ops phase_closing_ops = {
     .on_bytes = closing_on_bytes,
     .on_eof = closing_on_eof,
     .on_deadline = closing_on_deadline,
+    .on_failed = conn_close_now,
+    .on_completed = conn_close_join,
     .on_end = closing_on_end,
 };

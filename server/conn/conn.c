@@ -31,3 +31,17 @@ void conn_end(struct conn *conn, enum close_reason reason)
 {
     conn_phase_ops(conn)->on_end(conn, reason);
 }
+
+void conn_fail(struct conn *conn, enum close_reason reason)
+{
+    conn_phase_ops(conn)->on_failed(conn, reason);
+}
+
+void conn_completed(struct conn *conn)
+{
+    const struct phase_ops *ops = conn_phase_ops(conn);
+
+    if (ops->on_completed != NULL) {
+        ops->on_completed(conn);
+    }
+}

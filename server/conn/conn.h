@@ -151,6 +151,10 @@ struct phase_ops {
     void (*on_sent)(struct conn *conn); /* the queue ran empty */
     void (*on_eof)(struct conn *conn);
     void (*on_deadline)(struct conn *conn);
+    /* It is broken, and ends at once. */
+    void (*on_failed)(struct conn *conn, enum close_reason reason);
+    /* After each completion of an operation of its; may release it. NULL: goes on. */
+    void (*on_completed)(struct conn *conn);
     /* Asked from outside to end: CLOSE_DRAIN, CLOSE_DENIED (a WebSocket), CLOSE_REKEY. */
     void (*on_end)(struct conn *conn, enum close_reason reason);
     void (*on_leave)(struct conn *conn);
@@ -159,66 +163,11 @@ struct phase_ops {
 /* Those of this folder; the others are above it, and handed down in conn_shared.phases. */
 extern const struct phase_ops phase_tls_ops, phase_closing_ops;
 
-/* conn.c */
 void conn_enter_phase(struct conn *conn, enum conn_phase phase);
 const struct phase_ops *conn_phase_ops(const struct conn *conn);
-void conn_end(struct conn *conn, enum close_reason reason);
 
-/* accept.c: a new descriptor becomes a connection in PHASE_TLS or PHASE_HTTP. */
-void conn_open(struct conn_table *table, int fd, enum listener_role role);
-
-/* receive.c */
-void conn_receive_start(struct conn *conn); /* nothing when armed, waiting for buffers or closing */
-void conn_receive_init(struct conn *conn);
-/* Bytes of the peer's are waiting to be read. */
-bool conn_receive_waits(const struct conn *conn);
-/* The peer will send nothing more. */
-void conn_receive_end(struct conn *conn);
-
-/* phase_tls.c: the first receive of the handshake. */
-void tls_start(struct conn *conn);
-
-/* send.c */
-void conn_send_init(struct conn *conn);
-/* Queues a message of the caller's and gives up the caller's reference. False when it was dropped.
+/* The phase's on_end, on_failed and on_completed. After conn_completed the connection may be gone.
  */
-bool conn_send(struct conn *conn, struct message *message);
-/* Sends what is queued; at the end of the turn, so that a burst goes out in one call. */
-void conn_send_next(struct conn *conn);
-/* After send_op served something else than the queue. */
-void conn_send_restore(struct conn *conn);
-/* Something became ready to send: in the queue or beside it. */
-void conn_send_wake(struct conn *conn);
-/* Ends what was begun and not wholly sent: nothing of it is in flight any more, and nothing more of
- * it will be sent, because the connection ends. No send may be in flight. */
-void conn_send_abandon(struct conn *conn);
-/* Nothing is queued, made or in flight. */
-bool conn_send_idle(const struct conn *conn);
-/* Asks the kernel whether the peer took bytes since the last time, then whether nothing moved for
- * RELAY_WRITE_TIMEOUT although something waits. */
-bool conn_send_stalled(struct conn *conn);
-/* When to look again while a send is in flight. */
-uint64_t conn_send_look_ms(const struct conn *conn);
-/* Something waits in the kernel, and a look after since_ms found that the peer takes it. It looks
- * now, too: a first call tells the time of those that follow from what was taken before. */
-bool conn_send_taken_since(struct conn *conn, uint64_t since_ms);
-
-/* close.c */
-void conn_close_init(struct conn *conn);
-/* Polite: stops receiving into the phase, sends what is in flight and the Close (WebSocket), then
- * FIN, then waits for the peer's end. Only the first reason counts. The connection is still there
- * when this returns. */
-void conn_close_begin(struct conn *conn, enum close_reason reason);
-/* As conn_close_begin, for a connection on which the peer has nothing to say: its end is not waited
- * for. */
-void conn_close_idle(struct conn *conn, enum close_reason reason);
-/* At once: cancels everything and closes. */
-void conn_close_now(struct conn *conn, enum close_reason reason);
-/* After each completion while closing: goes on with the close; may release the connection, which is
- * not ours after that. */
-void conn_close_join(struct conn *conn);
-/* A WebSocket: as conn_close_begin, after a last message (NULL: none), whose reference is given up.
- * watch: looks for the peer's Close, whose sender is then not waited for; NULL: the peer's bytes
- * cannot be told apart any more. */
-void conn_close_saying(struct conn *conn, enum close_reason reason, struct message *last,
-                       const struct ws_close_watch *watch);
+void conn_end(struct conn *conn, enum close_reason reason);
+void conn_fail(struct conn *conn, enum close_reason reason);
+void conn_completed(struct conn *conn);

@@ -95,30 +95,8 @@ struct conn_table {
     uint8_t *plaintext; /* TLS_RECORD_PAYLOAD_MAX: what user-space TLS decrypts, for one turn */
 };
 
-/* Takes over the listening descriptors. 0 or -errno. On the worker's thread. */
-MUST_USE int conn_table_init(struct conn_table *table, struct worker *worker,
-                             struct conn_shared *shared, const int *fds,
-                             const enum listener_role *roles, unsigned listeners_count);
-
-/* CHECKs that no connection is open. */
-void conn_table_deinit(struct conn_table *table);
-
-/* End of a turn: sends, and receives that had no buffer. */
-void conn_table_on_turn_end(struct conn_table *table);
-
-/* Stops accepting and closes every connection politely (WebSockets with 1001). */
-void conn_table_stop(struct conn_table *table);
-
-/* True when no connection and no accept is left. */
-bool conn_table_is_drained(const struct conn_table *table);
-
 /* The WebSockets of bookings in the same bucket as this one: compare the id. */
 struct list *conn_table_booking(struct conn_table *table, const char *booking_id);
-
-/* accept.c */
-void listener_start(struct listener *listener);
-void listener_stop(struct listener *listener);
-void listener_on_retry(struct timer *timer);
 
 /* A free connection, or NULL at the bound. */
 MUST_USE struct conn *conn_table_take(struct conn_table *table);

@@ -1,12 +1,17 @@
 /* The TLS handshake. It receives exactly one record at a time, so that nothing of what follows the
  * client's Finished is read: the kernel can then take over with record number 0. Afterwards the
  * connection is in one of two transports (transport.h) and enters PHASE_HTTP like a plain one. */
+#include "server/conn/phase_tls.h"
+
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
 
 #include "base/check.h"
+#include "server/conn/close.h"
 #include "server/conn/conn.h"
+#include "server/conn/receive.h"
+#include "server/conn/send.h"
 #include "server/conn/transport.h"
 #include "server/tls/tls_record.h"
 
@@ -300,9 +305,7 @@ static void tls_recv_on_complete(struct op *op, int result, uint32_t flags)
     } else if (conn->phase == PHASE_TLS) {
         conn_close_now(conn, CLOSE_BY_PEER);
     }
-    if (conn->phase == PHASE_CLOSING) {
-        conn_close_join(conn);
-    }
+    conn_completed(conn);
 }
 
 /* Never more than is missing of the present record. */
@@ -346,9 +349,7 @@ static void tls_on_readable(struct op *op, int result, uint32_t flags)
     } else if (conn->phase == PHASE_TLS) {
         conn_close_now(conn, CLOSE_BY_PEER);
     }
-    if (conn->phase == PHASE_CLOSING) {
-        conn_close_join(conn);
-    }
+    conn_completed(conn);
 }
 
 void tls_start(struct conn *conn)
@@ -390,6 +391,7 @@ const struct phase_ops phase_tls_ops = {
     .on_enter = tls_on_enter,
     .on_sent = finish_if_sent,
     .on_deadline = tls_on_deadline,
+    .on_failed = conn_close_now,
     .on_end = tls_on_end,
     .on_leave = tls_on_leave,
 };

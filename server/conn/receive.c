@@ -1,4 +1,5 @@
-/* The one receive of a connection: multishot, into the worker's shared buffers. */
+#include "server/conn/receive.h"
+
 #include <errno.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
@@ -27,7 +28,7 @@ static void take_error(struct conn *conn, int error)
         counters_increment(&conn->worker->counters, recv_starved);
         list_append(&conn->table->starved, &conn->starved_node);
     } else if (!conn->transport->on_receive_failed(conn, error)) {
-        conn_close_now(conn, is_peer_gone(error) ? CLOSE_BY_PEER : CLOSE_IO_ERROR);
+        conn_fail(conn, is_peer_gone(error) ? CLOSE_BY_PEER : CLOSE_IO_ERROR);
     }
 }
 
@@ -58,9 +59,7 @@ static void recv_on_complete(struct op *op, int result, uint32_t flags)
         take_result(conn, result, flags);
     }
     recv_pool_return(pool, flags); /* whoever needs the bytes has moved them */
-    if (conn->phase == PHASE_CLOSING) {
-        conn_close_join(conn);
-    }
+    conn_completed(conn);
 }
 
 bool conn_receive_waits(const struct conn *conn)

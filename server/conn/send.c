@@ -1,5 +1,5 @@
-/* The one send of a connection. Never more than one is in flight on a socket: two could interleave.
- */
+#include "server/conn/send.h"
+
 #include <errno.h>
 #include <linux/sockios.h>
 #include <linux/tcp.h>
@@ -81,8 +81,7 @@ static void take_failure(struct conn *conn, int error)
     conn_send_abandon(conn);
     if (!conn->close_submitted) {
         /* The receive tells reliably how the connection ended; a send that fails only ends it. */
-        conn_close_now(conn,
-                       error == -EPIPE || error == -ECONNRESET ? CLOSE_BY_PEER : CLOSE_IO_ERROR);
+        conn_fail(conn, error == -EPIPE || error == -ECONNRESET ? CLOSE_BY_PEER : CLOSE_IO_ERROR);
     }
 }
 
@@ -101,9 +100,7 @@ static void send_on_complete(struct op *op, int result, uint32_t flags)
             conn_phase_ops(conn)->on_sent(conn);
         }
     }
-    if (conn->phase == PHASE_CLOSING) {
-        conn_close_join(conn);
-    }
+    conn_completed(conn);
 }
 
 void conn_send_restore(struct conn *conn)

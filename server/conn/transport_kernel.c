@@ -4,6 +4,8 @@
 
 #include "base/check.h"
 #include "server/conn/conn.h"
+#include "server/conn/receive.h"
+#include "server/conn/send.h"
 #include "server/conn/transport.h"
 
 static void receive_data_again(struct conn *conn)
@@ -49,7 +51,7 @@ static void take_control(struct conn *conn, uint8_t type, struct bytes payload)
         return;
     case KTLS_CONTROL_ALERT:
         counters_increment(&conn->worker->counters, tls_alerts);
-        conn_close_now(conn, CLOSE_BY_PEER);
+        conn_fail(conn, CLOSE_BY_PEER);
         return;
     case KTLS_CONTROL_REKEY:
         follow_rekey(conn, false);
@@ -59,7 +61,7 @@ static void take_control(struct conn *conn, uint8_t type, struct bytes payload)
         return;
     case KTLS_CONTROL_BAD:
         counters_increment(&conn->worker->counters, tls_broken);
-        conn_close_now(conn, CLOSE_TLS_FAILED);
+        conn_fail(conn, CLOSE_TLS_FAILED);
         return;
     }
 }
@@ -76,11 +78,9 @@ static void control_on_complete(struct op *op, int result, uint32_t flags)
     } else if (!conn->close_submitted && result == 0) {
         conn_receive_end(conn);
     } else if (!conn->close_submitted) {
-        conn_close_now(conn, CLOSE_IO_ERROR);
+        conn_fail(conn, CLOSE_IO_ERROR);
     }
-    if (conn->phase == PHASE_CLOSING) {
-        conn_close_join(conn);
-    }
+    conn_completed(conn);
 }
 
 static void receive_control(struct conn *conn)
@@ -89,7 +89,7 @@ static void receive_control(struct conn *conn)
         return;
     }
     if (!transport_take_record(conn, &conn->control_record)) {
-        conn_close_now(conn, CLOSE_IO_ERROR);
+        conn_fail(conn, CLOSE_IO_ERROR);
         return;
     }
     ktls_record_prepare_receive(conn->control_record);
@@ -108,12 +108,10 @@ static void rekey_on_sent(struct op *op, int result, uint32_t flags)
     conn_send_restore(conn);
     if (!conn->close_submitted &&
         (result <= 0 || ktls_rekey_send(conn->fd, rekey->suite, &rekey->secrets) != 0)) {
-        conn_close_now(conn, CLOSE_IO_ERROR);
+        conn_fail(conn, CLOSE_IO_ERROR);
     }
     conn_send_wake(conn);
-    if (conn->phase == PHASE_CLOSING) {
-        conn_close_join(conn);
-    }
+    conn_completed(conn);
 }
 
 /* Our KeyUpdate is the last record under the old key, so nothing else may be in flight beside it.
@@ -142,7 +140,7 @@ static bool on_receive_failed(struct conn *conn, int error)
     case -EMSGSIZE:
     case -EINVAL:
         counters_increment(&conn->worker->counters, tls_broken);
-        conn_close_now(conn, CLOSE_TLS_FAILED);
+        conn_fail(conn, CLOSE_TLS_FAILED);
         return true;
     default:
         return false;

@@ -2,6 +2,8 @@
  * and settings where the kernel does not do it. Nothing but records passes through here. */
 #include "base/check.h"
 #include "server/conn/conn.h"
+#include "server/conn/receive.h"
+#include "server/conn/send.h"
 #include "server/conn/transport.h"
 
 /* Of one batch: what a connection may hold as ciphertext while its peer is slow. */
@@ -35,7 +37,7 @@ static void on_received(struct conn *conn, struct bytes records)
     case TLS_STATUS_WANT_OUTPUT:
     case TLS_STATUS_FAILED:
         counters_increment(&conn->worker->counters, tls_broken);
-        conn_close_now(conn, CLOSE_TLS_FAILED);
+        conn_fail(conn, CLOSE_TLS_FAILED);
         return;
     }
 }
@@ -86,7 +88,7 @@ static size_t put_late(struct conn *conn, uint8_t *records)
 static void fail(struct conn *conn)
 {
     conn_send_abandon(conn);
-    conn_close_now(conn, CLOSE_TLS_FAILED);
+    conn_fail(conn, CLOSE_TLS_FAILED);
 }
 
 /* Memory that messages use up must cost viewers messages, not their connection: then they go on

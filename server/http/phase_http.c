@@ -11,6 +11,8 @@
 #include "server/access/access.h"
 #include "server/access/audit.h"
 #include "server/conn/address.h"
+#include "server/conn/close.h"
+#include "server/conn/send.h"
 #include "server/http/control.h"
 #include "server/websocket/phase_websocket.h"
 #include "wire/http_response.h"
@@ -529,6 +531,7 @@ const struct phase_ops phase_http_ops = {
     .on_bytes = http_on_bytes,
     .on_eof = http_on_eof,
     .on_deadline = http_on_deadline,
+    .on_failed = conn_close_now,
     .on_end = http_on_end,
     .on_leave = release_request,
 };

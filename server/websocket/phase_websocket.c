@@ -8,6 +8,9 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "server/conn/address.h"
+#include "server/conn/close.h"
+#include "server/conn/receive.h"
+#include "server/conn/send.h"
 #include "server/conn/transport.h"
 #include "wire/ws_mask.h"
 
@@ -615,6 +618,7 @@ const struct phase_ops phase_websocket_ops = {
     .on_bytes = websocket_on_bytes,
     .on_eof = websocket_on_eof,
     .on_deadline = websocket_on_deadline,
+    .on_failed = conn_close_now,
     .on_end = websocket_on_end,
     .on_leave = websocket_on_leave,
 };

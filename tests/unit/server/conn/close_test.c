@@ -9,7 +9,11 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "server/conn/close.h"
 #include "server/conn/conn.h"
+#include "server/conn/engine.h"
+#include "server/conn/listener.h"
+#include "server/conn/send.h"
 #include "server/conn/transport.h"
 #include "server/http/phase_http.h"
 #include "server/hub/fanout.h"
@@ -493,7 +497,7 @@ static bool publish(void)
 
 static void end_turn(void)
 {
-    conn_table_on_turn_end(&play.table);
+    engine_on_turn_end(&play.table);
     recv_pool_flush(&play.worker.recv_pool);
     kernel_take();
 }
@@ -567,7 +571,7 @@ static void by_twice(struct conn *conn, unsigned reason)
 static void by_stop(struct conn *conn, unsigned ignored)
 {
     play.worker.stopping = true;
-    conn_table_stop(&play.table);
+    engine_stop(&play.table);
 }
 
 /* Every timer of the connection: handshake, liveness, expiry, a write that stalls. */

@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "server/conn/send.h"
 #include "server/conn/transport.h"
 #include "server/http/control.h"
 #include "server/http/phase_http.h"

@@ -1,10 +1,15 @@
-/* From a listener to a connection in its first phase. */
+#include "server/conn/listener.h"
+
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/check.h"
+#include "server/conn/close.h"
 #include "server/conn/conn.h"
+#include "server/conn/phase_tls.h"
+#include "server/conn/receive.h"
+#include "server/conn/send.h"
 #include "server/conn/transport.h"
 
 static void refuse(struct worker *worker, int fd)

@@ -1,0 +1,11 @@
+/* From a listener to a connection in its first phase. Owner worker only; never blocks. */
+#pragma once
+
+#include "server/conn/conn_table.h"
+
+void listener_start(struct listener *listener);
+void listener_stop(struct listener *listener);
+void listener_on_retry(struct timer *timer);
+
+/* A new descriptor becomes a connection in PHASE_TLS or PHASE_HTTP; at the bound it is closed. */
+void conn_open(struct conn_table *table, int fd, enum listener_role role);
