@@ -189,6 +189,25 @@ static int number_set(const struct option_spec *spec, const char *name, const ch
     return 0;
 }
 
+static bool is_boolean(const struct option_spec *spec)
+{
+    return spec->type == OPTION_BOOLEAN || spec->type == OPTION_GO_BOOLEAN;
+}
+
+/* What practable/relay takes for true of its variables (strconv.ParseBool); it takes whatever that
+ * refuses for false. */
+static bool go_boolean_parse(const char *text)
+{
+    static const char *const truths[] = {"1", "t", "T", "TRUE", "true", "True"};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(truths); i++) {
+        if (strcmp(text, truths[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int option_set(const struct option_spec *spec, const char *name, const char *text,
                       void *values, char *error)
 {
@@ -199,7 +218,7 @@ static int option_set(const struct option_spec *spec, const char *name, const ch
         *target = strdup(text);
         return *target == NULL ? -ENOMEM : 0;
     }
-    if (spec->type == OPTION_BOOLEAN) {
+    if (is_boolean(spec)) {
         if (boolean_parse(text, member(spec, values)) != 0) {
             snprintf(error, OPTIONS_ERROR_SIZE, "%s must be true or false but is %s", name, text);
             return -EINVAL;
@@ -217,6 +236,8 @@ static int defaults_and_environment(const struct option_table *table, void *valu
 
         if (text == NULL || *text == '\0') {
             text = spec->default_text;
+        } else if (spec->type == OPTION_GO_BOOLEAN) {
+            text = go_boolean_parse(text) ? "true" : "false";
         }
         if (text != NULL && option_set(spec, spec->env, text, values, error) != 0) {
             return -EINVAL;
@@ -254,7 +275,7 @@ static int flag_take(const struct option_table *table, int argc, char **argv, vo
                  table->command);
         return -EINVAL;
     }
-    if (value == NULL && spec->type == OPTION_BOOLEAN) {
+    if (value == NULL && is_boolean(spec)) {
         value = "true";
     } else if (value == NULL && argc > 1) {
         value = argv[1];
@@ -308,7 +329,7 @@ static bool is_missing(const struct option_spec *spec, const void *values)
 
         return text == NULL || *text == '\0';
     }
-    if (spec->type == OPTION_BOOLEAN) {
+    if (is_boolean(spec)) {
         return false;
     }
     return *(const int64_t *)member_const(spec, values) == 0;
@@ -347,6 +368,7 @@ static const char *value_name(enum option_type type)
     case OPTION_SECRET:
         return "SECRET";
     case OPTION_BOOLEAN:
+    case OPTION_GO_BOOLEAN:
         return "true|false";
     case OPTION_INTEGER:
         return "N";
@@ -431,7 +453,10 @@ static void print_range(const struct option_spec *spec, FILE *out)
         fprintf(out, "%lld…%lld%s", (long long)spec->min, (long long)spec->max,
                 spec->type == OPTION_DURATION ? " ms" : "");
     } else {
-        fprintf(out, "%s", spec->type == OPTION_BOOLEAN ? "true, false" : "text");
+        fprintf(out, "%s",
+                spec->type == OPTION_BOOLEAN      ? "true, false"
+                : spec->type == OPTION_GO_BOOLEAN ? "1, t, T, TRUE, true, True; else false"
+                                                  : "text");
     }
 }
 

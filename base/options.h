@@ -10,11 +10,13 @@
 #include "base/attributes.h"
 
 enum option_type {
-    OPTION_TEXT,     /* char *, owned by the values */
-    OPTION_SECRET,   /* char *, never shown; wiped by options_release */
-    OPTION_BOOLEAN,  /* bool: true/false, 1/0, yes/no, on/off */
-    OPTION_INTEGER,  /* int64_t within min…max */
-    OPTION_DURATION, /* int64_t milliseconds within min…max; Go syntax: 1h30m, 500ms */
+    OPTION_TEXT,       /* char *, owned by the values */
+    OPTION_SECRET,     /* char *, never shown; wiped by options_release */
+    OPTION_BOOLEAN,    /* bool: true/false, 1/0, yes/no, on/off */
+    OPTION_GO_BOOLEAN, /* the same as a flag; in the environment Go's 1, t, T, TRUE, true and True,
+                          all else is false: for variables that practable/relay has */
+    OPTION_INTEGER,    /* int64_t within min…max */
+    OPTION_DURATION,   /* int64_t milliseconds within min…max; Go syntax: 1h30m, 500ms */
 };
 
 struct option_spec {

@@ -75,7 +75,7 @@ static const struct option_spec specs[] = {
          "takes all three; relay token signs with HS256."},
     {.env = "RELAY_ALLOW_NO_BOOKING_ID",
      .flag = "allow-no-booking-id",
-     .type = OPTION_BOOLEAN,
+     .type = OPTION_GO_BOOLEAN,
      OFFSET(allow_no_booking_id),
      .default_text = "false",
      .help = "Accept tokens without a booking_id, which cannot be cancelled one by one."},

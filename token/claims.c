@@ -219,7 +219,7 @@ enum token_result claims_parse(struct bytes json, struct token_claims *ret_claim
 /* The _nocheck constructors leave UTF-8 to the dump, so NULL means no memory and nothing else. */
 static bool text_put(json_t *object, const char *key, const char *text)
 {
-    return *text == '\0' || json_object_set_new(object, key, json_string_nocheck(text)) == 0;
+    return json_object_set_new(object, key, json_string_nocheck(text)) == 0;
 }
 
 static bool list_put(json_t *object, const char *key, const char *texts, size_t text_size,

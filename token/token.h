@@ -71,6 +71,7 @@ MUST_USE enum token_result token_verify(const struct token_keys *keys, struct by
  * TOKEN_UNKNOWN_KEY otherwise. *ret_text is malloc'ed, for the caller to wipe and free. The header
  * is exactly
  * {"alg":"HS256","typ":"JWT"} with the key's algorithm, and its "kid" between them when it has one;
- * iss, sub and jti are not written; booking_id, topic and prefix are left out when empty. */
+ * iss, sub and jti are not written; booking_id, topic and prefix also when empty, as
+ * practable/relay does. */
 MUST_USE enum token_result token_sign(const struct token_keys *keys,
                                       const struct token_claims *claims, char **ret_text);

@@ -63,7 +63,7 @@ class Startup(unittest.TestCase):
                 ("RELAY_PORT_ACCESS", "65536"), ("RELAY_PORT_RELAY", "3001x"),
                 ("RELAY_PORT_RELAY", "1e3"), ("RELAY_WORKERS", "-1"), ("RELAY_WORKERS", "many"),
                 ("RELAY_WORKERS", "1000000"), ("RELAY_LOG_LEVEL", "loud"),
-                ("RELAY_LOG_FORMAT", "xml"), ("RELAY_ALLOW_NO_BOOKING_ID", "maybe"),
+                ("RELAY_LOG_FORMAT", "xml"), ("RELAY_PRIVACY", "maybe"),
                 ("RELAY_QUEUE_BYTES", "lots"), ("RELAY_QUEUE_BYTES", "-5"),
                 ("RELAY_CONNECTIONS_MAX", "0"), ("RELAY_CONNECTIONS_MAX", "x"),
                 ("RELAY_HANDSHAKE_TIMEOUT", "soon"), ("RELAY_HANDSHAKE_TIMEOUT", "-1s"),

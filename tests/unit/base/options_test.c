@@ -55,6 +55,16 @@ static const struct option_spec specs[] = {
      .help = "How often."},
 };
 
+/* A variable that practable/relay has. */
+static const struct option_spec go_specs[] = {{.env = "T_GO",
+                                               .flag = "go",
+                                               .type = OPTION_GO_BOOLEAN,
+                                               .offset = offsetof(struct values, loud),
+                                               .default_text = "true",
+                                               .help = "Go."}};
+static const struct option_table go_table = {
+    .command = "relay test", .synopsis = "Tests.", .specs = go_specs, .specs_count = 1};
+
 static const struct option_table table = {
     .command = "relay test", .synopsis = "Tests.", .specs = specs, .specs_count = 5};
 
@@ -437,6 +447,58 @@ static void write_file(char *path, const void *data, size_t len)
     cr_assert_geq(fd, 0);
     cr_assert_eq(write(fd, data, len), (ssize_t)len);
     close(fd);
+}
+
+static bool go_value(const char *text)
+{
+    char *argv[] = {(char *)(uintptr_t) "relay test"};
+    struct values values = {0};
+    char error[OPTIONS_ERROR_SIZE];
+
+    setenv("T_GO", text, 1);
+    cr_assert_eq(options_parse(&go_table, 1, argv, &values, error), OPTIONS_OK, "%s", error);
+    return values.loud;
+}
+
+/* strconv.ParseBool; viper's GetBool is false where that fails. An empty variable is not set. */
+Test(options, booleans_of_practable_relay_are_those_of_go)
+{
+    static const char *const truths[] = {"1", "t", "T", "TRUE", "true", "True", ""};
+    static const char *const others[] = {"0",    "f",     "F",     "FALSE", "false", "False",
+                                         "yes",  "YES",   "on",    "y",     "2",     "tRUE",
+                                         "trUe", " true", "true ", "nil",   "01",    "-1"};
+
+    for (size_t i = 0; i < sizeof truths / sizeof truths[0]; i++) {
+        cr_assert(go_value(truths[i]), "%s", truths[i]);
+    }
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        cr_assert(!go_value(others[i]), "%s", others[i]);
+    }
+}
+
+/* Flags are this program's own: a slip is an error. */
+Test(options, flags_of_go_booleans_are_as_others)
+{
+    static const struct {
+        const char *flag;
+        enum options_result result;
+        bool value;
+    } cases[] = {{"--go", OPTIONS_OK, true},
+                 {"--go=no", OPTIONS_OK, false},
+                 {"--go=on", OPTIONS_OK, true},
+                 {"--go=maybe", OPTIONS_ERROR, false}};
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char *argv[] = {(char *)(uintptr_t) "relay test", (char *)(uintptr_t)cases[i].flag};
+        struct values values = {0};
+        char error[OPTIONS_ERROR_SIZE];
+
+        unsetenv("T_GO");
+        cr_assert_eq(options_parse(&go_table, 2, argv, &values, error), cases[i].result, "%s",
+                     cases[i].flag);
+        cr_assert(cases[i].result != OPTIONS_OK || values.loud == cases[i].value, "%s",
+                  cases[i].flag);
+    }
 }
 
 Test(secret_file, is_read_without_its_line_end)

@@ -322,10 +322,14 @@ Test(cli_token, a_wrong_number_is_refused)
                    "relay token: RELAY_TOKEN_LIFETIME must be a whole number but is 1h\n");
 }
 
-Test(cli_token, a_wrong_boolean_is_refused)
+Test(cli_token, a_wrong_boolean_is_false_as_with_practable_relay)
 {
-    expect_refused("RELAY_TOKEN_SCOPE_READ", "maybe",
-                   "relay token: RELAY_TOKEN_SCOPE_READ must be true or false but is maybe\n");
+    set_required();
+    setenv("RELAY_TOKEN_SCOPE_READ", "yes", 1);
+    cr_assert_eq(run(NULL, NULL, NULL, NULL), 0);
+    struct token_claims claims = printed_claims("somesecret");
+
+    expect_scopes(&claims, "write");
 }
 
 Test(cli_token, unknown_flags_are_refused)
