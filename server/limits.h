@@ -53,8 +53,7 @@ enum limits_connection {
 };
 
 enum limits_wall_clock {
-    WALL_LOOK_MS = 500,     /* how often a worker looks whether it stepped */
-    WALL_STEP_MS_MIN = 250, /* less is a slow correction, which timers follow by themselves */
+    WALL_STEP_MS_MIN = 250, /* less is not worth a look at every token */
 };
 
 enum limits_report {

@@ -89,8 +89,7 @@ struct conn_table {
     struct listener listeners[LISTENERS_MAX];
     unsigned listeners_count;
     struct timer accept_retry;
-    uint64_t wall_looked_ms; /* at the wall clock, which was then wall_ahead_ms ahead of now_ms */
-    int64_t wall_ahead_ms;
+    int64_t wall_ahead_ms; /* of now_ms, when ends of tokens were last looked at */
     struct log_limit refusals_log_limit;
     uint8_t *plaintext; /* TLS_RECORD_PAYLOAD_MAX: what user-space TLS decrypts, for one turn */
 };

@@ -59,27 +59,25 @@ void engine_deinit(struct conn_table *table)
 }
 
 /* Ends of tokens are of the wall clock. When it steps, or runs on through a pause in which ours
- * stands still, each is looked at anew. */
+ * stands still, each is looked at anew: within a second, as a worker with timers waits no longer
+ * for its next turn. A slow correction adds up to a step. */
 static void follow_wall_clock(struct conn_table *table)
 {
     uint64_t now_ms = table->worker->now_ms;
     int64_t ahead_ms = (int64_t)(clock_wall_ns() / 1000000u) - (int64_t)now_ms;
 
-    if (now_ms - table->wall_looked_ms < WALL_LOOK_MS) {
+    if (llabs(ahead_ms - table->wall_ahead_ms) < WALL_STEP_MS_MIN) {
         return;
     }
-    if (llabs(ahead_ms - table->wall_ahead_ms) >= WALL_STEP_MS_MIN) {
-        list_for_each(node, &table->open)
-        {
-            struct conn *conn = container_of(node, struct conn, open_node);
+    table->wall_ahead_ms = ahead_ms;
+    list_for_each(node, &table->open)
+    {
+        struct conn *conn = container_of(node, struct conn, open_node);
 
-            if (conn->expiry.armed) {
-                timer_arm(&table->worker->timers, &conn->expiry, now_ms);
-            }
+        if (conn->expiry.armed) {
+            timer_arm(&table->worker->timers, &conn->expiry, now_ms);
         }
     }
-    table->wall_looked_ms = now_ms;
-    table->wall_ahead_ms = ahead_ms;
 }
 
 void engine_on_turn_end(struct conn_table *table)

@@ -4,7 +4,12 @@ Method: raw sockets against a started server, so that every field of the answer 
 """
 
 import json
+import os
+import signal
+import struct
+import tempfile
 import time
+import unittest
 from urllib.parse import urlsplit
 
 import relay_support
@@ -324,6 +329,36 @@ class Expiry(RelayTestCase):
         self.assertEqual(relay.wait_line("connection closed")["topic"], "t0")
         stays.barrier()
         self.assertEqual(relay.wait_counter("closed_expired", 1)["closed_expired"], 1)
+
+    @unittest.skipIf(relay_support.SANITIZED, "a sanitizer wants to be loaded first")
+    def test_a_step_of_the_wall_clock_ends_what_it_ends_within_a_second(self):
+        with tempfile.NamedTemporaryFile() as step:
+            step.write(struct.pack("q", 0))
+            step.flush()
+            relay = self.start(LD_PRELOAD=os.path.join(relay_support.BUILD, "tests/wall_step.so"),
+                               RELAY_TEST_WALL_STEP=step.name)
+            ends = self.track(relay.raw("t0", lifetime_s=3600))
+            stays = self.track(relay.raw("t0", lifetime_s=7300))
+            for step_s, client in ((3610, ends), (7310, stays)):
+                stays.barrier()
+                os.pwrite(step.fileno(), struct.pack("q", step_s * 10**9), 0)
+                start = time.monotonic()
+                self.assertEqual(client.expect_close()[0], 4401)
+                took_s = time.monotonic() - start
+                self.assertLess(took_s, 1.2 * relay_support.TIME_SCALE)  # and a tick of its timers
+
+    def test_a_token_ends_in_time_also_when_the_process_stood_still(self):
+        relay = self.start(RELAY_LOG_LEVEL="warn")
+        expiry = int(time.time()) + 2
+        client = self.track(relay.raw("t0", exp=expiry))
+        relay.process.send_signal(signal.SIGSTOP)
+        try:
+            relay_support.wait_until(lambda: time.time() > expiry + 2, "the token to be over")
+        finally:
+            relay.process.send_signal(signal.SIGCONT)
+        start = time.monotonic()
+        self.assertEqual(client.expect_close()[0], 4401)
+        self.assertLess(time.monotonic() - start, 1.2 * relay_support.TIME_SCALE)
 
     def test_expiry_reaches_a_connection_that_is_busy(self):
         relay = self.start()
