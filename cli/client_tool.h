@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "base/attributes.h"
-#include "base/options.h"
+#include "base/options/options.h"
 #include "client/relay_client.h"
 
 int command_client_file(int argc, char **argv);

@@ -6,6 +6,8 @@
 #include <strings.h>
 
 #include "base/log.h"
+#include "base/options/options.h"
+#include "base/options/secret_file.h"
 #include "cli/client_tool.h"
 #include "cli/command.h"
 #include "cli/monitor/settings.h"

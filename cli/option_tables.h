@@ -2,7 +2,7 @@
  * beside its command. Immutable, so any thread. */
 #pragma once
 
-#include "base/options.h"
+#include "base/options/option_table.h"
 
 extern const struct option_table token_option_table;
 extern const struct option_table token_inspect_option_table;

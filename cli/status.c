@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <strings.h>
 
+#include "base/options/options.h"
 #include "cli/command.h"
 #include "cli/option_tables.h"
 #include "cli/status/access.h"

@@ -4,7 +4,8 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
-#include "base/options.h"
+#include "base/options/options.h"
+#include "base/options/secret_file.h"
 #include "cli/command.h"
 #include "cli/option_tables.h"
 #include "cli/token_inspect.h"

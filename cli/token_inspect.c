@@ -7,7 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
-#include "base/options.h"
+#include "base/options/options.h"
 #include "cli/option_tables.h"
 #include "token/inspect.h"
 #include "token/token.h"

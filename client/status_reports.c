@@ -8,7 +8,7 @@
 #include <strings.h>
 #include <time.h>
 
-#include "base/options.h"
+#include "base/options/duration.h"
 
 /* A report has five brackets with its statistics, and some twenty commas. The parser takes a few
  * hundred bytes for each object, so it is these that are counted, not bytes alone. */

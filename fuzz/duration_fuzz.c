@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "base/options.h"
+#include "base/options/duration.h"
 
 enum { TEXT_BYTES_MAX = 100, NS_PER_MS = 1000000 };
 

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/options/secret_file.h"
+
 enum { ARGUMENTS_MAX = 256 };
 
 #define AT(member) offsetof(struct settings, member)

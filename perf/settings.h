@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #include "base/attributes.h"
-#include "base/options.h"
+#include "base/options/options.h"
 #include "perf/scenario.h"
 #include "perf/target/process.h"
 

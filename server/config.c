@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "base/options/secret_file.h"
 #include "server/limits.h"
 #include "server/public_url.h"
 

@@ -8,7 +8,7 @@
 
 #include "base/attributes.h"
 #include "base/bytes.h"
-#include "base/options.h"
+#include "base/options/secret_file.h"
 #include "token/keys.h"
 
 enum { ORIGIN_SIZE = PATH_MAX + 32 };

@@ -9,7 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
-#include "base/options.h"
+#include "base/options/secret_file.h"
 #include "token/keys.h"
 
 struct token_keys *keys_new(void)

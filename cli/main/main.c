@@ -2,6 +2,8 @@
 #include <string.h>
 
 #include "base/attributes.h"
+#include "base/options/options_manual.h"
+#include "base/options/options_markdown.h"
 #include "base/version.h"
 #include "cli/command.h"
 #include "cli/option_tables.h"
@@ -40,7 +42,7 @@ static int print_markdown(void)
 {
     for (size_t i = 0; i < ARRAY_LENGTH(tables); i++) {
         printf("### %s\n\n", tables[i]->command);
-        options_print_markdown(tables[i], stdout);
+        options_markdown_print(tables[i], stdout);
         printf("\n");
     }
     return 0;
@@ -51,7 +53,7 @@ static int print_manual(const char *command)
 {
     for (size_t i = 0; i < ARRAY_LENGTH(tables); i++) {
         if (strcmp(tables[i]->command, command) == 0) {
-            options_print_manual(tables[i], RELAY_VERSION, stdout);
+            options_manual_print(tables[i], RELAY_VERSION, stdout);
             return 0;
         }
     }

@@ -45,7 +45,7 @@ BANNED_CALLS = {
     "asctime": "strftime",
     "ctime": "strftime",
     "alloca": "a bounded array",
-    "atoi": "strtol with a check, or base/options.h",
+    "atoi": "strtol with a check, or base/options/",
     "tmpnam": "mkstemp",
     "mktemp": "mkstemp",
 }
