@@ -7,6 +7,20 @@
 #include "server/conn/send.h"
 #include "server/conn/transport.h"
 
+struct phase_closing {
+    uint64_t started_ms;
+    uint64_t looked_ms;   /* at what the peer takes */
+    bool waits_for_close; /* the peer's, after ours */
+    bool is_done;         /* the peer owes us nothing more: closed as soon as all of ours is sent */
+    struct ws_close_watch watch;
+};
+_Static_assert(sizeof(struct phase_closing) <= PHASE_STATE_BYTES, "it fits a connection");
+
+static struct phase_closing *state_of(struct conn *conn)
+{
+    return (struct phase_closing *)(void *)conn->phase_state;
+}
+
 static void enter_closing(struct conn *conn, enum close_reason reason)
 {
     CHECK(conn->phase != PHASE_FREE);
@@ -163,7 +177,7 @@ void conn_close_join(struct conn *conn)
     if (!conn->fin_sent) {
         send_fin(conn);
     }
-    if (conn->peer_ended || conn->in.closing.is_done) {
+    if (conn->peer_ended || state_of(conn)->is_done) {
         submit_close(conn);
     }
 }
@@ -177,7 +191,7 @@ void conn_close_begin(struct conn *conn, enum close_reason reason)
 void conn_close_idle(struct conn *conn, enum close_reason reason)
 {
     enter_closing(conn, reason);
-    conn->in.closing.is_done = true;
+    state_of(conn)->is_done = true;
     conn_close_join(conn);
 }
 
@@ -187,8 +201,8 @@ void conn_close_saying(struct conn *conn, enum close_reason reason, struct messa
     CHECK(conn->phase != PHASE_CLOSING);
     enter_closing(conn, reason);
     if (watch != NULL) {
-        conn->in.closing.watch = *watch;
-        conn->in.closing.waits_for_close = true;
+        state_of(conn)->watch = *watch;
+        state_of(conn)->waits_for_close = true;
     }
     if (last != NULL) {
         conn_send(conn, last);
@@ -213,19 +227,19 @@ static uint64_t linger_ms(const struct conn *conn)
 /* The peer takes what waits for it, as seen since the last time this was armed. */
 static bool is_taking(struct conn *conn)
 {
-    return conn_send_taken_since(conn, conn->in.closing.looked_ms);
+    return conn_send_taken_since(conn, state_of(conn)->looked_ms);
 }
 
 static void arm_linger(struct conn *conn)
 {
     is_taking(conn); /* what it took until now is none of the next time's */
-    conn->in.closing.looked_ms = conn->worker->now_ms;
+    state_of(conn)->looked_ms = conn->worker->now_ms;
     timer_arm(&conn->worker->timers, &conn->deadline, conn->worker->now_ms + linger_ms(conn));
 }
 
 static void closing_on_enter(struct conn *conn)
 {
-    conn->in.closing = (struct phase_closing){.started_ms = conn->worker->now_ms};
+    *state_of(conn) = (struct phase_closing){.started_ms = conn->worker->now_ms};
     arm_linger(conn);
 }
 
@@ -242,7 +256,7 @@ static void closing_on_end(struct conn *conn, enum close_reason reason)
  * one to end the connection then (RFC 6455 §7.1.1): many clients leave that to it. */
 static void closing_on_bytes(struct conn *conn, struct bytes bytes)
 {
-    struct phase_closing *closing = &conn->in.closing;
+    struct phase_closing *closing = state_of(conn);
 
     if (closing->waits_for_close && ws_close_watch_read(&closing->watch, bytes)) {
         closing->is_done = true;
@@ -264,7 +278,7 @@ static bool has_more_to_say(struct conn *conn)
     uint64_t timeout_ms =
         stopping ? STOP_DEADLINE_MS : (uint64_t)conn->table->shared->config->write_timeout_ms;
 
-    if (conn->close_submitted || conn->worker->now_ms - conn->in.closing.started_ms >= timeout_ms) {
+    if (conn->close_submitted || conn->worker->now_ms - state_of(conn)->started_ms >= timeout_ms) {
         return false;
     }
     if (stopping) {

@@ -4,6 +4,8 @@
 #pragma once
 
 #include "server/conn/conn.h"
+#include "server/hub/message.h"
+#include "wire/ws_close_watch.h"
 
 void conn_close_init(struct conn *conn);
 /* Polite: stops receiving into the phase, sends what is in flight and the Close (WebSocket), then

@@ -3,6 +3,7 @@
  * connection is in one of two transports (transport.h) and enters PHASE_HTTP like a plain one. */
 #include "server/conn/phase_tls.h"
 
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
@@ -17,6 +18,18 @@
 
 enum { HANDSHAKE_OUTPUT_BYTES = 16384 };
 
+struct phase_tls {
+    struct tls_session *session; /* from the first record on: a silent connection costs none */
+    uint32_t tickets_sent;
+    bool done; /* the handshake is complete; its last bytes may still be on their way */
+};
+_Static_assert(sizeof(struct phase_tls) <= PHASE_STATE_BYTES, "it fits a connection");
+
+static struct phase_tls *state_of(struct conn *conn)
+{
+    return (struct phase_tls *)(void *)conn->phase_state;
+}
+
 /* What the kernel writes into; outlives the phase when a receive is in flight at its end. */
 struct handshake_input {
     uint32_t wanted; /* bytes of the record known so far: its header, then all of it */
@@ -28,22 +41,22 @@ static void receive_next(struct conn *conn);
 
 static void tls_on_enter(struct conn *conn)
 {
-    conn->in.tls = (struct phase_tls){0};
+    *state_of(conn) = (struct phase_tls){0};
     timer_arm(&conn->worker->timers, &conn->deadline,
               conn->worker->now_ms + (uint64_t)conn->table->shared->config->handshake_timeout_ms);
 }
 
 static void tls_on_leave(struct conn *conn)
 {
-    tls_session_destroy(conn->in.tls.session);
+    tls_session_destroy(state_of(conn)->session);
 }
 
 static void release_input(struct conn *conn)
 {
-    if (conn->handshake != NULL) {
-        bytes_wipe(conn->handshake, sizeof *conn->handshake);
-        block_pool_put(&conn->worker->requests, conn->handshake);
-        conn->handshake = NULL;
+    if (conn->tls.handshake != NULL) {
+        bytes_wipe(conn->tls.handshake, sizeof *conn->tls.handshake);
+        block_pool_put(&conn->worker->requests, conn->tls.handshake);
+        conn->tls.handshake = NULL;
     }
 }
 
@@ -101,7 +114,7 @@ static void refuse_record(struct conn *conn, const uint8_t header[static TLS_REC
 /* One call of SSL_accept into a message of its own; more calls when the flight does not fit. */
 static enum tls_status advance(struct conn *conn, struct bytes *record)
 {
-    struct phase_tls *tls = &conn->in.tls;
+    struct phase_tls *tls = state_of(conn);
     struct message *message = message_create_reserved(conn->worker, HANDSHAKE_OUTPUT_BYTES);
 
     if (message == NULL) {
@@ -137,7 +150,7 @@ static enum tls_status feed(struct conn *conn, struct bytes record)
 static enum ktls_result choose_transport(struct conn *conn)
 {
     const struct conn_shared *shared = conn->table->shared;
-    struct phase_tls *tls = &conn->in.tls;
+    struct phase_tls *tls = state_of(conn);
     enum ktls_suite suite = ktls_suite_of(tls_session_cipher_id(tls->session));
 
     if (!shared->ktls.any || !tls_session_is_tls13(tls->session) || suite == KTLS_SUITE_COUNT ||
@@ -150,14 +163,14 @@ static enum ktls_result choose_transport(struct conn *conn)
 
 static void keep_secrets(struct conn *conn)
 {
-    const struct phase_tls *tls = &conn->in.tls;
+    const struct phase_tls *tls = state_of(conn);
 
     if (!conn->table->shared->ktls.rekey) {
         return;
     }
-    conn->rekey = block_pool_take(&conn->worker->blocks, sizeof *conn->rekey);
-    if (conn->rekey != NULL) {
-        *conn->rekey = (struct rekey){
+    conn->tls.rekey = block_pool_take(&conn->worker->blocks, sizeof *conn->tls.rekey);
+    if (conn->tls.rekey != NULL) {
+        *conn->tls.rekey = (struct rekey){
             .suite = ktls_suite_of(tls_session_cipher_id(tls->session)),
             .secrets = *tls_session_secrets(tls->session),
         };
@@ -183,7 +196,7 @@ static void become_kernel(struct conn *conn)
 
 static void become_user(struct conn *conn)
 {
-    struct phase_tls *tls = &conn->in.tls;
+    struct phase_tls *tls = state_of(conn);
 
     if (conn->table->shared->ktls_required) {
         log_failure(conn, "kernel TLS is required, but not for this client");
@@ -192,9 +205,9 @@ static void become_user(struct conn *conn)
     }
     release_input(conn);
     conn->transport = &transport_user;
-    conn->tls = tls->session;
+    conn->tls.session = tls->session;
     tls->session = NULL;
-    tls_session_forget_secrets(conn->tls);
+    tls_session_forget_secrets(conn->tls.session);
     counters_increment(&conn->worker->counters, tls_user);
     leave_for_http(conn);
 }
@@ -236,15 +249,16 @@ static void finish(struct conn *conn)
 /* All handshake bytes must have left before the kernel takes over. */
 static void finish_if_sent(struct conn *conn)
 {
-    if (conn->in.tls.done && send_queue_empty(&conn->subscriber.queue)) {
+    if (state_of(conn)->done && send_queue_empty(&conn->subscriber.queue)) {
         finish(conn);
     }
 }
 
 static void take_record(struct conn *conn)
 {
-    struct phase_tls *tls = &conn->in.tls;
-    enum tls_status status = feed(conn, bytes_of(conn->handshake->record, conn->handshake->got));
+    struct phase_tls *tls = state_of(conn);
+    enum tls_status status =
+        feed(conn, bytes_of(conn->tls.handshake->record, conn->tls.handshake->got));
 
     switch (status) {
     case TLS_STATUS_OK:
@@ -252,8 +266,8 @@ static void take_record(struct conn *conn)
         finish_if_sent(conn);
         return;
     case TLS_STATUS_WANT_INPUT:
-        conn->handshake->got = 0;
-        conn->handshake->wanted = TLS_RECORD_HEADER;
+        conn->tls.handshake->got = 0;
+        conn->tls.handshake->wanted = TLS_RECORD_HEADER;
         receive_next(conn);
         return;
     case TLS_STATUS_CLOSED:
@@ -268,7 +282,7 @@ static void take_record(struct conn *conn)
 /* The header tells how much more belongs to this record (RFC 8446 §5.1). */
 static bool take_header(struct conn *conn)
 {
-    struct handshake_input *input = conn->handshake;
+    struct handshake_input *input = conn->tls.handshake;
     uint32_t len = (uint32_t)tls_record_measure(input->record);
 
     if (len == 0) {
@@ -281,7 +295,7 @@ static bool take_header(struct conn *conn)
 
 static void take_bytes(struct conn *conn, uint32_t len)
 {
-    struct handshake_input *input = conn->handshake;
+    struct handshake_input *input = conn->tls.handshake;
 
     input->got += len;
     if (input->got == TLS_RECORD_HEADER && input->wanted == TLS_RECORD_HEADER &&
@@ -311,7 +325,7 @@ static void tls_recv_on_complete(struct op *op, int result, uint32_t flags)
 /* Never more than is missing of the present record. */
 static void receive_next(struct conn *conn)
 {
-    struct handshake_input *input = conn->handshake;
+    struct handshake_input *input = conn->tls.handshake;
     struct io_uring_sqe *sqe = ring_sqe(&conn->worker->ring, &conn->recv_op);
 
     io_uring_prep_recv(sqe, conn->fd, input->record + input->got, input->wanted - input->got, 0);
@@ -319,14 +333,14 @@ static void receive_next(struct conn *conn)
 
 static bool make_session(struct conn *conn)
 {
-    struct phase_tls *tls = &conn->in.tls;
+    struct phase_tls *tls = state_of(conn);
     struct tls_context *context = tls_slot_get(conn->table->shared->tls);
 
     tls->session = tls_session_create(context);
     tls_context_unref(context);
     /* Not from the memory of messages: who is not known yet must take nothing from who is. */
-    conn->handshake = block_pool_take(&conn->worker->requests, sizeof *conn->handshake);
-    if (tls->session == NULL || conn->handshake == NULL) {
+    conn->tls.handshake = block_pool_take(&conn->worker->requests, sizeof *conn->tls.handshake);
+    if (tls->session == NULL || conn->tls.handshake == NULL) {
         counters_increment(&conn->worker->counters, http_refused_memory);
         worker_alarm(conn->worker, ALARM_REQUEST_MEMORY);
         conn_close_now(conn, CLOSE_IO_ERROR);
@@ -342,8 +356,8 @@ static void tls_on_readable(struct op *op, int result, uint32_t flags)
 
     CHECK(conn->phase != PHASE_FREE);
     if (conn->phase == PHASE_TLS && result >= 0 && make_session(conn)) {
-        conn->handshake->got = 0;
-        conn->handshake->wanted = TLS_RECORD_HEADER;
+        conn->tls.handshake->got = 0;
+        conn->tls.handshake->wanted = TLS_RECORD_HEADER;
         op_init(&conn->recv_op, tls_recv_on_complete);
         receive_next(conn);
     } else if (conn->phase == PHASE_TLS) {

@@ -26,7 +26,7 @@ static void on_queued(struct subscriber *subscriber)
 bool conn_send_idle(const struct conn *conn)
 {
     return !conn->send_op.in_flight && send_queue_empty(&conn->subscriber.queue) &&
-           conn->tls_output.records == NULL;
+           conn->tls.output.records == NULL;
 }
 
 static void count_sent(struct conn *conn, size_t wire_len, unsigned completed)
@@ -42,7 +42,7 @@ static void count_sent(struct conn *conn, size_t wire_len, unsigned completed)
     conn->bytes_sent += wire_len;
     counters_add(counters, messages_sent, completed);
     counters_add(counters, bytes_sent, wire_len);
-    if (conn->subscriber.queue.sent_offset > 0 || conn->tls_output.records != NULL) {
+    if (conn->subscriber.queue.sent_offset > 0 || conn->tls.output.records != NULL) {
         counters_increment(counters, sends_short);
     }
 }
@@ -55,8 +55,8 @@ static unsigned end_batch(struct conn *conn, size_t plain_len)
     struct send_queue *queue = &conn->subscriber.queue;
 
     CHECK(!conn->send_op.in_flight);
-    block_pool_put(&conn->worker->blocks, conn->tls_output.records);
-    conn->tls_output = (struct tls_output){0};
+    block_pool_put(&conn->worker->blocks, conn->tls.output.records);
+    conn->tls.output = (struct tls_output){0};
     return queue->in_flight > 0 ? send_queue_end(queue, conn->worker, plain_len) : 0;
 }
 
@@ -111,7 +111,7 @@ void conn_send_restore(struct conn *conn)
 void conn_send_init(struct conn *conn)
 {
     conn_send_restore(conn);
-    conn->tls_output = (struct tls_output){0};
+    conn->tls.output = (struct tls_output){0};
     list_init(&conn->ready_node);
     send_queue_init(&conn->subscriber.queue);
     conn->subscriber.on_queued = on_queued;

@@ -24,7 +24,7 @@ static void refuse_rekey(struct conn *conn)
 
 static void follow_rekey(struct conn *conn, bool answer_wanted)
 {
-    struct rekey *rekey = conn->rekey;
+    struct rekey *rekey = conn->tls.rekey;
 
     if (rekey == NULL || ktls_rekey_receive(conn->fd, rekey->suite, &rekey->secrets) != 0) {
         refuse_rekey(conn);
@@ -72,7 +72,7 @@ static void control_on_complete(struct op *op, int result, uint32_t flags)
 
     CHECK(conn->phase != PHASE_FREE);
     if (!conn->close_submitted && result > 0) {
-        struct ktls_record *record = conn->control_record;
+        struct ktls_record *record = conn->tls.control_record;
 
         take_control(conn, ktls_record_type(record), bytes_of(record->data, (size_t)result));
     } else if (!conn->close_submitted && result == 0) {
@@ -88,21 +88,21 @@ static void receive_control(struct conn *conn)
     if (conn->receive_blocked) {
         return;
     }
-    if (!transport_take_record(conn, &conn->control_record)) {
+    if (!transport_take_record(conn, &conn->tls.control_record)) {
         conn_fail(conn, CLOSE_IO_ERROR);
         return;
     }
-    ktls_record_prepare_receive(conn->control_record);
+    ktls_record_prepare_receive(conn->tls.control_record);
     op_init(&conn->recv_op, control_on_complete);
     struct io_uring_sqe *sqe = ring_sqe(&conn->worker->ring, &conn->recv_op);
 
-    io_uring_prep_recvmsg(sqe, conn->fd, &conn->control_record->header, 0);
+    io_uring_prep_recvmsg(sqe, conn->fd, &conn->tls.control_record->header, 0);
 }
 
 static void rekey_on_sent(struct op *op, int result, uint32_t flags)
 {
     struct conn *conn = container_of(op, struct conn, send_op);
-    struct rekey *rekey = conn->rekey;
+    struct rekey *rekey = conn->tls.rekey;
 
     CHECK(conn->phase != PHASE_FREE);
     conn_send_restore(conn);
@@ -121,13 +121,13 @@ static void answer_rekey(struct conn *conn)
     static const uint8_t key_update[] = {24, 0, 0, 1, 0};
 
     CHECK(!conn->send_op.in_flight);
-    conn->rekey->answer_wanted = false;
-    ktls_record_prepare_send(&conn->rekey->record, KTLS_RECORD_HANDSHAKE,
+    conn->tls.rekey->answer_wanted = false;
+    ktls_record_prepare_send(&conn->tls.rekey->record, KTLS_RECORD_HANDSHAKE,
                              bytes_of(key_update, sizeof key_update));
     op_init(&conn->send_op, rekey_on_sent);
     struct io_uring_sqe *sqe = ring_sqe(&conn->worker->ring, &conn->send_op);
 
-    io_uring_prep_sendmsg(sqe, conn->fd, &conn->rekey->record.header, MSG_NOSIGNAL);
+    io_uring_prep_sendmsg(sqe, conn->fd, &conn->tls.rekey->record.header, MSG_NOSIGNAL);
 }
 
 static bool on_receive_failed(struct conn *conn, int error)
@@ -149,7 +149,7 @@ static bool on_receive_failed(struct conn *conn, int error)
 
 static bool send_next(struct conn *conn)
 {
-    if (conn->rekey != NULL && conn->rekey->answer_wanted) {
+    if (conn->tls.rekey != NULL && conn->tls.rekey->answer_wanted) {
         answer_rekey(conn);
         return true;
     }
@@ -162,26 +162,26 @@ static bool notify(struct conn *conn)
 {
     static const uint8_t close_notify[] = {1, 0};
 
-    if (!transport_take_record(conn, &conn->notify_record)) {
+    if (!transport_take_record(conn, &conn->tls.notify_record)) {
         return false;
     }
-    ktls_record_prepare_send(conn->notify_record, KTLS_RECORD_ALERT,
+    ktls_record_prepare_send(conn->tls.notify_record, KTLS_RECORD_ALERT,
                              bytes_of(close_notify, sizeof close_notify));
     struct io_uring_sqe *sqe = ring_sqe(&conn->worker->ring, &conn->notify_op);
 
-    io_uring_prep_sendmsg(sqe, conn->fd, &conn->notify_record->header, MSG_NOSIGNAL);
+    io_uring_prep_sendmsg(sqe, conn->fd, &conn->tls.notify_record->header, MSG_NOSIGNAL);
     return true;
 }
 
 static void release(struct conn *conn)
 {
-    if (conn->rekey != NULL) {
-        bytes_wipe(conn->rekey, sizeof *conn->rekey);
-        block_pool_put(&conn->worker->blocks, conn->rekey);
-        conn->rekey = NULL;
+    if (conn->tls.rekey != NULL) {
+        bytes_wipe(conn->tls.rekey, sizeof *conn->tls.rekey);
+        block_pool_put(&conn->worker->blocks, conn->tls.rekey);
+        conn->tls.rekey = NULL;
     }
-    transport_put_record(conn, &conn->control_record);
-    transport_put_record(conn, &conn->notify_record);
+    transport_put_record(conn, &conn->tls.control_record);
+    transport_put_record(conn, &conn->tls.notify_record);
 }
 
 const struct transport_ops transport_kernel = {

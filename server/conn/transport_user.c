@@ -17,12 +17,13 @@ static void on_received(struct conn *conn, struct bytes records)
     while (status == TLS_STATUS_OK && !conn->close_submitted) {
         size_t len;
 
-        status = tls_session_decrypt(conn->tls, &records, plain, TLS_RECORD_PAYLOAD_MAX, &len);
+        status =
+            tls_session_decrypt(conn->tls.session, &records, plain, TLS_RECORD_PAYLOAD_MAX, &len);
         if (status == TLS_STATUS_OK) {
             transport_pass_received(conn, bytes_of(plain, len));
         }
     }
-    if (tls_session_late(conn->tls).len > 0) {
+    if (tls_session_late(conn->tls.session).len > 0) {
         conn_send_wake(conn); /* OpenSSL answers a KeyUpdate on its own */
     }
     switch (status) {
@@ -44,7 +45,7 @@ static void on_received(struct conn *conn, struct bytes records)
 
 static size_t records_size(const struct conn *conn, size_t plain_len, unsigned slices)
 {
-    size_t records = plain_len / tls_session_fragment_max(conn->tls) + slices + 1;
+    size_t records = plain_len / tls_session_fragment_max(conn->tls.session) + slices + 1;
 
     return plain_len + records * TLS_RECORD_OVERHEAD + TLS_LATE_BYTES;
 }
@@ -55,7 +56,8 @@ static bool encrypt(struct conn *conn, const struct iovec *slices, unsigned coun
     for (unsigned i = 0; i < count && len > 0; i++) {
         size_t take = slices[i].iov_len < len ? slices[i].iov_len : len;
 
-        if (tls_session_encrypt(conn->tls, bytes_of(slices[i].iov_base, take)) != TLS_STATUS_OK) {
+        if (tls_session_encrypt(conn->tls.session, bytes_of(slices[i].iov_base, take)) !=
+            TLS_STATUS_OK) {
             return false;
         }
         len -= take;
@@ -76,12 +78,12 @@ static size_t total_len(const struct iovec *slices, unsigned count)
 /* What OpenSSL said on its own goes in front: it was made before. */
 static size_t put_late(struct conn *conn, uint8_t *records)
 {
-    struct bytes late = tls_session_late(conn->tls);
+    struct bytes late = tls_session_late(conn->tls.session);
 
     for (size_t i = 0; i < late.len; i++) {
         records[i] = late.data[i];
     }
-    tls_session_take_late(conn->tls);
+    tls_session_take_late(conn->tls.session);
     return late.len;
 }
 
@@ -108,7 +110,7 @@ static uint8_t *take_block(struct conn *conn, unsigned slices, size_t *plain_len
 
 static bool make_records(struct conn *conn, const struct iovec *slices, unsigned count)
 {
-    struct tls_output *output = &conn->tls_output;
+    struct tls_output *output = &conn->tls.output;
     size_t plain_len = total_len(slices, count);
     size_t size;
 
@@ -121,13 +123,13 @@ static bool make_records(struct conn *conn, const struct iovec *slices, unsigned
     }
     size_t late_len = put_late(conn, output->records);
 
-    tls_session_set_output(conn->tls, output->records + late_len, size - late_len);
+    tls_session_set_output(conn->tls.session, output->records + late_len, size - late_len);
     bool made = encrypt(conn, slices, count, plain_len);
 
-    output->len = (uint32_t)(late_len + tls_session_output_len(conn->tls));
+    output->len = (uint32_t)(late_len + tls_session_output_len(conn->tls.session));
     output->sent = 0;
     output->plain_len = plain_len;
-    tls_session_set_output(conn->tls, NULL, 0);
+    tls_session_set_output(conn->tls.session, NULL, 0);
     if (!made) {
         fail(conn);
     }
@@ -137,7 +139,7 @@ static bool make_records(struct conn *conn, const struct iovec *slices, unsigned
 /* Makes records of what is queued, or goes on with those that are made. */
 static bool prepare(struct conn *conn)
 {
-    struct tls_output *output = &conn->tls_output;
+    struct tls_output *output = &conn->tls.output;
     struct iovec slices[SEND_SLICES_MAX];
     unsigned count = 0;
 
@@ -148,12 +150,13 @@ static bool prepare(struct conn *conn)
         count = send_queue_begin(&conn->subscriber.queue, conn->worker,
                                  &conn->table->shared->bounds, slices, SEND_SLICES_MAX);
     }
-    return (count > 0 || tls_session_late(conn->tls).len > 0) && make_records(conn, slices, count);
+    return (count > 0 || tls_session_late(conn->tls.session).len > 0) &&
+           make_records(conn, slices, count);
 }
 
 static bool send_next(struct conn *conn)
 {
-    const struct tls_output *output = &conn->tls_output;
+    const struct tls_output *output = &conn->tls.output;
 
     if (!prepare(conn)) {
         return false;
@@ -167,7 +170,7 @@ static bool send_next(struct conn *conn)
 
 static bool on_sent(struct conn *conn, size_t len, size_t *ret_plain_len)
 {
-    struct tls_output *output = &conn->tls_output;
+    struct tls_output *output = &conn->tls.output;
 
     output->sent += (uint32_t)len;
     CHECK(output->sent <= output->len);
@@ -183,17 +186,17 @@ static bool on_receive_failed(struct conn *conn, int error)
 /* Without memory it is left out: the records before it are in TCP's hands already. */
 static bool notify(struct conn *conn)
 {
-    if (!transport_take_record(conn, &conn->notify_record)) {
+    if (!transport_take_record(conn, &conn->tls.notify_record)) {
         return true;
     }
-    uint8_t *records = conn->notify_record->data;
+    uint8_t *records = conn->tls.notify_record->data;
     size_t late_len = put_late(conn, records);
 
-    tls_session_set_output(conn->tls, records + late_len, KTLS_RECORD_SIZE - late_len);
-    tls_session_close_notify(conn->tls);
-    size_t len = late_len + tls_session_output_len(conn->tls);
+    tls_session_set_output(conn->tls.session, records + late_len, KTLS_RECORD_SIZE - late_len);
+    tls_session_close_notify(conn->tls.session);
+    size_t len = late_len + tls_session_output_len(conn->tls.session);
 
-    tls_session_set_output(conn->tls, NULL, 0);
+    tls_session_set_output(conn->tls.session, NULL, 0);
     if (len > 0) {
         struct io_uring_sqe *sqe = ring_sqe(&conn->worker->ring, &conn->notify_op);
 
@@ -204,9 +207,9 @@ static bool notify(struct conn *conn)
 
 static void release(struct conn *conn)
 {
-    transport_put_record(conn, &conn->notify_record);
-    tls_session_destroy(conn->tls);
-    conn->tls = NULL;
+    transport_put_record(conn, &conn->tls.notify_record);
+    tls_session_destroy(conn->tls.session);
+    conn->tls.session = NULL;
 }
 
 const struct transport_ops transport_user = {

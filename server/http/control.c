@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "server/access/booking_store.h"
 #include "server/report/report.h"
+#include "server/websocket/phase_websocket.h"
 
 enum { CHANGE_BODY_SIZE = 256 };
 
@@ -107,7 +108,7 @@ static void cut_here(struct worker *worker, const char *booking_id)
     {
         struct conn *conn = container_of(node, struct conn, booking_node);
 
-        if (strcmp(conn->in.websocket.booking_id, booking_id) == 0) {
+        if (strcmp(phase_websocket_of(conn)->booking_id, booking_id) == 0) {
             conn_end(conn, CLOSE_DENIED);
         }
     }

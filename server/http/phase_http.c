@@ -36,7 +36,7 @@ static void arm_deadline(struct conn *conn)
 
 static void http_on_enter(struct conn *conn)
 {
-    conn->in.http = (struct phase_http){0};
+    *phase_http_of(conn) = (struct phase_http){0};
     arm_deadline(conn);
 }
 
@@ -51,23 +51,24 @@ static void put_request(struct conn *conn, struct http_request *request)
 
 static void release_request(struct conn *conn)
 {
-    put_request(conn, conn->in.http.request);
-    conn->in.http.request = NULL;
+    put_request(conn, phase_http_of(conn)->request);
+    phase_http_of(conn)->request = NULL;
 }
 
 /* The request's memory is taken with its first byte, so a silent connection costs none. */
 static bool take_request(struct conn *conn)
 {
-    if (conn->in.http.request != NULL) {
+    if (phase_http_of(conn)->request != NULL) {
         return true;
     }
-    conn->in.http.request = block_pool_take(&conn->worker->requests, sizeof(struct http_request));
-    if (conn->in.http.request == NULL) {
+    phase_http_of(conn)->request =
+        block_pool_take(&conn->worker->requests, sizeof(struct http_request));
+    if (phase_http_of(conn)->request == NULL) {
         counters_increment(&conn->worker->counters, http_refused_memory);
         worker_alarm(conn->worker, ALARM_REQUEST_MEMORY);
         return false;
     }
-    http_request_init(conn->in.http.request);
+    http_request_init(phase_http_of(conn)->request);
     return true;
 }
 
@@ -172,7 +173,8 @@ static void refuse_malformed(struct conn *conn, enum http_request_result result)
 
     counters_increment(&conn->worker->counters, http_refused);
     audit_malformed(&audit, answers[result].status, answers[result].text);
-    send_plain(conn, conn->in.http.request, answers[result].status, answers[result].text, "");
+    send_plain(conn, phase_http_of(conn)->request, answers[result].status, answers[result].text,
+               "");
     conn_close_begin(conn, CLOSE_HTTP_REFUSED);
 }
 
@@ -223,7 +225,7 @@ static void finish_reply(struct conn *conn, struct access_reply *reply, bool kee
         release_body(reply);
     }
     bytes_wipe(reply->body, sizeof reply->body);
-    conn->in.http.answered = true;
+    phase_http_of(conn)->answered = true;
     if (!keep_alive) {
         conn_close_begin(conn, CLOSE_HTTP_DONE);
     }
@@ -248,10 +250,10 @@ static void tell_who(struct conn *conn, const struct access_call *call,
 void http_answer_deferred(struct conn *conn, struct access_reply *reply)
 {
     CHECK(conn->phase == PHASE_HTTP);
-    struct answer_form form = {.head_only = conn->in.http.head_only,
-                               .minor_version = conn->in.http.minor_version};
+    struct answer_form form = {.head_only = phase_http_of(conn)->head_only,
+                               .minor_version = phase_http_of(conn)->minor_version};
 
-    memcpy(reply->fields, conn->in.http.fields, sizeof reply->fields);
+    memcpy(reply->fields, phase_http_of(conn)->fields, sizeof reply->fields);
     send_long_reply(conn, reply, &form);
     finish_reply(conn, reply, false);
 }
@@ -276,9 +278,9 @@ static void answer_access(struct conn *conn, const struct http_request *request)
         tell_who(conn, &call, &reply, &actor);
     }
     /* First: a deferred answer may be given before control_run returns. */
-    memcpy(conn->in.http.fields, reply.fields, sizeof conn->in.http.fields);
-    conn->in.http.minor_version = request->minor_version;
-    conn->in.http.head_only = http_request_is_head(request);
+    memcpy(phase_http_of(conn)->fields, reply.fields, sizeof phase_http_of(conn)->fields);
+    phase_http_of(conn)->minor_version = request->minor_version;
+    phase_http_of(conn)->head_only = http_request_is_head(request);
     if (!control_run(conn, &reply, &actor, http_answer_deferred)) {
         return;
     }
@@ -464,7 +466,7 @@ static void http_on_bytes(struct conn *conn, struct bytes bytes)
             conn_close_now(conn, CLOSE_IO_ERROR);
             return;
         }
-        struct http_request *request = conn->in.http.request;
+        struct http_request *request = phase_http_of(conn)->request;
         enum http_request_result result = parse_and_wipe(request, &bytes);
 
         if (result == HTTP_REQUEST_MORE) {
@@ -476,7 +478,7 @@ static void http_on_bytes(struct conn *conn, struct bytes bytes)
             return;
         }
         /* The answer may leave this phase, which would free the request while it is in use. */
-        conn->in.http.request = NULL;
+        phase_http_of(conn)->request = NULL;
         answer(conn, request, bytes);
         put_request(conn, request);
         if (conn->phase == PHASE_HTTP) {
@@ -502,7 +504,7 @@ static void http_on_deadline(struct conn *conn)
         arm_deadline(conn); /* the answer is ours to give, and it will come */
         return;
     }
-    if (!conn->in.http.answered || conn->in.http.request != NULL) {
+    if (!phase_http_of(conn)->answered || phase_http_of(conn)->request != NULL) {
         conn_close_now(conn, CLOSE_HANDSHAKE_TIMEOUT);
     } else if (conn_send_idle(conn)) {
         conn_close_now(conn, CLOSE_HTTP_DONE);
@@ -519,7 +521,7 @@ static void http_on_end(struct conn *conn, enum close_reason reason)
     }
     /* With an answer on its way the peer may be sending its next request, on which a close would
      * reset the connection and lose the answer. */
-    if (conn->in.http.request == NULL && conn_send_idle(conn) && reason == CLOSE_DRAIN) {
+    if (phase_http_of(conn)->request == NULL && conn_send_idle(conn) && reason == CLOSE_DRAIN) {
         conn_close_idle(conn, reason);
     } else {
         conn_close_begin(conn, reason);

@@ -9,6 +9,8 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "server/conn/transport.h"
+#include "server/hub/fanout.h"
+#include "server/websocket/phase_websocket.h"
 
 enum {
     REPORT_MIN_INTERVAL_MS = 1000,
@@ -208,7 +210,7 @@ static void write_subject(struct json_writer *out, enum report_shape shape,
 
 static void write_conn(struct json_writer *out, enum report_shape shape, const struct conn *conn)
 {
-    const struct phase_websocket *ws = &conn->in.websocket;
+    const struct phase_websocket *ws = phase_websocket_seen(conn);
     const struct subject subject = {
         .topic = ws->topic->name,
         .scopes_json = ws->scopes_json,

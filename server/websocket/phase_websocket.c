@@ -12,6 +12,7 @@
 #include "server/conn/receive.h"
 #include "server/conn/send.h"
 #include "server/conn/transport.h"
+#include "server/hub/fanout.h"
 #include "wire/ws_mask.h"
 
 enum { TAKING_PONG_TIMEOUTS = 4 };
@@ -50,7 +51,7 @@ static bool may_wait_for_close(enum close_reason reason)
 static void close_saying(struct conn *conn, enum close_reason reason, uint16_t code,
                          const char *text)
 {
-    const struct phase_websocket *ws = &conn->in.websocket;
+    const struct phase_websocket *ws = phase_websocket_seen(conn);
     uint8_t payload[WS_CONTROL_PAYLOAD_MAX];
     size_t len = ws_close_write(code, text, payload);
     struct ws_close_watch watch;
@@ -74,7 +75,7 @@ static void close_websocket(struct conn *conn, enum close_reason reason, const c
 
 static void arm_liveness(struct conn *conn)
 {
-    struct phase_websocket *ws = &conn->in.websocket;
+    struct phase_websocket *ws = phase_websocket_of(conn);
     uint64_t due_ms = earlier(ws->ping_due_ms, ws->pong_due_ms);
 
     if (ws->assembly_started_ms != 0) {
@@ -98,7 +99,7 @@ static bool is_taking(struct conn *conn)
  * wait for ever. */
 static bool may_be_unread(struct conn *conn)
 {
-    struct phase_websocket *ws = &conn->in.websocket;
+    struct phase_websocket *ws = phase_websocket_of(conn);
     bool waits = !ws->pong_is_graced && conn_receive_waits(conn);
 
     ws->pong_is_graced |= waits;
@@ -109,7 +110,7 @@ static bool may_be_unread(struct conn *conn)
  * first one that is not answered. */
 static void send_ping(struct conn *conn)
 {
-    struct phase_websocket *ws = &conn->in.websocket;
+    struct phase_websocket *ws = phase_websocket_of(conn);
     struct message *message =
         message_create_control(conn->worker, WS_OPCODE_PING, bytes_of(NULL, 0));
 
@@ -125,7 +126,7 @@ static void send_ping(struct conn *conn)
 
 static bool assembly_is_late(const struct conn *conn)
 {
-    uint64_t started_ms = conn->in.websocket.assembly_started_ms;
+    uint64_t started_ms = phase_websocket_seen(conn)->assembly_started_ms;
 
     return started_ms != 0 && conn->worker->now_ms - started_ms >= assembly_timeout_ms(conn);
 }
@@ -133,7 +134,7 @@ static bool assembly_is_late(const struct conn *conn)
 static void on_liveness(struct timer *timer)
 {
     struct conn *conn = container_of(timer, struct conn, liveness);
-    struct phase_websocket *ws = &conn->in.websocket;
+    struct phase_websocket *ws = phase_websocket_of(conn);
     uint64_t now_ms = conn->worker->now_ms;
 
     CHECK(conn->phase == PHASE_WEBSOCKET);
@@ -157,7 +158,7 @@ static void on_liveness(struct timer *timer)
 /* Token times are of the wall clock, which may step: the timer asks it again. */
 static void arm_expiry(struct conn *conn)
 {
-    int64_t left_s = conn->in.websocket.exp_s - clock_wall_s();
+    int64_t left_s = phase_websocket_of(conn)->exp_s - clock_wall_s();
     uint64_t wait_ms;
 
     if (left_s <= 0) {
@@ -175,7 +176,7 @@ static void on_expiry(struct timer *timer)
     struct conn *conn = container_of(timer, struct conn, expiry);
 
     CHECK(conn->phase == PHASE_WEBSOCKET);
-    if (clock_wall_s() < conn->in.websocket.exp_s) {
+    if (clock_wall_s() < phase_websocket_of(conn)->exp_s) {
         arm_expiry(conn);
         return;
     }
@@ -184,7 +185,7 @@ static void on_expiry(struct timer *timer)
 
 static const char *shown_address(const struct conn *conn)
 {
-    const struct phase_websocket *ws = &conn->in.websocket;
+    const struct phase_websocket *ws = phase_websocket_seen(conn);
 
     if (conn->table->shared->config->privacy) {
         return "";
@@ -194,7 +195,7 @@ static const char *shown_address(const struct conn *conn)
 
 static void log_opened(const struct conn *conn)
 {
-    const struct phase_websocket *ws = &conn->in.websocket;
+    const struct phase_websocket *ws = phase_websocket_seen(conn);
 
     log_info("new connection", LOG_TEXT("topic", ws->topic->name),
              LOG_TEXT("booking_id", ws->booking_id), LOG_BOOL("can_read", ws->can_read),
@@ -205,7 +206,7 @@ static void log_opened(const struct conn *conn)
 
 static void log_closed(const struct conn *conn)
 {
-    const struct phase_websocket *ws = &conn->in.websocket;
+    const struct phase_websocket *ws = phase_websocket_seen(conn);
 
     log_info("connection closed", LOG_TEXT("reason", close_reason_text(conn->close_reason)),
              LOG_TEXT("topic", ws->topic->name), LOG_TEXT("booking_id", ws->booking_id),
@@ -223,7 +224,7 @@ static void websocket_on_bytes(struct conn *conn, struct bytes bytes);
 void websocket_open(struct conn *conn, const struct admission *admission,
                     const struct http_request *request, struct bytes bytes)
 {
-    struct phase_websocket *ws = &conn->in.websocket;
+    struct phase_websocket *ws = phase_websocket_of(conn);
     uint64_t now_ms = conn->worker->now_ms;
     struct topic *topic =
         topic_find_or_create(conn->table->shared->topics, admission->permission.topic);
@@ -262,7 +263,7 @@ void websocket_open(struct conn *conn, const struct admission *admission,
 
 static void websocket_on_leave(struct conn *conn)
 {
-    struct phase_websocket *ws = &conn->in.websocket;
+    struct phase_websocket *ws = phase_websocket_of(conn);
 
     log_closed(conn);
     list_remove(&conn->booking_node);
@@ -306,7 +307,7 @@ static size_t room_for(const struct phase_websocket *ws)
 
 static void drop_message(struct conn *conn)
 {
-    struct phase_websocket *ws = &conn->in.websocket;
+    struct phase_websocket *ws = phase_websocket_of(conn);
 
     if (ws->message != NULL) {
         share_unref(conn->worker, &ws->message->home_share);
@@ -318,7 +319,7 @@ static void drop_message(struct conn *conn)
  * loss is counted. */
 static void make_room(struct conn *conn)
 {
-    struct phase_websocket *ws = &conn->in.websocket;
+    struct phase_websocket *ws = phase_websocket_of(conn);
     bool has_room;
 
     if (ws->message == NULL) {
@@ -337,7 +338,7 @@ static void make_room(struct conn *conn)
 
 static void begin_data_frame(struct conn *conn)
 {
-    struct phase_websocket *ws = &conn->in.websocket;
+    struct phase_websocket *ws = phase_websocket_of(conn);
 
     if (ws->frame.opcode != WS_OPCODE_CONTINUATION) {
         ws->opcode = ws->frame.opcode;
@@ -363,7 +364,7 @@ static void begin_data_frame(struct conn *conn)
 
 static void begin_frame(struct conn *conn)
 {
-    struct phase_websocket *ws = &conn->in.websocket;
+    struct phase_websocket *ws = phase_websocket_of(conn);
 
     ws->in_payload = true;
     ws->payload_done = 0;
@@ -375,7 +376,7 @@ static void begin_frame(struct conn *conn)
 
 static void publish(struct conn *conn)
 {
-    struct phase_websocket *ws = &conn->in.websocket;
+    struct phase_websocket *ws = phase_websocket_of(conn);
     struct message *message = ws->message;
 
     ws->message = NULL;
@@ -403,7 +404,7 @@ static void publish(struct conn *conn)
 
 static void answer_ping(struct conn *conn)
 {
-    struct phase_websocket *ws = &conn->in.websocket;
+    struct phase_websocket *ws = phase_websocket_of(conn);
     struct message *pong = message_create_control(conn->worker, WS_OPCODE_PONG,
                                                   bytes_of(ws->control, ws->control_len));
 
@@ -424,7 +425,7 @@ static void answer_ping(struct conn *conn)
 
 static void answer_close(struct conn *conn)
 {
-    struct phase_websocket *ws = &conn->in.websocket;
+    struct phase_websocket *ws = phase_websocket_of(conn);
     struct bytes payload = bytes_of(ws->control, ws->control_len);
     uint16_t code;
     enum ws_close_result result = ws_close_parse(payload, &code);
@@ -440,7 +441,7 @@ static void answer_close(struct conn *conn)
 
 static void end_control_frame(struct conn *conn)
 {
-    struct phase_websocket *ws = &conn->in.websocket;
+    struct phase_websocket *ws = phase_websocket_of(conn);
 
     switch (ws->frame.opcode) {
     case WS_OPCODE_PING:
@@ -462,7 +463,7 @@ static void end_control_frame(struct conn *conn)
 
 static void end_frame(struct conn *conn)
 {
-    struct phase_websocket *ws = &conn->in.websocket;
+    struct phase_websocket *ws = phase_websocket_of(conn);
 
     ws->in_payload = false;
     if (is_control(ws->frame.opcode)) {
@@ -488,7 +489,7 @@ static size_t take_control(struct phase_websocket *ws, struct bytes bytes)
  * rest comes with the next piece, after more room was made. */
 static size_t take_data(struct conn *conn, struct bytes bytes)
 {
-    struct phase_websocket *ws = &conn->in.websocket;
+    struct phase_websocket *ws = phase_websocket_of(conn);
     struct message *message = ws->message;
     size_t room = message->payload_capacity - message->payload_len;
     size_t len = bytes.len < room ? bytes.len : room;
@@ -508,7 +509,7 @@ static size_t take_data(struct conn *conn, struct bytes bytes)
 /* What is left of bytes behind the payload, or behind what of it was taken. */
 static struct bytes take_payload(struct conn *conn, struct bytes bytes)
 {
-    struct phase_websocket *ws = &conn->in.websocket;
+    struct phase_websocket *ws = phase_websocket_of(conn);
     uint64_t left = ws->frame.payload_len - ws->payload_done;
     size_t len = bytes.len < left ? bytes.len : (size_t)left;
 
@@ -535,14 +536,14 @@ static void fail_frame(struct conn *conn, enum ws_frame_result result)
 {
     char text[64];
 
-    ws_frame_error_text(result, conn->in.websocket.parser.header, text, sizeof text);
+    ws_frame_error_text(result, phase_websocket_of(conn)->parser.header, text, sizeof text);
     fail_protocol(conn, text);
 }
 
 /* False when all bytes are used up or the connection left the phase. */
 static bool step(struct conn *conn, struct bytes *bytes)
 {
-    struct phase_websocket *ws = &conn->in.websocket;
+    struct phase_websocket *ws = phase_websocket_of(conn);
 
     if (!ws->in_payload) {
         enum ws_frame_result result = ws_frame_parse(&ws->parser, bytes, &ws->frame);
@@ -570,9 +571,9 @@ static void websocket_on_bytes(struct conn *conn, struct bytes bytes)
 {
     while (bytes.len > 0 && step(conn, &bytes)) {
     }
-    if (conn->phase == PHASE_WEBSOCKET && conn->in.websocket.message != NULL &&
-        conn->in.websocket.assembly_started_ms == 0) {
-        conn->in.websocket.assembly_started_ms = conn->worker->now_ms;
+    if (conn->phase == PHASE_WEBSOCKET && phase_websocket_of(conn)->message != NULL &&
+        phase_websocket_of(conn)->assembly_started_ms == 0) {
+        phase_websocket_of(conn)->assembly_started_ms = conn->worker->now_ms;
         arm_liveness(conn);
     }
 }

@@ -4,6 +4,53 @@
 #include "server/access/admission.h"
 #include "server/conn/conn.h"
 #include "wire/http_request.h"
+#include "wire/utf8_stream.h"
+#include "wire/ws_frame.h"
+
+#define NO_PONG_DUE UINT64_MAX
+
+struct phase_websocket {
+    struct ws_frame_parser parser;
+    struct ws_frame frame; /* whose payload is being read, while in_payload */
+    uint64_t payload_done;
+    bool in_payload;
+    bool discarding; /* the message is read and thrown away */
+    uint8_t control_len;
+    uint8_t control[WS_CONTROL_PAYLOAD_MAX];
+    enum ws_opcode opcode;            /* of the message, from its first frame */
+    bool checks_text;                 /* the message is text, and RELAY_TEXT_UTF8=check */
+    struct utf8_stream text;          /* of it, while checks_text */
+    struct message *message;          /* the one being assembled, or NULL */
+    uint64_t message_len;             /* payload bytes announced for it so far */
+    uint64_t assembly_started_ms;     /* 0: no message is incomplete */
+    struct topic *topic;              /* referenced */
+    char booking_id[TOKEN_TEXT_SIZE]; /* from the permission, as what follows */
+    char scopes_json[PERMISSION_SCOPES_SIZE];
+    int64_t exp_s;
+    bool can_read, can_write;
+    uint64_t opened_ms;
+    int64_t opened_s;
+    uint64_t ping_due_ms;
+    uint64_t pong_due_ms; /* no pong by then: gone; NO_PONG_DUE while no ping is unanswered */
+    bool pong_is_graced;  /* it was put off for what was unread, since the last pong */
+    uint64_t messages_received, bytes_received;
+    uint64_t first_received_ms, last_received_ms;
+    char user_agent[USER_AGENT_SIZE];
+    char remote_address[REMOTE_ADDRESS_SIZE]; /* the socket's; for the log */
+    /* X-Forwarded-For as a trusted proxy sent it, or ""; of others the socket's. */
+    char reported_address[REPORTED_ADDRESS_SIZE];
+};
+_Static_assert(sizeof(struct phase_websocket) <= PHASE_STATE_BYTES, "it fits a connection");
+
+static inline struct phase_websocket *phase_websocket_of(struct conn *conn)
+{
+    return (struct phase_websocket *)(void *)conn->phase_state;
+}
+
+static inline const struct phase_websocket *phase_websocket_seen(const struct conn *conn)
+{
+    return (const struct phase_websocket *)(const void *)conn->phase_state;
+}
 
 extern const struct phase_ops phase_websocket_ops;
 

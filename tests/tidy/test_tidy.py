@@ -27,9 +27,9 @@ LAYERS = {
     "perf": {"base", "wire", "token", "client"},
 }
 # Inside server/: a folder may include folders of lower rank, and those of rank 0 each other's.
-SERVER_RANKS = {"loop": 0, "tls": 0, "stats": 0, "hub": 1, "access": 2, "conn": 3, "report": 4,
-                "websocket": 4, "http": 5}
-SERVER_RANK_TOP = 6
+SERVER_RANKS = {"loop": 0, "tls": 0, "stats": 0, "hub": 1, "access": 2, "conn": 3,
+                "websocket": 4, "report": 5, "http": 6}
+SERVER_RANK_TOP = 7
 # Plain values without behaviour, for every folder of the server.
 SERVER_SHARED_HEADERS = {"server/limits.h", "server/config.h"}
 

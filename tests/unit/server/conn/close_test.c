@@ -179,8 +179,8 @@ static void open_connection(void)
     if (has_kernel_tls()) {
         /* As after the handshake, with keys that the kernel of the machine does not have. */
         play.conn->transport = &transport_kernel;
-        play.conn->rekey = block_pool_take(&play.worker.blocks, sizeof *play.conn->rekey);
-        *play.conn->rekey = (struct rekey){0};
+        play.conn->tls.rekey = block_pool_take(&play.worker.blocks, sizeof *play.conn->tls.rekey);
+        *play.conn->tls.rekey = (struct rekey){0};
     }
     kernel_take();
 }
@@ -423,7 +423,7 @@ static bool complete_receive(void)
     }
     if (play.link == LINK_KERNEL_TLS_REKEY_ANSWERED && play.step == STEP_REKEY) {
         play.step = STEP_CLOSE;
-        play.conn->rekey->answer_wanted = true;
+        play.conn->tls.rekey->answer_wanted = true;
         conn_send_wake(play.conn);
         return true;
     }
@@ -488,7 +488,7 @@ static bool publish(void)
         memset(message->payload, 'x', PUBLISHED_BYTES);
         message->received_ms = play.worker.now_ms;
         message_frame(message, WS_OPCODE_BINARY);
-        fanout_publish(&play.worker, play.conn->in.websocket.topic, message, NULL,
+        fanout_publish(&play.worker, phase_websocket_of(play.conn)->topic, message, NULL,
                        &play.shared.bounds);
     }
     play.published = true;

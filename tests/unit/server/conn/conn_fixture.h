@@ -14,6 +14,7 @@
 #include "server/conn/transport.h"
 #include "server/http/control.h"
 #include "server/http/phase_http.h"
+#include "server/hub/fanout.h"
 #include "server/report/report.h"
 #include "server/websocket/phase_websocket.h"
 #include "tests/unit/server/loop/uring_fixture.h"
@@ -111,7 +112,7 @@ static inline void open_scene(unsigned workers_count)
     }
     for (unsigned i = 0; i < ASKERS; i++) {
         init_conn(&scene.askers[i], 0, PHASE_HTTP);
-        scene.askers[i].in.http.minor_version = 1;
+        phase_http_of(&scene.askers[i])->minor_version = 1;
     }
     send_queue_init(&scene.listener.queue);
     scene.listener.on_queued = on_queued;
@@ -202,7 +203,7 @@ static inline void close_conn(struct conn *conn)
         send_queue_clear(&conn->subscriber.queue, conn->worker);
     }
     if (conn->phase == PHASE_WEBSOCKET) {
-        topic_unref(conn->in.websocket.topic);
+        topic_unref(phase_websocket_of(conn)->topic);
     }
 }
 
@@ -236,7 +237,7 @@ static inline void close_scene(void)
 static inline struct conn *add_websocket(unsigned number, unsigned worker_index, const char *topic)
 {
     struct conn *conn = &scene.conns[worker_index][number];
-    struct phase_websocket *ws = &conn->in.websocket;
+    struct phase_websocket *ws = phase_websocket_of(conn);
 
     init_conn(conn, worker_index, PHASE_WEBSOCKET);
     conn->table->conns_made =

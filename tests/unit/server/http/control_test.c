@@ -36,8 +36,9 @@ static struct conn *add_guest(unsigned number, unsigned worker_index, const char
 {
     struct conn *conn = add_websocket(number, worker_index, "t0");
 
-    conn->in.websocket.can_read = false; /* subscribes to nothing */
-    snprintf(conn->in.websocket.booking_id, sizeof conn->in.websocket.booking_id, "%s", booking_id);
+    phase_websocket_of(conn)->can_read = false; /* subscribes to nothing */
+    snprintf(phase_websocket_of(conn)->booking_id, sizeof phase_websocket_of(conn)->booking_id,
+             "%s", booking_id);
     timer_init(&conn->liveness, on_due);
     timer_init(&conn->expiry, on_due);
     list_init(&conn->booking_node);

@@ -68,12 +68,13 @@ Test(report, for_status_leaves_out_what_is_false_or_empty)
     struct conn *writer = add_websocket(0, 0, "a/b");
 
     add_websocket(1, 0, "t0");
-    writer->in.websocket.can_read = false;
-    writer->in.websocket.can_write = true;
-    writer->in.websocket.user_agent[0] = '\0';
-    writer->in.websocket.reported_address[0] = '\0';
+    phase_websocket_of(writer)->can_read = false;
+    phase_websocket_of(writer)->can_write = true;
+    phase_websocket_of(writer)->user_agent[0] = '\0';
+    phase_websocket_of(writer)->reported_address[0] = '\0';
     writer->transport = &transport_user;
-    snprintf(writer->in.websocket.scopes_json, sizeof writer->in.websocket.scopes_json, "[]");
+    snprintf(phase_websocket_of(writer)->scopes_json,
+             sizeof phase_websocket_of(writer)->scopes_json, "[]");
     expect_elements(ask_status(),
                     "{\"can_write\":true,\"connected_at\":\"2023-11-14T22:13:25Z\","
                     "\"expires_at\":\"2023-11-14T22:14:25Z\",\"scopes\":[],\"tls\":\"user\","
@@ -100,7 +101,7 @@ Test(report, leaves_out_connections_that_are_no_websockets)
 {
     open_scene(1);
     add_websocket(0, 0, "t0");
-    topic_unref(scene.conns[0][0].in.websocket.topic);
+    topic_unref(phase_websocket_of(&scene.conns[0][0])->topic);
     scene.conns[0][0].phase = PHASE_CLOSING;
     expect_elements(ask_status(), "", self_status, "\n");
 }
@@ -108,7 +109,7 @@ Test(report, leaves_out_connections_that_are_no_websockets)
 Test(report, writes_hostile_text_as_json)
 {
     open_scene(1);
-    struct phase_websocket *ws = &add_websocket(0, 0, "t\"\\\n")->in.websocket;
+    struct phase_websocket *ws = phase_websocket_of(add_websocket(0, 0, "t\"\\\n"));
 
     snprintf(ws->user_agent, sizeof ws->user_agent, "%s", "</script>\x01\xff\"},{\"");
     snprintf(ws->reported_address, sizeof ws->reported_address, "%s", "\"]\xc3");
@@ -151,7 +152,7 @@ static void fill(unsigned worker_index, const char *topic)
 
 static void leave(struct conn *conn)
 {
-    topic_unref(conn->in.websocket.topic);
+    topic_unref(phase_websocket_of(conn)->topic);
     conn->phase = PHASE_FREE;
 }
 
@@ -266,7 +267,7 @@ static unsigned fill_beyond_a_report(void)
     table->conns_made = count;
     for (unsigned i = 0; i < count; i++) {
         struct conn *conn = &table->conns[i];
-        struct phase_websocket *ws = &conn->in.websocket;
+        struct phase_websocket *ws = phase_websocket_of(conn);
 
         *conn = (struct conn){.phase = PHASE_WEBSOCKET,
                               .transport = &transport_plain,
@@ -331,7 +332,7 @@ Test(report, on_the_topic_has_all_keys_and_statistics)
 {
     open_scene(1);
     struct conn *conn = add_websocket(0, 0, "t0");
-    struct phase_websocket *ws = &conn->in.websocket;
+    struct phase_websocket *ws = phase_websocket_of(conn);
 
     ws->messages_received = 25;
     ws->bytes_received = 25000;
@@ -365,7 +366,7 @@ Test(report, tells_durations_as_go_does)
         {3599000, "59m59s"}, {3600000, "1h0m0s"}, {90061001, "25h1m1.001s"}};
 
     open_scene(1);
-    struct phase_websocket *ws = &add_websocket(0, 0, "t0")->in.websocket;
+    struct phase_websocket *ws = phase_websocket_of(add_websocket(0, 0, "t0"));
 
     listen_to_stats();
     ws->messages_received = 1;

@@ -1,0 +1,34 @@
+/* What the transports with TLS keep about a connection. Each part is of the one that is named. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "server/tls/ktls.h"
+
+struct handshake_input; /* phase_tls.c */
+
+/* Kept while the kernel could follow a KeyUpdate. */
+struct rekey {
+    enum ktls_suite suite;
+    bool answer_wanted; /* the peer asked for our KeyUpdate too */
+    struct tls_secrets secrets;
+    struct ktls_record record; /* our KeyUpdate, while it is being sent */
+};
+
+/* Records that are made and not yet sent. */
+struct tls_output {
+    uint8_t *records; /* a block, or NULL */
+    uint32_t len, sent;
+    size_t plain_len; /* bytes of the send queue that are in it */
+};
+
+struct conn_tls {
+    struct tls_session *session;        /* transport_user */
+    struct tls_output output;           /* transport_user; send.c frees it with the batch */
+    struct rekey *rekey;                /* transport_kernel: a block, or NULL */
+    struct ktls_record *control_record; /* the same, which recv_op may use; freed at the end */
+    struct ktls_record *notify_record;  /* both: a block for notify_op */
+    struct handshake_input *handshake;  /* transport_tls_handshake: a block of worker.requests */
+};
