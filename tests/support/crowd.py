@@ -8,6 +8,7 @@ that waits, before the server is asked: its limits of time are not what is tried
 import asyncio
 import resource
 import socket
+import ssl
 import struct
 import time
 from typing import NamedTuple
@@ -38,6 +39,76 @@ def raise_descriptor_limit(wanted):
     return limit
 
 
+class Channel:
+    """One connection on the bare socket: the streams of asyncio cost more than the server does. A
+    session makes the second handshake of a viewer cheap, as it does for browsers."""
+
+    def __init__(self, loop, context, session=None):
+        self.loop = loop
+        self.sock = socket.socket()
+        self.sock.setblocking(False)
+        self.data = b""
+        self.tls = None
+        if context is not None:
+            self.arriving, self.leaving = ssl.MemoryBIO(), ssl.MemoryBIO()
+            self.tls = context.wrap_bio(self.arriving, self.leaving, server_hostname="localhost",
+                                        session=session)
+
+    async def connect(self, port):
+        await self.loop.sock_connect(self.sock, ("127.0.0.1", port))
+        while self.tls is not None:
+            try:
+                self.tls.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                await self._flush()
+                await self._fill()
+
+    async def _flush(self):
+        if self.leaving.pending:
+            await self.loop.sock_sendall(self.sock, self.leaving.read())
+
+    async def _fill(self):
+        data = await self.loop.sock_recv(self.sock, 1 << 16)
+        if not data:
+            raise EOFError
+        self.arriving.write(data)
+
+    async def send(self, data):
+        if self.tls is None:
+            await self.loop.sock_sendall(self.sock, data)
+        else:
+            self.tls.write(data)
+            await self._flush()
+
+    async def _receive(self):
+        if self.tls is None:
+            data = await self.loop.sock_recv(self.sock, 1 << 16)
+            if not data:
+                raise EOFError
+            return data
+        while True:
+            try:
+                return self.tls.read(1 << 16)
+            except ssl.SSLWantReadError:
+                await self._fill()
+
+    async def take(self, length):
+        while len(self.data) < length:
+            self.data += await self._receive()
+        taken, self.data = self.data[:length], self.data[length:]
+        return taken
+
+    async def take_head(self):
+        while (end := self.data.find(b"\r\n\r\n")) < 0:
+            self.data += await self._receive()
+        return (await self.take(end + 4)).decode()
+
+    def reset(self):
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.sock.close()
+
+
 class Crowd:
     """`arrive` may be called once; `end` resets every connection."""
 
@@ -46,39 +117,36 @@ class Crowd:
         self.token = token
         self.topic = topic
         self.context = context  # of ssl; None: plain
-        self.sockets = []
-        self.viewers = []  # (reader, writer) of each WebSocket
+        self.channels = []
+        self.viewers = []  # the channels that are WebSockets
         self.loop = asyncio.new_event_loop()
         self.places = asyncio.Semaphore(VIEWERS_AT_ONCE)
         self.doors = asyncio.Semaphore(HANDSHAKES_AT_ONCE)
 
-    async def _connect(self, port):
-        options = {"ssl": self.context, "server_hostname": "localhost"} if self.context else {}
-        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 16, **options)
-        self.sockets.append(writer)
-        return reader, writer
-
-    async def _ask(self, port, text):
+    async def _ask(self, port, text, session=None):
         async with self.doors:
-            reader, writer = await self._connect(port)
-            writer.write(text.encode())
-            head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        return int(head.split(" ", 2)[1]), head, reader, writer
+            channel = Channel(self.loop, self.context, session)
+            self.channels.append(channel)
+            await channel.connect(port)
+            await channel.send(text.encode())
+            head = await channel.take_head()
+        return int(head.split(" ", 2)[1]), head, channel
 
     async def _view(self, pause_s):
-        status, head, reader, _ = await self._ask(
+        status, head, channel = await self._ask(
             self.relay.access_port, ASK.format(topic=self.topic, token=self.token))
         length = int(head.lower().split("content-length: ")[1].split("\r\n")[0])
-        body = (await reader.readexactly(length)).decode()
+        body = (await channel.take(length)).decode()
         if status != 200:
             return f"code: {status}"
         target = body.split(f":{self.relay.relay_port}")[1].split('"')[0]
         await asyncio.sleep(pause_s)
-        status, _, reader, writer = await self._ask(
-            self.relay.relay_port, UPGRADE.format(target=target))
+        status, _, viewer = await self._ask(
+            self.relay.relay_port, UPGRADE.format(target=target),
+            channel.tls and channel.tls.session)
         if status != 101:
             return f"upgrade: {status}"
-        self.viewers.append((reader, writer))
+        self.viewers.append(viewer)
         return "in"
 
     async def _come(self, at, pause_s):
@@ -108,8 +176,8 @@ class Crowd:
         return Outcome(answers, time.monotonic() - start, max(took_s for _, took_s in ends))
 
     async def _receive(self, frame):
-        for reader, _ in self.viewers:
-            if await reader.readexactly(len(frame)) != frame:
+        for viewer in self.viewers:
+            if await viewer.take(len(frame)) != frame:
                 return False
         return True
 
@@ -121,12 +189,8 @@ class Crowd:
     def end(self):
         if self.loop.is_closed():
             return
-        for writer in self.sockets:
-            sock = writer.get_extra_info("socket")
-            if sock is not None and sock.fileno() >= 0:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            writer.transport.abort()
-        self.loop.run_until_complete(asyncio.sleep(0))  # the transports close their sockets then
+        for channel in self.channels:
+            channel.reset()
         self.loop.close()
 
 
