@@ -77,13 +77,17 @@ bool ws_upgrade_offers(const struct http_request *request, const char *subprotoc
 
 bool ws_upgrade_first_offer(const struct http_request *request, struct bytes *ret_value)
 {
-    struct bytes list;
+    struct bytes list, first = {0};
 
     if (!http_request_field(request, "Sec-WebSocket-Protocol", &list)) {
         return false;
     }
-    struct bytes first = bytes_trim(bytes_of(list.data, bytes_find(list, ',')));
+    while (first.len == 0 && list.len > 0) { /* empty elements do not count (RFC 9110 §5.6.1.2) */
+        size_t len = bytes_find(list, ',');
 
+        first = bytes_trim(bytes_of(list.data, len));
+        list = bytes_skip(list, len + 1);
+    }
     if (!http_is_token(first)) {
         return false;
     }

@@ -127,10 +127,11 @@ Test(ws_upgrade, finds_the_subprotocol_that_is_offered_first)
         const char *first; /* NULL: none */
     } offers[] = {
         {"Sec-WebSocket-Protocol: mqtt\r\n", "mqtt"},
+        {"Sec-WebSocket-Protocol: , ,mqtt\r\n", "mqtt"},
         {"sec-websocket-protocol:  a.b-c , null\r\n", "a.b-c"},
         {"Sec-WebSocket-Protocol: a\r\nSec-WebSocket-Protocol: b\r\n", "a"},
         {"Sec-WebSocket-Protocol:\r\n", NULL},
-        {"Sec-WebSocket-Protocol: , a\r\n", NULL},
+        {"Sec-WebSocket-Protocol: , ,\r\n", NULL},
         {"Sec-WebSocket-Protocol: a b\r\n", NULL},
         {"Sec-WebSocket-Protocol: a/b, c\r\n", NULL},
         {"Sec-WebSocket-Protocol: \xc3\xa4\r\n", NULL},
