@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/err.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -82,12 +83,22 @@ static int content_read(const char *path, char *data, size_t size, size_t *ret_l
     return failed;
 }
 
+/* OpenSSL could not even read the lines or the structure; its words for that tell people nothing.
+ */
+static bool is_damage(unsigned long error)
+{
+    int library = ERR_GET_LIB(error);
+
+    return library == ERR_LIB_PEM || library == ERR_LIB_ASN1 || library == ERR_LIB_OSSL_DECODER;
+}
+
 void pem_file_explain(const char *path, enum pem_file_content wanted,
                       char fault[static PEM_FILE_FAULT_SIZE])
 {
     char content[LOOK_SIZE];
     size_t len = 0;
     int failed = content_read(path, content, sizeof content, &len);
+    bool is_damaged = is_damage(ERR_peek_error());
     const char *words = openssl_error_take();
 
     if (failed != 0) {
@@ -95,7 +106,9 @@ void pem_file_explain(const char *path, enum pem_file_content wanted,
     } else {
         const char *seen = explain_content(bytes_of(content, len), wanted);
 
-        words = seen != NULL ? seen : words;
+        if (seen != NULL || is_damaged) {
+            words = seen != NULL ? seen : "is damaged: what stands below -----BEGIN cannot be read";
+        }
     }
     snprintf(fault, PEM_FILE_FAULT_SIZE, "%s", words);
     bytes_wipe(content, sizeof content); /* it may hold a key */

@@ -22,7 +22,8 @@ static const struct {
     {"hello\n", PEM_FILE_CERTIFICATE, "is not PEM"},
     {"0\x82\x01\x02", PEM_FILE_CERTIFICATE, "DER"},
     {"-----BEGIN CERTIFICATE-----\nMIIB", PEM_FILE_CERTIFICATE, "is cut off"},
-    {"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", PEM_FILE_CERTIFICATE, ""},
+    {"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", PEM_FILE_CERTIFICATE,
+     "is damaged"},
     {"-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n",
      PEM_FILE_CERTIFICATE, "a request for a certificate"},
     {"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", PEM_FILE_CERTIFICATE,
@@ -31,7 +32,8 @@ static const struct {
      "a certificate and no private key"},
     {"-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
      PEM_FILE_PRIVATE_KEY, "encrypted"},
-    {"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", PEM_FILE_PRIVATE_KEY, ""},
+    {"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", PEM_FILE_PRIVATE_KEY,
+     "is damaged"},
 };
 
 static void refused_by_openssl(const char *path, enum pem_file_content wanted)
