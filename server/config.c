@@ -436,7 +436,8 @@ static int check_url(const char *name, const char *text, enum public_url_kind ki
     if (fault == PUBLIC_URL_OK || (fault == PUBLIC_URL_SLASH && kind == PUBLIC_URL_HTTP)) {
         return 0;
     }
-    bool is_shown = fault != PUBLIC_URL_BLANK; /* else the line would break, or hide it */
+    /* A blank would break the line or hide in it, and a password may stand behind the user. */
+    bool is_shown = fault != PUBLIC_URL_BLANK && fault != PUBLIC_URL_USER;
 
     snprintf(error, OPTIONS_ERROR_SIZE, "%s%s%.300s %s", name, is_shown ? "=" : "",
              is_shown ? text : "", public_url_fault_text(fault, kind));

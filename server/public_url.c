@@ -37,6 +37,9 @@ static enum public_url_fault check_authority(const char *authority, size_t len)
     size_t host_len = 0;
     unsigned port = 0;
 
+    if (memchr(authority, '@', len) != NULL) {
+        return PUBLIC_URL_USER;
+    }
     if (authority[0] == '[') {
         const char *end = memchr(authority, ']', len);
 
@@ -89,6 +92,7 @@ const char *public_url_fault_text(enum public_url_fault fault, enum public_url_k
         [PUBLIC_URL_OK] = "is a URL",
         [PUBLIC_URL_BLANK] = "holds a blank, a control character or one outside ASCII: remove it, "
                              "or write it percent-encoded",
+        [PUBLIC_URL_USER] = "names a user in front of @, which clients refuse: remove it",
         [PUBLIC_URL_HOST] = "names no host after //: add it",
         [PUBLIC_URL_PORT] = "has a port that is not 1 to 65535: correct it, or leave it out with "
                             "its colon",

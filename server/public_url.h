@@ -8,6 +8,7 @@ enum public_url_fault {
     PUBLIC_URL_OK,
     PUBLIC_URL_BLANK,  /* a blank, control character or byte outside ASCII (RFC 3986 §2) */
     PUBLIC_URL_SCHEME, /* neither of the two that it may have */
+    PUBLIC_URL_USER,   /* '@': a user's name, perhaps with a password (RFC 9110 §4.2.4) */
     PUBLIC_URL_HOST,   /* none (RFC 3986 §3.2.2) */
     PUBLIC_URL_PORT,   /* not 1 to 65535 (RFC 3986 §3.2.3) */
     PUBLIC_URL_QUERY,  /* '?' or '#': what is appended would not be a path */
