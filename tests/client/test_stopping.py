@@ -1,14 +1,16 @@
 """A stop ends the client in every phase within 50 ms, and a stalled phase ends the attempt.
 
 Method: servers that stall where the test wants it; the driver measures relay_client_stop itself.
-STOP_LIMIT_MS adds a margin to the promised 50 ms for a busy machine. A DNS server cannot be stalled
-without changing the machine, so the resolver's phase is stopped with a name lookup on its way.
+STOP_LIMIT_MS adds a margin to the promised 50 ms, and a busy machine gets more by its lateness. A
+DNS server cannot be stalled without changing the machine, so the resolver's phase is stopped with a
+name lookup on its way.
 """
 
 import socket
 
 import relay_support
 from client_support import STOP_LIMIT_MS, ClientTestCase, uri_answer, wait_until
+from relay_support import Lateness
 from ws_raw import BINARY, CLOSE
 
 # Sanitizers make threads slow to create.
@@ -62,7 +64,9 @@ class Stopping(ClientTestCase):
         }
 
     def assert_stops(self, driver):
-        self.assertLess(driver.call("stop 0")["us"] / 1000, STOP_LIMIT_MS)
+        with Lateness() as late:
+            took_ms = driver.call("stop 0")["us"] / 1000
+        self.assertLess(took_ms, STOP_LIMIT_MS + late.margin_ms())
         self.assertEqual(driver.stats()["state"], "idle")
 
     def start_and_stall(self, driver, server, state):
@@ -133,9 +137,10 @@ class Stopping(ClientTestCase):
         mark = driver.mark()
         driver.start()
         driver.state("connected", mark)
-        took_ms = driver.call("stop 300")["us"] / 1000
+        with Lateness() as late:
+            took_ms = driver.call("stop 300")["us"] / 1000
         self.assertGreaterEqual(took_ms, 299)
-        self.assertLess(took_ms, 300 + STOP_LIMIT_MS)
+        self.assertLess(took_ms, 300 + STOP_LIMIT_MS + late.margin_ms())
 
     def test_stop_twice_and_without_start_is_harmless(self):
         driver = self.driver("ws://127.0.0.1:9/")
@@ -163,13 +168,15 @@ class Stopping(ClientTestCase):
                 continue
             with self.subTest(phase=phase):
                 driver = self.driver(url, connect_timeout_ms=300, no_reconnect=1)
-                driver.start()
-                event = driver.state("failed")
+                with Lateness() as late:
+                    driver.start()
+                    event = driver.state("failed")
                 self.assertEqual(event["fault"], "timeout")
                 self.assertIn(missing[phase] + " within 300 ms", event["text"])
                 begin = driver.events()[0]
                 self.assertGreaterEqual(event["at_ms"] - begin["at_ms"], 299)
-                self.assertLess(event["at_ms"] - begin["at_ms"], 300 + STOP_LIMIT_MS)
+                self.assertLess(event["at_ms"] - begin["at_ms"],
+                                300 + STOP_LIMIT_MS + late.margin_ms())
 
     def test_a_slow_drip_does_not_stretch_the_attempt(self):
         def script(connection, _):

@@ -104,7 +104,7 @@ class Lists(SharedRelayTestCase):
         self.assertEqual(reply.status, 503, reply.body)
         self.assertEqual(client.expect_close()[0], 4403)
         self.assertEqual(relay.counters()["denials_refused_full"], 1)
-        self.assertEqual(len(relay.lines_with_option("RELAY_BOOKINGS_MAX")), 1)
+        self.assertEqual(len(relay.alarms("RELAY_BOOKINGS_MAX")), 1)
         desk.allow("full-3")
         desk.deny("one too many")
         self.assertIn("one too many", desk.listed("deny"))

@@ -101,7 +101,7 @@ class ConnectionLimit(RelayTestCase):
         for _ in range(200):
             self.refused(relay)
         relay.wait_counter("connections_refused_limit", 200)
-        alarms = relay.lines_with_option("RELAY_CONNECTIONS_MAX")
+        alarms = relay.alarms("RELAY_CONNECTIONS_MAX")
         self.assertIn("refused", alarms[0]["msg"])
         self.assertLessEqual(len(alarms), 1 + (time.monotonic() - start) / ALARM_PERIOD_S)
         self.assertLess(len(relay.output) - lines, 30)
@@ -151,7 +151,7 @@ class Descriptors(RelayTestCase):
         for client in crowd:
             client.kill()
         relay_support.wait_until(lambda: self.served(relay), "the server to accept again")
-        alarm = relay.lines_with_option("LimitNOFILE")[0]
+        alarm = relay.alarms("LimitNOFILE")[0]
         self.assertEqual((alarm["level"], alarm["error"]), ("error", "Too many open files"))
 
     def is_listening(self, relay):
@@ -199,7 +199,7 @@ class MessageMemory(RelayTestCase):
         relay_support.wait_until(
             lambda: len(received) + relay.counters()["messages_dropped_memory"] == len(publishers),
             "each message to be delivered or counted as dropped")
-        self.assertGreater(len(relay.lines_with_option("RELAY_MESSAGE_MEMORY")), 0)
+        self.assertGreater(len(relay.alarms("RELAY_MESSAGE_MEMORY")), 0)
         publishers[0].send_message("end")
         listener.join()
         self.assertGreater(len(received), 0)

@@ -157,7 +157,7 @@ class CodeLife(RelayTestCase):
         self.assertEqual(set(statuses), {200, 503}, statuses)
         self.assertLessEqual(statuses.count(200), 64)
         self.assertGreaterEqual(relay.counters()["codes_refused_full"], statuses.count(503))
-        alarm = relay.lines_with_option("RELAY_CODES_MAX")[0]
+        alarm = relay.alarms("RELAY_CODES_MAX")[0]
         self.assertEqual((alarm["level"], alarm["suppressed"]), ("warning", 0))
         publisher.send_message("still here")
         self.assertEqual(viewer.message(), (TEXT, b"still here"))
@@ -171,7 +171,7 @@ class CodeLife(RelayTestCase):
         replies = [relay.session("t0", token) for _ in range(26)]
         self.assertEqual([reply.status for reply in replies], 25 * [200] + [503])
         self.assertTrue(1 <= int(replies[-1].headers["Retry-After"]) <= 30)
-        self.assertEqual(len(relay.lines_with_option("RELAY_CODES_MAX")), 1)
+        self.assertEqual(len(relay.alarms("RELAY_CODES_MAX")), 1)
         self.assertEqual(relay.session("t1", relay.token("t1")).status, 200)
         for reply in replies[:-1]:
             parts = urlsplit(reply.json()["uri"])

@@ -124,6 +124,33 @@ def wait_until(condition, what, timeout_s=WAIT_S):
         time.sleep(0.01)
 
 
+class Lateness:
+    """How late this machine wakes a thread, while a `with` lasts: what is promised in milliseconds
+    is judged on a busy machine by what it would be on a quiet one."""
+
+    NAP_S = 0.005
+
+    def __enter__(self):
+        self.worst_s, self.ending = 0.0, threading.Event()
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+        return self
+
+    def _run(self):
+        while not self.ending.is_set():
+            before = time.monotonic()
+            time.sleep(self.NAP_S)
+            self.worst_s = max(self.worst_s, time.monotonic() - before - self.NAP_S)
+
+    def __exit__(self, *_):
+        self.ending.set()
+        self.thread.join()
+
+    def margin_ms(self):
+        """For a handful of wakes in a row, each of which may be as late."""
+        return 5000 * self.worst_s
+
+
 def has_ipv6():
     with socket.socket(socket.AF_INET6) if socket.has_ipv6 else socket.socket() as sock:
         try:
@@ -245,6 +272,10 @@ class Relay:
         """Alarms: lines about a bound, which name the option that cures it."""
         with self.arrived:
             return [line for line in self.lines if line.get("option") == option]
+
+    def alarms(self, option):
+        """Those about a bound, once there is one."""
+        return wait_until(lambda: self.lines_with_option(option), f"an alarm about {option}")
 
     def wait_line(self, message, since=0, where=lambda line: True, timeout_s=WAIT_S):
         """The first log line of that message, from number `since` on, that `where` accepts."""
