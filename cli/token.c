@@ -9,6 +9,7 @@
 #include "cli/command.h"
 #include "cli/option_tables.h"
 #include "cli/token_inspect.h"
+#include "token/key_sources.h"
 #include "token/token.h"
 
 /* The messages about missing options go to stdout and keep their wording: scripts of practable's
@@ -240,7 +241,7 @@ static int token_print(const struct token_claims *claims, const struct token_opt
     char error[TOKEN_KEYS_ERROR_SIZE];
     char *text = NULL;
     struct token_keys *keys =
-        token_keys_load_signer(options->secret, options->key_file, options->kid, error);
+        key_sources_load_signer(options->secret, options->key_file, options->kid, error);
 
     if (keys == NULL) {
         fprintf(stderr, "relay token: %s\n", error);

@@ -10,6 +10,7 @@
 #include "base/options/options.h"
 #include "cli/option_tables.h"
 #include "token/inspect.h"
+#include "token/key_sources.h"
 #include "token/token.h"
 
 struct inspect_options {
@@ -91,7 +92,7 @@ static struct bytes token_strip(struct bytes text)
 /* NULL keys when none is configured. False when they cannot be loaded. */
 static bool keys_load(const struct inspect_options *options, struct token_keys **ret_keys)
 {
-    const struct token_keys_sources sources = {
+    const struct key_sources sources = {
         .secret = options->secret,
         .secret_file = options->secret_file,
         .secrets_file = options->secrets_file,
@@ -105,7 +106,7 @@ static bool keys_load(const struct inspect_options *options, struct token_keys *
         *ret_keys = NULL;
         return true;
     }
-    *ret_keys = token_keys_load(&sources, error);
+    *ret_keys = key_sources_load(&sources, error);
     if (*ret_keys == NULL) {
         fprintf(stderr, "relay token inspect: %s\n", error);
     }

@@ -8,7 +8,8 @@
 
 #include "base/check.h"
 #include "token/base64url.h"
-#include "token/keys.h"
+#include "token/key.h"
+#include "token/key_sources.h"
 #include "token/token.h"
 
 enum { NOW_S = 1658306107, MODES = 3 };
@@ -57,9 +58,10 @@ static void verify_payload(const struct token_keys *keys, struct bytes payload)
     CHECK(text != NULL);
     memcpy(text, header, head_len);
     base64url_encode(payload, text + head_len);
-    CHECK(key_sign(&keys->list[0], bytes_of(text, signed_len), signature) == TOKEN_OK);
+    CHECK(key_sign(token_keys_at(keys, 0), bytes_of(text, signed_len), signature) == TOKEN_OK);
     text[signed_len] = '.';
-    base64url_encode(bytes_of(signature, key_signature_len(&keys->list[0])), text + signed_len + 1);
+    base64url_encode(bytes_of(signature, key_signature_len(token_keys_at(keys, 0))),
+                     text + signed_len + 1);
     verify_any(keys, bytes_of_text(text));
     free(text);
 }
@@ -110,10 +112,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct bytes in = bytes_of(data, size);
     unsigned mode = number_take(&in, MODES);
-    const struct token_keys_sources sources = {
+    const struct key_sources sources = {
         .secret = "xxx000", .hmac_algorithms = size % 2 == 0 ? "HS256" : "HS256,HS384,HS512"};
     char error[TOKEN_KEYS_ERROR_SIZE];
-    struct token_keys *keys = token_keys_load(&sources, error);
+    struct token_keys *keys = key_sources_load(&sources, error);
 
     CHECK(keys != NULL);
     if (mode == 0) {

@@ -1,6 +1,7 @@
-/* Reaches keys_add_secrets, key_init_public, key_init_private and token_inspect. The first byte
- * chooses: '0' the rest is a secrets file; '1' a PEM file of a public key; '2' of a private key;
- * '3' a token to explain; '4' header, newline and payload of a token to explain that is genuine. */
+/* Reaches key_files_add_secrets, key_init_public, key_init_private and token_inspect. The first
+ * byte chooses: '0' the rest is a secrets file; '1' a PEM file of a public key; '2' of a private
+ * key; '3' a token to explain; '4' header, newline and payload of a token to explain that is
+ * genuine. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +10,8 @@
 #include "base/check.h"
 #include "token/base64url.h"
 #include "token/inspect.h"
-#include "token/keys.h"
+#include "token/key.h"
+#include "token/key_files.h"
 #include "token/token.h"
 
 enum { NOW_S = 1658306107, MODES = 5 };
@@ -35,23 +37,23 @@ static void read_secrets(struct bytes text)
     static const struct token_claims claims = {.exp_s = NOW_S + 1, .nbf_s = NOW_S, .iat_s = NOW_S};
     struct token_claims back;
     char error[TOKEN_KEYS_ERROR_SIZE] = "";
-    struct token_keys *keys = keys_new();
+    struct token_keys *keys = token_keys_new();
+    const struct key *key;
 
     CHECK(keys != NULL);
-    CHECK(keys_choose_hmac(keys, text.len % 2 == 0 ? "HS256" : "HS256,HS384,HS512", error));
-    if (!keys_add_secrets(keys, text, "file", error)) {
+    CHECK(token_keys_choose_hmac(keys, text.len % 2 == 0 ? "HS256" : "HS256,HS384,HS512", error));
+    if (!key_files_add_secrets(keys, text, "file", error)) {
         expect_one_line(error);
-    } else if (keys->count > 0) {
+    } else if (token_keys_count(keys) > 0) {
         char *token;
 
-        CHECK(keys->count == keys->given * (text.len % 2 == 0 ? 1 : 3));
-
+        CHECK(token_keys_at(keys, token_keys_count(keys) * (text.len % 2 == 0 ? 1 : 3)) == NULL);
         CHECK(token_sign(keys, &claims, &token) == TOKEN_OK);
         CHECK(token_verify(keys, bytes_of_text(token), NOW_S, &back) == TOKEN_OK);
         free(token);
     }
-    for (unsigned i = 0; i < keys->count; i++) {
-        CHECK(keys->list[i].id[0] == '\0' || key_id_is_valid(bytes_of_text(keys->list[i].id)));
+    for (unsigned i = 0; (key = token_keys_at(keys, i)) != NULL; i++) {
+        CHECK(key->id[0] == '\0' || key_id_is_valid(bytes_of_text(key->id)));
     }
     token_keys_unref(keys);
 }
@@ -105,9 +107,9 @@ static void explain_genuine(const struct token_keys *keys, struct bytes in)
     token[len++] = '.';
     base64url_encode(payload, token + len);
     len += base64url_encoded_len(payload.len);
-    CHECK(key_sign(&keys->list[0], bytes_of(token, len), signature) == TOKEN_OK);
+    CHECK(key_sign(token_keys_at(keys, 0), bytes_of(token, len), signature) == TOKEN_OK);
     token[len++] = '.';
-    base64url_encode(bytes_of(signature, key_signature_len(&keys->list[0])), token + len);
+    base64url_encode(bytes_of(signature, key_signature_len(token_keys_at(keys, 0))), token + len);
     explain(keys, bytes_of_text(token));
     free(token);
 }

@@ -4,11 +4,12 @@
 
 #include "base/attributes.h"
 #include "server/config.h"
-#include "token/token.h"
+#include "token/key_sources.h"
+#include "token/token_keys_slot.h"
 
 struct key_reload {
     struct token_keys_slot slot;
-    struct token_keys_sources sources;
+    struct key_sources sources;
 };
 
 /* 0, or -EINVAL with one line in error: the file and the reason, never its content. */

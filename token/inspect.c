@@ -10,7 +10,7 @@
 #include "token/base64url.h"
 #include "token/claims.h"
 #include "token/json_text.h"
-#include "token/keys.h"
+#include "token/key.h"
 #include "token/token.h"
 #include "token/verify.h"
 
@@ -157,14 +157,14 @@ static void part_print(FILE *out, struct bytes part, int64_t now_s)
 
 static void keys_print(FILE *out, const struct token_keys *keys, const struct key *verified_by)
 {
+    const struct key *key;
+
     fputs("Keys\n", out);
     if (keys == NULL) {
         fputs("  none is configured\n", out);
         return;
     }
-    for (unsigned i = 0; i < keys->count; i++) {
-        const struct key *key = &keys->list[i];
-
+    for (unsigned i = 0; (key = token_keys_at(keys, i)) != NULL; i++) {
         fprintf(out, "  %s%s%s from ", token_algorithm_text(key->algorithm),
                 key->id[0] == '\0' ? "" : " ", key->id);
         ascii_print(out, bytes_of_text(key->origin));

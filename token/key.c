@@ -22,17 +22,6 @@ enum {
     EDDSA_SIGNATURE_BYTES = 64,
 };
 
-const char *token_algorithm_text(enum token_algorithm algorithm)
-{
-    static const char *const texts[TOKEN_ALGORITHM_COUNT] = {
-        [TOKEN_HS256] = "HS256", [TOKEN_EDDSA] = "EdDSA", [TOKEN_ES256] = "ES256",
-        [TOKEN_RS256] = "RS256", [TOKEN_HS384] = "HS384", [TOKEN_HS512] = "HS512",
-    };
-
-    CHECK(algorithm < TOKEN_ALGORITHM_COUNT);
-    return texts[algorithm];
-}
-
 bool key_id_is_valid(struct bytes id)
 {
     for (size_t i = 0; i < id.len; i++) {
@@ -75,14 +64,9 @@ static const EVP_MD *hmac_digest(enum token_algorithm algorithm)
     UNREACHABLE();
 }
 
-bool key_algorithm_is_hmac(enum token_algorithm algorithm)
-{
-    return hmac_digest(algorithm) != NULL;
-}
-
 int key_init_secret(struct key *key, struct bytes secret, enum token_algorithm algorithm)
 {
-    CHECK(key_algorithm_is_hmac(algorithm));
+    CHECK(token_algorithm_is_hmac(algorithm));
     CHECK(secret.len >= TOKEN_SECRET_BYTES_MIN && secret.len <= INT_MAX);
     *key = (struct key){.algorithm = algorithm, .can_sign = true};
     return material_set(key, secret.data, secret.len) ? 0 : -ENOMEM;
@@ -398,8 +382,8 @@ enum token_result key_sign(const struct key *key, struct bytes input,
 {
     CHECK(key->can_sign);
 
-    bool ok = key_algorithm_is_hmac(key->algorithm) ? hmac_compute(key, input, ret_signature)
-                                                    : pair_sign(key, input, ret_signature);
+    bool ok = token_algorithm_is_hmac(key->algorithm) ? hmac_compute(key, input, ret_signature)
+                                                      : pair_sign(key, input, ret_signature);
 
     return ok ? TOKEN_OK : TOKEN_NO_MEMORY;
 }
@@ -447,6 +431,6 @@ static enum token_result pair_verify(const struct key *key, struct bytes input,
 
 enum token_result key_verify(const struct key *key, struct bytes input, struct bytes signature)
 {
-    return key_algorithm_is_hmac(key->algorithm) ? hmac_verify(key, input, signature)
-                                                 : pair_verify(key, input, signature);
+    return token_algorithm_is_hmac(key->algorithm) ? hmac_verify(key, input, signature)
+                                                   : pair_verify(key, input, signature);
 }

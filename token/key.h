@@ -27,9 +27,6 @@ struct key {
     EVP_PKEY *pair; /* NULL for a secret */
 };
 
-/* Whether secrets serve it. */
-bool key_algorithm_is_hmac(enum token_algorithm algorithm);
-
 /* Copies the secret, whose length the caller has checked. -ENOMEM. */
 MUST_USE int key_init_secret(struct key *key, struct bytes secret, enum token_algorithm algorithm);
 

@@ -1,3 +1,5 @@
+#include "token/key_files.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
@@ -6,10 +8,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/attributes.h"
-#include "base/bytes.h"
 #include "base/options/secret_file.h"
-#include "token/keys.h"
+#include "token/key.h"
 
 enum { ORIGIN_SIZE = PATH_MAX + 32 };
 
@@ -72,11 +72,11 @@ static bool line_add(struct token_keys *keys, struct bytes line, const char *ori
     if (!secret_is_plain(first) || !secret_is_plain(secret)) {
         return line_refuse(origin, "control character or byte order mark", error);
     }
-    return keys_add_secret(keys, secret, id, origin, error);
+    return token_keys_add_secret(keys, secret, id, origin, error);
 }
 
-bool keys_add_secrets(struct token_keys *keys, struct bytes text, const char *name,
-                      char error[static TOKEN_KEYS_ERROR_SIZE])
+bool key_files_add_secrets(struct token_keys *keys, struct bytes text, const char *name,
+                           char error[static TOKEN_KEYS_ERROR_SIZE])
 {
     for (unsigned number = 1; text.len > 0; number++) {
         char origin[ORIGIN_SIZE];
@@ -130,7 +130,7 @@ static bool public_file_add(struct token_keys *keys, const char *path, char *err
     if (failed != 0) {
         return line_refuse(path, failed == -ENOMEM ? "out of memory" : reason, error);
     }
-    return keys_add(keys, &key, id, path, error);
+    return token_keys_add(keys, &key, id, path, error);
 }
 
 static int pem_filter(const struct dirent *entry)
@@ -184,8 +184,8 @@ static bool public_path_add(struct token_keys *keys, struct bytes item, char *er
                                  : public_file_add(keys, path, error);
 }
 
-bool keys_add_public(struct token_keys *keys, const char *list,
-                     char error[static TOKEN_KEYS_ERROR_SIZE])
+bool key_files_add_public(struct token_keys *keys, const char *list,
+                          char error[static TOKEN_KEYS_ERROR_SIZE])
 {
     struct bytes rest = bytes_of_text(list);
 

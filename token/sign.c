@@ -6,7 +6,7 @@
 #include "base/check.h"
 #include "token/base64url.h"
 #include "token/claims.h"
-#include "token/keys.h"
+#include "token/key.h"
 #include "token/token.h"
 
 enum { HEADER_SIZE = 64 + 2 * TOKEN_KEY_ID_SIZE }; /* a kid of quotes needs two bytes for each */
@@ -63,12 +63,12 @@ static void header_write(const struct key *key, struct parts *parts)
 enum token_result token_sign(const struct token_keys *keys, const struct token_claims *claims,
                              char **ret_text)
 {
-    const struct key *key = &keys->list[0];
+    const struct key *key = token_keys_at(keys, 0);
     struct parts parts;
     enum token_result result =
         claims_write(claims, parts.payload, sizeof parts.payload, &parts.payload_len);
 
-    if (keys->count == 0 || !key->can_sign) {
+    if (key == NULL || !key->can_sign) {
         return TOKEN_UNKNOWN_KEY;
     }
     if (result != TOKEN_OK) {

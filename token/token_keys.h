@@ -1,11 +1,13 @@
-/* Sets of keys that tokens are verified with and signed by. A set is immutable and counted: a
- * reload makes a new one, whoever verifies keeps the old one until done. Each key serves exactly
- * one algorithm, fixed by what it is and never by the token. Any thread. */
+/* A set of keys that tokens are verified with and signed by. Immutable once its maker hands it out,
+ * and counted: a reload makes a new set, and the old one lives until its last user is done. Each
+ * key serves exactly one algorithm, fixed by what it is and never by the token. Any thread. */
 #pragma once
 
-#include <pthread.h>
+#include <stdbool.h>
 
 #include "base/attributes.h"
+#include "base/bytes.h"
+#include "token/token_algorithm.h"
 
 enum token_keys_limits {
     TOKEN_KEYS_MAX = 32,        /* a secret counts once, whatever algorithms it serves */
@@ -16,43 +18,12 @@ enum token_keys_limits {
     TOKEN_KEYS_ERROR_SIZE = 512,
 };
 
-enum token_algorithm {
-    TOKEN_HS256, /* shared secret */
-    TOKEN_EDDSA, /* Ed25519 */
-    TOKEN_ES256, /* P-256 */
-    TOKEN_RS256, /* RSA, PKCS #1 v1.5 */
-    TOKEN_HS384, /* shared secret, where the operator asks for it, as the next */
-    TOKEN_HS512,
-    TOKEN_ALGORITHM_COUNT,
-};
-
-/* As in a token's header: "HS256". */
-const char *token_algorithm_text(enum token_algorithm algorithm);
-
-/* Where the operator keeps the keys. NULL and empty mean none. Formats: docs/protocol.md, Keys. */
-struct token_keys_sources {
-    const char *secret;          /* one secret without a name */
-    const char *secret_file;     /* holds such a secret; wins over it */
-    const char *secrets_file;    /* lines "kid secret" or "secret" */
-    const char *public_keys;     /* PEM files and folders of them, separated by commas */
-    const char *hmac_algorithms; /* what secrets verify, separated by commas; none: HS256 */
-};
-
+struct key;
 struct token_keys;
 
-/* One shared secret, HS256. Copies it. NULL on no memory or a secret below the minimum. */
+/* One shared secret, HS256. Copies it. NULL on no memory or a secret below the minimum. Of the
+ * operator's files: key_sources.h. */
 MUST_USE struct token_keys *token_keys_create(const char *secret);
-
-/* All keys of all sources. NULL with one line in error when anything is wrong or there is no key
- * at all: the file and the reason, never its content. Blocks on the files. */
-MUST_USE struct token_keys *token_keys_load(const struct token_keys_sources *sources,
-                                            char error[static TOKEN_KEYS_ERROR_SIZE]);
-
-/* For token_sign: exactly one of secret and private_key_file (PEM, not encrypted) is given. The kid
- * goes into the header; NULL or empty for none. Errors as above. */
-MUST_USE struct token_keys *token_keys_load_signer(const char *secret, const char *private_key_file,
-                                                   const char *kid,
-                                                   char error[static TOKEN_KEYS_ERROR_SIZE]);
 
 struct token_keys *token_keys_ref(struct token_keys *keys);
 
@@ -62,19 +33,27 @@ void token_keys_unref(struct token_keys *keys);
 /* The same, for sets that were never shared. */
 void token_keys_destroy(struct token_keys *keys);
 
+/* How many keys the operator gave. */
 unsigned token_keys_count(const struct token_keys *keys);
 
-/* The present set of a running server: workers take it, a reload replaces it. */
-struct token_keys_slot {
-    pthread_mutex_t mutex;
-    struct token_keys *keys;
-};
+/* The rest is for the other files of token/ only. */
 
-void token_keys_slot_init(struct token_keys_slot *slot, struct token_keys *keys); /* takes keys */
-void token_keys_slot_deinit(struct token_keys_slot *slot);
+/* Empty. NULL when memory is out. */
+MUST_USE struct token_keys *token_keys_new(void);
 
-/* With a reference for the caller to give back by token_keys_unref. */
-MUST_USE struct token_keys *token_keys_slot_get(struct token_keys_slot *slot);
+/* Moves the key into the set under its id, found at origin. False with one line in error when the
+ * set is full, the id is taken or memory is out; the key is released then. */
+MUST_USE bool token_keys_add(struct token_keys *keys, struct key *key, struct bytes id,
+                             const char *origin, char error[static TOKEN_KEYS_ERROR_SIZE]);
 
-/* Takes keys; the old set lives on with those who verify by it. */
-void token_keys_slot_replace(struct token_keys_slot *slot, struct token_keys *keys);
+/* "HS256, HS512": what secrets that are added from now on verify; HS256 when never called. */
+MUST_USE bool token_keys_choose_hmac(struct token_keys *keys, const char *list,
+                                     char error[static TOKEN_KEYS_ERROR_SIZE]);
+
+/* One secret; without a name when the id is empty. A key for each algorithm that secrets serve. */
+MUST_USE bool token_keys_add_secret(struct token_keys *keys, struct bytes secret, struct bytes id,
+                                    const char *origin, char error[static TOKEN_KEYS_ERROR_SIZE]);
+
+/* In the order they were added: NULL behind the last. There are more of them than
+ * token_keys_count() where secrets serve several algorithms. */
+const struct key *token_keys_at(const struct token_keys *keys, unsigned index);

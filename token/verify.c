@@ -11,7 +11,6 @@
 #include "token/base64url.h"
 #include "token/claims.h"
 #include "token/json_text.h"
-#include "token/keys.h"
 
 /* Why two verifiers look at each token, and in this order: docs/decisions/0003. */
 
@@ -145,8 +144,10 @@ static bool key_is_chosen(const struct key *key, const struct choice *choice)
 
 static bool any_is_chosen(const struct token_keys *keys, const struct choice *choice)
 {
-    for (unsigned i = 0; i < keys->count; i++) {
-        if (key_is_chosen(&keys->list[i], choice)) {
+    const struct key *key;
+
+    for (unsigned i = 0; (key = token_keys_at(keys, i)) != NULL; i++) {
+        if (key_is_chosen(key, choice)) {
             return true;
         }
     }
@@ -155,8 +156,10 @@ static bool any_is_chosen(const struct token_keys *keys, const struct choice *ch
 
 static bool id_is_taken(const struct token_keys *keys, const char *id)
 {
-    for (unsigned i = 0; *id != '\0' && i < keys->count; i++) {
-        if (strcmp(keys->list[i].id, id) == 0) {
+    const struct key *key;
+
+    for (unsigned i = 0; *id != '\0' && (key = token_keys_at(keys, i)) != NULL; i++) {
+        if (strcmp(key->id, id) == 0) {
             return true;
         }
     }
@@ -196,13 +199,12 @@ static enum token_result signature_verify(const struct token_keys *keys,
 {
     uint8_t given[PART_BYTES_MAX];
     size_t given_len;
-    const struct key *found = NULL;
+    const struct key *key, *found = NULL;
 
     if (base64url_decode(parts->signature, given, sizeof given, &given_len) != 0) {
         return TOKEN_MALFORMED;
     }
-    for (unsigned i = 0; i < keys->count; i++) {
-        const struct key *key = &keys->list[i];
+    for (unsigned i = 0; (key = token_keys_at(keys, i)) != NULL; i++) {
         enum token_result result = TOKEN_BAD_SIGNATURE;
 
         if (key_is_chosen(key, choice)) {

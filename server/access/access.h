@@ -11,6 +11,7 @@
 #include "server/loop/alarm.h"
 #include "server/stats/counters.h"
 #include "token/token.h"
+#include "token/token_keys_slot.h"
 #include "wire/http_request.h"
 
 /* Shared by all workers, immutable while the server runs (the code store locks for itself). */

@@ -14,7 +14,9 @@
 
 #include "base/attributes.h"
 #include "base/check.h"
+#include "token/key_sources.h"
 #include "token/token.h"
+#include "token/token_keys_slot.h"
 
 enum { VERIFIERS = 4, GENERATIONS = 120, BAD_EVERY = 5, RETIRED = 3, NOW_S = 950, PATH_SIZE = 128 };
 
@@ -40,7 +42,7 @@ static char *token_make(const char *secret, const char *private_key_file)
 {
     char error[TOKEN_KEYS_ERROR_SIZE];
     const struct token_claims claims = {.exp_s = 1000, .nbf_s = 900, .iat_s = 900};
-    struct token_keys *keys = token_keys_load_signer(secret, private_key_file, NULL, error);
+    struct token_keys *keys = key_sources_load_signer(secret, private_key_file, NULL, error);
     char *text;
 
     CHECK(keys != NULL);
@@ -51,8 +53,8 @@ static char *token_make(const char *secret, const char *private_key_file)
 
 static struct token_keys *generation_load(const struct context *context, int generation, bool bad)
 {
-    const struct token_keys_sources sources = {.secrets_file = context->secrets,
-                                               .public_keys = context->public_key};
+    const struct key_sources sources = {.secrets_file = context->secrets,
+                                        .public_keys = context->public_key};
     char error[TOKEN_KEYS_ERROR_SIZE] = "";
     FILE *file = fopen(context->secrets, "w");
 
@@ -60,7 +62,7 @@ static struct token_keys *generation_load(const struct context *context, int gen
     fprintf(file, "new secret%d\nold secret%d\n%s", generation, generation - 1,
             bad ? "new again\n" : "");
     CHECK(fclose(file) == 0);
-    struct token_keys *keys = token_keys_load(&sources, error);
+    struct token_keys *keys = key_sources_load(&sources, error);
 
     CHECK((keys == NULL) == bad);
     CHECK((error[0] != '\0') == bad);
