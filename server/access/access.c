@@ -218,6 +218,18 @@ static bool check_accept(const struct access_call *call, struct access_reply *re
     return false;
 }
 
+static bool authenticate(struct access_call *call, struct access_reply *reply)
+{
+    struct auth_refusal refusal;
+
+    if (auth_check(call, &refusal)) {
+        return true;
+    }
+    counters_increment(call->counters, sessions_refused);
+    access_reply_framework(reply, 401, refusal.message, refusal.reason);
+    return false;
+}
+
 void access_handle(struct access_call *call, struct access_reply *reply)
 {
     char path[HTTP_TARGET_BYTES_MAX + 1];
@@ -256,8 +268,7 @@ void access_handle(struct access_call *call, struct access_reply *reply)
         match.route->handle(call, reply);
         return;
     }
-    if (!auth_check(call, reply)) {
-        counters_increment(call->counters, sessions_refused);
+    if (!authenticate(call, reply)) {
         return;
     }
     if (check_body_type(call, reply) && check_accept(call, reply)) {

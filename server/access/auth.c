@@ -15,18 +15,17 @@ static struct bytes token_of(struct bytes field)
 }
 
 /* Go prints a list as [x y]. */
-static void reply_wrong_audience(const struct access_call *call, struct access_reply *reply)
+static void write_wrong_audience(const struct access_call *call,
+                                 char message[static AUTH_MESSAGE_SIZE])
 {
-    char message[TOKEN_AUDIENCES_MAX * TOKEN_TEXT_SIZE + 512];
-    size_t used = (size_t)snprintf(message, sizeof message, "aud [");
+    size_t used = (size_t)snprintf(message, AUTH_MESSAGE_SIZE, "aud [");
 
     for (unsigned i = 0; i < call->claims.audiences_count; i++) {
-        used += (size_t)snprintf(message + used, sizeof message - used, "%s%s", i == 0 ? "" : " ",
-                                 call->claims.audiences[i]);
+        used += (size_t)snprintf(message + used, AUTH_MESSAGE_SIZE - used, "%s%s",
+                                 i == 0 ? "" : " ", call->claims.audiences[i]);
     }
-    snprintf(message + used, sizeof message - used, "] does not match this host %.400s",
+    snprintf(message + used, AUTH_MESSAGE_SIZE - used, "] does not match this host %.400s",
              call->context->audience);
-    access_reply_framework(reply, 401, message, "token for another audience");
 }
 
 static enum token_result verify(struct access_call *call, struct bytes token)
@@ -38,22 +37,28 @@ static enum token_result verify(struct access_call *call, struct bytes token)
     return result;
 }
 
-bool auth_check(struct access_call *call, struct access_reply *reply)
+static bool refuse(struct auth_refusal *refusal, const char *message, const char *reason)
+{
+    snprintf(refusal->message, sizeof refusal->message, "%s", message);
+    refusal->reason = reason;
+    return false;
+}
+
+bool auth_check(struct access_call *call, struct auth_refusal *ret_refusal)
 {
     struct bytes field;
 
     if (!http_request_field(call->request, "Authorization", &field) || field.len == 0) {
-        access_reply_framework(reply, 401, "unauthenticated for invalid credentials", "no token");
-        return false;
+        return refuse(ret_refusal, "unauthenticated for invalid credentials", "no token");
     }
     enum token_result result = verify(call, token_of(field));
 
     if (result != TOKEN_OK) {
-        access_reply_framework(reply, 401, "token invalid", token_result_text(result));
-        return false;
+        return refuse(ret_refusal, "token invalid", token_result_text(result));
     }
     if (!token_claims_have_audience(&call->claims, call->context->audience)) {
-        reply_wrong_audience(call, reply);
+        write_wrong_audience(call, ret_refusal->message);
+        ret_refusal->reason = "token for another audience";
         return false;
     }
     return true;
