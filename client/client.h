@@ -1,5 +1,6 @@
-/* What the public functions (client.c, any thread) and the client's own thread (connection.c and
- * below) share. Everything under "guarded" only with the mutex; no callback runs with it held. */
+/* What the public functions (relay_client.c, any thread) and the client's own thread (connection.c
+ * and below) share. Everything under "guarded" only with the mutex; no callback runs with it held.
+ */
 #pragma once
 
 #include <pthread.h>

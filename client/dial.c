@@ -8,8 +8,8 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/clock.h"
-#include "client/access.h"
 #include "client/credential.h"
+#include "client/net/access.h"
 
 static const struct settings *settings_of(const struct connection *connection)
 {

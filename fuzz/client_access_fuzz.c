@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "client/access.h"
-#include "client/handshake.h"
+#include "client/net/access.h"
+#include "client/net/handshake.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

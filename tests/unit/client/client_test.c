@@ -1,89 +1,141 @@
-/* The public functions without a network: before the start, after a stop, and misuse. */
-#include "client/relay_client.h"
+/* Goal: what the application's threads and the client's thread say to each other arrives once. */
+#include "client/client.h"
 
 #include <criterion/criterion.h>
-#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-static struct relay_client *client_of(const char *location)
+#include "client/credential.h"
+
+static struct relay_client *client;
+static struct relay_client_event last_event;
+static unsigned events;
+
+static void on_event(const struct relay_client_event *event, void *context)
 {
-    struct relay_client_options options = {.location = location, .token = "eyJ.a.b"};
-    char error[RELAY_CLIENT_ERROR_SIZE];
-    struct relay_client *client = relay_client_create(&options, NULL, error);
-
-    cr_assert_not_null(client, "%s", error);
-    return client;
+    last_event = *event;
+    events++;
 }
 
-Test(client, does_nothing_before_the_start)
+static void start(void)
 {
-    struct relay_client *client = client_of("https://relay.invalid/session/t");
+    struct relay_client_options options = {.location = "https://relay.invalid/session/t",
+                                           .token = "eyJ.a.b"};
+    struct relay_client_callbacks callbacks = {.on_event = on_event};
+    char error[RELAY_CLIENT_ERROR_SIZE];
+
+    client = relay_client_create(&options, &callbacks, error);
+    cr_assert_not_null(client, "%s", error);
+}
+
+static void stop(void)
+{
+    relay_client_destroy(client);
+}
+
+TestSuite(client, .init = start, .fini = stop);
+
+static bool is_awake(void)
+{
+    struct pollfd fd = {.fd = client->wake_fd, .events = POLLIN};
+
+    return poll(&fd, 1, 0) == 1;
+}
+
+Test(client, many_wakes_are_one_until_it_is_taken)
+{
+    uint32_t linger_ms;
+
+    cr_expect(!is_awake());
+    client_wake(client);
+    client_wake(client);
+    cr_expect(is_awake());
+    cr_expect(!client_wake_taken(client, &linger_ms));
+    cr_expect(!is_awake());
+    cr_expect(!client_wake_taken(client, &linger_ms)); /* without one: does not block */
+    client_wake(client);
+    cr_expect(is_awake());
+}
+
+Test(client, a_stop_is_told_with_its_linger)
+{
+    uint32_t linger_ms = 0;
+
+    client->stopping = true;
+    client->linger_ms = 1234;
+    client_wake(client);
+    cr_expect(client_wake_taken(client, &linger_ms));
+    cr_expect_eq(linger_ms, 1234);
+    client->stopping = false;
+}
+
+Test(client, a_new_timing_is_seen)
+{
+    struct relay_client_options options = {.connect_timeout_ms = 4321};
+
+    relay_client_set_timing(client, &options);
+    cr_expect_eq(client_timing(client).connect_timeout_ms, 4321);
+}
+
+Test(client, a_state_is_noted_and_told)
+{
+    struct relay_client_event event = {.state = RELAY_CLIENT_WAITING,
+                                       .fault = RELAY_CLIENT_FAULT_REFUSED,
+                                       .http_status = 401,
+                                       .message = "refused"};
     struct relay_client_statistics statistics;
 
-    cr_assert_eq(relay_client_send(client, RELAY_CLIENT_TEXT, "x", 1, 0), -ESHUTDOWN);
-    cr_assert_eq(relay_client_wait_room(client, 1, false, 1000), -ESHUTDOWN);
-    cr_assert_eq(relay_client_drain(client, 1000), -ESHUTDOWN);
-    relay_client_flush(client);
-    relay_client_stop(client, 1000);
+    client_enter_state(client, &event);
+    cr_expect_eq(events, 1);
+    cr_expect_eq(last_event.http_status, 401);
     relay_client_statistics(client, &statistics);
-    cr_assert_eq(statistics.state, RELAY_CLIENT_IDLE);
-    cr_assert_eq(statistics.messages_dropped, 0);
-    relay_client_destroy(client);
-    relay_client_destroy(NULL);
+    cr_expect_eq(statistics.state, RELAY_CLIENT_WAITING);
+    cr_expect_eq(statistics.last_fault, RELAY_CLIENT_FAULT_REFUSED);
+    cr_expect_eq(statistics.last_http_status, 401);
+    cr_expect_str_eq(statistics.last_error, "refused");
+    /* A state without a fault leaves the last one to be read. */
+    event = (struct relay_client_event){.state = RELAY_CLIENT_IDLE, .message = "stopped"};
+    client_enter_state(client, &event);
+    relay_client_statistics(client, &statistics);
+    cr_expect_str_eq(statistics.last_error, "refused");
+    cr_expect_eq(statistics.state, RELAY_CLIENT_IDLE);
 }
 
-Test(client, refuses_too_much_whatever_the_pieces)
+static void expect_token(const char *expected)
 {
-    struct relay_client *client = client_of("https://relay.invalid/session/t");
-    struct relay_client_slice slices[] = {{"", 10 * 1024 * 1024}, {"", 1}};
-    struct relay_client_slice huge[] = {{"", SIZE_MAX}, {"", SIZE_MAX}};
+    struct fault fault;
+    char *token = NULL;
 
-    cr_assert_eq(relay_client_send_slices(client, RELAY_CLIENT_BINARY, slices, 2, 0), -EMSGSIZE);
-    cr_assert_eq(relay_client_send_slices(client, RELAY_CLIENT_BINARY, huge, 2, 0), -EMSGSIZE);
-    cr_assert_eq(relay_client_send_slices(client, RELAY_CLIENT_BINARY, slices, 1, 0), -ESHUTDOWN);
-    relay_client_destroy(client);
+    cr_assert_eq(client_token_take(client, &token, &fault), PROGRESS_DONE, "%s", fault.text);
+    cr_expect_str_eq(token, expected);
+    credential_release(token);
 }
 
-Test(client, takes_tokens_that_can_be_tokens)
+Test(client, the_token_wins_over_its_file_and_both_may_change)
 {
-    struct relay_client *client = client_of("https://relay.invalid/session/t");
+    char path[] = "/tmp/relay-client-test-XXXXXX";
+    int fd = mkstemp(path);
+    struct relay_client_statistics statistics;
+    struct fault fault;
+    char *token;
 
-    cr_assert_eq(relay_client_set_token(client, "eyJ.c.d"), 0);
-    cr_assert_eq(relay_client_set_token(client, "a\r\nInjected: b"), -EINVAL);
+    cr_assert_eq(write(fd, "eyJ.c.d\n", 8), 8);
+    close(fd);
+    cr_assert_eq(relay_client_set_token_file(client, path), 0);
+    expect_token("eyJ.a.b");
+    relay_client_statistics(client, &statistics);
+    cr_expect_eq(statistics.token_file_mtime_s, 0);
     cr_assert_eq(relay_client_set_token(client, NULL), 0);
-    cr_assert_eq(relay_client_set_token_file(client, "/run/token"), 0);
-    cr_assert_eq(relay_client_set_token_file(client, ""), 0);
-    relay_client_destroy(client);
-}
-
-Test(client, starts_and_stops_many_times)
-{
-    struct relay_client *client = client_of("http://127.0.0.1:9/session/t");
-
-    for (int i = 0; i < 50; i++) {
-        cr_assert_eq(relay_client_start(client), 0);
-        cr_assert_eq(relay_client_start(client), -EALREADY);
-        relay_client_stop(client, 0);
-    }
-    relay_client_destroy(client);
-}
-
-Test(client, destroy_ends_a_started_client)
-{
-    struct relay_client *client = client_of("https://relay.invalid/session/t");
-
-    cr_assert_eq(relay_client_start(client), 0);
-    relay_client_destroy(client);
-}
-
-Test(client, names_every_state_and_fault)
-{
-    for (int state = RELAY_CLIENT_IDLE; state <= RELAY_CLIENT_FAILED; state++) {
-        cr_assert_str_neq(relay_client_state_text((enum relay_client_state)state), "unknown");
-    }
-    for (int fault = RELAY_CLIENT_FAULT_NONE; fault <= RELAY_CLIENT_FAULT_STALLED; fault++) {
-        cr_assert_str_neq(relay_client_fault_text((enum relay_client_fault)fault), "unknown");
-    }
-    cr_assert_str_eq(relay_client_state_text((enum relay_client_state)99), "unknown");
-    cr_assert_str_eq(relay_client_fault_text((enum relay_client_fault)99), "unknown");
+    expect_token("eyJ.c.d");
+    relay_client_statistics(client, &statistics);
+    cr_expect_gt(statistics.token_file_mtime_s, 0);
+    unlink(path);
+    cr_expect_eq(client_token_take(client, &token, &fault), PROGRESS_FAILED);
+    cr_expect_eq(fault.kind, RELAY_CLIENT_FAULT_TOKEN_FILE);
+    cr_assert_eq(relay_client_set_token_file(client, NULL), 0);
+    cr_expect_eq(client_token_take(client, &token, &fault), PROGRESS_FAILED);
+    cr_expect_str_eq(fault.text, "no token and no token file");
 }

@@ -1,4 +1,4 @@
-#include "client/handshake.h"
+#include "client/net/handshake.h"
 
 #include <errno.h>
 #include <openssl/evp.h>
@@ -7,7 +7,7 @@
 #include <strings.h>
 
 #include "base/random.h"
-#include "client/access.h"
+#include "client/net/access.h"
 #include "wire/ws_upgrade.h"
 
 void handshake_init(struct handshake *handshake)

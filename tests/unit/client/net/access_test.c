@@ -1,5 +1,5 @@
 /* The access request as sent, and every kind of answer. */
-#include "client/access.h"
+#include "client/net/access.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>

@@ -1,4 +1,4 @@
-#include "client/access.h"
+#include "client/net/access.h"
 
 #include <errno.h>
 #include <jansson.h>

@@ -1,5 +1,5 @@
 /* The opening handshake: the request, and which answers are an acceptance. */
-#include "client/handshake.h"
+#include "client/net/handshake.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
