@@ -27,8 +27,7 @@ static const struct phase_ops phase_wait = {.on_turn = wait_on_turn, .wake_ms = 
 static const struct phase_ops phase_ended = {0};
 
 static const struct phase_ops *const phases[PHASE_COUNT] = {
-    [PHASE_START] = &phase_start,   [PHASE_RESOLVE] = &phase_resolve,
-    [PHASE_DIAL] = &phase_dial,     [PHASE_TLS] = &phase_tls,
+    [PHASE_START] = &phase_start,   [PHASE_DIAL] = &phase_dial,
     [PHASE_ACCESS] = &phase_access, [PHASE_HANDSHAKE] = &phase_handshake,
     [PHASE_OPEN] = &phase_open,     [PHASE_CLOSING] = &phase_closing,
     [PHASE_WAIT] = &phase_wait,     [PHASE_ENDED] = &phase_ended,
@@ -81,8 +80,7 @@ static void connection_drop(struct connection *connection)
     pthread_cond_broadcast(&client->changed);
     pthread_mutex_unlock(&client->mutex);
 
-    dialer_cancel(&connection->dialer);
-    transport_close(&connection->transport);
+    opener_cancel(&connection->opener);
     websocket_destroy(connection->websocket);
     connection->websocket = NULL;
     bytes_wipe(connection->request, sizeof connection->request);
@@ -147,7 +145,7 @@ void connection_fail(struct connection *connection)
     connection_drop(connection);
     if (fault->kind == RELAY_CLIENT_FAULT_TLS) {
         /* The next attempt reads the CA file anew. Only now: the session used the context. */
-        tls_context_deinit(&connection->tls);
+        opener_forget_trust(&connection->opener);
     }
     if (gives_up(connection, &timing)) {
         event.state = RELAY_CLIENT_FAILED;
@@ -167,13 +165,19 @@ void connection_fail(struct connection *connection)
     announce(connection, &event);
 }
 
+unsigned connection_poll_transport(const struct connection *connection, struct pollfd *fds)
+{
+    fds[0] = transport_pollfd(&connection->transport);
+    return 1;
+}
+
 static void check_deadline(struct connection *connection)
 {
-    const char *missing = phases[connection->phase]->missing;
+    const struct phase_ops *ops = phases[connection->phase];
 
-    if (missing != NULL && connection->now_ms >= connection->deadline_ms) {
-        fault_set(&connection->fault, RELAY_CLIENT_FAULT_TIMEOUT, "no %s within %u ms", missing,
-                  connection->connect_timeout_ms);
+    if (ops->missing != NULL && connection->now_ms >= connection->deadline_ms) {
+        fault_set(&connection->fault, RELAY_CLIENT_FAULT_TIMEOUT, "no %s within %u ms",
+                  ops->missing(connection), connection->connect_timeout_ms);
         connection_fail(connection);
     }
 }
@@ -268,8 +272,7 @@ static struct connection *connection_create(struct relay_client *client)
 static void connection_destroy(struct connection *connection)
 {
     connection_drop(connection);
-    resolver_abandon(&connection->resolver);
-    tls_context_deinit(&connection->tls);
+    opener_deinit(&connection->opener);
     bytes_wipe(connection, sizeof *connection);
     free(connection);
 }

@@ -1,7 +1,7 @@
 /* The client's thread: one machine of phases driven by poll(2). Each phase either waits for
  * descriptors and a time, or moves on; nothing in it blocks, so a stop is seen at once everywhere.
  *
- *   START → RESOLVE → DIAL → (TLS) → ACCESS → RESOLVE → DIAL → (TLS) → HANDSHAKE → OPEN
+ *   START → DIAL → ACCESS → DIAL → HANDSHAKE → OPEN
  *   any fault → WAIT → START, or ENDED        a stop → (CLOSING) → ENDED
  *
  * dial.c has the phases up to HANDSHAKE, session.c OPEN and CLOSING. */
@@ -15,24 +15,21 @@
 #include "client/backoff.h"
 #include "client/client.h"
 #include "client/liveness.h"
-#include "client/net/dialer.h"
 #include "client/net/handshake.h"
 #include "client/net/http_answer.h"
-#include "client/net/resolver.h"
+#include "client/net/opener.h"
 #include "client/net/transport.h"
 #include "client/websocket.h"
 
 enum connection_sizes {
-    CONNECTION_FDS_MAX = DIALER_SOCKETS_MAX,
+    CONNECTION_FDS_MAX = OPENER_FDS_MAX,
     /* Request line and target, token, user agent, and the fixed lines. */
     CONNECTION_REQUEST_SIZE = URL_TARGET_SIZE + 8192 + 1024,
 };
 
 enum phase {
     PHASE_START,
-    PHASE_RESOLVE,
     PHASE_DIAL,
-    PHASE_TLS,
     PHASE_ACCESS,
     PHASE_HANDSHAKE,
     PHASE_OPEN,
@@ -59,10 +56,7 @@ struct connection {
     /* The present dial. */
     bool for_access; /* true: to the access API; false: to the WebSocket */
     struct url url;
-    struct resolver resolver;
-    struct addresses addresses;
-    struct dialer dialer;
-    struct tls_context tls;
+    struct opener opener;
     struct transport transport;
     char request[CONNECTION_REQUEST_SIZE]; /* holds a secret until it is sent */
     size_t request_len, request_sent;
@@ -92,6 +86,9 @@ void connection_announce(struct connection *connection, enum relay_client_state 
  * must return at once. */
 void connection_fail(struct connection *connection);
 
+/* The poll_fds of a phase that waits for the open transport only. */
+unsigned connection_poll_transport(const struct connection *connection, struct pollfd *fds);
+
 /* One phase: everything may be NULL but on_turn. */
 struct phase_ops {
     void (*on_enter)(struct connection *connection);
@@ -101,8 +98,9 @@ struct phase_ops {
     unsigned (*poll_fds)(const struct connection *connection, struct pollfd *fds);
     /* When to turn although nothing is ready. */
     uint64_t (*wake_ms)(const struct connection *connection);
-    const char *missing; /* what did not come when the attempt's time is up; NULL: no limit */
+    /* What did not come when the attempt's time is up; NULL: no limit. */
+    const char *(*missing)(const struct connection *connection);
 };
 
-extern const struct phase_ops phase_start, phase_resolve, phase_dial, phase_tls, phase_access,
-    phase_handshake, phase_open, phase_closing;
+extern const struct phase_ops phase_start, phase_dial, phase_access, phase_handshake, phase_open,
+    phase_closing;

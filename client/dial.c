@@ -43,11 +43,6 @@ static void go_on(struct connection *connection, enum progress progress, enum ph
     }
 }
 
-static enum phase request_phase(const struct connection *connection)
-{
-    return connection->for_access ? PHASE_ACCESS : PHASE_HANDSHAKE;
-}
-
 /* START: one attempt begins. */
 
 static void attempt_note(struct connection *connection)
@@ -87,68 +82,44 @@ static void start_on_turn(struct connection *connection)
     attempt_note(connection);
     announce_dial(connection);
     go_on(connection, connection->for_access ? access_request_make(connection) : PROGRESS_DONE,
-          PHASE_RESOLVE);
+          PHASE_DIAL);
 }
 
 const struct phase_ops phase_start = {.on_turn = start_on_turn};
 
-/* RESOLVE: the host's addresses. */
+/* DIAL: the way to the host. */
 
-static void resolve_on_enter(struct connection *connection)
+static void dial_on_enter(struct connection *connection)
 {
-    if (resolver_start(&connection->resolver, &connection->url, &connection->fault) ==
+    const struct settings *settings = settings_of(connection);
+    struct opener_target target = {
+        .url = &connection->url, .ca_file = settings->ca_file, .insecure = settings->insecure};
+
+    if (opener_start(&connection->opener, &target, &connection->transport, &connection->fault) ==
         PROGRESS_FAILED) {
         connection_fail(connection);
     }
 }
 
-static void resolve_on_turn(struct connection *connection)
-{
-    go_on(connection,
-          resolver_take(&connection->resolver, &connection->addresses, &connection->fault),
-          PHASE_DIAL);
-}
-
-static unsigned resolve_poll_fds(const struct connection *connection, struct pollfd *fds)
-{
-    fds[0] = (struct pollfd){.fd = resolver_fd(&connection->resolver), .events = POLLIN};
-    return 1;
-}
-
-const struct phase_ops phase_resolve = {
-    .on_enter = resolve_on_enter,
-    .on_turn = resolve_on_turn,
-    .poll_fds = resolve_poll_fds,
-    .missing = "address for the host name",
-};
-
-/* DIAL: TCP. */
-
-static void dial_on_enter(struct connection *connection)
-{
-    dialer_start(&connection->dialer, &connection->addresses, connection->now_ms);
-}
-
 static void dial_on_turn(struct connection *connection)
 {
-    int fd = -1;
-    enum progress progress =
-        dialer_advance(&connection->dialer, connection->now_ms, &fd, &connection->fault);
-
-    if (progress == PROGRESS_DONE) {
-        transport_open(&connection->transport, fd);
-    }
-    go_on(connection, progress, connection->url.tls ? PHASE_TLS : request_phase(connection));
+    go_on(connection, opener_advance(&connection->opener, connection->now_ms, &connection->fault),
+          connection->for_access ? PHASE_ACCESS : PHASE_HANDSHAKE);
 }
 
 static unsigned dial_poll_fds(const struct connection *connection, struct pollfd *fds)
 {
-    return dialer_poll_fds(&connection->dialer, fds);
+    return opener_poll_fds(&connection->opener, fds);
 }
 
 static uint64_t dial_wake_ms(const struct connection *connection)
 {
-    return dialer_wake_ms(&connection->dialer);
+    return opener_wake_ms(&connection->opener);
+}
+
+static const char *dial_missing(const struct connection *connection)
+{
+    return opener_missing(&connection->opener);
 }
 
 const struct phase_ops phase_dial = {
@@ -156,49 +127,7 @@ const struct phase_ops phase_dial = {
     .on_turn = dial_on_turn,
     .poll_fds = dial_poll_fds,
     .wake_ms = dial_wake_ms,
-    .missing = "TCP connection",
-};
-
-/* TLS: the handshake. */
-
-static unsigned transport_poll_fds(const struct connection *connection, struct pollfd *fds)
-{
-    fds[0] = (struct pollfd){.fd = connection->transport.fd,
-                             .events = transport_events(&connection->transport)};
-    return 1;
-}
-
-static enum progress tls_begin(struct connection *connection)
-{
-    const struct settings *settings = settings_of(connection);
-
-    if (connection->tls.ssl_context == NULL &&
-        tls_context_init(&connection->tls, settings->ca_file, settings->insecure,
-                         &connection->fault) != PROGRESS_DONE) {
-        return PROGRESS_FAILED;
-    }
-    return transport_start_tls(&connection->transport, &connection->tls, &connection->url,
-                               &connection->fault);
-}
-
-static void tls_on_enter(struct connection *connection)
-{
-    if (tls_begin(connection) != PROGRESS_DONE) {
-        connection_fail(connection);
-    }
-}
-
-static void tls_on_turn(struct connection *connection)
-{
-    go_on(connection, transport_handshake(&connection->transport, &connection->fault),
-          request_phase(connection));
-}
-
-const struct phase_ops phase_tls = {
-    .on_enter = tls_on_enter,
-    .on_turn = tls_on_turn,
-    .poll_fds = transport_poll_fds,
-    .missing = "end of the TLS handshake",
+    .missing = dial_missing,
 };
 
 /* A request and its answer, for ACCESS and HANDSHAKE. */
@@ -320,14 +249,19 @@ static void access_on_turn(struct connection *connection)
     if (progress == PROGRESS_DONE) {
         websocket_dial_begin(connection);
     }
-    go_on(connection, progress, PHASE_RESOLVE);
+    go_on(connection, progress, PHASE_DIAL);
+}
+
+static const char *access_missing(const struct connection *connection)
+{
+    return "answer to the access request";
 }
 
 const struct phase_ops phase_access = {
     .on_enter = request_begin,
     .on_turn = access_on_turn,
-    .poll_fds = transport_poll_fds,
-    .missing = "answer to the access request",
+    .poll_fds = connection_poll_transport,
+    .missing = access_missing,
 };
 
 /* HANDSHAKE: the WebSocket upgrade. */
@@ -362,9 +296,14 @@ static void handshake_on_turn(struct connection *connection)
     go_on(connection, progress, PHASE_OPEN);
 }
 
+static const char *handshake_missing(const struct connection *connection)
+{
+    return "answer to the WebSocket handshake";
+}
+
 const struct phase_ops phase_handshake = {
     .on_enter = handshake_on_enter,
     .on_turn = handshake_on_turn,
-    .poll_fds = transport_poll_fds,
-    .missing = "answer to the WebSocket handshake",
+    .poll_fds = connection_poll_transport,
+    .missing = handshake_missing,
 };

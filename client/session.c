@@ -303,13 +303,6 @@ static void open_on_turn(struct connection *connection)
     connection->again = websocket_turn_is_over(connection->websocket);
 }
 
-static unsigned open_poll_fds(const struct connection *connection, struct pollfd *fds)
-{
-    fds[0] = (struct pollfd){.fd = connection->transport.fd,
-                             .events = transport_events(&connection->transport)};
-    return 1;
-}
-
 static uint64_t open_wake_ms(const struct connection *connection)
 {
     return liveness_wake_ms(&connection->liveness);
@@ -318,7 +311,7 @@ static uint64_t open_wake_ms(const struct connection *connection)
 const struct phase_ops phase_open = {
     .on_enter = open_on_enter,
     .on_turn = open_on_turn,
-    .poll_fds = open_poll_fds,
+    .poll_fds = connection_poll_transport,
     .wake_ms = open_wake_ms,
 };
 
@@ -360,6 +353,6 @@ static uint64_t closing_wake_ms(const struct connection *connection)
 const struct phase_ops phase_closing = {
     .on_enter = closing_on_enter,
     .on_turn = closing_on_turn,
-    .poll_fds = open_poll_fds,
+    .poll_fds = connection_poll_transport,
     .wake_ms = closing_wake_ms,
 };

@@ -11,9 +11,7 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/clock.h"
-#include "client/net/dialer.h"
-#include "client/net/resolver.h"
-#include "client/net/tls.h"
+#include "client/net/opener.h"
 #include "client/net/transport.h"
 
 enum http_get_limits {
@@ -26,8 +24,7 @@ struct getter {
     struct fault *fault;
     struct awake_clock clock;
     uint64_t deadline_ms; /* by the clock */
-    struct addresses addresses;
-    struct tls_context tls;
+    struct opener opener;
     struct transport transport;
 
     llhttp_t parser;
@@ -59,70 +56,31 @@ static bool wait_for(struct getter *getter, struct pollfd *fds, unsigned fds_cou
     return true;
 }
 
-static enum progress resolve(struct getter *getter)
+static enum progress transport_await(struct getter *getter)
 {
-    struct resolver resolver = {0};
-    enum progress progress = resolver_start(&resolver, &getter->get->url, getter->fault);
+    const struct http_get *get = getter->get;
+    struct opener_target target = {
+        .url = &get->url, .ca_file = get->ca_file, .insecure = get->insecure};
+    struct opener *opener = &getter->opener;
+    enum progress progress = opener_start(opener, &target, &getter->transport, getter->fault);
 
     while (progress == PROGRESS_WAIT) {
-        struct pollfd fd = {.fd = resolver_fd(&resolver), .events = POLLIN};
+        struct pollfd fds[OPENER_FDS_MAX];
+        unsigned count = opener_poll_fds(opener, fds);
 
-        if (!wait_for(getter, &fd, 1, UINT64_MAX, "address for the host name")) {
-            resolver_abandon(&resolver);
+        if (!wait_for(getter, fds, count, opener_wake_ms(opener), opener_missing(opener))) {
             return PROGRESS_FAILED;
         }
-        progress = resolver_take(&resolver, &getter->addresses, getter->fault);
-    }
-    return progress;
-}
-
-static enum progress dial(struct getter *getter)
-{
-    struct dialer dialer = {0};
-    struct pollfd fds[DIALER_SOCKETS_MAX];
-    enum progress progress;
-    int fd = -1;
-
-    dialer_start(&dialer, &getter->addresses, getter->clock.now_ms);
-    while ((progress = dialer_advance(&dialer, getter->clock.now_ms, &fd, getter->fault)) ==
-           PROGRESS_WAIT) {
-        unsigned count = dialer_poll_fds(&dialer, fds);
-
-        if (!wait_for(getter, fds, count, dialer_wake_ms(&dialer), "TCP connection")) {
-            dialer_cancel(&dialer);
-            return PROGRESS_FAILED;
-        }
-    }
-    if (progress == PROGRESS_DONE) {
-        transport_open(&getter->transport, fd);
+        progress = opener_advance(opener, getter->clock.now_ms, getter->fault);
     }
     return progress;
 }
 
 static bool transport_wait(struct getter *getter, const char *what)
 {
-    struct pollfd fd = {.fd = getter->transport.fd, .events = transport_events(&getter->transport)};
+    struct pollfd fd = transport_pollfd(&getter->transport);
 
     return wait_for(getter, &fd, 1, UINT64_MAX, what);
-}
-
-static enum progress encrypt(struct getter *getter)
-{
-    const struct http_get *get = getter->get;
-    enum progress progress;
-
-    if (tls_context_init(&getter->tls, get->ca_file, get->insecure, getter->fault) !=
-            PROGRESS_DONE ||
-        transport_start_tls(&getter->transport, &getter->tls, &get->url, getter->fault) !=
-            PROGRESS_DONE) {
-        return PROGRESS_FAILED;
-    }
-    while ((progress = transport_handshake(&getter->transport, getter->fault)) == PROGRESS_WAIT) {
-        if (!transport_wait(getter, "end of the TLS handshake")) {
-            return PROGRESS_FAILED;
-        }
-    }
-    return progress;
 }
 
 static enum progress send_all(struct getter *getter, const char *text, size_t len)
@@ -277,10 +235,7 @@ static enum progress answer_receive(struct getter *getter)
 
 static enum progress get_run(struct getter *getter)
 {
-    if (resolve(getter) != PROGRESS_DONE || dial(getter) != PROGRESS_DONE) {
-        return PROGRESS_FAILED;
-    }
-    if (getter->get->url.tls && encrypt(getter) != PROGRESS_DONE) {
+    if (transport_await(getter) != PROGRESS_DONE) {
         return PROGRESS_FAILED;
     }
     return request_send(getter) == PROGRESS_DONE ? answer_receive(getter) : PROGRESS_FAILED;
@@ -302,8 +257,7 @@ enum progress http_get(const struct http_get *get, struct http_get_answer *ret_a
     transport_init(&getter->transport);
     enum progress progress = get_run(getter);
 
-    transport_close(&getter->transport);
-    tls_context_deinit(&getter->tls);
+    opener_deinit(&getter->opener);
     if (progress == PROGRESS_DONE) {
         *ret_answer = getter->answer;
     } else {

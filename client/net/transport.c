@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <linux/sockios.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -88,9 +87,10 @@ ssize_t transport_write(struct transport *transport, const void *data, size_t le
     return sent;
 }
 
-short transport_events(const struct transport *transport)
+struct pollfd transport_pollfd(const struct transport *transport)
 {
-    return (short)(transport->read_events | transport->write_events);
+    return (struct pollfd){.fd = transport->fd,
+                           .events = (short)(transport->read_events | transport->write_events)};
 }
 
 uint64_t transport_unacknowledged(const struct transport *transport)

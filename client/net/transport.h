@@ -2,6 +2,7 @@
  * raises SIGPIPE. */
 #pragma once
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -40,7 +41,7 @@ MUST_USE ssize_t transport_write(struct transport *transport, const void *data, 
                                  struct fault *fault);
 
 /* What poll(2) should wait for. */
-short transport_events(const struct transport *transport);
+struct pollfd transport_pollfd(const struct transport *transport);
 
 /* Bytes the peer has not acknowledged yet (SIOCOUTQ); 0 when unknown. */
 uint64_t transport_unacknowledged(const struct transport *transport);
