@@ -86,12 +86,13 @@ Test(key_files, a_bad_line_is_named)
 /* In the order of the bytes of their names, whatever the locale and the folder say. */
 Test(key_files, a_folder_gives_its_pem_files_by_name)
 {
-    char paths[4][PATH_SIZE];
+    char paths[5][PATH_SIZE];
 
     pem_write("b.pem", paths[0]);
     pem_write("a.pem", paths[1]);
     pem_write("C.pem", paths[2]);
     pem_write("README", paths[3]);
+    pem_write(".hidden.pem", paths[4]);
     cr_assert(key_files_add_public(keys, folder, error), "%s", error);
     cr_assert_eq(token_keys_count(keys), 3);
     expect_key(0, "C", paths[2]);
