@@ -7,12 +7,12 @@
 #include "base/attributes.h"
 #include "base/bytes.h"
 
-/* Characters that len bytes become, the terminator not counted. */
+/* Encoded length of len bytes, without the terminator. */
 size_t base64url_encoded_len(size_t len);
 
 /* Writes base64url_encoded_len(in.len) characters and a terminator; text must hold them. */
 void base64url_encode(struct bytes in, char *text);
 
 /* Strict: padding, foreign characters, impossible lengths and unused bits that are not zero give
- * -EINVAL, so that one content has exactly one spelling. -ENOSPC when out is too small. */
+ * -EINVAL, so that each value has exactly one encoding. -ENOSPC when out is too small. */
 MUST_USE int base64url_decode(struct bytes text, uint8_t *out, size_t out_size, size_t *ret_len);

@@ -16,8 +16,8 @@
  * untouched unless TOKEN_OK. Does not judge times against a clock. */
 MUST_USE enum token_result claims_parse(struct bytes json, struct token_claims *ret_claims);
 
-/* claims_parse that also tells which claim is at fault: a constant, or NULL when it is none or not
- * one alone. */
+/* claims_parse that also returns the claim at fault: a constant, or NULL when there is no single
+ * one. */
 MUST_USE enum token_result claims_explain(struct bytes json, struct token_claims *ret_claims,
                                           const char **ret_claim);
 

@@ -1,5 +1,5 @@
-/* A token explained for people: what it says, which key vouches for it, why it would be refused.
- * Any thread; never blocks but on out. */
+/* Explains a token to people: what it says, which key verifies it, why it would be refused. Any
+ * thread; blocks only on out. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,15 +10,15 @@
 #include "base/bytes.h"
 #include "token/token_keys.h"
 
-/* What the token is held against. */
+/* The keys and audience that the token is checked against. */
 struct token_inspection {
     const struct token_keys *keys; /* NULL: none is configured */
-    const char *audience;          /* NULL or empty: not judged */
+    const char *audience;          /* NULL or empty: not checked */
     int64_t now_s;
 };
 
-/* Whether a relay of these keys and this audience would take the token. Writes printable ASCII
- * lines only, whatever the token holds; no secret, no signature, and nothing of a text that is not
- * JSON in the form of a token. */
+/* True when a relay with these keys and this audience would accept the token. Writes printable
+ * ASCII lines only, whatever the token holds; no secret, no signature, and nothing of an input that
+ * is not JSON in token form. */
 MUST_USE bool token_inspect(const struct token_inspection *inspection, struct bytes text,
                             FILE *out);

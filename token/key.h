@@ -1,5 +1,5 @@
-/* One key of a set and the single algorithm that it serves. For the other files of token/ only.
- * Immutable once initialised, so any thread may sign and verify. */
+/* One key of a set and the single algorithm it is used for. Internal to token/. Immutable once
+ * initialised, so any thread may sign and verify. */
 #pragma once
 
 #include <openssl/types.h>
@@ -31,23 +31,24 @@ struct key {
 MUST_USE int key_init_secret(struct key *key, struct bytes secret, enum token_algorithm algorithm);
 
 /* PEM text of one public key (SubjectPublicKeyInfo), or of one private key that is not encrypted.
- * The type of the key decides the algorithm; -EINVAL with the reason for types, sizes and forms
- * that are not taken, never quoting the text. -ENOMEM without. */
+ * The type of the key decides the algorithm; -EINVAL with the reason for unsupported types, sizes
+ * and forms, never quoting the text. -ENOMEM without a reason. */
 MUST_USE int key_init_public(struct key *key, struct bytes pem,
                              char reason[static KEY_REASON_SIZE]);
 MUST_USE int key_init_private(struct key *key, struct bytes pem,
                               char reason[static KEY_REASON_SIZE]);
 
-/* Wipes; fine on a zeroed key. */
+/* Wipes; accepts a zeroed key. */
 void key_deinit(struct key *key);
 
 /* Printable ASCII without blanks that fits. */
 bool key_id_is_valid(struct bytes id);
 
-/* Length of every signature that the key makes and takes. */
+/* Length of every signature of the key. */
 size_t key_signature_len(const struct key *key);
 
-/* Writes key_signature_len() bytes. TOKEN_NO_MEMORY when OpenSSL fails; the key must be able to. */
+/* Writes key_signature_len() bytes. TOKEN_NO_MEMORY when OpenSSL fails; the key must be able to
+ * sign. */
 MUST_USE enum token_result key_sign(const struct key *key, struct bytes input,
                                     uint8_t ret_signature[static KEY_SIGNATURE_BYTES_MAX]);
 

@@ -18,7 +18,7 @@ enum token_limits {
     TOKEN_SCOPES_MAX = 16,
     TOKEN_SCOPE_SIZE = 64,
     TOKEN_AUDIENCES_MAX = 8,
-    TOKEN_LEEWAY_S = 30, /* clock difference tolerated for nbf and iat; none for exp */
+    TOKEN_LEEWAY_S = 30, /* clock skew tolerated for nbf and iat; none for exp */
 };
 
 enum token_result {
@@ -30,7 +30,7 @@ enum token_result {
     TOKEN_BAD_SIGNATURE,
     TOKEN_EXPIRED,
     TOKEN_TOO_EARLY,  /* nbf or iat lies more than TOKEN_LEEWAY_S ahead */
-    TOKEN_INCOMPLETE, /* no exp, nbf or iat */
+    TOKEN_INCOMPLETE, /* exp, nbf or iat is missing */
     TOKEN_NO_MEMORY,
     TOKEN_RESULT_COUNT,
 };
@@ -60,18 +60,17 @@ bool token_claims_have_audience(const struct token_claims *claims, const char *a
 MUST_USE bool token_claims_add_scope(struct token_claims *claims, const char *scope);
 MUST_USE bool token_claims_add_audience(struct token_claims *claims, const char *audience);
 
-/* Checks form, algorithm, signature (constant time), exp > now, nbf and iat. The audience, topic
- * and scopes are for the caller to judge. *ret_claims is filled with TOKEN_OK and, for a log that
- * says whose token it was, with TOKEN_EXPIRED and TOKEN_TOO_EARLY, which are judged of genuine
- * tokens only; otherwise untouched. */
+/* Checks form, algorithm, signature (constant time), exp > now, nbf and iat. The caller checks
+ * audience, topic and scopes. *ret_claims is filled with TOKEN_OK and, so that a log can identify
+ * the token, with TOKEN_EXPIRED and TOKEN_TOO_EARLY, which are returned for genuine tokens only;
+ * otherwise untouched. */
 MUST_USE enum token_result token_verify(const struct token_keys *keys, struct bytes text,
                                         int64_t now_s, struct token_claims *ret_claims);
 
 /* Signs with the first key of the set, which must hold a private half or a secret:
- * TOKEN_UNKNOWN_KEY otherwise. *ret_text is malloc'ed, for the caller to wipe and free. The header
- * is exactly
- * {"alg":"HS256","typ":"JWT"} with the key's algorithm, and its "kid" between them when it has one;
- * iss, sub and jti are not written; booking_id, topic and prefix also when empty, as
+ * TOKEN_UNKNOWN_KEY otherwise. *ret_text is malloc'ed; the caller wipes and frees it. The header is
+ * exactly {"alg":"HS256","typ":"JWT"} with the key's algorithm, and its "kid" between them when it
+ * has one; iss, sub and jti are not written; booking_id, topic and prefix also when empty, as
  * practable/relay does. */
 MUST_USE enum token_result token_sign(const struct token_keys *keys,
                                       const struct token_claims *claims, char **ret_text);

@@ -10,11 +10,11 @@
 #include "token/token_algorithm.h"
 
 enum token_keys_limits {
-    TOKEN_KEYS_MAX = 32,        /* a secret counts once, whatever algorithms it serves */
+    TOKEN_KEYS_MAX = 32,        /* a secret counts once, however many algorithms it has */
     TOKEN_KEY_ID_SIZE = 64,     /* kid: bytes with the terminator */
     TOKEN_SECRET_BYTES_MIN = 1, /* practable's users have short ones; operations.md says 32 */
     TOKEN_RSA_BITS_MIN = 2048,
-    TOKEN_RSA_BITS_MAX = 8192, /* longer ones cost milliseconds for each token */
+    TOKEN_RSA_BITS_MAX = 8192, /* longer ones cost milliseconds per token */
     TOKEN_KEYS_ERROR_SIZE = 512,
 };
 
@@ -27,7 +27,7 @@ MUST_USE struct token_keys *token_keys_create(const char *secret);
 
 struct token_keys *token_keys_ref(struct token_keys *keys);
 
-/* The last one wipes and frees. Accepts NULL. */
+/* The last reference wipes and frees. Accepts NULL. */
 void token_keys_unref(struct token_keys *keys);
 
 /* The same, for sets that were never shared. */

@@ -1,4 +1,4 @@
-/* Verifying with the key that did it, for the other files of token/ only. Any thread. */
+/* Verification that also reports the key used. Internal to token/. Any thread. */
 #pragma once
 
 #include <stdbool.h>
@@ -8,7 +8,7 @@
 #include "token/key.h"
 #include "token/token.h"
 
-/* The parts of a token as they stand in it. */
+/* The parts of a token, still encoded. */
 struct token_parts {
     struct bytes header;
     struct bytes payload;
@@ -22,12 +22,12 @@ MUST_USE bool token_split(struct bytes text, struct token_parts *ret_parts);
 
 /* Why a token is accepted or refused. */
 struct token_explanation {
-    const struct key *key; /* by which the signature is genuine; NULL: by none. Known also for a
-                              token that is then refused for what it says. */
-    const char *member;    /* the header or claim at fault: a constant, or NULL when it is none */
+    const struct key *key; /* the key that verified the signature; NULL: none. Set also for a token
+                              whose claims are refused. */
+    const char *member;    /* the header or claim at fault: a constant, or NULL */
 };
 
-/* token_verify that also tells why. */
+/* token_verify that also reports why. */
 MUST_USE enum token_result verify_explain(const struct token_keys *keys, struct bytes text,
                                           int64_t now_s, struct token_claims *ret_claims,
                                           struct token_explanation *ret_explanation);

@@ -90,7 +90,7 @@ static enum state trailer_name(uint8_t c)
     return http_is_token_char(c) ? TRAILER_NAME : expect(c, ':', TRAILER_VALUE);
 }
 
-/* One byte that is no content. */
+/* One byte of framing. */
 static enum state next_state(struct http_chunked *chunked, uint8_t c)
 {
     switch ((enum state)chunked->state) {
@@ -128,7 +128,7 @@ static enum state next_state(struct http_chunked *chunked, uint8_t c)
     return MALFORMED;
 }
 
-/* How many bytes of the input the next step takes: a piece of content at once, else one. */
+/* Number of input bytes the next step takes: a whole piece of content, otherwise one. */
 static size_t step_len(struct http_chunked *chunked, struct bytes input)
 {
     if (chunked->state != CONTENT) {

@@ -1,5 +1,5 @@
 /* The chunked transfer coding (RFC 9112 §7.1), read strictly: every line ends in CR LF. The content
- * is thrown away, its length is kept. Input may go away after each call. Pure: no allocation, no
+ * is discarded, its length is kept. The input need not outlive the call. Pure: no allocation, no
  * I/O, any thread. */
 #pragma once
 
@@ -12,7 +12,7 @@
 
 enum http_chunked_result {
     HTTP_CHUNKED_OK,        /* the empty line after the last chunk was read */
-    HTTP_CHUNKED_MORE,      /* all input was used and the body goes on */
+    HTTP_CHUNKED_MORE,      /* all input was consumed; the body continues */
     HTTP_CHUNKED_MALFORMED, /* → 400 */
     HTTP_CHUNKED_TOO_LARGE, /* → 413: as soon as a chunk announces more than content_max */
 };
@@ -22,16 +22,16 @@ struct http_chunked {
 
     /* Private to http_chunked.c. */
     size_t content_max;
-    size_t wire_left; /* bytes that framing and content together may still take */
+    size_t wire_left; /* bytes still allowed for framing and content together */
     size_t chunk_len; /* the size that is being read, then what is left of the chunk */
     int state;
 };
 
-/* content_max: bytes of content; wire_max: the same with sizes, extensions and trailers, which can
- * be far longer than what they frame. */
+/* content_max: bytes of content; wire_max: bytes including sizes, extensions and trailers, which
+ * can be far longer than the content. */
 void http_chunked_init(struct http_chunked *chunked, size_t content_max, size_t wire_max);
 
-/* Reads from the front of *input and advances it past what belongs to the body. Not to be called
+/* Reads from the front of *input and advances it past the bytes of the body. Must not be called
  * again after OK or an error. */
 MUST_USE enum http_chunked_result http_chunked_parse(struct http_chunked *chunked,
                                                      struct bytes *input);

@@ -7,8 +7,8 @@
 #include "wire/request_target.h"
 
 enum {
-    /* A body in one-byte chunks, chunk extensions and trailers can be far longer than what they
-     * carry. */
+    /* A body in one-byte chunks, chunk extensions and trailers can be far longer than the
+     * content. */
     BODY_WIRE_BYTES_MAX = 2 * HTTP_BODY_BYTES_MAX,
 };
 
@@ -117,7 +117,7 @@ static unsigned fields_named(const struct http_request *request, const char *nam
     return count;
 }
 
-/* The shape and the version of a request line were looked at before, so that llhttp can dislike
+/* The shape and the version of the request line have been checked already, so llhttp can reject
  * only its target or its method. */
 static enum http_request_result failure_of(const struct http_request *request, llhttp_errno_t error,
                                            bool in_request_line)
@@ -129,8 +129,8 @@ static enum http_request_result failure_of(const struct http_request *request, l
                                                        : HTTP_REQUEST_MALFORMED;
 }
 
-/* What delimits the body must be beyond doubt, or a proxy before us could see other requests in the
- * same bytes (RFC 9112 §6.3, §11.2). llhttp's own checks differ between its versions. */
+/* The end of the body must be unambiguous, or a proxy in front of us could see different requests
+ * in the same bytes (RFC 9112 §6.3, §11.2). llhttp's own checks differ between its versions. */
 static enum http_request_result check_framing(const struct http_request *request)
 {
     unsigned lengths = fields_named(request, "Content-Length");
@@ -143,7 +143,7 @@ static enum http_request_result check_framing(const struct http_request *request
         return HTTP_REQUEST_MALFORMED;
     }
     if (lengths + encodings > 0 && request->parser.method == HTTP_CONNECT) {
-        return HTTP_REQUEST_MALFORMED; /* llhttp would leave the body to the caller */
+        return HTTP_REQUEST_MALFORMED; /* llhttp would leave parsing the body to the caller */
     }
     if (!http_request_field(request, "Content-Length", &value)) {
         return HTTP_REQUEST_OK;
@@ -202,9 +202,8 @@ static bool is_digit(uint8_t c)
     return c >= '0' && c <= '9';
 }
 
-/* The methods that any resource may know are the registered ones. llhttp before 9.3 lacks QUERY,
- * which it is given as a method of the same length and meaning to a parser. line is in
- * request->text. */
+/* All registered methods are known. llhttp before 9.3 lacks QUERY, so it is given a method of the
+ * same length that parses alike. line is in request->text. */
 static void take_method(struct http_request *request, struct bytes line, struct bytes method)
 {
     static const char query[] = "QUERY", stand_in[] = "PATCH";
@@ -216,8 +215,8 @@ static void take_method(struct http_request *request, struct bytes line, struct 
 }
 
 /* Exactly one space on each side of the target (RFC 9112 §3): llhttp skips several, also takes RTSP
- * and ICE versions, and knows no HTTP/1.2, which is to be read as 1.1 (RFC 9110 §2.5). line is in
- * request->text, where the version is set to what llhttp knows. */
+ * and ICE versions, and knows no HTTP/1.2, which must be read as 1.1 (RFC 9110 §2.5). line is in
+ * request->text, where the version is set to one that llhttp knows. */
 static enum http_request_result check_request_line(struct http_request *request, struct bytes line)
 {
     static const char version_shape[] = "HTTP/1.1\r\n";
@@ -264,7 +263,7 @@ static enum http_request_result check_transfer_coding(struct bytes codings)
     }
 }
 
-/* Before llhttp sees the line. */
+/* Called before llhttp sees the line. */
 static enum http_request_result check_line(struct http_request *request, struct bytes line)
 {
     struct bytes content = bytes_of(line.data, line.len - 2);
@@ -273,7 +272,7 @@ static enum http_request_result check_line(struct http_request *request, struct 
     if (content.len == 0) {
         return HTTP_REQUEST_OK;
     }
-    /* No folded line, and no empty name: llhttp would add its value to the field before. */
+    /* Rejects folded lines and empty names: llhttp would add their value to the previous field. */
     if (!http_is_token_char(content.data[0])) {
         return HTTP_REQUEST_MALFORMED;
     }
@@ -287,8 +286,8 @@ static enum http_request_result check_line(struct http_request *request, struct 
 }
 
 /* line: one whole line of the head with its end, in request->text. Lines must end in CR LF, may
- * hold no other CR, and may not continue the one before (obs-fold): the other readings that RFC
- * 9112 §2.2 and §5.2 allow are those that requests are smuggled with. */
+ * hold no other CR, and may not continue the previous one (obs-fold): the lenient readings that RFC
+ * 9112 §2.2 and §5.2 allow are what request smuggling exploits. */
 static enum http_request_result parse_line(struct http_request *request, struct bytes line)
 {
     if (line.len < 2 || bytes_find(line, '\r') != line.len - 2) {
@@ -312,7 +311,7 @@ static enum http_request_result parse_line(struct http_request *request, struct 
     return request->failure;
 }
 
-/* Methods are tokens; an empty line may come before (RFC 9112 §2.2). */
+/* Methods are tokens; an empty line may precede them (RFC 9112 §2.2). */
 static bool is_first_char(uint8_t c)
 {
     return http_is_token_char(c) || c == '\r';
@@ -330,7 +329,7 @@ static enum http_request_result overflow(struct http_request *request)
  * it then never splits a name or a value. */
 static enum http_request_result parse_head(struct http_request *request, struct bytes *input)
 {
-    /* A TLS client at a plain port is told at once, not when its deadline ends. */
+    /* A TLS client on a plain port is refused at once, not at its deadline. */
     if (request->text_len == 0 && input->len > 0 && !is_first_char(input->data[0])) {
         return fail(request, HTTP_REQUEST_MALFORMED);
     }
@@ -380,7 +379,7 @@ static enum http_request_result parse_chunked(struct http_request *request, stru
 
 static enum http_request_result parse_body(struct http_request *request, struct bytes *input)
 {
-    request->expects_continue = false; /* it did not wait */
+    request->expects_continue = false; /* the client did not wait for 100 Continue */
     if (request->is_chunked) {
         return parse_chunked(request, input);
     }

@@ -1,6 +1,6 @@
 /* HTTP/1.x requests: the head by llhttp (strict), the body by http_chunked, into one bounded
- * struct. The parser keeps its own copy of what it needs, so input may go away after each call. One
- * parser, one thread; never allocates. The struct points into itself: do not copy it. */
+ * struct. The parser copies what it needs, so the input need not outlive the call. One parser, one
+ * thread; never allocates. The struct points into itself: do not copy it. */
 #pragma once
 
 #include <llhttp.h>
@@ -13,11 +13,12 @@
 #include "wire/http_chunked.h"
 
 enum http_request_limits {
-    HTTP_TARGET_BYTES_MAX = 8000, /* longer: 414. RFC 9112 §3 asks for 8000 of a request line. */
+    HTTP_TARGET_BYTES_MAX = 8000, /* longer: 414. RFC 9112 §3 recommends at least 8000 for a request
+                                   * line. */
     HTTP_HEAD_BYTES_MAX = 16384,  /* request line and header fields as sent; longer: 431. A token
                                      is at most 8 KiB. */
     HTTP_FIELDS_MAX = 64,         /* more: 431 */
-    HTTP_BODY_BYTES_MAX = 65536,  /* bodies are read and thrown away; longer: 413 */
+    HTTP_BODY_BYTES_MAX = 65536,  /* bodies are read and discarded; longer: 413 */
 };
 
 struct http_field {
@@ -27,7 +28,7 @@ struct http_field {
 
 enum http_request_result {
     HTTP_REQUEST_OK,              /* a whole request, body included, was read */
-    HTTP_REQUEST_MORE,            /* all input was used and the request goes on */
+    HTTP_REQUEST_MORE,            /* all input was consumed; the request continues */
     HTTP_REQUEST_MALFORMED,       /* → 400; also HTTP/1.1 without a valid Host, folded lines, bare
                                      CR or LF, and any doubt about where the body ends */
     HTTP_REQUEST_TARGET_TOO_LONG, /* → 414 */
@@ -43,21 +44,21 @@ struct http_request {
     struct bytes target;
     struct http_field fields[HTTP_FIELDS_MAX];
     unsigned fields_count;
-    uint8_t minor_version; /* 0 or 1, which stands for all above too (RFC 9110 §2.5). Known as soon
-                              as the request line is, 1 before. */
-    bool keep_alive;       /* as version and Connection say */
+    uint8_t minor_version; /* 0 or 1; 1 stands for higher versions too (RFC 9110 §2.5). 1 until the
+                              request line is known. */
+    bool keep_alive;       /* by version and Connection */
     bool has_body;         /* a non-empty body was sent */
     bool is_upgrade;       /* Upgrade and Connection: upgrade were sent */
 
     /* Valid after HTTP_REQUEST_MORE: the client may wait for 100 Continue before it sends its body
-     * (RFC 9110 §10.1.1). The caller that sends it clears this. */
+     * (RFC 9110 §10.1.1). A caller that sends it clears this. */
     bool expects_continue;
 
     /* Private to http_request.c. */
     llhttp_t parser;
-    enum http_request_result failure; /* HTTP_REQUEST_OK: none so far */
+    enum http_request_result failure; /* HTTP_REQUEST_OK: no error so far */
     size_t text_len;
-    size_t line_start; /* in text, of the line that is being collected */
+    size_t line_start; /* in text, of the line being collected */
     size_t body_left;  /* of Content-Length */
     bool is_chunked;   /* then, instead: */
     struct http_chunked chunked;
@@ -67,20 +68,20 @@ struct http_request {
     char text[HTTP_HEAD_BYTES_MAX];
 };
 
-/* Makes ready for one request. Also between two requests of a kept-alive connection. */
+/* Prepares for one request; also called between two requests of a kept-alive connection. */
 void http_request_init(struct http_request *request);
 
-/* Overwrites the text, which may hold a token or a code. After that only an init may follow. */
+/* Overwrites the text, which may hold a token or a code. Only an init may follow. */
 void http_request_wipe(struct http_request *request);
 
 /* Parses from the front of *input and advances it past what belongs to this request: after
- * HTTP_REQUEST_OK the rest are the first bytes of a WebSocket stream (is_upgrade) or of the next
- * request. Errors are final. Not to be called after HTTP_REQUEST_OK without an init. */
+ * HTTP_REQUEST_OK the rest is the start of a WebSocket stream (is_upgrade) or of the next request.
+ * Errors are final. Must not be called after HTTP_REQUEST_OK without an init. */
 MUST_USE enum http_request_result http_request_parse(struct http_request *request,
                                                      struct bytes *input);
 
-/* True when the method is HEAD, so that the answer has no content (RFC 9110 §9.3.2); also after an
- * error, however early. */
+/* True when the method is HEAD, so that the response has no content (RFC 9110 §9.3.2); valid even
+ * after an early error. */
 bool http_request_is_head(const struct http_request *request);
 
 /* First field of that name (any case). False when absent; then *ret_value is untouched. */
@@ -91,7 +92,7 @@ bool http_request_field(const struct http_request *request, const char *name,
 void http_request_field_text(const struct http_request *request, const char *name, char *text,
                              size_t size);
 
-/* As http_request_field, for the last field of that name: what the nearest proxy added. */
+/* Like http_request_field, for the last field of that name: the one the nearest proxy added. */
 bool http_request_last_field(const struct http_request *request, const char *name,
                              struct bytes *ret_value);
 

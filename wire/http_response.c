@@ -63,7 +63,7 @@ const char *http_status_text(unsigned status)
     return "Unknown";
 }
 
-/* What is still free at the end of the caller's buffer; overflow is remembered. */
+/* Free space at the end of the caller's buffer; remembers an overflow. */
 struct response_text {
     char *data;
     size_t size;
@@ -112,7 +112,7 @@ static void append_date(struct response_text *text, int64_t date_s)
     }
 }
 
-/* Fields of final answers that the caller does not choose. */
+/* Fields of final responses that the caller does not choose. */
 static void append_own_fields(struct response_text *text, const struct http_response *response)
 {
     append_date(text, response->date_s);

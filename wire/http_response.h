@@ -14,8 +14,8 @@ struct http_response {
     struct bytes body;
     const char *extra_fields; /* whole "Name: value\r\n" lines, or "" */
     bool keep_alive;          /* false: "Connection: close" */
-    bool head_only;           /* answer to HEAD: headers as for GET, no body */
-    unsigned minor_version;   /* of the request: 0 answers HTTP/1.0 */
+    bool head_only;           /* response to HEAD: headers as for GET, no body */
+    unsigned minor_version;   /* of the request: 0 for HTTP/1.0 */
     int64_t date_s;           /* seconds since 1970 UTC */
 };
 
@@ -23,6 +23,6 @@ struct http_response {
 const char *http_status_text(unsigned status);
 
 /* Returns the length written, or -ENOSPC. Content-Length is written unless the status is 1xx or
- * 204. Interim answers (1xx) get no field but extra_fields, all others Date (RFC 9110 §6.6.1), and
- * those with 401 a challenge for the scheme Bearer (§15.5.2). */
+ * 204. Interim responses (1xx) carry extra_fields only; all others also Date (RFC 9110 §6.6.1), and
+ * 401 a challenge for the scheme Bearer (§15.5.2). */
 MUST_USE int http_response_write(const struct http_response *response, char *data, size_t size);

@@ -26,7 +26,7 @@ enum mpegts_layout {
     PROBE_PACKETS = 3,
 };
 
-/* Steps over a part that is preceded by its own length. False when it does not fit. */
+/* Skips a part that is preceded by its own length. False when it does not fit. */
 static bool skip_counted(struct bytes field, size_t *used)
 {
     if (*used >= field.len) {
@@ -36,14 +36,14 @@ static bool skip_counted(struct bytes field, size_t *used)
     return *used <= field.len;
 }
 
-/* field: everything behind adaptation_field_length (§2.4.3.4). */
+/* field: everything after adaptation_field_length (§2.4.3.4). */
 static int adaptation_parse(struct bytes field, struct mpegts_packet *packet)
 {
     uint8_t flags;
     size_t used = 1;
 
     if (field.len == 0) {
-        packet->has_stuffing = true; /* the length byte alone is how one byte is stuffed */
+        packet->has_stuffing = true; /* a lone length byte stuffs one byte */
         return 0;
     }
     flags = field.data[0];
@@ -127,8 +127,8 @@ bool mpegts_is_whole_packets(struct bytes bytes)
     return true;
 }
 
-/* True when every place from offset on, packet_size apart, holds a sync byte, and there are at
- * least PROBE_PACKETS of them. */
+/* True when there is a sync byte every packet_size bytes from offset on, at least PROBE_PACKETS of
+ * them. */
 static bool sync_runs_from(struct bytes bytes, size_t offset, size_t packet_size)
 {
     size_t found = 0;
@@ -159,7 +159,7 @@ bool mpegts_probe(struct bytes bytes)
         if (mpegts_packet_parse(bytes_of(bytes.data, MPEGTS_PACKET_SIZE), &packet) != 0) {
             return false;
         }
-        /* A line of text may have just the length of one packet. */
+        /* A line of text may happen to be as long as one packet. */
         return bytes.len > MPEGTS_PACKET_SIZE ||
                (packet.payload_unit_start && packet.pid == MPEGTS_PID_PAT);
     }

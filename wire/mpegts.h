@@ -1,4 +1,4 @@
-/* MPEG transport stream packets (ISO/IEC 13818-1 §2.4.3): what a sender of video needs to know of
+/* MPEG transport stream packets (ISO/IEC 13818-1 §2.4.3): what a video sender needs to know about
  * one packet. Pure: no I/O, no allocation, any thread. */
 #pragma once
 
@@ -26,15 +26,15 @@ struct mpegts_packet {
     struct bytes payload; /* borrowed from the packet; may be empty */
 };
 
-/* packet: exactly MPEGTS_PACKET_SIZE bytes. -EINVAL without sync byte, with an adaptation field
- * that does not fit, or with neither field nor payload. */
+/* packet: exactly MPEGTS_PACKET_SIZE bytes. -EINVAL if the sync byte is missing, the adaptation
+ * field does not fit, or there is neither field nor payload. */
 MUST_USE int mpegts_packet_parse(struct bytes packet, struct mpegts_packet *ret_packet);
 
 /* True when a video PES packet (stream_id e0–ef, §2.4.3.7) begins in this packet: a frame. */
 bool mpegts_packet_starts_video(const struct mpegts_packet *packet);
 
-/* Payload bytes of the whole PES packet that begins here, header included; 0 when the stream
- * leaves it open (PES_packet_length 0, allowed for video) or the field is in the next packet. */
+/* Payload bytes of the whole PES packet that begins here, header included; 0 when unknown:
+ * PES_packet_length is 0 (allowed for video) or in the next packet. */
 size_t mpegts_packet_pes_len(const struct mpegts_packet *packet);
 
 /* True when the bytes look like whole transport-stream packets: length a multiple of 188, not
@@ -42,10 +42,10 @@ size_t mpegts_packet_pes_len(const struct mpegts_packet *packet);
 bool mpegts_is_whole_packets(struct bytes bytes);
 
 /* True when a stream that begins with these bytes is a transport stream, perhaps joined inside a
- * packet: whole packets, or nothing but sync bytes every 188 bytes, three at least. Text may begin
- * with a sync byte ('G'), hence one packet alone passes only as a program association table. */
+ * packet: whole packets, or a sync byte every 188 bytes, at least three. Text may begin with a sync
+ * byte ('G'), so a single packet counts only if it is a program association table. */
 bool mpegts_probe(struct bytes bytes);
 
-/* 192 (M2TS: a time stamp in front of each packet) or 204 (error correction behind it) when a
- * stream that begins with these bytes consists of such packets, three at least; else 0. */
+/* 192 (M2TS: a time stamp before each packet) or 204 (error correction after it) when a stream that
+ * begins with these bytes consists of such packets, at least three; otherwise 0. */
 size_t mpegts_probe_other_size(struct bytes bytes);

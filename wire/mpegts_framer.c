@@ -22,7 +22,7 @@ void mpegts_framer_reset(struct mpegts_framer *framer)
     framer->discarded_bytes = discarded_bytes;
 }
 
-/* Removes what the last message lent out; packets behind it move to the front. */
+/* Removes the packets that the last message lent out; later packets move to the front. */
 static void taken_remove(struct mpegts_framer *framer)
 {
     if (framer->taken_len == 0) {
@@ -83,8 +83,8 @@ static void carry_fill(struct mpegts_framer *framer, size_t len, struct bytes *i
     }
 }
 
-/* True when the carry begins with a whole packet. Once out of step, a sync byte counts only when
- * the next packet confirms it: 0x47 is an ordinary byte of a payload, too. */
+/* True when the carry begins with a whole packet. Once out of sync, a sync byte counts only when
+ * the next packet confirms it: payloads contain 0x47 too. */
 static bool carry_has_packet(struct mpegts_framer *framer, struct bytes *input)
 {
     for (;;) {
@@ -114,7 +114,7 @@ static void frame_start(struct mpegts_framer *framer, const struct mpegts_packet
     framer->pes_seen_len = 0;
 }
 
-/* Counts a packet of the open frame, which is in buf already. True when it was the last one. */
+/* Counts a packet of the open frame that is already in buf. True when it was the last one. */
 static bool frame_extend(struct mpegts_framer *framer, const struct mpegts_packet *packet,
                          struct mpegts_message *ret_message)
 {
@@ -137,7 +137,7 @@ static bool packet_take(struct mpegts_framer *framer, struct mpegts_message *ret
     struct mpegts_packet packet = {.pid = MPEGTS_PID_NULL};
     bool starts_video;
 
-    /* A damaged packet is the decoder's business: it passes as one of no stream. */
+    /* A damaged packet is left to the decoder: it passes as a packet of no stream. */
     if (mpegts_packet_parse(bytes_of(framer->carry, MPEGTS_PACKET_SIZE), &packet) != 0) {
         packet = (struct mpegts_packet){.pid = MPEGTS_PID_NULL};
     }

@@ -1,12 +1,12 @@
 /* Cuts a transport stream that comes in arbitrary pieces into messages of one video frame each, so
  * that a frame leaves as soon as its last packet is there. A frame ends when its PES_packet_length
- * is satisfied; where the stream leaves that open, at the packet with stuffing (a muxer stuffs only
- * the last packet of a PES) or, failing that, at the next frame or when the owner's timer says so.
- * Tables, audio and other packets between two frames go in front of the next frame. Packets are
- * passed on unchanged; bytes that belong to no packet are discarded and counted.
+ * is satisfied; if the length is unknown, at the packet with stuffing (a muxer stuffs only the last
+ * packet of a PES) or else at the next frame or when the owner's timer expires. Tables, audio and
+ * other packets between two frames go in front of the next frame. Packets are passed on unchanged;
+ * bytes outside packets are discarded and counted.
  *
- * Pure: no I/O, no clock, no allocation; what it holds is bounded by the buffer that the owner
- * gives it. One framer, one thread at a time. */
+ * Pure: no I/O, no clock, no allocation; what it holds is bounded by the owner's buffer. One
+ * framer, one thread at a time. */
 #pragma once
 
 #include <stdbool.h>
@@ -22,7 +22,7 @@ enum mpegts_message_end {
     MPEGTS_END_STUFFING,   /* stuffing in the last packet */
     MPEGTS_END_NEXT_START, /* the next frame began */
     MPEGTS_END_FLUSH,      /* mpegts_framer_flush */
-    MPEGTS_END_FULL,       /* the buffer is full: the frame goes on in the next message */
+    MPEGTS_END_FULL,       /* the buffer is full: the frame continues in the next message */
     MPEGTS_END_COUNT,
 };
 
@@ -31,7 +31,7 @@ struct mpegts_message {
     enum mpegts_message_end end;
 };
 
-/* What the framer holds, so that the owner can choose how long it may wait for the rest. */
+/* State of the packets held, so that the owner can choose how long to wait for the rest. */
 enum mpegts_pending {
     MPEGTS_PENDING_NOTHING,
     MPEGTS_PENDING_BETWEEN, /* packets that belong in front of the next frame */
@@ -58,7 +58,7 @@ struct mpegts_framer {
     uint64_t discarded_bytes;
 };
 
-/* buf_size: at least one packet; a multiple of MPEGTS_PACKET_SIZE is used of it. */
+/* buf_size: at least one packet; only a multiple of MPEGTS_PACKET_SIZE is used. */
 void mpegts_framer_init(struct mpegts_framer *framer, uint8_t *buf, size_t buf_size);
 
 /* Forgets everything held, as after a seek. Counters stay. */
@@ -69,8 +69,8 @@ void mpegts_framer_reset(struct mpegts_framer *framer);
 MUST_USE bool mpegts_framer_push(struct mpegts_framer *framer, struct bytes *input,
                                  struct mpegts_message *ret_message);
 
-/* Ends the open frame, or gives what is held between frames. False when nothing is held. At the end
- * of the stream call until false. The beginning of an incomplete packet stays. */
+/* Ends the open frame, or returns the packets held between frames. False when nothing is held. At
+ * the end of the stream call until false. The start of an incomplete packet stays. */
 MUST_USE bool mpegts_framer_flush(struct mpegts_framer *framer, struct mpegts_message *ret_message);
 
 enum mpegts_pending mpegts_framer_pending(const struct mpegts_framer *framer);

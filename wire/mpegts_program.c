@@ -16,8 +16,8 @@ enum table_layout {
     PES_HEAD_SIZE = 9, /* up to PES_header_data_length */
 };
 
-/* Values of stream_type that are video (§2.4.4.9, and what others registered): those without a
- * codec are not looked into. */
+/* Values of stream_type that are video (§2.4.4.9 and registered ones); pictures of entries without
+ * a codec are not parsed. */
 static const struct {
     uint8_t type;
     enum video_codec codec;
@@ -61,8 +61,8 @@ static uint16_t field_13(const uint8_t *data)
     return (uint16_t)((data[0] & 0x1f) << 8 | data[1]);
 }
 
-/* True when the table of this kind is whole, valid and in force; *ret_entries: what follows its
- * first head_size bytes. */
+/* True when the table of this kind is whole, valid and in force; *ret_entries: the bytes after its
+ * first head_size ones. */
 static bool table_check(struct bytes section, uint8_t table_id, size_t head_size,
                         struct bytes *ret_entries)
 {

@@ -5,7 +5,7 @@
 
 enum {
     BOUNDARY_LEN_MAX = 70, /* §5.1.1 */
-    PADDING_LEN_MAX = 8,   /* "--" in front of the boundary, blanks and CR behind it */
+    PADDING_LEN_MAX = 8,   /* "--" before the boundary, blanks and CR after it */
 };
 
 static bool starts_with(struct bytes bytes, const char *text)
@@ -15,7 +15,7 @@ static bool starts_with(struct bytes bytes, const char *text)
     return bytes.len >= len && strncasecmp((const char *)bytes.data, text, len) == 0;
 }
 
-/* Where the line after the first one begins; 0: the first one does not end, or is no delimiter. */
+/* Offset of the second line; 0: the first line does not end, or is not a delimiter. */
 static size_t delimiter_len(struct bytes bytes)
 {
     size_t len_max = BOUNDARY_LEN_MAX + PADDING_LEN_MAX;

@@ -1,5 +1,5 @@
-/* Multipart bodies (RFC 2046 §5.1), as cameras send MJPEG over HTTP: recognised, not parsed. Pure,
- * any thread. */
+/* Multipart bodies (RFC 2046 §5.1), in which cameras send MJPEG over HTTP: recognised, not parsed.
+ * Pure, any thread. */
 #pragma once
 
 #include <stdbool.h>

@@ -6,7 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
-/* Length of "http://" or "https://" at the start, or 0. Schemes have no case (RFC 3986 §3.1). */
+/* Length of "http://" or "https://" at the start, or 0. Schemes are case-insensitive (RFC 3986
+ * §3.1). */
 static size_t scheme_len(struct bytes target)
 {
     static const char *const schemes[] = {"http://", "https://"};
@@ -53,7 +54,7 @@ static bool name_is_valid(struct bytes name)
     return true;
 }
 
-/* What stands in square brackets. No future version of IP has come to be. */
+/* The address in square brackets. IPvFuture is refused: no such version exists. */
 static bool is_ipv6(struct bytes text)
 {
     char terminated[INET6_ADDRSTRLEN];
@@ -173,7 +174,7 @@ int request_path_clean(struct bytes path, char *text, size_t text_size)
 }
 
 /* Takes one decoded character from the front of *in, which must not be empty. Never NUL: a C string
- * would end there, and two parts of the program would see two different texts. */
+ * would end there, and two parts of the program would see different texts. */
 static int decode_next(struct bytes *in, bool plus_is_space)
 {
     uint8_t c = in->data[0];

@@ -11,7 +11,7 @@
 
 enum {
     BLOCK = 64,
-    BEFORE = 3, /* bytes ahead of one that decide whether it may follow */
+    BEFORE = 3, /* preceding bytes that decide whether a byte is valid */
     CONTINUATION_LOW = 0x80,
     CONTINUATION_HIGH = 0xbf,
 };
@@ -175,7 +175,7 @@ static inline vector vector_load(const uint8_t *at)
     return loaded;
 }
 
-/* All bits that any eight bytes have. */
+/* Bitwise OR of all groups of eight bytes. */
 static inline uint64_t vector_fold(vector bytes)
 {
     vector_words words = (vector_words)bytes;
@@ -183,7 +183,7 @@ static inline uint64_t vector_fold(vector bytes)
     return words[0] | words[1];
 }
 
-/* Not 0 in each byte that table 3-7 forbids behind the three before it. */
+/* Nonzero in each byte that table 3-7 forbids after the three preceding it. */
 WITH_SHUFFLE static inline vector find_faults(const uint8_t *at)
 {
     vector byte = vector_load(at), one = vector_load(at - 1);
@@ -196,7 +196,8 @@ WITH_SHUFFLE static inline vector find_faults(const uint8_t *at)
     return faults ^ must_be_second;
 }
 
-/* The BEFORE bytes ahead of it have been judged. True also when it ends inside a character. */
+/* The BEFORE bytes preceding it have been checked. True also when the block ends inside a
+ * character. */
 WITH_SHUFFLE static bool block_is_good(const uint8_t *block)
 {
     vector bits = vector_load(block - BEFORE), faults = {0};
@@ -213,7 +214,7 @@ WITH_SHUFFLE static bool block_is_good(const uint8_t *block)
     return vector_fold(faults) == 0;
 }
 
-/* Where the character begins that goes on at end; end when none does. */
+/* Start of the character that continues past end; end when none does. */
 static size_t find_cut_character(const uint8_t *data, size_t end)
 {
     static const uint8_t longer_than[] = {0, 0xc0, 0xe0, 0xf0};
@@ -226,8 +227,8 @@ static size_t find_cut_character(const uint8_t *data, size_t end)
     return end;
 }
 
-/* Up to the first place from which blocks can be judged: no character goes on there, and what they
- * look back at is in the same piece. */
+/* Advances to the first position from which blocks can be checked: between characters, with the
+ * bytes that a block looks back at in the same piece. */
 static size_t take_head(struct utf8_stream *stream, struct bytes more)
 {
     size_t i = 0;

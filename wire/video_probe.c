@@ -56,7 +56,7 @@ static void picture_found(struct video_probe *probe, bool key)
     probe->done = true;
 }
 
-/* picture_coding_type stands behind the ten bits of temporal_reference. */
+/* picture_coding_type follows the ten bits of temporal_reference. */
 static void mpeg12_take(struct video_probe *probe, uint8_t byte)
 {
     if (probe->unit_code == MPEG12_SEQUENCE) {
@@ -75,7 +75,7 @@ static void mpeg4_take(struct video_probe *probe, uint8_t byte)
     }
 }
 
-/* sei_message() (H.264 §7.3.2.3.1, H.265 §7.3.5): type and size grow by 255 with each byte 0xff. */
+/* sei_message() (H.264 §7.3.2.3.1, H.265 §7.3.5): each byte 0xff adds 255 to type or size. */
 static void sei_take(struct video_probe *probe, uint8_t byte)
 {
     switch ((enum sei_steps)probe->sei_step) {
@@ -130,7 +130,7 @@ static void h265_take(struct video_probe *probe, uint8_t byte)
     }
 }
 
-/* One byte of a unit, the code that tells what it is among them. */
+/* Takes one byte of a unit, its type code included. */
 static void unit_take(struct video_probe *probe, uint8_t byte)
 {
     probe->unit_len++;

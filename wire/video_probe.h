@@ -1,6 +1,6 @@
-/* What a coded picture is, from the first bytes of its elementary stream: a key picture, and
- * whether the parameters that a decoder needs come with it. MPEG-1/2 (ISO/IEC 13818-2 §6.2), MPEG-4
- * part 2 (14496-2 §6.2), H.264 (§7.3, §D.1.8) and H.265 (§7.3). Pure: no allocation, any thread. */
+/* Tells from the first bytes of a coded picture whether it is a key picture, and whether the
+ * parameters that a decoder needs come with it. MPEG-1/2 (ISO/IEC 13818-2 §6.2), MPEG-4 part 2
+ * (14496-2 §6.2), H.264 (§7.3, §D.1.8) and H.265 (§7.3). Pure: no allocation, any thread. */
 #pragma once
 
 #include <stdbool.h>
@@ -21,24 +21,24 @@ struct video_probe {
     bool done; /* the picture's first slice or header was seen; what follows changes nothing */
     bool key;  /* decoding can start here, given the parameters: an I picture, IDR, IRAP, or a
                   recovery  point */
-    unsigned parameters; /* a bit for each kind that came; see video_probe_has_parameters */
+    unsigned parameters; /* a bit for each kind seen; see video_probe_has_parameters */
 
-    /* Inside of the bytes. */
-    unsigned zeros; /* that came just now, 2 at most */
-    bool in_unit;   /* a start code has come */
+    /* Position within the bytes. */
+    unsigned zeros; /* consecutive ones just seen, 2 at most */
+    bool in_unit;   /* a start code was seen */
     unsigned
-        unit_len; /* bytes of the present unit so far, the one behind the start code included */
+        unit_len; /* bytes of the current unit so far, including the one after the start code */
     uint8_t unit_code;
     unsigned sei_step;
     unsigned sei_type, sei_left;
 };
 
-/* Before each picture. */
+/* Call before each picture. */
 void video_probe_init(struct video_probe *probe, enum video_codec codec);
 
-/* The next bytes of the picture; pieces may be cut anywhere. */
+/* Feeds the next bytes of the picture; pieces may be cut anywhere. */
 void video_probe_take(struct video_probe *probe, struct bytes bytes);
 
 /* True when a sequence header (MPEG-1/2), video object layer (MPEG-4) or all parameter sets (H.264,
- * H.265) came in front of the picture. */
+ * H.265) preceded the picture. */
 bool video_probe_has_parameters(const struct video_probe *probe);

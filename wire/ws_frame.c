@@ -77,7 +77,7 @@ static enum ws_frame_result check_second(uint8_t first, uint8_t second, enum ws_
     return masked == (sender == WS_ROLE_CLIENT) ? WS_FRAME_OK : WS_FRAME_BAD_MASK;
 }
 
-/* data: what has come of the extended length, at least one byte. */
+/* data: the bytes of the extended length so far, at least one. */
 static enum ws_frame_result check_length(const uint8_t *data, size_t have, size_t size)
 {
     uint64_t minimum = size == 2 ? LENGTH_16 : UINT64_C(0x10000);
@@ -91,7 +91,7 @@ static enum ws_frame_result check_length(const uint8_t *data, size_t have, size_
     return WS_FRAME_OK;
 }
 
-/* Judges the bytes that are there. Called again after each byte, so that a bad frame is refused at
+/* Checks the bytes received so far. Called again after each byte, so that a bad frame is refused at
  * once and a second call after an error gives the same error. */
 static enum ws_frame_result check_header(const struct ws_frame_parser *parser)
 {

@@ -1,5 +1,5 @@
-/* WebSocket frame headers (RFC 6455 §5.2): a resumable parser for what clients send and a writer
- * for what the server sends. Payloads are not looked at. Pure: no allocation, no I/O, any thread.
+/* WebSocket frame headers (RFC 6455 §5.2): a resumable parser for frames from the peer and a writer
+ * for our own. Payloads are not inspected. Pure: no allocation, no I/O, any thread.
  */
 #pragma once
 
@@ -41,11 +41,11 @@ enum ws_close_code {
 
 enum ws_frame_result {
     WS_FRAME_OK,   /* one whole header was read */
-    WS_FRAME_MORE, /* all input was used; the header goes on in the next */
+    WS_FRAME_MORE, /* all input was consumed; the header continues in the next */
     WS_FRAME_BAD_MASK,
     WS_FRAME_BAD_OPCODE,
     WS_FRAME_BAD_RSV,
-    WS_FRAME_BAD_CONTINUATION, /* none expected, or one expected and a new message came */
+    WS_FRAME_BAD_CONTINUATION, /* unexpected, or expected but a new message came */
     WS_FRAME_CONTROL_TOO_LONG,
     WS_FRAME_CONTROL_FRAGMENTED,
     WS_FRAME_BAD_LENGTH, /* not minimal, or the top bit set (§5.2) */
@@ -59,12 +59,12 @@ struct ws_frame {
     uint8_t mask[4];
 };
 
-/* Whose frames are parsed: a client's must be masked, a server's must not (§5.1). */
+/* The sender of the frames: a client must mask them, a server must not (§5.1). */
 enum ws_role { WS_ROLE_CLIENT, WS_ROLE_SERVER };
 
 struct ws_frame_parser {
     uint8_t header[WS_HEADER_BYTES_MAX];
-    uint8_t header_len; /* bytes collected of the header that is being read */
+    uint8_t header_len; /* bytes collected of the header being read */
     bool in_message;    /* true exactly between a FIN=0 data frame and its last continuation */
     enum ws_role sender;
 };
@@ -73,7 +73,7 @@ void ws_frame_parser_init(struct ws_frame_parser *parser, enum ws_role sender);
 
 /* Reads header bytes from the front of *input and advances it past them: on WS_FRAME_OK it starts
  * at the payload. Errors are found as early as the bytes allow and are final. *ret_frame is
- * untouched unless WS_FRAME_OK. Checks everything that §5.2, §5.4 and §5.5 demand of a header. */
+ * untouched unless WS_FRAME_OK. Checks everything that §5.2, §5.4 and §5.5 require of a header. */
 MUST_USE enum ws_frame_result ws_frame_parse(struct ws_frame_parser *parser, struct bytes *input,
                                              struct ws_frame *ret_frame);
 
@@ -101,8 +101,8 @@ enum ws_close_result {
  * untouched unless WS_CLOSE_OK. */
 MUST_USE enum ws_close_result ws_close_parse(struct bytes payload, uint16_t *ret_code);
 
-/* Names the fault, as practable/relay words those that it knows: "bad close code 1005", "invalid
- * utf8 payload in close frame". payload: what was parsed. Always terminated. */
+/* Names the fault, in practable/relay's words where it has them: "bad close code 1005", "invalid
+ * utf8 payload in close frame". payload: the parsed one. Always terminated. */
 void ws_close_error_text(enum ws_close_result result, struct bytes payload, char *text,
                          size_t text_size);
 

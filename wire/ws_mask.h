@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Copies len bytes and applies the mask in the same pass. phase: how many payload bytes of this
- * frame came before (only its value modulo 4 counts). target and source must not overlap. */
+/* Copies len bytes and applies the mask in the same pass. phase: number of preceding payload bytes
+ * of this frame (only its value modulo 4 matters). target and source must not overlap. */
 void ws_mask_copy(uint8_t *restrict target, const uint8_t *restrict source, size_t len,
                   const uint8_t mask[static 4], uint64_t phase);

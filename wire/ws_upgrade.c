@@ -35,7 +35,7 @@ static bool is_key(struct bytes key)
     return true;
 }
 
-/* A key that is sent twice is no key (§11.3.1). */
+/* A repeated key is invalid (§11.3.1). */
 static bool has_key(const struct http_request *request)
 {
     unsigned count = 0;
