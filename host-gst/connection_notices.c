@@ -4,7 +4,7 @@
 
 enum notice_limits {
     WARNING_INTERVAL_MS = 60 * 1000,
-    HEALTHY_MS = 10 * 1000, /* a connection that lived this long makes old warnings forgotten */
+    HEALTHY_MS = 10 * 1000, /* after a connection of this length, earlier warnings are forgotten */
 };
 
 void connection_notices_init(struct connection_notices *notices, bool insecure)
@@ -52,7 +52,7 @@ enum notice connection_notices_next(struct connection_notices *notices,
         notices->connected_before = true;
         notices->connected_ms = now_ms;
         if (!notices->info_due) {
-            return NOTICE_NONE; /* a flapping connection whose warning was held back */
+            return NOTICE_NONE; /* a flapping connection whose warning was suppressed */
         }
         notices->info_due = false;
         return NOTICE_INFO;
@@ -137,7 +137,7 @@ static void state_post(GstElement *element, const struct relay_client_event *eve
     gst_element_post_message(element, gst_message_new_element(GST_OBJECT(element), structure));
 }
 
-/* gst-launch-1.0 prints only the second text of an INFO, so that gets both. */
+/* gst-launch-1.0 prints only the second text of an INFO, so it holds both. */
 static void text_post(GstElement *element, GstMessageType type, const struct notice_error *error,
                       char *text)
 {
@@ -162,8 +162,8 @@ void connection_notices_post(struct connection_notices *notices, GstElement *ele
     state_post(element, event, &error);
     if (connection_notices_insecure_due(notices, event, now_ms)) {
         text_post(element, GST_MESSAGE_WARNING, &settings,
-                  g_strdup("the connection is not secure, as tls-verify=false: nothing proves that "
-                           "it is the relay who answers"));
+                  g_strdup("TLS certificate verification is disabled (tls-verify=false): the "
+                           "server's identity is not checked"));
     }
     switch (connection_notices_next(notices, event, now_ms)) {
     case NOTICE_NONE:

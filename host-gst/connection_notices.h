@@ -1,6 +1,6 @@
-/* What the user is told of the connection: which changes become messages on the bus, and which
- * error they carry. A live pipeline lives through faults of the network, so each is a WARNING once
- * per cause and minute; only giving up is an ERROR. One thread, the client's. */
+/* Tells the user about the connection: which changes become messages on the bus, and which error
+ * they carry. A live pipeline survives network faults, so each is a WARNING once per cause and
+ * minute; only giving up is an ERROR. One thread, the client's. */
 #pragma once
 
 #include <gst/gst.h>
@@ -19,7 +19,7 @@ struct connection_notices {
     } warnings[NOTICE_FAULTS];
     bool info_due; /* true exactly when a WARNING, or nothing, was posted last */
     bool connected_before;
-    uint64_t connected_ms;       /* when the present connection was made; 0: none */
+    uint64_t connected_ms;       /* when the current connection was made; 0: none */
     bool insecure;               /* tls-verify=false */
     uint64_t insecure_warned_ms; /* 0: never */
 };
@@ -38,17 +38,17 @@ enum notice {
 
 void connection_notices_init(struct connection_notices *notices, bool insecure);
 
-/* Decides and remembers. now_ms: monotonic, not 0. */
+/* Decides, and updates the state. now_ms: monotonic, not 0. */
 enum notice connection_notices_next(struct connection_notices *notices,
                                     const struct relay_client_event *event, uint64_t now_ms);
 
-/* True when the user has to hear that this new connection is not secure. Remembers. */
+/* True when the user must be told that this new connection is not secure. Updates the state. */
 bool connection_notices_insecure_due(struct connection_notices *notices,
                                      const struct relay_client_event *event, uint64_t now_ms);
 
 /* The GStreamer error of a fault. */
 struct notice_error notice_error_of(const struct relay_client_event *event, bool connected_before);
 
-/* Posts the element message relay-connection-state, and what the above decide. */
+/* Posts the element message relay-connection-state, and the messages decided above. */
 void connection_notices_post(struct connection_notices *notices, GstElement *element,
                              const struct relay_client_event *event, uint64_t now_ms);

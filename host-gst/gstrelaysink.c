@@ -4,7 +4,7 @@
  *
  * Sends a live stream to a relay, from where any number of viewers get it: one WebSocket message
  * per video frame (MPEG-TS), per image (JPEG) or per buffer (data). It never blocks the pipeline
- * unless asked to, connects again by itself, and after a loss goes on with a keyframe.
+ * unless asked to, reconnects by itself, and resumes with a keyframe after a loss.
  *
  * ## Example launch line
  * |[
@@ -37,14 +37,15 @@ enum {
 enum { KEYFRAME_REQUEST_INTERVAL_MS = 1000 };
 
 /* Lock order: preroll lock, the assembler's, object lock, the publisher's. The client's thread
- * takes none of them but the object lock. */
+ * takes only the object lock. */
 struct _GstRelaySink {
     GstBaseSink parent;
 
     struct sink_settings settings; /* object lock */
     bool settings_changed;         /* object lock; true until a client runs with them */
-    bool location_refused;         /* object lock; it held a password and was not stored */
-    bool images;                   /* object lock; what is sent does not depend on what was sent */
+    bool location_refused;         /* object lock; the location held a password and was not
+                                    * stored */
+    bool images;                   /* object lock; messages do not depend on earlier ones */
 
     struct publisher publisher;
     struct message_assembler assembler;
@@ -82,8 +83,8 @@ static GType connection_state_type(void)
     return type;
 }
 
-/* Pictures and data may lose the oldest where a video has to go on with a keyframe; which of them
- * comes is known with the first buffer only. */
+/* Pictures and data may drop the oldest, while a video must resume with a keyframe; which of them
+ * it is, is known from the first buffer on. */
 static void queue_suit(GstRelaySink *sink, bool images)
 {
     GST_OBJECT_LOCK(sink);
@@ -132,7 +133,7 @@ static void keyframe_request(GstRelaySink *sink)
     }
     if (sink->keyframe_requested_ms != 0 &&
         now_ms - sink->keyframe_requested_ms < KEYFRAME_REQUEST_INTERVAL_MS) {
-        return; /* it stays wanted: a later buffer asks */
+        return; /* the request stays pending: a later buffer asks */
     }
     sink->keyframe_requested_ms = now_ms;
     g_atomic_int_set(&sink->publisher.keyframe_wanted, FALSE);
@@ -179,7 +180,7 @@ static void liveness_check_once(GstRelaySink *sink, GstBuffer *buffer)
     }
 }
 
-/* Stream headers that turned out not to be those of the caps. */
+/* Sends withheld stream headers that turned out not to be those of the caps. */
 static GstFlowReturn withheld_push(GstRelaySink *sink)
 {
     GstFlowReturn flow = GST_FLOW_OK;
@@ -263,8 +264,8 @@ static gboolean relay_sink_set_caps(GstBaseSink *base, GstCaps *caps)
     return TRUE;
 }
 
-/* Sends the rest and waits for it, as long as eos-timeout allows and nobody calls unlock. The base
- * class holds the preroll lock for all serialised events but the end of a flush. */
+/* Sends the rest and waits for it, until eos-timeout expires or unlock is called. The base class
+ * holds the preroll lock for all serialised events but the end of a flush. */
 static GstFlowReturn drain(GstRelaySink *sink)
 {
     guint timeout_ms;
@@ -274,7 +275,7 @@ static GstFlowReturn drain(GstRelaySink *sink)
     GST_OBJECT_UNLOCK(sink);
     publisher_end(&sink->publisher, MAX(timeout_ms, 1));
     (void)withheld_push(sink);
-    (void)assembler_finish(&sink->assembler); /* why it stopped is found out again below */
+    (void)assembler_finish(&sink->assembler); /* the reason is determined again below */
     publisher_end(&sink->publisher, 0);
     return publisher_drain(&sink->publisher, timeout_ms);
 }
@@ -289,8 +290,8 @@ static gboolean relay_sink_event(GstBaseSink *base, GstEvent *event)
             return FALSE;
         }
     } else if (GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_START) {
-        /* First the base class: who waits for the end must see that it flushes, not that all is
-         * sent. */
+        /* The base class goes first: a waiter for the end of the stream must see the flush, not
+         * that everything is sent. */
         gboolean handled = GST_BASE_SINK_CLASS(gst_relay_sink_parent_class)->event(base, event);
 
         publisher_flush(&sink->publisher);
@@ -316,7 +317,7 @@ static gboolean relay_sink_unlock_stop(GstBaseSink *base)
 
 /* --- life --- */
 
-/* What the client's own checks do not know: here the location is shown to everybody. */
+/* Checks that the client does not make: here the location is visible to everyone. */
 static const char *location_fault(const GstRelaySink *sink)
 {
     const char *location = sink->settings.location;
@@ -355,7 +356,7 @@ static bool publisher_open_with_settings(GstRelaySink *sink, enum sink_framing *
     return opened;
 }
 
-/* A missing file is the client's to report: it may come later. */
+/* The client reports a missing file: it may be created later. */
 static void token_file_check(GstRelaySink *sink)
 {
     GStatBuf status;
@@ -365,9 +366,9 @@ static void token_file_check(GstRelaySink *sink)
     path = g_strdup(sink->settings.token_file);
     GST_OBJECT_UNLOCK(sink);
     if (path != NULL && g_stat(path, &status) == 0 && (status.st_mode & (S_IRGRP | S_IROTH)) != 0) {
-        GST_ELEMENT_WARNING(sink, RESOURCE, SETTINGS,
-                            ("other users can read the token file %s: chmod 600 is wise", path),
-                            (NULL));
+        GST_ELEMENT_WARNING(
+            sink, RESOURCE, SETTINGS,
+            ("other users can read the token file %s: chmod 600 is recommended", path), (NULL));
     }
     g_free(path);
 }
@@ -520,7 +521,8 @@ static void gst_relay_sink_init(GstRelaySink *sink)
     assembler_init(&sink->assembler, &callbacks);
     stream_headers_init(&sink->headers);
 
-    /* Live by nature: send what comes when it comes, and let nobody wait for the first buffer. */
+    /* A live sink: send buffers as they arrive, and do not make the pipeline wait for the first
+     * one. */
     gst_base_sink_set_sync(base, FALSE);
     gst_base_sink_set_async_enabled(base, FALSE);
     gst_base_sink_set_last_sample_enabled(base, FALSE);
@@ -540,7 +542,7 @@ static void gst_relay_sink_class_init(GstRelaySinkClass *class)
     object_class->finalize = relay_sink_finalize;
     sink_settings_install(object_class);
     connection_state_spec = g_param_spec_enum(
-        "connection-state", "Connection State", "What the connection to the relay is doing",
+        "connection-state", "Connection State", "State of the connection to the relay",
         connection_state_type(), RELAY_CLIENT_IDLE,
         (GParamFlags)(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
     g_object_class_install_property(object_class, SINK_PROPERTY_CONNECTION_STATE,
@@ -548,11 +550,10 @@ static void gst_relay_sink_class_init(GstRelaySinkClass *class)
     gst_type_mark_as_plugin_api(connection_state_type(), 0);
     g_object_class_install_property(
         object_class, SINK_PROPERTY_STATS,
-        g_param_spec_boxed("stats", "Statistics",
-                           "Counters of the connection and of what was sent and dropped; times "
-                           "in ns",
-                           GST_TYPE_STRUCTURE,
-                           (GParamFlags)(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));
+        g_param_spec_boxed(
+            "stats", "Statistics",
+            "Statistics of the connection and of messages sent and dropped; times in ns",
+            GST_TYPE_STRUCTURE, (GParamFlags)(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));
 
     gst_element_class_add_static_pad_template(element_class, &sink_template);
     gst_element_class_set_static_metadata(

@@ -1,6 +1,6 @@
-/* relaysink: a GStreamer sink that sends what it is given as WebSocket messages to a relay, one
- * message per video frame, image or buffer. docs/relaysink.md describes it for users. All network
- * work happens in client/, on a thread of its own; the streaming thread only copies. */
+/* relaysink: a GStreamer sink that sends its input as WebSocket messages to a relay, one message
+ * per video frame, image or buffer. docs/relaysink.md describes it for users. All network work
+ * happens in client/, on a thread of its own; the streaming thread only copies. */
 #pragma once
 
 #include <gst/base/gstbasesink.h>

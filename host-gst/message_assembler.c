@@ -6,22 +6,21 @@
 #include "wire/multipart.h"
 
 enum assembler_limits {
-    /* A relay refuses larger messages; the memory is touched only as far as frames reach. */
+    /* A relay refuses larger messages; only as much memory is touched as frames need. */
     FRAME_SIZE_MAX = 10 << 20,
 
     /* A frame of unknown length ends this long after its last byte. */
     HOLD_OPEN_US = 5 * 1000,
     /* Tables and audio wait this long for the frame behind them. */
     HOLD_BETWEEN_US = 50 * 1000,
-    /* A frame of known length is incomplete; its rest is lost when it takes this long. */
+    /* A frame of known length is incomplete; after this long its rest is considered lost. */
     HOLD_PARTIAL_US = 200 * 1000,
 
-    /* A stream that has marked no random-access point by now does not mark them at all (of
-     * containers: not any more), and every message counts as one; else such a stream would never
-     * start. */
+    /* A stream that has marked no random-access point by now does not mark them at all (a
+     * container: not any more), and every message counts as one; otherwise it would never start. */
     UNMARKED_AFTER_US = 5 * 1000 * 1000,
 
-    /* Some streams have their parameters with every few keyframes only. */
+    /* Some streams repeat their parameters only with every few keyframes. */
     KEYS_WITHOUT_PARAMETERS = 3,
 };
 
@@ -86,7 +85,7 @@ static bool is_random_access(struct message_assembler *assembler, bool marked)
     return true;
 }
 
-/* What viewers will miss in the stream. */
+/* Detects what viewers will miss in the stream. */
 static void findings_tell(struct message_assembler *assembler,
                           const struct mpegts_findings *findings)
 {
@@ -145,8 +144,8 @@ static GstFlowReturn message_send(struct message_assembler *assembler,
     return assembler->callbacks.send(&outgoing, may_wait, assembler->callbacks.context);
 }
 
-/* The flusher is woken only for a deadline that it does not expect yet; for a later one it looks
- * again by itself, so that a list split into packets does not wake it for each. */
+/* The flusher is woken only for a deadline earlier than the one it waits for; for a later one it
+ * checks again by itself, so that a list split into packets does not wake it for each. */
 static void deadline_set(struct message_assembler *assembler, enum mpegts_pending pending)
 {
     static const gint64 hold_us[] = {
@@ -172,9 +171,10 @@ static void flush_due(struct message_assembler *assembler)
     struct mpegts_message message;
 
     if (!assembler->callbacks.may_flush(assembler->callbacks.context)) {
-        /* An open frame ends with the next one, but there may be none: a stream of audio only. */
+        /* An open frame ends when the next one starts, but there may be none in an audio-only
+         * stream. */
         assembler->overdue = assembler->pending == MPEGTS_PENDING_BETWEEN;
-        assembler->deadline_us = 0; /* the next buffer sets another */
+        assembler->deadline_us = 0; /* the next buffer sets a new deadline */
         return;
     }
     if (mpegts_framer_flush(&assembler->framer, &message)) {
@@ -338,7 +338,7 @@ static bool is_delta(const struct message_assembler *assembler, guint index)
     return GST_BUFFER_FLAG_IS_SET((GstBuffer *)map->user_data[0], GST_BUFFER_FLAG_DELTA_UNIT);
 }
 
-/* Everything mapped, as one message. */
+/* Sends everything mapped as one message. */
 static GstFlowReturn send_mapped(struct message_assembler *assembler)
 {
     struct outgoing outgoing = {
@@ -370,7 +370,7 @@ static bool framer_ready(struct message_assembler *assembler)
     return true;
 }
 
-/* What the flusher had to leave to the streaming thread. */
+/* Sends the messages that the flusher had to leave to the streaming thread. */
 static GstFlowReturn overdue_send(struct message_assembler *assembler)
 {
     GstFlowReturn flow = GST_FLOW_OK;
@@ -383,7 +383,7 @@ static GstFlowReturn overdue_send(struct message_assembler *assembler)
     return flow;
 }
 
-/* Everything mapped, through the framer. */
+/* Feeds everything mapped through the framer. */
 static GstFlowReturn frame_mapped(struct message_assembler *assembler)
 {
     struct mpegts_message message;
@@ -410,14 +410,15 @@ static GstFlowReturn frame_mapped(struct message_assembler *assembler)
         }
     }
     pending = mpegts_framer_pending(&assembler->framer);
-    /* What waits between frames counts from its first packet, or steady audio would never go. */
+    /* Packets held between frames wait from the first one on, or steady audio would never be
+     * sent. */
     if (sent || pending != assembler->pending || pending != MPEGTS_PENDING_BETWEEN) {
         deadline_set(assembler, pending);
     }
     return flow;
 }
 
-/* Follows a list packet by packet. False when it cannot be one unit: it begins inside of one, or a
+/* Follows a list packet by packet. False when it cannot be one unit: it begins inside a unit, or a
  * second frame begins in it. Packets without payload (clock, stuffing) may come first. */
 static bool unit_goes_on(struct bytes raw, bool *begun, bool *has_video)
 {
@@ -478,7 +479,7 @@ static GstFlowReturn list_mapped(struct message_assembler *assembler)
     return frame_mapped(assembler);
 }
 
-/* Containers that viewers cannot read: told, and sent as they are. */
+/* Containers that viewers cannot read are reported, and sent unchanged. */
 static void container_probe(struct message_assembler *assembler, struct bytes first)
 {
     switch (mpegts_probe_other_size(first)) {
@@ -495,7 +496,7 @@ static void container_probe(struct message_assembler *assembler, struct bytes fi
     }
 }
 
-/* The first bytes of a stream tell more than its caps, which may be missing. */
+/* The first bytes of a stream say more than its caps, which may be missing. */
 static void kind_probe(struct message_assembler *assembler)
 {
     struct bytes first;

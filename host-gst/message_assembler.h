@@ -1,7 +1,8 @@
 /* Turns the buffers that reach the sink into messages: one per video frame of a transport stream,
- * whether it comes in lists, split lists or a pipe's blocks; else one per buffer or list. Owned by
- * the element. The streaming thread pushes; a flusher thread ends a frame whose end the stream does
- * not tell, a few milliseconds after its last byte. Both hold the lock while they call send. */
+ * whether it comes in lists, split lists or a pipe's blocks; otherwise one per buffer or list.
+ * Owned by the element. The streaming thread pushes; a flusher thread ends a frame whose end the
+ * stream does not mark, a few milliseconds after its last byte. Both hold the lock while they call
+ * send. */
 #pragma once
 
 #include <gst/gst.h>
@@ -14,7 +15,7 @@
 #include "wire/mpegts_program.h"
 
 enum stream_kind {
-    STREAM_UNKNOWN, /* no caps: the first bytes will tell */
+    STREAM_UNKNOWN, /* no caps: the first bytes decide */
     STREAM_MPEGTS,
     STREAM_IMAGE,
     STREAM_TEXT,
@@ -33,7 +34,7 @@ struct assembler_callbacks {
     GstFlowReturn (*send)(const struct outgoing *message, bool may_wait, void *context);
     /* False while the flusher must not send, as that could wait. */
     bool (*may_flush)(void *context);
-    /* Each once per stream. */
+    /* Called once per stream for each notice. */
     void (*on_notice)(enum stream_notice notice, void *context);
     void *context;
 };
@@ -43,12 +44,12 @@ struct message_assembler {
     GMutex lock; /* guards everything below */
     enum sink_framing framing;
     enum stream_kind kind;
-    bool has_deltas;         /* buffers flagged DELTA_UNIT need those before them */
-    bool begun;              /* the first bytes have been looked at */
-    unsigned noticed;        /* a bit for each enum stream_notice that was told */
+    bool has_deltas;         /* buffers flagged DELTA_UNIT depend on earlier ones */
+    bool begun;              /* the first bytes have been inspected */
+    unsigned noticed;        /* a bit for each enum stream_notice already posted */
     bool lists_are_frames;   /* true until a list begins inside a frame */
     bool random_access_seen; /* the stream marks its random-access points */
-    gint64 marked_us;        /* when the last one came, or the first message; 0: none yet */
+    gint64 marked_us;        /* time of the last one, or of the first message; 0: none yet */
     GArray *maps;            /* of GstMapInfo, parallel to slices */
     GArray *slices;          /* of struct relay_client_slice */
 
@@ -57,8 +58,8 @@ struct message_assembler {
     struct mpegts_framer framer;
     uint8_t *framer_buf; /* NULL until a stream needs it */
     enum mpegts_pending pending;
-    gint64 deadline_us; /* when the flusher ends what is pending; 0: never */
-    bool overdue;       /* what waits between frames is to go with the next buffer */
+    gint64 deadline_us; /* when the flusher ends the pending message; 0: never */
+    bool overdue;       /* packets held between frames are to be sent with the next buffer */
 
     GThread *flusher; /* NULL: not running */
     GCond wake;
@@ -75,22 +76,22 @@ void assembler_stop(struct message_assembler *assembler);
 
 enum stream_kind stream_kind_of_caps(const GstCaps *caps);
 
-/* Streaming thread only. A change of kind forgets what is held. has_deltas: buffers of another kind
- * than MPEG-TS are random accesses only where the flag DELTA_UNIT is missing. */
+/* Streaming thread only. A change of kind discards the held packets. has_deltas: buffers other than
+ * MPEG-TS are random accesses only without the flag DELTA_UNIT. */
 void assembler_set_kind(struct message_assembler *assembler, enum stream_kind kind,
                         bool has_deltas);
 enum stream_kind assembler_kind(struct message_assembler *assembler);
 
-/* Inside of send: true when no message needs those before it. */
+/* Inside send: true when no message depends on earlier ones. */
 bool assembler_is_independent(const struct message_assembler *assembler);
 
-/* Streaming thread only. The first result of send that is not GST_FLOW_OK, and nothing more of the
- * buffer is sent then. */
+/* Streaming thread only. Returns the first result of send that is not GST_FLOW_OK; the rest of the
+ * buffer is not sent then. */
 GstFlowReturn assembler_push_buffer(struct message_assembler *assembler, GstBuffer *buffer);
 GstFlowReturn assembler_push_list(struct message_assembler *assembler, GstBufferList *list);
 
-/* Sends what is held: the stream ends. */
+/* Sends the held packets at the end of the stream. */
 GstFlowReturn assembler_finish(struct message_assembler *assembler);
 
-/* Forgets what is held, as after a seek. */
+/* Discards the held packets, as after a seek. */
 void assembler_reset(struct message_assembler *assembler);

@@ -9,7 +9,7 @@ GST_DEBUG_CATEGORY_EXTERN(relay_sink_debug);
 #define GST_CAT_DEFAULT relay_sink_debug
 
 enum {
-    ROOM_WAIT_MS = 10, /* then the flags of the base class are looked at again */
+    ROOM_WAIT_MS = 10, /* after this, the flags of the base class are checked again */
     CANCELLED_WAIT_US = 500,
 };
 
@@ -25,7 +25,7 @@ void publisher_deinit(struct publisher *publisher)
     g_mutex_clear(&publisher->lock);
 }
 
-/* What the client says, on its own thread. */
+/* Callbacks of the client, on its own thread. */
 
 static void state_set(struct publisher *publisher, enum relay_client_state state)
 {
@@ -130,7 +130,8 @@ static enum relay_client_type message_type_of(const struct publisher *publisher,
     return text ? RELAY_CLIENT_TEXT : RELAY_CLIENT_BINARY;
 }
 
-/* Text that is not UTF-8 goes as binary: receivers would have to fail their connections. */
+/* Text that is not UTF-8 is sent as binary: otherwise receivers would have to fail their
+ * connections. */
 static int message_send(const struct publisher *publisher, const struct outgoing *message,
                         enum relay_client_type type)
 {
@@ -146,7 +147,7 @@ static int message_send(const struct publisher *publisher, const struct outgoing
 }
 
 struct wait {
-    /* Waits for ROOM_WAIT_MS at most: -ETIMEDOUT or -ECANCELED when it is to be called again. */
+    /* Waits at most ROOM_WAIT_MS: after -ETIMEDOUT or -ECANCELED, call it again. */
     int (*step)(struct publisher *publisher, struct wait *wait);
     size_t len;            /* of the room */
     guint timeout_ms;      /* at the end of the stream: without progress; else 0 */
@@ -156,8 +157,8 @@ struct wait {
     bool gave_up;
 };
 
-/* The preroll lock is given back while waiting: a change to PLAYING takes it without asking render
- * to stop. What happened meanwhile is in the flags of the base class. */
+/* The preroll lock is released while waiting: a change to PLAYING takes it without asking render to
+ * stop. The flags of the base class tell what happened meanwhile. */
 static GstFlowReturn wait_unlocked(struct publisher *publisher, struct wait *wait)
 {
     GstBaseSink *sink = publisher->sink;
@@ -168,8 +169,8 @@ static GstFlowReturn wait_unlocked(struct publisher *publisher, struct wait *wai
             return GST_FLOW_FLUSHING;
         }
         if (sink->need_preroll) {
-            /* Not wait_preroll alone: a change to PLAYING that found us without the lock asks for a
-             * preroll anew, and only do_preroll ends that. */
+            /* wait_preroll alone is not enough: a change to PLAYING while we did not hold the lock
+             * asks for a new preroll, and only do_preroll ends that. */
             GstFlowReturn flow = gst_base_sink_do_preroll(sink, NULL);
 
             if (flow != GST_FLOW_OK) {
@@ -183,7 +184,7 @@ static GstFlowReturn wait_unlocked(struct publisher *publisher, struct wait *wai
         GST_BASE_SINK_PREROLL_UNLOCK(sink);
         result = wait->step(publisher, wait);
         if (result == -ECANCELED) {
-            g_usleep(CANCELLED_WAIT_US); /* whoever cancelled wants the lock */
+            g_usleep(CANCELLED_WAIT_US); /* the canceller waits for the lock */
         }
         GST_BASE_SINK_PREROLL_LOCK(sink);
     }
@@ -199,10 +200,10 @@ static void unsent_warn(struct publisher *publisher, guint64 messages, guint64 b
                         (NULL));
 }
 
-/* Less is unsent than ever before, within the last timeout_ms. Bytes in the kernel count as unsent:
- * it takes them in large steps, and a slow link is not to be mistaken for a dead one. What is sent
- * again after a reconnect is no progress, or a relay that breaks off each time would be waited for
- * without end. */
+/* True when the amount unsent reached a new minimum within the last timeout_ms. Bytes in the kernel
+ * count as unsent: it takes them in large steps, and a slow link must not be mistaken for a dead
+ * one. Resending after a reconnect is not progress, or a relay that drops each connection would be
+ * waited for indefinitely. */
 static bool is_moving(struct publisher *publisher, struct wait *wait,
                       struct relay_client_statistics *ret_statistics)
 {
@@ -218,8 +219,8 @@ static bool is_moving(struct publisher *publisher, struct wait *wait,
     return now_ms - wait->progressed_ms < wait->timeout_ms;
 }
 
-/* 0: room, a new setting, or an end that sending will report; -ETIME: the stream ends, and there
- * will be none. */
+/* 0: there is room, a new setting, or an end that sending will report; -ETIME: the stream ends
+ * without room. */
 static int room_step(struct publisher *publisher, struct wait *wait)
 {
     struct relay_client_statistics statistics;
@@ -249,7 +250,7 @@ static struct wait wait_of(int (*step)(struct publisher *, struct wait *), guint
     return wait;
 }
 
-/* 0: all is sent, or nothing more will be. */
+/* 0: everything is sent, or nothing more will be. */
 static int drain_step(struct publisher *publisher, struct wait *wait)
 {
     int result = relay_client_drain(publisher->client, ROOM_WAIT_MS);
@@ -314,7 +315,7 @@ GstFlowReturn publisher_send(struct publisher *publisher, const struct outgoing 
             return GST_FLOW_OK;
         }
         result = message_send(publisher, message, type);
-        /* There was room, but the connection ended or the settings changed since. */
+        /* There was room, but the connection ended or the settings changed in the meantime. */
     } while (result == -EAGAIN && may_wait && g_atomic_int_get(&publisher->waits));
     return result_judge(publisher, message->len, result);
 }
@@ -336,7 +337,8 @@ bool publisher_set_headers(struct publisher *publisher, const struct stream_head
         slices->len);
     g_array_unref(slices);
     if (result != 0) {
-        (void)relay_client_set_preamble(publisher->client, NULL, 0); /* rather none than others */
+        (void)relay_client_set_preamble(publisher->client, NULL, 0); /* better none than outdated
+                                                                      * ones */
     }
     return result == 0;
 }
@@ -411,7 +413,7 @@ static void token_result(struct publisher *publisher, int result)
 {
     if (result != 0) {
         GST_ELEMENT_WARNING(publisher->sink, RESOURCE, SETTINGS,
-                            ("the new token was not taken over: %s", g_strerror(-result)), (NULL));
+                            ("the new token was not accepted: %s", g_strerror(-result)), (NULL));
     }
 }
 

@@ -44,7 +44,7 @@ static GType framing_type(void)
 {
     static gsize type;
     static const GEnumValue values[] = {
-        {SINK_FRAMING_AUTO, "By what arrives: frames of MPEG-TS, else buffers or lists", "auto"},
+        {SINK_FRAMING_AUTO, "By input: frames of MPEG-TS, otherwise buffers or lists", "auto"},
         {SINK_FRAMING_FRAME, "One message per video frame of MPEG-TS", "frame"},
         {SINK_FRAMING_BUFFER, "One message per buffer", "buffer"},
         {SINK_FRAMING_LIST, "One message per buffer list, or buffer outside a list", "list"},
@@ -59,7 +59,7 @@ static GType message_type_type(void)
     static const GEnumValue values[] = {
         {SINK_MESSAGE_AUTO, "Text for text/x-raw and application/x-json, else binary", "auto"},
         {SINK_MESSAGE_BINARY, "Binary messages", "binary"},
-        {SINK_MESSAGE_TEXT, "Text messages; what is not UTF-8 goes as binary", "text"},
+        {SINK_MESSAGE_TEXT, "Text messages; data that is not UTF-8 is sent as binary", "text"},
         {0, NULL, NULL},
     };
     return enum_type_once(&type, "GstRelaySinkMessageType", values);
@@ -87,7 +87,7 @@ static const struct setting settings_table[] = {
      "tls-verify=false); never with user or password",
      SETTING_TEXT, AT(location), .mutable = GST_PARAM_MUTABLE_READY},
     {SINK_PROPERTY_TOKEN_FILE, "token-file", "Token File",
-     "File with the access token; read anew for every access request, so that tokens can be "
+     "File with the access token; read again for every access request, so that tokens can be "
      "replaced while running",
      SETTING_TEXT, AT(token_file), .mutable = GST_PARAM_MUTABLE_PLAYING},
     {SINK_PROPERTY_TOKEN, "token", "Token",
@@ -95,30 +95,30 @@ static const struct setting settings_table[] = {
      "token-file there",
      SETTING_SECRET, AT(token), .mutable = GST_PARAM_MUTABLE_PLAYING},
     {SINK_PROPERTY_TLS_CA_FILE, "tls-ca-file", "TLS CA File",
-     "PEM file of what to trust: authorities, also intermediate ones, or the server's own "
+     "PEM file of trusted certificates: authorities, also intermediate ones, or the server's own "
      "certificate (NULL = the system's store)",
      SETTING_TEXT, AT(tls_ca_file), .mutable = GST_PARAM_MUTABLE_READY},
     {SINK_PROPERTY_TLS_VERIFY, "tls-verify", "TLS Verify",
      "Verify the server's certificate; switch off for tests only", SETTING_BOOLEAN, AT(tls_verify),
      .initial = TRUE, .mutable = GST_PARAM_MUTABLE_READY},
     {SINK_PROPERTY_AUTO_RECONNECT, "auto-reconnect", "Auto Reconnect",
-     "Connect again when the connection fails; otherwise the element posts an error",
-     SETTING_BOOLEAN, AT(auto_reconnect), .initial = TRUE, .mutable = GST_PARAM_MUTABLE_PLAYING},
+     "Reconnect when the connection fails; otherwise the element posts an error", SETTING_BOOLEAN,
+     AT(auto_reconnect), .initial = TRUE, .mutable = GST_PARAM_MUTABLE_PLAYING},
     {SINK_PROPERTY_RETRIES, "retries", "Retries",
-     "Attempts after a failure before the element posts an error (-1 = for ever)", SETTING_INT,
+     "Attempts after a failure before the element posts an error (-1 = unlimited)", SETTING_INT,
      AT(retries), .max = G_MAXINT, .initial = -1, .mutable = GST_PARAM_MUTABLE_PLAYING},
     {SINK_PROPERTY_RECONNECT_DELAY, "reconnect-delay", "Reconnect Delay",
-     "First pause before connecting again in ms; doubles each time, randomised", SETTING_UINT,
+     "First pause before reconnecting in ms; doubles each time, with jitter", SETTING_UINT,
      AT(reconnect_delay_ms), 1, DELAY_MS_MAX, 500, GST_PARAM_MUTABLE_PLAYING, NULL},
     {SINK_PROPERTY_RECONNECT_DELAY_MAX, "reconnect-delay-max", "Reconnect Delay Max",
-     "Longest pause before connecting again in ms; also the pause after a refusal", SETTING_UINT,
+     "Longest pause before reconnecting in ms; also the pause after a refusal", SETTING_UINT,
      AT(reconnect_delay_max_ms), 1, DELAY_MS_MAX, 30000, GST_PARAM_MUTABLE_PLAYING, NULL},
     {SINK_PROPERTY_CONNECT_TIMEOUT, "connect-timeout", "Connect Timeout",
      "Limit of one attempt in ms: access request, TLS and WebSocket handshake together",
      SETTING_UINT, AT(connect_timeout_ms), 1, DELAY_MS_MAX, 10000, GST_PARAM_MUTABLE_PLAYING, NULL},
     {SINK_PROPERTY_STALL_TIMEOUT, "stall-timeout", "Stall Timeout",
-     "Connect again when nothing could be written or no pong came for this long, in ms",
-     SETTING_UINT, AT(stall_timeout_ms), 1, DELAY_MS_MAX, 10000, GST_PARAM_MUTABLE_PLAYING, NULL},
+     "Reconnect when nothing could be written or no pong came for this long, in ms", SETTING_UINT,
+     AT(stall_timeout_ms), 1, DELAY_MS_MAX, 10000, GST_PARAM_MUTABLE_PLAYING, NULL},
     {SINK_PROPERTY_PING_INTERVAL, "ping-interval", "Ping Interval",
      "Time between pings in ms (0 = no pings)", SETTING_UINT, AT(ping_interval_ms), 0, DELAY_MS_MAX,
      5000, GST_PARAM_MUTABLE_PLAYING, NULL},
@@ -127,8 +127,8 @@ static const struct setting settings_table[] = {
      "data that must all arrive",
      SETTING_BOOLEAN, AT(wait_for_connection), .initial = FALSE,
      .mutable = GST_PARAM_MUTABLE_PLAYING},
-    {SINK_PROPERTY_FRAMING, "framing", "Framing", "What becomes one message", SETTING_ENUM,
-     AT(framing), .initial = SINK_FRAMING_AUTO, .mutable = GST_PARAM_MUTABLE_READY,
+    {SINK_PROPERTY_FRAMING, "framing", "Framing", "How input is divided into messages",
+     SETTING_ENUM, AT(framing), .initial = SINK_FRAMING_AUTO, .mutable = GST_PARAM_MUTABLE_READY,
      .enum_type = framing_type},
     {SINK_PROPERTY_MESSAGE_TYPE, "message-type", "Message Type", "WebSocket type of the messages",
      SETTING_ENUM, AT(message_type), .initial = SINK_MESSAGE_AUTO,
@@ -137,8 +137,8 @@ static const struct setting settings_table[] = {
      "Messages that waited longer than this are dropped, in ns (0 = no limit)", SETTING_UINT64,
      AT(max_queue_time_ns), 0, G_MAXINT64, 500 * GST_MSECOND, GST_PARAM_MUTABLE_PLAYING, NULL},
     {SINK_PROPERTY_MAX_QUEUE_BYTES, "max-queue-bytes", "Max Queue Bytes",
-     "Bytes that may wait; one larger message still passes when nothing else waits", SETTING_UINT64,
-     AT(max_queue_bytes), 1, G_MAXINT64, 8 << 20, GST_PARAM_MUTABLE_PLAYING, NULL},
+     "Bytes that may be queued; a larger message is accepted when the queue is empty",
+     SETTING_UINT64, AT(max_queue_bytes), 1, G_MAXINT64, 8 << 20, GST_PARAM_MUTABLE_PLAYING, NULL},
     {SINK_PROPERTY_DROP_POLICY, "drop-policy", "Drop Policy",
      "What is dropped when the network is too slow", SETTING_ENUM, AT(drop_policy),
      .initial = SINK_DROP_KEYFRAME, .mutable = GST_PARAM_MUTABLE_PLAYING,
@@ -147,7 +147,7 @@ static const struct setting settings_table[] = {
      "Ask the encoder for a keyframe after connecting and after drops, once per second at most",
      SETTING_BOOLEAN, AT(request_keyframe), .initial = TRUE, .mutable = GST_PARAM_MUTABLE_PLAYING},
     {SINK_PROPERTY_EOS_TIMEOUT, "eos-timeout", "EOS Timeout",
-     "How long the end of the stream waits until everything is sent, in ms; where upstream waits "
+     "How long the end of the stream waits until everything is sent, in ms; with upstream waiting "
      "for room: how long without anything being sent",
      SETTING_UINT, AT(eos_timeout_ms), 0, DELAY_MS_MAX, 1000, GST_PARAM_MUTABLE_PLAYING, NULL},
 };
@@ -339,7 +339,7 @@ static enum relay_client_drop drop_of(const struct sink_settings *settings, bool
 void sink_settings_queue(const struct sink_settings *settings, bool images,
                          struct sink_queue *ret_queue)
 {
-    /* Whoever waits for room wants everything to arrive, however late. */
+    /* With waiting for room, everything is to arrive, however late. */
     guint64 age_ns = sink_settings_waits(settings) ? 0 : settings->max_queue_time_ns;
 
     *ret_queue = (struct sink_queue){

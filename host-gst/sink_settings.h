@@ -1,5 +1,5 @@
-/* What the user may set on relaysink: one table makes the properties, their defaults and bounds.
- * Owned by the element, guarded by its object lock; nothing here waits. */
+/* User settings of relaysink: one table defines the properties, their defaults and bounds. Owned by
+ * the element, guarded by its object lock; nothing here waits. */
 #pragma once
 
 #include <glib-object.h>
@@ -30,7 +30,7 @@ enum sink_drop_policy {
 
 struct sink_settings {
     char *location;
-    char *token; /* never given out again */
+    char *token; /* never returned to the user */
     char *token_file;
     char *tls_ca_file;
     gboolean tls_verify;
@@ -83,12 +83,12 @@ void sink_settings_init(struct sink_settings *settings);
 /* Frees the texts, wipes the token. */
 void sink_settings_deinit(struct sink_settings *settings);
 
-/* False when the property is none of the table. Fixed ones never fail: GObject has checked them. */
+/* False when the property is not in the table. Fixed ones never fail: GObject has checked them. */
 bool sink_settings_set(struct sink_settings *settings, guint property, const GValue *value);
 bool sink_settings_get(const struct sink_settings *settings, guint property, GValue *value);
 
-/* Limits of the client's queue. images: what is sent does not depend on what was sent before, so
- * the oldest goes where a video must go on with a keyframe. */
+/* Limits of the client's queue. images: messages do not depend on earlier ones, so the oldest is
+ * dropped where a video must resume with a keyframe. */
 struct sink_queue {
     enum relay_client_drop drop;
     guint64 bytes_max;

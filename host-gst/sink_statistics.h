@@ -5,6 +5,6 @@
 
 #include "client/relay_client.h"
 
-/* base: the statistics of GstBaseSink, taken over and freed. */
+/* base: the statistics of GstBaseSink, owned from now on and freed. */
 GstStructure *sink_statistics_structure(const struct relay_client_statistics *statistics,
                                         GstStructure *base);

@@ -1,5 +1,5 @@
 /* The sink as relay+https://HOST/session/TOPIC (and relay+http) for gst_element_make_from_uri.
- * Plain https belongs to others. Any thread. */
+ * Plain https belongs to other elements. Any thread. */
 #pragma once
 
 #include <glib-object.h>

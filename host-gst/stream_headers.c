@@ -74,7 +74,7 @@ bool stream_headers_any(const struct stream_headers *headers)
     return headers->lens->len > 0;
 }
 
-/* Muxers cut their headers otherwise than the caps do, so the bytes are looked for, not the pieces.
+/* Muxers cut their headers differently from the caps, so bytes are compared, not pieces.
  */
 static bool is_header(const struct stream_headers *headers, GstBuffer *buffer)
 {
@@ -90,7 +90,7 @@ static bool is_header(const struct stream_headers *headers, GstBuffer *buffer)
     return found;
 }
 
-/* Those that come before their caps are flagged DELTA_UNIT, too, as no keyframe is. */
+/* Headers that come before their caps are also flagged DELTA_UNIT, which no keyframe is. */
 static bool may_be_header(const struct stream_headers *headers, GstBuffer *buffer)
 {
     return !headers->begun && !stream_headers_any(headers) &&

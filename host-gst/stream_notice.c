@@ -18,8 +18,8 @@ static const char *notice_text(enum stream_notice notice)
                "players of live streams do not read: convert it with ffmpeg -i FILE -c copy -f "
                "mpegts";
     case STREAM_NOTICE_MULTIPART:
-        return "the stream is multipart (MJPEG over HTTP) and is sent as it is, headers and cut "
-               "pictures: put multipartdemux in front of relaysink, or leave out multipartmux";
+        return "the stream is multipart (MJPEG over HTTP) and is sent unchanged, with part headers "
+               "and split pictures: put multipartdemux before relaysink, or leave out multipartmux";
     case STREAM_NOTICE_HEADERS_TOO_LARGE:
         return "the stream headers in the caps are larger than 10 MiB and are not sent, so the "
                "stream "
@@ -33,13 +33,12 @@ static const char *notice_text(enum stream_notice notice)
     case STREAM_NOTICE_NO_PARAMETERS:
         return "keyframes come without the parameters that decoders need, so viewers who join "
                "later "
-               "see nothing: put h264parse config-interval=-1 (or h265parse) in front of the "
-               "muxer; "
-               "for mpeg2enc set sequence-header-every-gop=true";
+               "see nothing: put h264parse config-interval=-1 (or h265parse) before the muxer; for "
+               "mpeg2enc set sequence-header-every-gop=true";
     case STREAM_NOTICE_NO_KEYFRAMES:
         return "the transport stream has shown no keyframe for 5 s, neither by a "
                "random_access_indicator nor by a picture of a codec that its tables (PAT, PMT) "
-               "name: it is sent from anywhere on, and what is dropped is dropped anywhere";
+               "name: sending starts anywhere in the stream, and drops happen anywhere";
     case STREAM_NOTICE_COUNT:
         break;
     }

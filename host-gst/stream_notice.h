@@ -1,4 +1,4 @@
-/* What a user is told once of a stream that viewers will have trouble with: cause and cure. */
+/* One-time warnings about a stream that viewers will have trouble with: cause and cure. */
 #pragma once
 
 #include <gst/gst.h>
