@@ -53,8 +53,8 @@ struct pair {
     const struct measurement *of[SIDE_COUNT];
 };
 
-/* The run of a target in the same round of the same scenario, or NULL. Runs of a round stand close
- * to each other: at most all targets apart. */
+/* The run of a target in the same round of the same scenario, or NULL. Runs of a round are
+ * adjacent: at most all targets apart. */
 static const struct measurement *partner_find(const struct measurements *measurements,
                                               unsigned index, enum target target)
 {

@@ -12,7 +12,8 @@
 
 enum {
     TOKEN_LIFE_MARGIN_S = 600,
-    FAULTS_PER_HUNDRED_MAX = 1, /* late, skipped or held messages that a valid run may have */
+    FAULTS_PER_HUNDRED_MAX = 1, /* share of late, skipped or held messages that a valid run may
+                                 * have */
     OWN_CPU_PERCENT_MAX = 95,   /* a busier generator adds its own delays to every figure */
 };
 
@@ -48,8 +49,8 @@ const char *verdict_text(enum verdict verdict)
     UNREACHABLE();
 }
 
-/* Messages of the window that arrived after it, beyond one on its way to each viewer: a server that
- * works through a backlog later than it is measured. */
+/* Messages of the window that arrived after it, beyond one in flight to each viewer: the server
+ * works through a backlog after the measurement. */
 static uint64_t undelivered(const struct measurement *measurement)
 {
     uint64_t expected = measurement->result.published * measurement->scenario.viewers;
@@ -248,7 +249,7 @@ static int measure_one(struct runner *runner, const struct scenario *scenario, u
     return failed;
 }
 
-/* Which comes first alternates, so that a machine that slowly warms up favours neither. */
+/* The order alternates, so that a machine that slowly warms up favours neither. */
 static int measure_round(struct runner *runner, const struct scenario *scenario, unsigned round,
                          char *error)
 {

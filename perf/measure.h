@@ -1,4 +1,4 @@
-/* Runs of the asked-for scenarios against the floor and the server. Main thread. */
+/* Runs the requested scenarios against the floor and the server. Main thread. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,7 +12,7 @@
 enum target {
     TARGET_FLOOR,
     TARGET_SERVER,
-    TARGET_SERVER_TLS, /* a spawned server over TLS, beside or instead of the plain one */
+    TARGET_SERVER_TLS, /* a spawned server over TLS, in addition to or instead of the plain one */
     TARGET_COUNT,
 };
 
@@ -21,7 +21,7 @@ const char *target_text(enum target target);
 enum verdict {
     VERDICT_VALID,
     VERDICT_GENERATOR_LATE, /* this machine could not keep the pace */
-    VERDICT_SERVER_LATE,    /* the server did not take messages at the pace */
+    VERDICT_SERVER_LATE,    /* the server did not keep the pace */
     VERDICT_WRONG,          /* lost, damaged or misdelivered messages, or cut connections */
     VERDICT_COUNT,
 };
@@ -51,8 +51,8 @@ struct measurements {
     unsigned count;
 };
 
-/* Makes all runs; progress goes to stderr. Returns 0, or -errno with a reason in error; what was
- * measured until then is in *ret_measurements in either case. */
+/* Performs all runs; progress goes to stderr. Returns 0, or -errno with a reason in error;
+ * *ret_measurements holds what was measured so far in either case. */
 MUST_USE int measure_all(const struct settings *settings, struct measurements *ret_measurements,
                          char error[static SPAWN_ERROR_SIZE]);
 

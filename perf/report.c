@@ -74,7 +74,7 @@ static void print_idle(const struct measurement *m, FILE *out)
             verdict_text(measurement_verdict(m)));
 }
 
-/* What the columns have no room for, only where there is something to say. */
+/* Prints details that have no column, if there are any. */
 static void print_faults(const struct measurement *m, FILE *out)
 {
     const struct load_result *result = &m->result;
@@ -137,7 +137,7 @@ static bool is_first(const struct measurements *measurements, unsigned index)
 
 typedef void comparison_handler(const struct comparison *comparison, void *context);
 
-/* Scenario by scenario, every two targets of which there is a pair. */
+/* Compares, per scenario, every two targets that were measured in pairs. */
 static void comparisons_visit(const struct measurements *measurements, comparison_handler *handle,
                               void *context)
 {
@@ -292,7 +292,7 @@ static void on_comparison_json(const struct comparison *comparison, void *contex
     collector->failed |= json_array_append_new(collector->array, comparison_json(comparison));
 }
 
-/* Empty where the kernel does not tell (arm64 names no model). */
+/* Empty if the kernel does not tell (arm64 has no model name). */
 static void cpu_model(char model[static MODEL_SIZE])
 {
     char line[256];

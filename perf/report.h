@@ -1,4 +1,4 @@
-/* Figures for people and for programs. Main thread. */
+/* Reports for people and for programs. Main thread. */
 #pragma once
 
 #include <stdbool.h>
@@ -24,12 +24,12 @@ void report_print_text(const struct measurements *measurements, FILE *out);
 /* One JSON object (perf/README.md describes it). -ENOMEM or -EIO. */
 MUST_USE int report_print_json(const struct measurements *measurements, FILE *out);
 
-/* What two targets of the same scenario and round say about each other. */
+/* Comparison of two targets in the rounds of one scenario. */
 struct comparison {
     const struct scenario *scenario;
     enum target base, target;
     unsigned rounds;
-    unsigned rounds_invalid;   /* with a run that was not valid; they count nonetheless */
+    unsigned rounds_invalid;   /* with an invalid run; they still count */
     struct spread cpu_ratio;   /* target ÷ base, processor time per byte delivered */
     struct spread base_cpu;    /* s per 10⁹ bytes */
     struct spread target_cpu;  /* likewise */

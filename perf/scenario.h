@@ -1,5 +1,5 @@
-/* The shape of a load: topics × viewers × bytes @ rate. The letters A to F are the shapes that
- * results are compared by. Values only, no state; any thread. */
+/* The shape of a load: topics × viewers × bytes @ rate. The letters A to F are the standard shapes
+ * for comparing results. Values only, no state; any thread. */
 #pragma once
 
 #include <stddef.h>

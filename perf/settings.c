@@ -14,7 +14,7 @@ enum { ARGUMENTS_MAX = 256 };
 
 static const struct option_spec specs[] = {
     {NULL, "scenarios", OPTION_TEXT, AT(scenarios), NULL, false, 0, 0,
-     "Scenarios by letter: \"C\", \"A-F\", \"A,E-F\". A-F when nothing else is said."},
+     "Scenarios by letter: \"C\", \"A-F\", \"A,E-F\". Default: A-F."},
     {NULL, "topics", OPTION_INTEGER, AT(topics), NULL, false, 1, SCENARIO_TOPICS_MAX,
      "A scenario of your own, instead of letters: topics (1)."},
     {NULL, "viewers", OPTION_INTEGER, AT(viewers), NULL, false, 1, SCENARIO_VIEWERS_MAX,
@@ -24,31 +24,31 @@ static const struct option_spec specs[] = {
     {NULL, "rate", OPTION_INTEGER, AT(rate), NULL, false, 1, SCENARIO_RATE_MAX,
      "Messages per second of each topic (100)."},
     {NULL, "idle", OPTION_INTEGER, AT(idle), NULL, false, 1, SCENARIO_VIEWERS_MAX,
-     "Instead: N connections that stay idle, spread over --topics topics; memory for each."},
+     "Instead: N idle connections, spread over --topics topics; reports memory per connection."},
     {NULL, "seconds", OPTION_INTEGER, AT(seconds), "5", false, 1, 3600,
      "Length of the measured window."},
     {NULL, "warmup-ms", OPTION_INTEGER, AT(warmup_ms), "500", false, 0, 60000,
      "Time under load before the window."},
     {NULL, "spawn", OPTION_TEXT, AT(spawn), NULL, false, 0, 0,
-     "Measure a relay of our own: starts \"TEXT serve\" on free ports for each run, and ends it."},
+     "Measure a spawned relay: starts \"TEXT serve\" on free ports for each run, and ends it."},
     {NULL, "server-log", OPTION_TEXT, AT(server_log), NULL, false, 0, 0,
      "File to append the output of spawned relays to."},
     {NULL, "server-pid", OPTION_TEXT, AT(server_pid), NULL, false, 0, 0,
-     "Process id of the running server to account for; several with commas are added up."},
+     "Process id of the running server to account for; several, separated by commas, are summed."},
     {NULL, "access", OPTION_TEXT, AT(access), NULL, false, 0, 0,
      "Measure a running relay: the URL of its access API."},
     {NULL, "connect", OPTION_TEXT, AT(connect), NULL, false, 0, 0,
      "Measure a server without access API: its WebSocket URL; {topic} and {role} are filled in."},
     {NULL, "audience", OPTION_TEXT, AT(audience), NULL, false, 0, 0,
-     "Audience of the tokens, where it differs from --access."},
+     "Audience of the tokens, if it differs from --access."},
     {"RELAY_SECRET", "secret", OPTION_SECRET, AT(secret), NULL, false, 0, 0,
-     "Secret that signs the tokens; better by environment or file than by flag."},
+     "Secret that signs the tokens; prefer the environment or a file to the flag."},
     {"RELAY_SECRET_FILE", "secret-file", OPTION_TEXT, AT(secret_file), NULL, false, 0, 0,
      "File that holds it."},
     {NULL, "floor", OPTION_BOOLEAN, AT(floor), "false", false, 0, 0,
-     "Measure the raw floor, a send() loop of the same shape (also besides a server)."},
+     "Measure the raw floor, a send() loop of the same shape (alone or in addition to a server)."},
     {NULL, "compare", OPTION_INTEGER, AT(compare), NULL, false, 1, 1000,
-     "Floor and server in turn, N times (5 when no number follows); medians of the ratios."},
+     "Alternate floor and server, N times (5 without a number); reports medians of the ratios."},
     {NULL, "server-cpu", OPTION_INTEGER, AT(server_cpu), "-2", false, -2, 1023,
      "CPU of the server (--spawn) and of the floor; -1: any; -2: the first usable of two."},
     {NULL, "client-cpu", OPTION_INTEGER, AT(client_cpu), "-2", false, -2, 1023,
@@ -56,7 +56,7 @@ static const struct option_spec specs[] = {
     {NULL, "workers", OPTION_INTEGER, AT(workers), "1", false, 0, 1024,
      "RELAY_WORKERS of a spawned relay; 0: its own default."},
     {NULL, "tls", OPTION_BOOLEAN, AT(tls), "false", false, 0, 0,
-     "Allow https and wss addresses; with --spawn use them (--tls-cert, --tls-key)."},
+     "Allow https and wss URLs; with --spawn use them (--tls-cert, --tls-key)."},
     {NULL, "plain", OPTION_BOOLEAN, AT(plain), "false", false, 0, 0,
      "With --spawn and --tls: measure the relay without TLS too, in the same rounds."},
     {NULL, "ca-file", OPTION_TEXT, AT(ca_file), NULL, false, 0, 0,
@@ -70,7 +70,7 @@ static const struct option_spec specs[] = {
     {NULL, "json", OPTION_BOOLEAN, AT(json), "false", false, 0, 0,
      "JSON on standard output; the text goes to standard error."},
     {NULL, "allow-late", OPTION_BOOLEAN, AT(allow_late), "false", false, 0, 0,
-     "Exit 0 even where this machine was too slow for valid figures; they are still marked."},
+     "Exit 0 even if this machine was too slow for valid figures; they are still marked."},
 };
 
 static const struct option_table table = {
@@ -129,7 +129,7 @@ static void print_help(void)
            "              --ca-file ca.pem --spawn build/release/relay\n");
 }
 
-/* "--compare" may stand without a number. argv is copied into arguments, which has room. */
+/* "--compare" may be given without a number. argv is copied into arguments, which has room. */
 static int arguments_complete(int argc, char **argv, char **arguments)
 {
     static char five[] = "5";
@@ -185,7 +185,7 @@ static bool scenarios_decide(struct settings *settings, char *error)
         const char *letters = settings->scenarios != NULL ? settings->scenarios : "A-F";
 
         return scenario_list_parse(letters, &settings->list) == 0 ||
-               fail(error, "--scenarios wants letters from A to F, such as A-F or A,C");
+               fail(error, "--scenarios must be letters from A to F, such as A-F or A,C");
     }
     settings->list.items[0] = custom_scenario(settings);
     settings->list.count = 1;
@@ -223,7 +223,7 @@ static bool server_check(const struct settings *settings, char *error)
         return fail(error, "--spawn with TLS needs all of --tls, --tls-cert and --tls-key");
     }
     if (settings->plain && (settings->spawn == NULL || !settings->tls)) {
-        return fail(error, "--plain is for --spawn with --tls: without --tls all is plain");
+        return fail(error, "--plain is for --spawn with --tls: without --tls everything is plain");
     }
     return true;
 }
@@ -264,7 +264,7 @@ static bool settings_complete(struct settings *settings, char *error)
     }
     if (settings->server_pid != NULL &&
         process_set_parse(settings->server_pid, &settings->server) != 0) {
-        return fail(error, "--server-pid wants process ids, separated by commas");
+        return fail(error, "--server-pid must be process ids, separated by commas");
     }
     settings->has_server_tls = settings->spawn != NULL && settings->tls;
     settings->has_server = settings->spawn != NULL

@@ -1,4 +1,4 @@
-/* What relay-bench was asked to do: the options, checked and put together. Main thread. */
+/* Settings of relay-bench: the options, checked and combined. Main thread. */
 #pragma once
 
 #include <stdbool.h>
@@ -16,7 +16,7 @@ struct settings {
     int64_t idle;
     int64_t seconds;
     int64_t warmup_ms;
-    int64_t compare; /* rounds; 0: not asked for */
+    int64_t compare; /* rounds; 0: not requested */
     bool floor;
     char *spawn;
     char *server_log;
@@ -37,7 +37,7 @@ struct settings {
     bool json;
     bool allow_late;
 
-    /* Made from the above. */
+    /* Derived from the above. */
     struct scenario_list list;
     struct process_set server;
     bool has_server;     /* a relay is to be measured */
@@ -47,10 +47,10 @@ struct settings {
 
 enum settings_cpu {
     SETTINGS_CPU_ANY = -1,
-    SETTINGS_CPU_CHOOSE = -2, /* the first two where there are two; else any */
+    SETTINGS_CPU_CHOOSE = -2, /* the first two if there are two; otherwise any */
 };
 
-/* As options_parse: on OPTIONS_ERROR the one-line reason is in error; settings is releasable in
+/* Like options_parse: on OPTIONS_ERROR the one-line reason is in error; settings is releasable in
  * every case. */
 MUST_USE enum options_result settings_parse(int argc, char **argv, struct settings *settings,
                                             char error[static OPTIONS_ERROR_SIZE]);

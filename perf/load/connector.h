@@ -1,5 +1,5 @@
-/* How the load makes one connection, so that a relay and the raw floor are driven by the same
- * generator. Main thread. */
+/* Makes one connection of the load, so that the same generator drives a relay and the raw floor.
+ * Main thread. */
 #pragma once
 
 #include <stdbool.h>
@@ -22,7 +22,7 @@ struct connection {
 struct connector {
     void *ctx;
     bool is_masked; /* the server wants masked frames, as WebSocket clients send (RFC 6455 §5.1) */
-    /* Returns 0 with a connection that is joined to its topic, blocking still; or -errno with the
+    /* Returns 0 with a connection that has joined its topic and still blocks, or -errno with the
      * reason in error. */
     int (*open)(void *ctx, unsigned topic, enum connector_role role,
                 struct connection *ret_connection, char error[static TRANSPORT_ERROR_SIZE]);

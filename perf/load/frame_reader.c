@@ -39,7 +39,7 @@ static size_t min_size(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Bytes the header has, as far as is known yet. */
+/* Length of the header, as far as known. */
 static size_t header_size(const struct frame_reader *reader)
 {
     if (reader->header_len < 2 || reader->header[1] < 126) {
@@ -94,7 +94,7 @@ static void frame_begin(struct frame_reader *reader, uint64_t length)
     reader->in_message = true;
 }
 
-/* True when a frame begins; on false either all input was used or *ret_bad is set. */
+/* True when a frame begins; on false, either all input was consumed or *ret_bad is set. */
 static bool header_read(struct frame_reader *reader, struct bytes *input, bool *ret_bad)
 {
     while (reader->header_len < header_size(reader)) {
@@ -162,7 +162,7 @@ static void frame_end(struct frame_reader *reader)
     }
 }
 
-/* What the end of the frame whose header is still there means; MORE: nothing to tell. */
+/* Event for the end of the frame whose header is still stored; MORE: none. */
 static enum frame_reader_result frame_end_result(const struct frame_reader *reader)
 {
     switch (opcode(reader)) {
@@ -188,7 +188,7 @@ enum frame_reader_result frame_reader_next(struct frame_reader *reader, struct b
         if (is_control(reader)) {
             control_take(reader, input);
         } else if (reader->payload_left > 0 && record_take(reader, input)) {
-            return FRAME_READER_RECORD; /* the end of the frame is told by the next call */
+            return FRAME_READER_RECORD; /* the next call reports the end of the frame */
         }
         if (reader->payload_left > 0 && input->len == 0) {
             return FRAME_READER_MORE;

@@ -1,6 +1,6 @@
-/* The least that a viewer must read of the WebSocket frames a server sends: headers, the stamp of
- * each payload, control frames. Payload bytes are passed over, never kept. Written apart from
- * wire/, so that a mistake there cannot hide itself here.
+/* Minimal reader of the WebSocket frames that a server sends to a viewer: headers, the stamp of
+ * each payload, control frames. Payload bytes are skipped, never kept. Independent of wire/, so
+ * that a mistake there cannot hide here.
  *
  * All messages of a run have the same size. A server that glues several into one, or cuts one into
  * fragments, is still measured: a record is `record_bytes` of message payload, however framed.
@@ -21,12 +21,12 @@ enum frame_reader_sizes {
 };
 
 enum frame_reader_result {
-    FRAME_READER_MORE,    /* all input was used */
+    FRAME_READER_MORE,    /* all input was consumed */
     FRAME_READER_RECORD,  /* a record is complete: its stamp is in `stamp` */
     FRAME_READER_MESSAGE, /* a message ended: `message_len`, `message_frames`, `is_binary` */
     FRAME_READER_PING,    /* `control`, `control_len` */
     FRAME_READER_CLOSE,
-    FRAME_READER_BAD, /* not what a server may send (RFC 6455 §5): final */
+    FRAME_READER_BAD, /* invalid from a server (RFC 6455 §5): final */
 };
 
 struct frame_reader {
@@ -41,8 +41,8 @@ struct frame_reader {
     /* Private to frame_reader.c. */
     uint8_t header[FRAME_HEADER_BYTES_MAX];
     uint8_t header_len;
-    uint64_t payload_left; /* of the frame that is being read */
-    size_t record_len;     /* of the record that is being read */
+    uint64_t payload_left; /* of the frame being read */
+    size_t record_len;     /* of the record being read */
     bool in_payload;
     bool in_message; /* true exactly from a FIN=0 frame to the end of its last continuation */
 };

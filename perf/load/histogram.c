@@ -46,7 +46,7 @@ void histogram_record(struct histogram *histogram, uint64_t value)
 uint64_t histogram_percentile(const struct histogram *histogram, unsigned ppm)
 {
     CHECK(ppm <= 1000000);
-    /* Rounded up, so that the share is reached and not just missed. */
+    /* Rounded up, so that the share is reached, not narrowly missed. */
     uint64_t wanted = (uint64_t)(((unsigned __int128)histogram->count * ppm + 999999) / 1000000);
     uint64_t seen = 0;
 
@@ -55,7 +55,7 @@ uint64_t histogram_percentile(const struct histogram *histogram, unsigned ppm)
         if (seen >= wanted && seen > 0) {
             uint64_t highest = bucket_highest(i);
 
-            /* The last bucket also holds what is beyond its end. */
+            /* The last bucket also holds values beyond its end. */
             return highest > histogram->max || i == HISTOGRAM_BUCKETS - 1 ? histogram->max
                                                                           : highest;
         }

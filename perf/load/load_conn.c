@@ -175,8 +175,8 @@ static bool conn_read(struct load_view *view, struct load_conn *conn)
 void load_conn_on_event(struct load_view *view, struct load_conn *conn)
 {
     if (conn->publisher != NULL) {
-        /* Edge-triggered: read until there is nothing more. A relay has nothing to say to a
-         * publisher but pings, so this ends; the limit is for servers that echo. */
+        /* Edge-triggered: read until there is nothing more. A relay sends only pings to a
+         * publisher, so this ends; the limit is for servers that echo. */
         for (unsigned i = 0; i < PUBLISHER_READS_MAX && conn_read(view, conn); i++) {
         }
         if (load_conn_is_open(conn)) {
@@ -211,7 +211,7 @@ void load_conn_end(struct load_conn *conn, bool is_websocket)
     if (load_conn_is_open(conn) && is_websocket && is_between_frames) {
         size_t len = control_frame_write(OPCODE_CLOSE, normal, sizeof normal, frame);
 
-        /* A farewell only: a server that cannot take it sees the connection end. */
+        /* Best effort: a server that cannot take it sees the connection end. */
         (void)!conn->transport.ops->write(&conn->transport, frame, len);
     }
     transport_close(&conn->transport);

@@ -1,5 +1,5 @@
-/* One connection of a run: what it sends, and the checking of what it receives. Events count in the
- * run's result. Non-blocking; the run's thread only. */
+/* One connection of a run: sends, and checks what it receives. Events are counted in the run's
+ * result. Non-blocking; the run's thread only. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,11 +12,11 @@
 
 enum load_conn_sizes { LOAD_RECEIVE_BYTES = 256 * 1024 };
 
-/* What all connections of a run share. */
+/* State shared by all connections of a run. */
 struct load_view {
     struct load_result *result;
     uint32_t run;
-    bool in_window;           /* what happens now counts as of the window */
+    bool in_window;           /* events now belong to the window */
     uint64_t window_start_ns; /* latency is recorded of messages sent between these */
     uint64_t window_end_ns;
     uint8_t *receive_buf; /* LOAD_RECEIVE_BYTES; nothing in it outlives a call */
@@ -36,14 +36,14 @@ struct load_conn {
 
 bool load_conn_is_open(const struct load_conn *conn);
 
-/* Bytes that came in, now or with the handshake. */
+/* Processes received bytes, also those that came with the handshake. */
 void load_conn_on_bytes(struct load_view *view, struct load_conn *conn, struct bytes input);
 
-/* The socket of an open connection has become readable or writable. */
+/* Call when the socket of an open connection becomes readable or writable. */
 void load_conn_on_event(struct load_view *view, struct load_conn *conn);
 
-/* Sends the publisher's next message, or leaves it out when the one before still waits. */
+/* Sends the publisher's next message, or skips it when the previous one is still unsent. */
 void load_conn_publish(struct load_view *view, struct load_conn *conn);
 
-/* Says goodbye where the server knows WebSocket, and closes. */
+/* Sends a Close if the server speaks WebSocket, and closes. */
 void load_conn_end(struct load_conn *conn, bool is_websocket);

@@ -1,6 +1,6 @@
-/* When each message is due: slots at an even, driftless spacing from a start time. A caller that
- * comes late may take a few overdue slots at once; older ones are skipped rather than sent in a
- * burst that no camera would make. Pure arithmetic; owned by one thread. */
+/* When each message is due: evenly spaced, driftless slots from a start time. A late caller may
+ * take a few overdue slots at once; older ones are skipped rather than sent in a burst that no
+ * camera would make. Pure arithmetic; owned by one thread. */
 #pragma once
 
 #include <stdbool.h>

@@ -30,7 +30,7 @@ struct response {
 
 static void describe(char *error, const char *what, int result)
 {
-    const char *reason = result == -EAGAIN ? "no answer in time"
+    const char *reason = result == -EAGAIN ? "no response in time"
                          : result == 0     ? "connection ended"
                                            : strerror(-result);
 
@@ -52,7 +52,7 @@ static int write_all(struct transport *transport, const char *data, size_t len, 
     return 0;
 }
 
-/* 1: more came; 0: the connection ended; or -errno. */
+/* 1: received more; 0: the connection ended; or -errno. */
 static int response_receive(struct transport *transport, struct response *response)
 {
     size_t room = sizeof response->text - 1 - response->len;
@@ -70,7 +70,7 @@ static int response_receive(struct transport *transport, struct response *respon
     return 1;
 }
 
-/* Reads up to the empty line; what follows it is in the text already. */
+/* Reads up to the empty line; text may already hold bytes that follow it. */
 static int response_read_head(struct transport *transport, struct response *response, char *error)
 {
     const char *end;
@@ -81,13 +81,13 @@ static int response_read_head(struct transport *transport, struct response *resp
         int result = response_receive(transport, response);
 
         if (result <= 0) {
-            describe(error, "no HTTP answer", result);
+            describe(error, "no HTTP response", result);
             return result < 0 ? result : -ECONNRESET;
         }
     }
     response->head_len = (size_t)(end - response->text) + 4;
     if (sscanf(response->text, "HTTP/1.%*1[01] %3u", &response->status) != 1) {
-        snprintf(error, TRANSPORT_ERROR_SIZE, "the answer is not HTTP");
+        snprintf(error, TRANSPORT_ERROR_SIZE, "the response is not HTTP");
         return -EPROTO;
     }
     return 0;
@@ -115,7 +115,7 @@ static bool response_field(const struct response *response, const char *name,
     return false;
 }
 
-/* With a Content-Length up to it, else to the end of the connection. */
+/* Reads up to Content-Length if present, otherwise to the end of the connection. */
 static int response_read_body(struct transport *transport, struct response *response, char *error)
 {
     struct bytes field;
@@ -123,14 +123,14 @@ static int response_read_body(struct transport *transport, struct response *resp
 
     if (response_field(response, "Content-Length", &field) &&
         bytes_to_uint64(field, &length) != 0) {
-        snprintf(error, TRANSPORT_ERROR_SIZE, "the answer has a bad Content-Length");
+        snprintf(error, TRANSPORT_ERROR_SIZE, "the response has a bad Content-Length");
         return -EPROTO;
     }
     while (response->len - response->head_len < length) {
         int result = response_receive(transport, response);
 
         if (result < 0 || (result == 0 && length != UINT64_MAX)) {
-            describe(error, "the answer is cut off", result);
+            describe(error, "the response is truncated", result);
             return result < 0 ? result : -ECONNRESET;
         }
         if (result == 0) {
@@ -232,8 +232,7 @@ static int access_request(const struct session *session, const char *topic,
     base_len -= base_len > 0 && session->access_url[base_len - 1] == '/';
     snprintf(request, sizeof request, "%.*s/session/%s", (int)base_len, session->access_url, topic);
     if (token == NULL || url_parse(request, &url) != 0) {
-        snprintf(error, TRANSPORT_ERROR_SIZE, "cannot make a token for, or understand, %.150s",
-                 request);
+        snprintf(error, TRANSPORT_ERROR_SIZE, "cannot parse, or make a token for, %.150s", request);
         free(token);
         return -EINVAL;
     }
@@ -280,7 +279,7 @@ static int upgrade_check(const struct response *response, const char *key, char 
     if (!response_field(response, "Upgrade", &upgrade) ||
         !response_field(response, "Sec-WebSocket-Accept", &accepted) ||
         !bytes_equal_text_nocase(upgrade, "websocket") || !bytes_equal_text(accepted, accept)) {
-        snprintf(error, TRANSPORT_ERROR_SIZE, "the upgrade was answered wrongly");
+        snprintf(error, TRANSPORT_ERROR_SIZE, "the response to the upgrade is invalid");
         return -EPROTO;
     }
     return 0;
@@ -314,7 +313,7 @@ static int upgrade_exchange(struct connection *connection, const struct url *url
     size_t early_len = response.len - response.head_len;
 
     if (early_len > sizeof connection->early) {
-        snprintf(error, TRANSPORT_ERROR_SIZE, "too much came with the upgrade");
+        snprintf(error, TRANSPORT_ERROR_SIZE, "too much data came with the upgrade");
         return -EMSGSIZE;
     }
     memcpy(connection->early, response.text + response.head_len, early_len);

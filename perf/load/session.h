@@ -1,6 +1,6 @@
-/* A client's way into a relay: sign a token, POST it to the access API, upgrade at the WebSocket
- * URI of the answer. Servers without an access API are reached by a WebSocket URL of their own.
- * Main thread; blocks. */
+/* Joins a relay as a client: sign a token, POST it to the access API, upgrade at the WebSocket URI
+ * of the answer. Servers without an access API are reached by a WebSocket URL of their own. Main
+ * thread; blocks. */
 #pragma once
 
 #include <stdbool.h>
@@ -13,7 +13,7 @@
 /* Texts and keys belong to the caller and outlive the session. */
 struct session {
     const char *access_url;  /* "http://host:port"; NULL: no access step */
-    const char *connect_url; /* without access step: "{topic}" and "{role}" are filled in */
+    const char *connect_url; /* without access step: "{topic}" and "{role}" are replaced */
     const char *audience;
     const struct token_keys *keys;
     SSL_CTX *tls; /* for https and wss */

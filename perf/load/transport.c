@@ -167,7 +167,7 @@ static void tls_explain(const struct transport_peer *peer, const SSL *ssl, char 
 static int tls_start(struct transport *transport, const struct transport_peer *peer, char *error)
 {
     struct in6_addr address;
-    char name[256]; /* OpenSSL's macro wants it writable */
+    char name[256]; /* OpenSSL's macro requires it writable */
     bool is_address = inet_pton(AF_INET, peer->host, &address) == 1 ||
                       inet_pton(AF_INET6, peer->host, &address) == 1;
 

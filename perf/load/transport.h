@@ -19,10 +19,10 @@ enum transport_limits {
 struct transport;
 
 struct transport_ops {
-    /* As recv and send: bytes moved, 0 at the end of the stream, -EAGAIN, or another -errno. */
+    /* Like recv and send: bytes moved, 0 at the end of the stream, -EAGAIN, or another -errno. */
     ssize_t (*read)(struct transport *transport, void *data, size_t size);
     ssize_t (*write)(struct transport *transport, const void *data, size_t len);
-    /* True when bytes wait that the socket no longer shows. */
+    /* True when received bytes are buffered outside the socket. */
     bool (*has_pending)(const struct transport *transport);
 };
 
@@ -46,16 +46,16 @@ struct transport_peer {
 MUST_USE int transport_open(const struct transport_peer *peer, struct transport *ret_transport,
                             char error[static TRANSPORT_ERROR_SIZE]);
 
-/* Takes over a connected socket. */
+/* Takes ownership of a connected socket. */
 void transport_adopt(struct transport *transport, int fd);
 
 /* From here on read and write return -EAGAIN where they would wait. */
 MUST_USE int transport_set_nonblocking(struct transport *transport);
 
-/* Accepts a closed one. */
+/* Accepts a closed transport. */
 void transport_close(struct transport *transport);
 
 /* A client's TLS settings: certificates are checked against ca_file, or the system's store when it
- * is NULL; not at all when insecure. NULL with a reason in error. Free with SSL_CTX_free. */
+ * is NULL; not checked when insecure. NULL with a reason in error. Free with SSL_CTX_free. */
 MUST_USE SSL_CTX *transport_tls_create(const char *ca_file, bool insecure,
                                        char error[static TRANSPORT_ERROR_SIZE]);

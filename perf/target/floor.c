@@ -42,7 +42,7 @@ static size_t frame_len(size_t bytes)
     return bytes + (bytes < 126 ? 2 : bytes <= UINT16_MAX ? 4 : 10);
 }
 
-/* In the child there is nobody to report to but stderr, and nothing to save. */
+/* The child can only report to stderr, and has nothing to save. */
 static void child_require(bool condition, const char *what)
 {
     if (!condition) {
@@ -80,7 +80,7 @@ static void message_send(struct floor_server *server, int fd)
         ssize_t len = send(fd, server->message + sent, server->message_len - sent, MSG_NOSIGNAL);
 
         if (len < 0) {
-            return; /* the run is over for this viewer; the generator counts what it missed */
+            return; /* the run is over for this viewer; the generator counts the missing messages */
         }
         sent += (size_t)len;
     }
@@ -199,7 +199,7 @@ int floor_start(struct floor *floor, const struct scenario *scenario, int cpu)
     if (server.listener < 0) {
         return server.listener;
     }
-    fflush(NULL); /* or the child would print it again */
+    fflush(NULL); /* otherwise the child would print it again */
     pid_t pid = fork();
 
     if (pid == 0) {
@@ -231,7 +231,7 @@ static int floor_open(void *ctx, unsigned topic, enum connector_role role,
     }
     if (transport->ops->write(transport, &hello, sizeof hello) != sizeof hello ||
         transport->ops->read(transport, &joined, 1) != 1) {
-        snprintf(error, TRANSPORT_ERROR_SIZE, "the floor does not answer");
+        snprintf(error, TRANSPORT_ERROR_SIZE, "the floor does not respond");
         transport_close(transport);
         return -ECONNRESET;
     }

@@ -44,8 +44,8 @@ int process_set_parse(const char *text, struct process_set *ret_set)
     return 0;
 }
 
-/* The process clock is the sum of what /proc/PID/task/(all)/schedstat shows, and better in two
- * ways: it knows the slice that is running right now, and threads that have ended. */
+/* The process clock is the sum of what /proc/PID/task/(all)/schedstat shows, and more accurate: it
+ * includes the running time slice and threads that have ended. */
 static int cpu_add(pid_t pid, struct process_usage *usage)
 {
     clockid_t clock;

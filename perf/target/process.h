@@ -1,4 +1,4 @@
-/* What the kernel says the measured processes used. Main thread; blocks on /proc only. */
+/* Resource usage of the measured processes, from the kernel. Main thread; blocks on /proc only. */
 #pragma once
 
 #include <stdint.h>
@@ -9,7 +9,7 @@
 enum process_limits { PROCESS_SET_MAX = 16 };
 
 /* The processes that together are "the server", e.g. a proxy's workers and the relay behind it.
- * Empty when nobody knows. */
+ * Empty when unknown. */
 struct process_set {
     pid_t pids[PROCESS_SET_MAX];
     unsigned count;
@@ -17,7 +17,7 @@ struct process_set {
 
 /* Sums over the set. */
 struct process_usage {
-    uint64_t cpu_ns;         /* all threads, ended ones too, user and system, exact */
+    uint64_t cpu_ns;         /* all threads, including ended ones, user and system, exact */
     uint64_t user_ns;        /* the kernel's estimate, in steps of its clock tick (often 10 ms) */
     uint64_t system_ns;      /* likewise */
     uint64_t rss_bytes;      /* resident, shared pages of the program included */
@@ -31,15 +31,15 @@ MUST_USE int process_set_parse(const char *text, struct process_set *ret_set);
 /* -ESRCH when one of them has ended. *ret_usage is zero for an empty set. */
 MUST_USE int process_usage_read(const struct process_set *set, struct process_usage *ret_usage);
 
-/* Of this process, all threads. */
+/* Usage of this process, all threads. */
 uint64_t process_own_cpu_ns(void);
 
 /* Ties the calling thread, and what it starts, to one CPU; with cpu < 0 to all that the system
  * permits, which also undoes an earlier choice. -errno. */
 MUST_USE int process_pin(int cpu);
 
-/* The n-th CPU this process may use, counted from 0; -1 when there are not so many. */
+/* The n-th CPU this process may use, counted from 0; -1 when there are fewer. */
 int process_cpu_usable(unsigned n);
 
-/* Lets this process hold as many descriptors as the system permits it; returns how many. */
+/* Raises this process's limit of descriptors to the maximum permitted; returns it. */
 uint64_t process_descriptors_raise(void);

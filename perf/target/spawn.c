@@ -119,7 +119,7 @@ NORETURN static void child_exec(const struct spawn_config *config, const struct 
     _exit(127);
 }
 
-/* The end of what the server said, so that its user need not look for it. */
+/* Appends the end of the server's output to the reason, so that the user need not look for it. */
 static void explain(const struct spawned *spawned, const char *what, char *error)
 {
     char tail[OUTPUT_TAIL_BYTES + 1];
@@ -128,7 +128,7 @@ static void explain(const struct spawned *spawned, const char *what, char *error
     ssize_t len = pread(spawned->output_fd, tail, OUTPUT_TAIL_BYTES, start);
 
     tail[len > 0 ? len : 0] = '\0';
-    snprintf(error, SPAWN_ERROR_SIZE, "%s; its last words: %s", what, len > 0 ? tail : "(none)");
+    snprintf(error, SPAWN_ERROR_SIZE, "%s; end of its output: %s", what, len > 0 ? tail : "(none)");
 }
 
 static bool port_accepts(uint16_t port)
@@ -157,7 +157,7 @@ static int ready_wait(struct spawned *spawned, uint64_t start_ns, char *error)
 
     while (!port_accepts(spawned->port_access) || !port_accepts(spawned->port_relay)) {
         if (poll(&ended, 1, RETRY_MS) > 0) {
-            explain(spawned, "the server ended at once", error);
+            explain(spawned, "the server exited at once", error);
             failed = -ECHILD;
             break;
         }
@@ -255,7 +255,7 @@ static void log_keep(const struct spawned *spawned)
     fclose(log);
 }
 
-/* True when it ended in time by itself. */
+/* True when it exited in time by itself. */
 static bool end_wait(pid_t pid)
 {
     struct pollfd ended = {.fd = pidfd_of(pid), .events = POLLIN};
@@ -276,17 +276,17 @@ int spawn_end(struct spawned *spawned, char error[static SPAWN_ERROR_SIZE])
         kill(spawned->pid, SIGTERM);
         if (!end_wait(spawned->pid)) {
             kill(spawned->pid, SIGKILL);
-            explain(spawned, "the server did not end in time", error);
+            explain(spawned, "the server did not exit in time", error);
             failed = -ETIMEDOUT;
         }
         while (waitpid(spawned->pid, &status, 0) < 0 && errno == EINTR) {
         }
         if (failed == 0 && (!WIFEXITED(status) || WEXITSTATUS(status) != 0)) {
-            explain(spawned, "the server did not end with status 0", error);
+            explain(spawned, "the server did not exit with status 0", error);
             failed = -ECHILD;
         }
     }
-    if (spawned->output_fd > 0) { /* 0 in a zeroed one */
+    if (spawned->output_fd > 0) { /* 0 when zeroed */
         log_keep(spawned);
         close(spawned->output_fd);
     }

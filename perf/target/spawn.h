@@ -1,5 +1,5 @@
-/* A relay of our own for one run: `PATH serve` on free loopback ports with a secret made for it,
- * its output kept so that a failure can be explained, ended by its process id. Main thread. */
+/* A relay spawned for one run: `PATH serve` on free loopback ports with a secret made for it, its
+ * output kept so that a failure can be explained, ended by its process id. Main thread. */
 #pragma once
 
 #include <stdint.h>
@@ -25,7 +25,7 @@ struct spawn_config {
 };
 
 struct spawned {
-    pid_t pid; /* 0 while none runs */
+    pid_t pid; /* 0 while it is not running */
     int output_fd;
     const char *log_path;
     uint16_t port_access;
@@ -41,6 +41,6 @@ struct spawned {
 MUST_USE int spawn_start(const struct spawn_config *config, struct spawned *ret_spawned,
                          char error[static SPAWN_ERROR_SIZE]);
 
-/* Ends it. Returns 0, or -errno with a reason in error when it ended otherwise than with status 0
- * by itself in time. Accepts one that does not run. */
+/* Ends it. Returns 0, or -errno with a reason in error unless it exited by itself in time with
+ * status 0. Accepts one that is not running. */
 MUST_USE int spawn_end(struct spawned *spawned, char error[static SPAWN_ERROR_SIZE]);
