@@ -1,4 +1,4 @@
-/* relay client file: what a session says, line by line, into a file. */
+/* relay client file: writes the messages of a session to a file. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,14 +25,14 @@ static const struct option_spec specs[] = {
      .type = OPTION_TEXT,
      .offset = offsetof(struct file_options, mode),
      .default_text = "text",
-     .help = "text: one line per message with the time in front, binary messages in base64. "
-             "binary: the bytes of each message and nothing else."},
+     .help = "text: one line per message, prefixed with the time, binary messages in base64. "
+             "binary: only the bytes of each message."},
     {.env = "RELAY_CLIENT_FILE",
      .flag = "file",
      .type = OPTION_TEXT,
      .offset = offsetof(struct file_options, file),
      .default_text = "",
-     .help = "The file to append to; empty or - is standard output. Opened anew on SIGHUP."},
+     .help = "The file to append to; empty or - is standard output. Reopened on SIGHUP."},
     {.env = "RELAY_CLIENT_DEVELOPMENT",
      .flag = "development",
      .type = OPTION_GO_BOOLEAN,
@@ -43,7 +43,8 @@ static const struct option_spec specs[] = {
 
 const struct option_table client_file_option_table = {
     .command = "relay client file",
-    .synopsis = "Writes the messages of a session to a file. Sends nothing; reconnects for ever.",
+    .synopsis =
+        "Writes the messages of a session to a file. Sends nothing; reconnects indefinitely.",
     .specs = specs,
     .specs_count = ARRAY_LENGTH(specs),
 };
@@ -113,7 +114,7 @@ static void reopen(struct recorder *recorder)
     int failed = client_output_reopen(&recorder->output);
 
     if (failed != 0) {
-        log_error("cannot reopen the file, the old one stays in use",
+        log_error("cannot reopen the file; the old one stays in use",
                   LOG_TEXT("file", recorder->output.path), LOG_TEXT("error", strerror(-failed)));
     } else {
         log_info("reopening the file");

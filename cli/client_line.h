@@ -1,4 +1,4 @@
-/* A received message as a line of the log file: "[time] text\n". Pure but for the time zone. */
+/* A received message as a line of the log file: "[time] text\n". Pure, apart from the time zone. */
 #pragma once
 
 #include <stddef.h>
@@ -9,7 +9,7 @@
 
 enum client_line_sizes { CLIENT_LINE_TIME_SIZE = 48 };
 
-/* Local time as RFC 3339 with nanoseconds, trailing zeros left out: 2022-03-13T19:15:32.015Z. */
+/* Local time as RFC 3339 with nanoseconds, without trailing zeros: 2022-03-13T19:15:32.015Z. */
 void client_line_time(uint64_t wall_ns, char text[static CLIENT_LINE_TIME_SIZE]);
 
 /* Text as it is, anything else as standard base64. *ret_line is malloc'ed. 0 or -ENOMEM. */

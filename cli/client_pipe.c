@@ -1,8 +1,8 @@
 /* relay client pipe: standard input becomes messages, messages become standard output.
  *
  * Threads: main waits for signals; the sender reads standard input and hands messages to the
- * client, waiting for room; the client's own thread writes standard output. Whoever ends first
- * tells main by SIGUSR1. */
+ * client, waiting for room; the client's own thread writes standard output. The thread that ends
+ * first notifies main by SIGUSR1. */
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -22,7 +22,7 @@
 enum pipe_limits {
     LINE_BYTES_MAX = 10 * 1024 * 1024, /* the largest message a relay takes */
     READ_SIZE = 64 * 1024,
-    CLOSE_LINGER_MS = 1000, /* for the relay's Close, which says that it got everything */
+    CLOSE_LINGER_MS = 1000, /* for the relay's Close, which confirms that it received everything */
 };
 
 struct pipe_options {
@@ -44,8 +44,8 @@ static const struct option_spec specs[] = {
      .type = OPTION_BOOLEAN,
      .offset = offsetof(struct pipe_options, binary),
      .default_text = "false",
-     .help = "Send what is read as binary messages instead of lines as text messages, and write "
-             "received messages without adding line ends."},
+     .help = "Send input as binary messages instead of lines as text messages, and write received "
+             "messages without adding newlines."},
     {.env = "RELAY_CLIENT_CHUNK",
      .flag = "chunk",
      .type = OPTION_INTEGER,
@@ -53,13 +53,13 @@ static const struct option_spec specs[] = {
      .default_text = "65536",
      .min = 1,
      .max = LINE_BYTES_MAX,
-     .help = "The largest binary message, in bytes; each read of up to so many is one message."},
+     .help = "The largest binary message, in bytes; each read of up to this size is one message."},
     {.env = "RELAY_CLIENT_NO_RECEIVE",
      .flag = "no-receive",
      .type = OPTION_BOOLEAN,
      .offset = offsetof(struct pipe_options, no_receive),
      .default_text = "false",
-     .help = "Throw received messages away."},
+     .help = "Discard received messages."},
     {.env = "RELAY_CLIENT_NO_SEND",
      .flag = "no-send",
      .type = OPTION_BOOLEAN,
@@ -87,7 +87,7 @@ static const struct option_spec specs[] = {
      .default_text = "-1",
      .min = -1,
      .max = 1000000,
-     .help = "How often to try again before giving up with exit status 2; -1 is for ever."},
+     .help = "How often to retry before giving up with exit status 2; -1: without limit."},
     {.env = "RELAY_CLIENT_LOG_LEVEL",
      .flag = "log-level",
      .type = OPTION_TEXT,
@@ -99,9 +99,8 @@ static const struct option_spec specs[] = {
 const struct option_table client_pipe_option_table = {
     .command = "relay client pipe",
     .synopsis = "Lines of standard input become text messages of a session (those that are not "
-                "UTF-8, binary ones), its messages become lines of standard output. Ends when "
-                "standard input has ended and all of it is "
-                "sent.",
+                "UTF-8, binary ones), its messages become lines of standard output. Exits when "
+                "standard input has ended and everything is sent.",
     .specs = specs,
     .specs_count = ARRAY_LENGTH(specs),
 };
@@ -111,10 +110,10 @@ struct pipe_tool {
     struct relay_client *client;
     struct client_output output;
     pthread_t main_thread;
-    int cancel_fd;         /* eventfd: readable when the sender is to stop reading */
+    int cancel_fd;         /* eventfd: readable when the sender must stop reading */
     bool warned_of_binary; /* the sender's */
 
-    /* Each set once, before main is told. */
+    /* Each is set once, before main is notified. */
     atomic_bool sender_done; /* standard input has ended and everything is in the kernel */
     atomic_bool gave_up;
     atomic_bool io_failed;
@@ -162,7 +161,7 @@ static void on_event(const struct relay_client_event *event, void *context)
 
 /* Sending, on the sender's thread. */
 
-/* Once: a file in another encoding has many such lines. */
+/* Logged once: a file in another encoding has many such lines. */
 static void warn_of_binary(struct pipe_tool *tool)
 {
     if (!tool->warned_of_binary) {
@@ -171,8 +170,8 @@ static void warn_of_binary(struct pipe_tool *tool)
     }
 }
 
-/* Hands one message over, waiting for room. Text that is not UTF-8 goes as binary. False: it is
- * time to end. */
+/* Hands one message over, waiting for room. Text that is not UTF-8 is sent as binary. False:
+ * stop. */
 static bool message_send(struct pipe_tool *tool, enum relay_client_type type, const void *data,
                          size_t len)
 {
@@ -214,7 +213,7 @@ static ssize_t input_read(struct pipe_tool *tool, char *data, size_t size)
     }
 }
 
-/* A line that is still growing. */
+/* A line that is not complete yet. */
 struct line {
     char *data;
     size_t len;
@@ -281,7 +280,7 @@ static int lines_send(struct pipe_tool *tool, char *buffer)
         failed = got < 0 ? (int)got : lines_take(tool, &line, bytes_of(buffer, (size_t)got));
     }
     if (failed == 0 && line.len > 0) {
-        failed = line_send(tool, &line); /* the last line may lack its end */
+        failed = line_send(tool, &line); /* the last line may lack its newline */
     }
     free(line.data);
     return failed;
@@ -333,7 +332,7 @@ static void *sender_run(void *context)
                                       : "cannot read standard input",
                   LOG_TEXT("error", strerror(-failed)));
     }
-    /* What was accepted before a fault of the input still goes out. */
+    /* Messages accepted before an input fault are still sent. */
     if (failed != -ECANCELED && drain(tool) == 0) {
         tell_main(tool, failed == 0 ? &tool->sender_done : &tool->io_failed);
     }
@@ -342,7 +341,7 @@ static void *sender_run(void *context)
 
 /* Life, on the main thread. */
 
-/* True when it is time to end: signals, or what the other threads said. */
+/* True when it is time to end, by a signal or a notification of the other threads. */
 static bool is_over(struct pipe_tool *tool, int signal_number)
 {
     return signal_number == SIGINT || signal_number == SIGTERM || signal_number == SIGHUP ||

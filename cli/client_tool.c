@@ -28,7 +28,7 @@ static bool is_direct(const char *session)
     return strncasecmp(session, "ws://", 5) == 0 || strncasecmp(session, "wss://", 6) == 0;
 }
 
-/* The wording and the stream are those scripts know. */
+/* Scripts match the wording and the stream. */
 static bool options_are_complete(const struct option_table *table,
                                  const struct client_tool_options *options)
 {
@@ -80,8 +80,8 @@ struct relay_client_options client_tool_client_options(const struct client_tool_
 void client_tool_warn_insecure(bool insecure)
 {
     if (insecure) {
-        log_warn("the connection is not secure, as --insecure is set: nothing proves that it is "
-                 "the relay who answers");
+        log_warn("TLS certificate verification is disabled (--insecure): the server's identity is "
+                 "not checked");
     }
 }
 
@@ -92,8 +92,8 @@ bool client_tool_allow_plain(const char *url, bool insecure)
     if (insecure || url_parse(url, &parsed) != URL_OK || parsed.tls || url_is_loopback(&parsed)) {
         return false;
     }
-    log_warn("the connection is not encrypted: others can read and change the token and what is "
-             "sent; use https://");
+    log_warn("the connection is not encrypted: others can read and change the token and the "
+             "messages; use https://");
     return true;
 }
 
@@ -210,7 +210,7 @@ void client_output_close(struct client_output *output)
     pthread_mutex_destroy(&output->mutex);
 }
 
-/* 0 when a write of up to PIPE_BUF bytes will not wait. */
+/* 0 when a write of up to PIPE_BUF bytes will not block. */
 static int wait_writable(const struct client_output *output)
 {
     struct pollfd fds[] = {{.fd = output->cancel_fd, .events = POLLIN},
@@ -224,8 +224,8 @@ static int wait_writable(const struct client_output *output)
     return fds[0].revents != 0 ? -ECANCELED : 0;
 }
 
-/* Takes back what was written of a message, so that a full disk leaves no torn line, unless others
- * have written behind it. */
+/* Removes a partly written message, so that a full disk leaves no torn line, unless another process
+ * has written after it. */
 static void written_undo(const struct client_output *output, size_t written)
 {
     off_t end = lseek(output->fd, 0, SEEK_CUR);
@@ -290,7 +290,7 @@ int client_output_write(struct client_output *output, const void *data, size_t l
     }
     pthread_mutex_unlock(&output->mutex);
     if (reopened != 0) {
-        log_error("cannot reopen the file, the old one stays in use",
+        log_error("cannot reopen the file; the old one stays in use",
                   LOG_TEXT("file", output->path), LOG_TEXT("error", strerror(-reopened)));
     }
     return failed;
@@ -298,7 +298,7 @@ int client_output_write(struct client_output *output, const void *data, size_t l
 
 int client_output_reopen(struct client_output *output)
 {
-    /* A write that waits holds the mutex for as long as it likes; the main thread does not. */
+    /* A blocked write may hold the mutex indefinitely; the main thread must not wait for it. */
     atomic_store(&output->reopen_wanted, true);
     if (pthread_mutex_trylock(&output->mutex) != 0) {
         return 0;

@@ -1,5 +1,5 @@
-/* What `relay client file` and `relay client pipe` share: options, log lines of the connection's
- * life, and an output that can be given up. */
+/* Shared parts of `relay client file` and `relay client pipe`: options, log lines of the
+ * connection's life, and a cancellable output. */
 #pragma once
 
 #include <pthread.h>
@@ -17,7 +17,7 @@ int command_client_pipe(int argc, char **argv);
 
 enum client_tool_status {
     CLIENT_TOOL_OK = 0,
-    CLIENT_TOOL_CONFIG = 1,  /* options or files, before anything was connected */
+    CLIENT_TOOL_CONFIG = 1,  /* options or files, before connecting */
     CLIENT_TOOL_GAVE_UP = 2, /* RELAY_CLIENT_RETRIES used up */
     CLIENT_TOOL_IO = 3,      /* standard input or output failed */
     CLIENT_TOOL_UNSENT = 4,  /* stopped by a signal with accepted messages not sent */
@@ -51,14 +51,15 @@ struct client_tool_options {
          .flag = "token-file",                                                                     \
          .type = OPTION_TEXT,                                                                      \
          .offset = offsetof(struct client_tool_options, token_file),                               \
-         .help = "File that holds the access token; read anew for each access request, so a "      \
+         .help = "File that holds the access token; read again for each access request, so a "     \
                  "token can be replaced while this runs."},                                        \
         {.env = "RELAY_CLIENT_CA_FILE",                                                            \
          .flag = "ca-file",                                                                        \
          .type = OPTION_TEXT,                                                                      \
          .offset = offsetof(struct client_tool_options, ca_file),                                  \
-         .help = "PEM file of what to trust instead of the system's store: authorities, also "     \
-                 "intermediate ones, or the server's own certificate."},                           \
+         .help =                                                                                   \
+             "PEM file of certificates to trust instead of the system's store: authorities, also " \
+             "intermediate ones, or the server's own certificate."},                               \
     {                                                                                              \
         .env = "RELAY_CLIENT_INSECURE", .flag = "insecure", .type = OPTION_BOOLEAN,                \
         .offset = offsetof(struct client_tool_options, insecure), .default_text = "false",         \
@@ -66,17 +67,17 @@ struct client_tool_options {
                 "for tests only."                                                                  \
     }
 
-/* Parses into values, which begin with struct client_tool_options, and prints what is wrong.
- * False: exit with *ret_status. */
+/* Parses into values, which begin with struct client_tool_options, and prints errors. False: exit
+ * with *ret_status. */
 MUST_USE bool client_tool_options_read(const struct option_table *table, int argc, char **argv,
                                        void *values, int *ret_status);
 
-/* Logs that nothing is verified, if so. To be called when the log is open. */
+/* Logs a warning if nothing is verified. Call when the log is open. */
 void client_tool_warn_insecure(bool insecure);
 
-/* Plain http:// and ws:// to other machines, which the library refuses, but for the tools that
- * people have with such URLs: true, with a warning in the log. What is encrypted is verified all
- * the same. */
+/* Allows plain http:// and ws:// to other machines, which the library refuses, because existing
+ * scripts have such URLs: true, with a warning in the log. Encrypted connections are still
+ * verified. */
 bool client_tool_allow_plain(const char *url, bool insecure);
 
 struct relay_client_options client_tool_client_options(const struct client_tool_options *options);
@@ -89,16 +90,16 @@ void client_tool_log_event(const struct relay_client_event *event);
 void client_tool_signals_take(void);
 int client_tool_signal_wait(void);
 
-/* The same, or 0 when so long nothing came. */
+/* The same, or 0 on timeout. */
 int client_tool_signal_wait_ms(uint64_t timeout_ms);
 
-/* A file or standard output, written to by the client's thread. A write to a pipe nobody reads
- * waits, but ends when the output is cancelled. */
+/* A file or standard output, written to by the client's thread. A write to a full pipe blocks, but
+ * ends when the output is cancelled. */
 struct client_output {
     const char *path; /* NULL: standard output */
     int fd;
     int cancel_fd; /* eventfd: readable once cancelled */
-    bool waits;    /* not a regular file: a write may wait */
+    bool waits;    /* not a regular file: a write may block */
     pthread_mutex_t mutex;
     atomic_bool reopen_wanted;
 };
@@ -110,9 +111,9 @@ void client_output_close(struct client_output *output);
 /* Writes everything: 0, -ECANCELED, or -errno. */
 MUST_USE int client_output_write(struct client_output *output, const void *data, size_t len);
 
-/* Opens the path anew between two writes; the old file stays in use when that fails. 0 or -errno;
- * 0 also when a write is going on, which then does it at its end. */
+/* Reopens the path between two writes; the old file stays in use when that fails. 0 or -errno; 0
+ * also during a write, which then reopens at its end. */
 MUST_USE int client_output_reopen(struct client_output *output);
 
-/* Makes present and later writes end. Any thread. */
+/* Makes current and later writes return. Any thread. */
 void client_output_cancel(struct client_output *output);

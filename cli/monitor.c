@@ -1,5 +1,5 @@
 /* relay monitor: sends messages to itself through a relay and acts when they stop coming back in
- * time. Here are its options; monitor/watch.c does the work. */
+ * time. This file has the options; monitor/watch.c does the work. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,12 +39,12 @@ static const struct option_spec specs[] = {
      .type = OPTION_TEXT,
      .offset = offsetof(struct monitor_settings, topic),
      .default_text = "canary-st-data",
-     .help = "The topic that both connections join; nobody else should."},
+     .help = "The topic that both connections join; no other client should."},
     {.env = "RELAY_MONITOR_CA_FILE",
      .flag = "ca-file",
      .type = OPTION_TEXT,
      .offset = offsetof(struct monitor_settings, ca_file),
-     .help = "PEM file of what to trust instead of the system's store: authorities, also "
+     .help = "PEM file of certificates to trust instead of the system's store: authorities, also "
              "intermediate ones, or the server's own certificate."},
     {.env = "RELAY_MONITOR_INSECURE",
      .flag = "insecure",
@@ -77,7 +77,7 @@ static const struct option_spec specs[] = {
      .default_text = "3",
      .min = 1,
      .max = 1000000,
-     .help = "So many misses in a row, and the command is run."},
+     .help = "Consecutive misses after which the command is run."},
     {.env = "RELAY_MONITOR_NO_RETRIGGER_WITHIN",
      .flag = "no-retrigger-within",
      .type = OPTION_DURATION,
@@ -85,8 +85,8 @@ static const struct option_spec specs[] = {
      .default_text = "60s",
      .min = 0,
      .max = DURATION_MS_MAX,
-     .help = "How long to leave the relay alone after the command; also, each so long without any "
-             "message, connected or not, is a miss."},
+     .help = "How long to leave the relay alone after the command; also, each such period without "
+             "any message, connected or not, is a miss."},
     {.env = "RELAY_MONITOR_RECONNECT_EVERY",
      .flag = "reconnect-every",
      .type = OPTION_DURATION,
@@ -94,15 +94,15 @@ static const struct option_spec specs[] = {
      .default_text = "24h",
      .min = 5000,
      .max = DURATION_MS_MAX,
-     .help = "Life of a token; both connections are made anew shortly before its end."},
+     .help = "Lifetime of a token; both connections are replaced shortly before it expires."},
     {.env = "RELAY_MONITOR_COMMAND",
      .flag = "command",
      .type = OPTION_TEXT,
      .offset = offsetof(struct monitor_settings, command),
      .default_text = "",
-     .help = "What to run: variables are expanded, words are split at spaces, there is no shell. "
-             "Empty: kill every relay serve of this machine (SIGKILL), so that its service "
-             "manager starts it anew, unless it answers on new connections after all."},
+     .help = "The command to run: variables are expanded, words are split at spaces, there is no "
+             "shell. Empty: kill every relay serve of this machine (SIGKILL), so that its service "
+             "manager restarts it, unless it responds on new connections."},
     {.env = "RELAY_MONITOR_LOG_LEVEL",
      .flag = "log-level",
      .type = OPTION_TEXT,
@@ -120,7 +120,7 @@ static const struct option_spec specs[] = {
      .type = OPTION_TEXT,
      .offset = offsetof(struct monitor_settings, log_file),
      .default_text = "",
-     .help = "Where log lines go: a file (opened again on SIGHUP), stdout or stderr. Empty, or a "
+     .help = "Destination of the log: a file (reopened on SIGHUP), stdout or stderr. Empty, or a "
              "file that cannot be opened: stderr."},
 };
 
@@ -137,7 +137,7 @@ static bool is_empty(const char *text)
     return text == NULL || *text == '\0';
 }
 
-/* What is missing or wrong is told on standard output in the words that scripts know. */
+/* Errors in options go to standard output in the wording that scripts match. */
 
 static bool secret_load(struct monitor_settings *options)
 {
@@ -191,7 +191,7 @@ static bool log_start(const struct monitor_settings *options)
     }
     failed = log_thread_start();
     if (failed != 0) {
-        log_warn("no thread for the log", LOG_TEXT("error", strerror(-failed)));
+        log_warn("cannot start a thread for the log", LOG_TEXT("error", strerror(-failed)));
     }
     client_tool_warn_insecure(options->insecure);
     return true;

@@ -1,5 +1,5 @@
-/* The option tables of the subcommands, for the generated docs/operations.md. Each is defined
- * beside its command. Immutable, so any thread. */
+/* The option tables of the subcommands, for the generated docs/operations.md. Each is defined next
+ * to its command. Immutable, so any thread. */
 #pragma once
 
 #include "base/options/option_table.h"

@@ -14,7 +14,8 @@ static bool has_keys(const struct server_config *config)
     return is_set(config->secret) || is_set(config->secrets_file) || is_set(config->public_keys);
 }
 
-/* Of an option: bare and on standard output, as what is missing, where scripts look for it. */
+/* Errors in options go bare to standard output, like missing options, where scripts look for
+ * them. */
 static void complain(const char *error)
 {
     printf("%s\n", error);

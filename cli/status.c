@@ -1,5 +1,5 @@
-/* relay status: the connections of a relay. Here are its options; status/topic.c and
- * status/access.c ask. */
+/* relay status: shows the connections of a relay. This file has the options; status/topic.c and
+ * status/access.c fetch the reports. */
 #include <stdio.h>
 #include <strings.h>
 
@@ -22,8 +22,8 @@ static const struct option_spec specs[] = {
      .flag = "access",
      .type = OPTION_TEXT,
      .offset = offsetof(struct status_settings, access),
-     .help = "The access URL of the relay, its RELAY_AUDIENCE: asks GET /status instead, which "
-             "knows no rates. The token needs the scope relay:stats."},
+     .help = "The access URL of the relay, its RELAY_AUDIENCE: uses GET /status instead, which has "
+             "no rates. The token needs the scope relay:stats."},
     {.env = "RELAY_STATUS_TOKEN",
      .flag = "token",
      .type = OPTION_SECRET,
@@ -35,12 +35,12 @@ static const struct option_spec specs[] = {
      .flag = "token-file",
      .type = OPTION_TEXT,
      .offset = offsetof(struct status_settings, token_file),
-     .help = "File that holds the access token; read anew for each access request."},
+     .help = "File that holds the access token; read again for each access request."},
     {.env = "RELAY_STATUS_CA_FILE",
      .flag = "ca-file",
      .type = OPTION_TEXT,
      .offset = offsetof(struct status_settings, ca_file),
-     .help = "PEM file of what to trust instead of the system's store: authorities, also "
+     .help = "PEM file of certificates to trust instead of the system's store: authorities, also "
              "intermediate ones, or the server's own certificate."},
     {.env = "RELAY_STATUS_INSECURE",
      .flag = "insecure",
@@ -54,14 +54,14 @@ static const struct option_spec specs[] = {
      .type = OPTION_BOOLEAN,
      .offset = offsetof(struct status_settings, json),
      .default_text = "false",
-     .help = "Print each report as one line of JSON, with everything the relay said, instead of a "
+     .help = "Print each report as one line of JSON, with everything the relay sent, instead of a "
              "table."},
     {.env = "RELAY_STATUS_WATCH",
      .flag = "watch",
      .type = OPTION_BOOLEAN,
      .offset = offsetof(struct status_settings, watch),
      .default_text = "false",
-     .help = "Go on, with each report of the relay, until stopped."},
+     .help = "Continue with each report of the relay until stopped."},
     {.env = "RELAY_STATUS_TIMEOUT",
      .flag = "timeout",
      .type = OPTION_DURATION,
@@ -70,7 +70,7 @@ static const struct option_spec specs[] = {
      .min = 1,
      .max = 3600000,
      .help = "How long to wait for the report before giving up with status 1; with "
-             "RELAY_STATUS_WATCH only an access request is limited."},
+             "RELAY_STATUS_WATCH this limits only the access request."},
 };
 
 const struct option_table status_option_table = {
@@ -119,8 +119,8 @@ int command_status(int argc, char **argv)
     case OPTIONS_OK:
         if (options_are_complete(&options)) {
             if (options.insecure) {
-                fprintf(stderr, "relay status: the connection is not secure, as --insecure is set: "
-                                "nothing proves that it is the relay who answers\n");
+                fprintf(stderr, "relay status: TLS certificate verification is disabled "
+                                "(--insecure): the server's identity is not checked\n");
             }
             status = is_empty(options.access) ? topic_run(&options) : access_run(&options);
         }

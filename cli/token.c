@@ -90,8 +90,7 @@ static const struct option_spec specs[] = {
      .type = OPTION_TEXT,
      .offset = offsetof(struct token_options, booking_id),
      .default_text = BOOKING_ID_DEFAULT,
-     .help = "The booking by which connections made with the token can be denied; give each user "
-             "of a token its own."},
+     .help = "The booking by which connections of the token can be denied; use one per user."},
     {.env = "RELAY_TOKEN_SCOPE_READ",
      .flag = "scope-read",
      .type = OPTION_GO_BOOLEAN,
@@ -135,7 +134,7 @@ static bool secret_load(struct token_options *options)
     if (!is_empty(options->key_file) &&
         (!is_empty(options->secret) || !is_empty(options->secret_file))) {
         fprintf(stderr, "relay token: RELAY_TOKEN_KEY_FILE and a secret are both given, but a "
-                        "token has one signature\n");
+                        "token has only one signature\n");
         return false;
     }
     if (!is_empty(options->secret) || is_empty(options->secret_file)) {
@@ -162,7 +161,7 @@ static bool report_unset(bool is_unset, const char *env)
     return is_unset;
 }
 
-/* All that is missing is told at once. */
+/* All missing options are reported at once. */
 static bool options_are_complete(const struct token_options *options)
 {
     bool missing = report_unset(options->lifetime_s == 0, "RELAY_TOKEN_LIFETIME");
@@ -217,7 +216,7 @@ static const char *text_or(const char *text, const char *otherwise)
 
 static bool claims_fill(struct token_claims *claims, const struct token_options *options)
 {
-    int64_t issued_s = clock_wall_s() - 1; /* usable at once, also where a clock is a bit behind */
+    int64_t issued_s = clock_wall_s() - 1; /* usable at once, even if a clock is slightly behind */
 
     *claims = (struct token_claims){
         .iat_s = issued_s, .nbf_s = issued_s, .exp_s = issued_s + options->lifetime_s};

@@ -34,7 +34,7 @@ static const struct option_spec specs[] = {
      .flag = "secret-file",
      .type = OPTION_TEXT,
      .offset = offsetof(struct inspect_options, secret_file),
-     .help = "File that holds the secret. Wins over RELAY_SECRET."},
+     .help = "File that holds the secret. Takes precedence over RELAY_SECRET."},
     {.env = "RELAY_SECRETS_FILE",
      .flag = "secrets-file",
      .type = OPTION_TEXT,
@@ -44,25 +44,25 @@ static const struct option_spec specs[] = {
      .flag = "public-keys",
      .type = OPTION_TEXT,
      .offset = offsetof(struct inspect_options, public_keys),
-     .help = "PEM files of public keys and folders of them, separated by commas."},
+     .help = "PEM files of public keys, and folders of such files, separated by commas."},
     {.env = "RELAY_HMAC_ALGORITHMS",
      .flag = "hmac-algorithms",
      .type = OPTION_TEXT,
      .offset = offsetof(struct inspect_options, hmac_algorithms),
      .default_text = "HS256",
-     .help = "What shared secrets verify, separated by commas: HS256, HS384, HS512."},
+     .help = "Algorithms of shared secrets, separated by commas: HS256, HS384, HS512."},
     {.env = "RELAY_AUDIENCE",
      .flag = "audience",
      .type = OPTION_TEXT,
      .offset = offsetof(struct inspect_options, audience),
-     .help = "The access URL that the token must name. Not judged when empty."},
+     .help = "The access URL that the token must name. Not checked when empty."},
 };
 
 const struct option_table token_inspect_option_table = {
     .command = "relay token inspect",
     .synopsis = "Explains the token on standard input (or given as first argument, which other "
-                "users of the machine can see): claims, times, which key signed it, why it would "
-                "be refused. Exit status 0 for a valid token.",
+                "users of the machine can see): claims, times, the key that signed it, and why it "
+                "would be refused. Exit status 0 for a valid token.",
     .specs = specs,
     .specs_count = ARRAY_LENGTH(specs),
 };
@@ -77,7 +77,7 @@ static bool is_blank(uint8_t c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* Less what surrounds a token where it is copied from. */
+/* Without the characters around a token where it was copied from. */
 static struct bytes token_strip(struct bytes text)
 {
     while (text.len > 0 && is_blank(text.data[0])) {
@@ -157,12 +157,12 @@ int token_inspect_run(int argc, char **argv)
     int status = 1;
 
     if (argc > 2 && strcmp(argv[argc - 1], "-") == 0) {
-        argc--; /* standard input is what we read anyhow */
+        argc--; /* standard input is the default anyway */
     }
     if (argc > 1 && (argv[1][0] != '-' || argv[1][1] == '\0')) {
         text = argv[1][0] == '-' ? NULL : argv[1];
         argc--;
-        argv++; /* what is now the first is skipped as the program's name */
+        argv++; /* the first one is skipped as the program's name */
     }
     switch (options_parse(&token_inspect_option_table, argc, argv, &options, error)) {
     case OPTIONS_OK:

@@ -17,7 +17,7 @@ static const struct command {
     {"serve", "run the relay: access API and WebSocket listeners", command_serve},
     {"token", "make an access token; token inspect explains one", command_token},
     {"client", "receive or exchange messages: client file, client pipe", command_client},
-    {"monitor", "run a command when a relay stops answering in time", command_monitor},
+    {"monitor", "run a command when a relay stops responding in time", command_monitor},
     {"status", "show the connections of a relay", command_status},
     {"version", "print the version", command_version},
 };
@@ -37,7 +37,7 @@ static const struct option_table *const tables[] = {
     &client_file_option_table, &client_pipe_option_table, &monitor_option_table,
     &status_option_table};
 
-/* For docs/operations.md, which a test compares with this. */
+/* Generates the tables of docs/operations.md, which a test compares. */
 static int print_markdown(void)
 {
     for (size_t i = 0; i < ARRAY_LENGTH(tables); i++) {
@@ -48,7 +48,7 @@ static int print_markdown(void)
     return 0;
 }
 
-/* For the manual pages that are installed: the page of "relay client file" and so on. */
+/* Generates the installed manual pages: the page of "relay client file" and so on. */
 static int print_manual(const char *command)
 {
     for (size_t i = 0; i < ARRAY_LENGTH(tables); i++) {

@@ -1,6 +1,6 @@
-/* The messages that relay monitor sends to itself through a relay, and the judgement of what comes
- * back: which latency, how many misses in a row. Pure: time comes from the caller, who guards it
- * when threads share it. */
+/* The messages that relay monitor sends to itself through a relay, and the verdict on what comes
+ * back: latency and consecutive misses. Pure: time comes from the caller, which locks when threads
+ * share it. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,13 +12,13 @@
 
 enum canary_sizes {
     CANARY_PROBE_SIZE = 8,
-    CANARY_PROBES_MAX = 256, /* on their way; older ones are given up */
+    CANARY_PROBES_MAX = 256, /* in flight; older ones are given up */
 };
 
 struct canary_settings {
     uint64_t threshold_ns; /* a message that takes longer is a miss */
-    uint64_t silence_ns;   /* each so long without any is one, too */
-    unsigned misses_max;   /* so many in a row: the relay is taken for dead */
+    uint64_t silence_ns;   /* each such period without any message is a miss too */
+    unsigned misses_max;   /* consecutive misses after which the relay is considered down */
 };
 
 struct canary {
@@ -29,15 +29,15 @@ struct canary {
     } probes[CANARY_PROBES_MAX];
     unsigned next;
     uint64_t quiet_since_ns; /* the last message, or the last miss by silence */
-    unsigned misses;         /* in a row */
-    uint64_t sent, good, late, silences, strange; /* since the start */
+    unsigned misses;         /* consecutive */
+    uint64_t sent, good, late, silences, strange; /* in total */
     struct latency_histogram latency;
 };
 
 enum canary_verdict {
     CANARY_GOOD,
     CANARY_LATE,    /* a miss */
-    CANARY_STRANGE, /* not one of ours, or a second time: does not count */
+    CANARY_STRANGE, /* not one of ours, or a duplicate: does not count */
 };
 
 void canary_init(struct canary *canary, const struct canary_settings *settings, uint64_t now_ns);
@@ -53,18 +53,18 @@ enum canary_verdict canary_on_message(struct canary *canary, struct bytes messag
 /* True when another miss by silence was counted. */
 bool canary_on_time(struct canary *canary, uint64_t now_ns);
 
-/* Silence begins anew without having been a miss: there is another reason for it. */
+/* Restarts the period of silence without counting a miss: it has another reason. */
 void canary_excuse(struct canary *canary, uint64_t now_ns);
 
 /* When silence becomes a miss next. */
 uint64_t canary_wake_ns(const struct canary *canary);
 
-/* As many misses in a row as it takes. */
+/* True when there are enough consecutive misses. */
 bool canary_is_dead(const struct canary *canary);
 
-/* The monitor itself could not run: misses and silence begin anew, and what is on its way does not
- * count. */
+/* The monitor itself could not run: misses and silence restart from zero, and messages in flight do
+ * not count. */
 void canary_forgive(struct canary *canary, uint64_t now_ns);
 
-/* Misses and silence begin anew. */
+/* Misses and silence restart from zero. */
 void canary_restart(struct canary *canary, uint64_t now_ns);

@@ -9,7 +9,7 @@
 #include "base/version.h"
 
 enum {
-    /* A restarted relay is to be seen soon, by one client on the same machine. */
+    /* A restarted relay should be noticed soon; only one client on the same machine retries. */
     RECONNECT_DELAY_MAX_MS = 5000,
 };
 
@@ -22,7 +22,7 @@ static bool claims_fill(struct token_claims *claims, const struct monitor_settin
     *claims = (struct token_claims){
         .booking_id = "relay-monitor",
         .prefix = "session",
-        .iat_s = now_s - 1, /* a relay whose clock is a bit behind accepts it at once */
+        .iat_s = now_s - 1, /* so that a relay whose clock is slightly behind accepts it at once */
         .nbf_s = now_s - 1,
         .exp_s = now_s + (settings->reconnect_every_ms + 999) / 1000,
     };
@@ -32,7 +32,7 @@ static bool claims_fill(struct token_claims *claims, const struct monitor_settin
            token_claims_add_scope(claims, "read") && token_claims_add_scope(claims, "write");
 }
 
-/* NULL when memory is out or something is too long; otherwise for token_release. */
+/* NULL when out of memory or something is too long; otherwise release with token_release. */
 static char *token_make(const struct connections *connections)
 {
     struct token_claims claims;
@@ -82,7 +82,7 @@ static void on_event(struct connections *connections, struct relay_client *clien
               LOG_TEXT("fault", relay_client_fault_text(event->fault)),
               LOG_INT("http_status", event->http_status), LOG_INT("close_code", event->close_code),
               LOG_INT("attempt", event->attempt), LOG_INT("retry_in_ms", event->retry_in_ms));
-    /* Its times are wrong when the clock has been set since. */
+    /* Its times are wrong if the clock has been set since. */
     if (event->fault == RELAY_CLIENT_FAULT_REFUSED && !token_renew(connections, client)) {
         log_error("cannot make a token", LOG_TEXT("connection", name));
     }

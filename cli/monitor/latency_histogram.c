@@ -47,7 +47,7 @@ void latency_histogram_record(struct latency_histogram *histogram, uint64_t late
 
 uint64_t latency_histogram_permille_ns(const struct latency_histogram *histogram, unsigned permille)
 {
-    /* The first latency with so many at or below it. */
+    /* The lowest latency with at least that many at or below it. */
     unsigned __int128 wanted = ((unsigned __int128)histogram->total * permille + 999) / 1000;
     uint64_t seen = 0;
 

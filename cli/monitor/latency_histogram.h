@@ -1,5 +1,5 @@
-/* How often which latency occurred: sixteen buckets for each power of two (so within 6.25 %), from
- * 1 ns to centuries, in a fixed 8 KiB. Owned by one thread, or guarded by its owner. */
+/* Histogram of latencies: sixteen buckets for each power of two (so within 6.25 %), from 1 ns to
+ * centuries, in a fixed 8 KiB. Owned by one thread, or guarded by its owner. */
 #pragma once
 
 #include <stddef.h>
@@ -21,8 +21,8 @@ struct latency_histogram {
 /* A zeroed struct is an empty histogram. */
 void latency_histogram_record(struct latency_histogram *histogram, uint64_t latency_ns);
 
-/* The latency that so many of a thousand did not exceed: the upper end of its bucket, never above
- * the maximum; 0 when empty. */
+/* The latency not exceeded by that many per thousand: the upper end of its bucket, never above the
+ * maximum; 0 when empty. */
 uint64_t latency_histogram_permille_ns(const struct latency_histogram *histogram,
                                        unsigned permille);
 

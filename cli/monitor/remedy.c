@@ -28,8 +28,8 @@ static size_t name_len(const char *text)
     return len;
 }
 
-/* The name after a dollar sign; *ret_end is behind it and its braces. Empty: no name, so the dollar
- * sign stands for itself. */
+/* The name after a dollar sign; *ret_end is after it and its braces. Empty: no name, so the dollar
+ * sign is literal. */
 static struct bytes variable_name(const char *text, const char **ret_end)
 {
     bool braced = *text == '{';
@@ -141,8 +141,8 @@ int remedy_run(const struct remedy *remedy, pid_t *ret_pid)
     sigemptyset(&none);
     sigemptyset(&ignored);
     sigaddset(&ignored, SIGPIPE);
-    /* A signal blocked or ignored here would stay so in the command, and in what it starts. The
-     * group keeps Ctrl-C at the monitor from ending a restart half-way. */
+    /* A signal blocked or ignored here would stay so in the command and its children. The group
+     * keeps Ctrl-C at the monitor from interrupting a restart. */
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setsigdefault(&attributes, &ignored);
     posix_spawnattr_setpgroup(&attributes, 0);
@@ -191,8 +191,8 @@ static bool process_matches(int proc_fd, const char *pid)
 
 enum kill_result { KILL_NO_MATCH, KILL_DONE, KILL_FAILED };
 
-/* The pidfd is taken before the look at the arguments, so the number cannot have gone to another
- * process in between. */
+/* The pidfd is opened before the arguments are read, so the process id cannot have been reused in
+ * between. */
 static enum kill_result process_kill(int proc_fd, const char *name)
 {
     uint64_t pid;

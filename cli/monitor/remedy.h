@@ -1,5 +1,5 @@
-/* What relay monitor does about a relay that is taken for dead: a command, or killing every `relay
- * serve` of this machine. Nothing goes through a shell. One thread. */
+/* The remedy of relay monitor for a relay that is considered down: a command, or killing every
+ * `relay serve` of this machine. No shell is involved. One thread. */
 #pragma once
 
 #include <stddef.h>
@@ -19,15 +19,14 @@ struct remedy {
 };
 
 /* Replaces $NAME and ${NAME} by the environment's values (nothing when unset), then splits at white
- * space; quotes mean nothing. NULL is empty. 0, -E2BIG (beyond remedy_limits) or -ENOMEM. */
+ * space; quotes have no meaning. NULL is empty. 0, -E2BIG (beyond remedy_limits) or -ENOMEM. */
 MUST_USE int remedy_init(struct remedy *remedy, const char *command);
 void remedy_deinit(struct remedy *remedy);
 
 /* Starts the command, found by PATH, in a process group of its own, with no signal blocked or
- * ignored. *ret_pid is to be waited for. 0 or -errno. */
+ * ignored. The caller waits for *ret_pid. 0 or -errno. */
 MUST_USE int remedy_run(const struct remedy *remedy, pid_t *ret_pid);
 
 /* SIGKILL for each process below proc (/proc) whose first argument is relay, or ends in /relay, and
- * whose second is serve. Returns how many were signalled; *ret_failed counts those that could not
- * be. */
+ * whose second is serve. Returns how many were signalled; *ret_failed counts the failures. */
 unsigned remedy_kill_relays(const char *proc, unsigned *ret_failed);

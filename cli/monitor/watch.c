@@ -22,8 +22,8 @@
 enum {
     RENEW_AHEAD_MS = 2000, /* before the relay cuts the connections */
     RENEW_RETRY_MS = 1000,
-    PRINT_WAIT_MS = 1000, /* for whoever reads standard output */
-    FREEZE_MS = 1000,     /* of this process, from which on it forgives the relay */
+    PRINT_WAIT_MS = 1000, /* for a reader of standard output */
+    FREEZE_MS = 1000,     /* pause of this process after which it excuses the relay */
     DOUBT_CONNECT_MS = 3000,
 };
 
@@ -32,7 +32,7 @@ struct watch {
     struct connections connections;
     struct remedy remedy;
     int signal_fd;
-    int wake_fd; /* eventfd: the canary is dead */
+    int wake_fd; /* eventfd: too many misses */
 
     pthread_mutex_t mutex;
     struct canary canary; /* guarded */
@@ -40,9 +40,9 @@ struct watch {
     /* Main thread. */
     uint64_t probe_due_ns, renew_due_ns;
     uint64_t hold_end_ns;  /* 0: watching */
-    uint64_t doubt_end_ns; /* 0: no doubt */
-    uint64_t doubt_good;   /* messages that came in time before the doubt */
-    pid_t remedy_pid;      /* 0: none runs */
+    uint64_t doubt_end_ns; /* 0: not checking */
+    uint64_t doubt_good;   /* messages in time before the check started */
+    pid_t remedy_pid;      /* 0: not running */
     uint64_t triggered;    /* times */
 };
 
@@ -102,12 +102,12 @@ static void renew_schedule(struct watch *watch, uint64_t now_ns)
 
 static void renew(struct watch *watch, uint64_t now_ns)
 {
-    log_info("connecting anew with new tokens");
+    log_info("reconnecting with new tokens");
     if (connections_renew(&watch->connections)) {
         renew_schedule(watch, now_ns);
         return;
     }
-    log_error("cannot connect anew, trying again");
+    log_error("cannot reconnect; trying again");
     watch->renew_due_ns = now_ns + ns_of(RENEW_RETRY_MS);
 }
 
@@ -179,7 +179,7 @@ static void hold(struct watch *watch, uint64_t now_ns)
 static void remedy_apply(struct watch *watch, unsigned misses, uint64_t now_ns)
 {
     watch->triggered++;
-    log_error("the relay is taken for dead", LOG_INT("misses", misses));
+    log_error("the relay is considered down", LOG_INT("misses", misses));
     hold(watch, now_ns);
     if (watch->remedy.words_count == 0) {
         relays_kill();
@@ -188,8 +188,8 @@ static void remedy_apply(struct watch *watch, unsigned misses, uint64_t now_ns)
     }
 }
 
-/* Doubt: killing every relay of the machine is a lot, and a connection may hang for reasons of its
- * own. So it is asked on new ones first. */
+/* Killing every relay of the machine is drastic, and a connection may hang for other reasons, so
+ * the relay is first checked on new connections. */
 
 static void misses_forget(struct watch *watch, uint64_t now_ns)
 {
@@ -202,12 +202,12 @@ static void doubt_begin(struct watch *watch, unsigned misses, uint64_t now_ns)
 {
     const struct monitor_settings *settings = watch->settings;
 
-    log_warn("the relay may be dead: asking on new connections", LOG_INT("misses", misses));
+    log_warn("the relay may be down: checking on new connections", LOG_INT("misses", misses));
     pthread_mutex_lock(&watch->mutex);
     watch->doubt_good = watch->canary.good;
     pthread_mutex_unlock(&watch->mutex);
     if (!connections_renew(&watch->connections)) {
-        log_error("cannot connect anew, which is no fault of the relay");
+        log_error("cannot reconnect, for a reason that is not the relay's");
         misses_forget(watch, now_ns);
         return;
     }
@@ -224,7 +224,7 @@ static void doubt_judge(struct watch *watch, uint64_t now_ns)
 
     pthread_mutex_unlock(&watch->mutex);
     if (answers || connections_are_refused(&watch->connections)) {
-        log_error("the relay answers on new connections, and is left alone");
+        log_error("the relay responds on new connections and is left alone");
         watch->doubt_end_ns = 0;
         misses_forget(watch, now_ns);
     } else if (now_ns >= watch->doubt_end_ns) {
@@ -247,7 +247,7 @@ static void trigger(struct watch *watch, unsigned misses, uint64_t now_ns)
 static void hold_end(struct watch *watch, uint64_t now_ns)
 {
     if (watch->remedy_pid != 0) {
-        log_error("the command still runs, and is not run a second time beside itself",
+        log_error("the command is still running; it is not started a second time",
                   LOG_INT("pid", watch->remedy_pid));
         hold(watch, now_ns);
         return;
@@ -259,7 +259,7 @@ static void hold_end(struct watch *watch, uint64_t now_ns)
     log_info("watching again");
 }
 
-/* Killing a relay that answers would not make it answer otherwise. */
+/* Killing a relay that responds would not change its answer. */
 static void excuse_refusals(struct watch *watch, uint64_t now_ns)
 {
     if (!connections_are_refused(&watch->connections)) {
@@ -273,8 +273,7 @@ static void excuse_refusals(struct watch *watch, uint64_t now_ns)
     }
     pthread_mutex_unlock(&watch->mutex);
     if (silent) {
-        log_error("the relay refuses this monitor, which is no miss; are secret and audience "
-                  "right?");
+        log_error("the relay refuses this monitor, which is not a miss; check secret and audience");
     }
 }
 
@@ -325,7 +324,7 @@ static uint64_t next_due_ns(struct watch *watch)
     return watch->renew_due_ns < due_ns ? watch->renew_due_ns : due_ns;
 }
 
-/* Standard output, which may be a pipe that nobody reads: then it is left. */
+/* Standard output may be a pipe that is not read: then the output is dropped. */
 static void print(const char *text)
 {
     size_t len = strlen(text);
@@ -366,7 +365,7 @@ static void log_open_again(const struct monitor_settings *settings)
     int failed = log_reopen();
 
     if (failed != 0) {
-        log_error("cannot open the log file again, going on in the old one",
+        log_error("cannot reopen the log file; continuing with the old one",
                   LOG_TEXT("file", settings->log_file), LOG_TEXT("error", strerror(-failed)));
     }
 }
@@ -394,7 +393,7 @@ static bool signals_handle(struct watch *watch)
     return true;
 }
 
-/* What came while nobody could look is not late. */
+/* Messages that arrived while this process could not run are not late. */
 static void forgive_freeze(struct watch *watch, struct awake_clock *clock, uint64_t wait_ns)
 {
     uint64_t real_ms = clock_monotonic_ms(), before_ms = clock->now_ms;
@@ -403,7 +402,7 @@ static void forgive_freeze(struct watch *watch, struct awake_clock *clock, uint6
         elapsed_ms - (awake_clock_advance(clock, real_ms, wait_ns / 1000000u + 1) - before_ms);
 
     if (frozen_ms >= FREEZE_MS) {
-        log_warn("this monitor could not run: what it missed does not count",
+        log_warn("this monitor could not run: messages missed meanwhile do not count",
                  LOG_INT("frozen_ms", frozen_ms));
         misses_forget(watch, clock_monotonic_ns());
     }
@@ -436,7 +435,7 @@ static void loop(struct watch *watch)
 static void canary_start(struct watch *watch, uint64_t now_ns)
 {
     const struct monitor_settings *settings = watch->settings;
-    /* Between two messages silence is no fault. */
+    /* Silence between two messages is not a fault. */
     int64_t silence_ms_min = 2 * settings->interval_ms + settings->threshold_ms;
     struct canary_settings canary_settings = {
         .threshold_ns = ns_of(settings->threshold_ms),

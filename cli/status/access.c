@@ -35,7 +35,7 @@ static bool access_prepare(const struct status_settings *settings, struct http_g
 
     free(location);
     if (result != URL_OK || get->url.websocket) {
-        fprintf(stderr, "relay status: RELAY_STATUS_ACCESS will not do: %s\n",
+        fprintf(stderr, "relay status: RELAY_STATUS_ACCESS is invalid: %s\n",
                 url_result_text(result == URL_OK ? URL_BAD_SCHEME : result));
         return false;
     }
@@ -113,7 +113,7 @@ static int answer_print(const struct status_settings *settings,
 
     relay_status_destroy(status);
     if (failed == 0 && !printing.tried) {
-        print_malformed("the answer holds none", NULL);
+        print_malformed("the response contains none", NULL);
     }
     return failed == 0 && printing.printed ? 0 : 1;
 }

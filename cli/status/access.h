@@ -1,4 +1,4 @@
-/* relay status by GET /status of the access API. Main thread. */
+/* relay status from GET /status of the access API. Main thread. */
 #pragma once
 
 #include "cli/status/settings.h"

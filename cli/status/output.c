@@ -10,7 +10,7 @@
 
 #define JSON_FLAGS (JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(15))
 
-/* Written anew and not as it came: text of clients could steer a terminal. */
+/* Re-encoded, not copied: text from clients could control a terminal. */
 static void json_print(const struct relay_status_reports *reports, FILE *out)
 {
     json_t *root = json_loadb(reports->json, reports->json_len, 0, NULL);
@@ -18,7 +18,7 @@ static void json_print(const struct relay_status_reports *reports, FILE *out)
     char *line = root == NULL ? NULL : json_dumps(root, JSON_FLAGS);
 
     if (line != NULL) {
-        printable_write(out, bytes_of_text(line)); /* jansson leaves DEL as it is */
+        printable_write(out, bytes_of_text(line)); /* jansson does not escape DEL */
         fputc('\n', out);
     }
     free(line);

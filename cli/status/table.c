@@ -9,8 +9,8 @@
 
 enum { CELL_SIZE = 49, TOPIC_SIZE = 41, ADDRESS_SIZE = 40, TIME_SIZE = 20 };
 
-/* Text from outside must not move the cursor or colour the terminal. A character above ASCII, of
- * whatever length, becomes one question mark. */
+/* Text from outside must not move the cursor or colour the terminal. Each character above ASCII
+ * becomes one question mark, whatever its length. */
 static void cell_text(char cell[static CELL_SIZE], const char *text, size_t size)
 {
     size_t len = 0;
@@ -176,7 +176,7 @@ void table_print(const struct relay_status_reports *reports, FILE *out)
         snprintf(row.cells[i], CELL_SIZE, "%s", titles[i]);
         widths[i] = (int)strlen(titles[i]);
     }
-    /* Filled twice rather than kept: there may be very many. */
+    /* Computed twice rather than stored: there may be very many. */
     struct row head = row;
 
     for (size_t i = 0; i < reports->count; i++) {

@@ -5,6 +5,6 @@
 
 #include "client/relay_status.h"
 
-/* A head line and one line for each connection, by topic, then by age. Whatever clients call
- * themselves, only printable ASCII comes out, and long texts are cut. */
+/* A head line and one line for each connection, by topic, then by age. Whatever names clients
+ * choose, only printable ASCII is written, and long texts are cut. */
 void table_print(const struct relay_status_reports *reports, FILE *out);

@@ -13,15 +13,15 @@
 #include "client/relay_client.h"
 #include "client/relay_status.h"
 
-/* What the client's thread hands to the main thread, which prints: a reader that stalls holds only
- * the main thread up, and misses reports then. */
+/* Mailbox from the client's thread to the main thread, which prints: a stalled reader blocks only
+ * the main thread, and then misses reports. */
 struct mailbox {
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     const struct status_settings *settings;
     char *text;    /* the latest report, rendered; NULL: none since the last one taken */
-    char *failure; /* the latest reason why there is none */
-    bool refused;  /* trying again would not help */
+    char *failure; /* the latest reason for its absence */
+    bool refused;  /* retrying would not help */
     struct relay_status *status;
 };
 
@@ -66,7 +66,8 @@ static void on_event(const struct relay_client_event *event, void *context)
                                 event->fault == RELAY_CLIENT_FAULT_TOKEN_FILE);
     }
     if (event->state == RELAY_CLIENT_CONNECTED) {
-        /* A wish: a token that may not write is not heard, and the report comes a bit later. */
+        /* Best effort: without the scope write the request is ignored, and the report comes a
+         * little later. */
         int ignored UNUSED = relay_status_request(mailbox->status);
     }
 }
@@ -92,14 +93,14 @@ static void failure_print(struct mailbox *mailbox)
 }
 
 /* Waits for a report, or a refusal or the deadline when there is one. The report is the caller's;
- * NULL: there is none, and why is in the mailbox. */
+ * NULL: there is none, and the mailbox has the reason. */
 static char *report_wait(struct mailbox *mailbox, const struct timespec *deadline)
 {
     int failed = 0;
 
     pthread_mutex_lock(&mailbox->mutex);
     if (deadline == NULL) {
-        failure_print(mailbox); /* of the time when the last report was printed */
+        failure_print(mailbox); /* of when the last report was printed */
     }
     while (mailbox->text == NULL && failed == 0 && !(deadline != NULL && mailbox->refused)) {
         if (deadline == NULL) {

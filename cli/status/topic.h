@@ -1,4 +1,4 @@
-/* relay status by the relay's topic "stats". Main thread. */
+/* relay status from the relay's topic "stats". Main thread. */
 #pragma once
 
 #include "cli/status/settings.h"

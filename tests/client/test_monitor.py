@@ -226,7 +226,7 @@ class Watching(MonitorTestCase):
         monitor = self.monitor(server.audience, RECONNECT_EVERY="5s", THRESHOLD="5s",
                                NO_RETRIGGER_WITHIN="60s", LOG_LEVEL="info")
         wait_until(lambda: len(server.heads) >= 4, "new connections", 8 + WAIT_S)
-        monitor.logged("connecting anew with new tokens")
+        monitor.logged("reconnecting with new tokens")
         server.messages.clear()
         wait_until(lambda: len(server.messages) >= 2, "messages on them")
         counts = self.ends_well(monitor)
@@ -301,7 +301,7 @@ class Watching(MonitorTestCase):
 
 class Triggering(MonitorTestCase):
     def fired(self, monitor, count=1):
-        return monitor.logged("the relay is taken for dead", count)
+        return monitor.logged("the relay is considered down", count)
 
     def test_late_messages_in_a_row_run_the_command_without_a_shell(self):
         server = self.echo()
@@ -396,8 +396,8 @@ class Triggering(MonitorTestCase):
             connection.send(http_answer(401, b'"Signature is invalid"'))
         monitor = self.monitor(f"http://127.0.0.1:{self.server(script).port}", THRESHOLD="0s",
                                TRIGGER_AFTER_MISSES="1", NO_RETRIGGER_WITHIN="1s")
-        monitor.logged("the relay refuses this monitor, which is no miss; are secret and "
-                       "audience right?", 3)
+        monitor.logged("the relay refuses this monitor, which is not a miss; check secret "
+                       "and audience", 3)
         self.assertEqual(self.ends_well(monitor)["triggered"], 0)
 
     def test_its_own_freeze_is_no_miss(self):
@@ -409,7 +409,7 @@ class Triggering(MonitorTestCase):
         monitor.process.send_signal(signal.SIGSTOP)
         time.sleep(4)
         monitor.process.send_signal(signal.SIGCONT)
-        line = monitor.logged("this monitor could not run: what it missed does not count")
+        line = monitor.logged("this monitor could not run: messages missed meanwhile do not count")
         self.assertGreater(line["frozen_ms"], 2000)
         seen = len(monitor.all_logged("in time"))
         monitor.logged("in time", seen + 3)
@@ -451,7 +451,7 @@ class Triggering(MonitorTestCase):
         os.chmod(script, 0o755)
         monitor = self.monitor(self.echo().audience, THRESHOLD="0s", TRIGGER_AFTER_MISSES="1",
                                NO_RETRIGGER_WITHIN="200ms", COMMAND=script)
-        monitor.logged("the command still runs, and is not run a second time beside itself", 2)
+        monitor.logged("the command is still running; it is not started a second time", 2)
         with open(pids, encoding="utf-8") as file:
             started = [int(line) for line in file]
         self.assertEqual(len(started), 1)
@@ -514,7 +514,7 @@ class Options(MonitorTestCase):
     def test_an_audience_that_is_not_encrypted_is_used_with_a_warning(self):
         monitor = self.monitor("http://relay.invalid")
         line = monitor.logged("the connection is not encrypted: others can read and change the "
-                              "token and what is sent; use https://")
+                              "token and the messages; use https://")
         self.assertEqual(line["level"], "warning")
         self.ends_well(monitor)
 
@@ -550,9 +550,9 @@ class OurRelay(MonitorTestCase, relay_support.RelayTestCase):
                           TRIGGER_AFTER_MISSES="1")
         self.addCleanup(monitor.kill)
         monitor.logged("in time", 5)
-        self.assertEqual(monitor.all_logged("the relay is taken for dead"), [])
+        self.assertEqual(monitor.all_logged("the relay is considered down"), [])
         relay.stop()
-        monitor.logged("the relay is taken for dead")
+        monitor.logged("the relay is considered down")
         self.assertEqual(monitor.stop(), 0)
         self.assertEqual(monitor.counts()["triggered"], 1)
 
@@ -599,7 +599,7 @@ class OurRelay(MonitorTestCase, relay_support.RelayTestCase):
             RELAY_MONITOR_THRESHOLD="0s", RELAY_MONITOR_NO_RETRIGGER_WITHIN="300ms")
         self.assertIn(f"serve -{int(signal.SIGKILL)}\n", result.stdout)
         self.assertIn("monitor 0\n", result.stdout)
-        self.assertIn("the relay may be dead: asking on new connections", result.stdout)
+        self.assertIn("the relay may be down: checking on new connections", result.stdout)
         self.assertIn("relay serve was killed", result.stdout)
 
     def test_a_relay_that_answers_on_new_connections_is_left_alone(self):

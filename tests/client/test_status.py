@@ -174,7 +174,7 @@ class Topic(StatusTestCase):
                 (("--session", "ftp://127.0.0.1/"), "must start with https://"),
                 (("--session", "http://relay.example/session/stats"), "https"),
                 (("--access", "http://relay.example"), "not encrypted"),
-                (("--access", "ws://127.0.0.1"), "will not do"),
+                (("--access", "ws://127.0.0.1"), "is invalid"),
                 (("--timeout", "soon"), "cannot parse duration")):
             with self.subTest(arguments=arguments):
                 self.assertIn(expected, self.fails(*arguments))
@@ -243,8 +243,8 @@ class Access(StatusTestCase):
                 (http_answer(503), "no report: HTTP 503"),
                 (http_answer(200, b"<html>"), "no report: not JSON"),
                 (http_answer(200, b'[{"can_read":1}]'), "canRead is neither true nor false"),
-                (http_answer(200, b'{"reports":[]}'), "no report: the answer holds none"),
-                (http_answer(200, b""), "no report: the answer holds none"),
+                (http_answer(200, b'{"reports":[]}'), "no report: the response contains none"),
+                (http_answer(200, b""), "no report: the response contains none"),
                 (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n[]", "not valid HTTP"),
                 (b"SSH-2.0-OpenSSH\r\n", "not valid HTTP"),
                 (b"", "ended without an answer"),
