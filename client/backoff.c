@@ -49,7 +49,7 @@ uint64_t backoff_next_ms(struct backoff *backoff, bool refused, uint64_t retry_a
         retry_after_ms = BACKOFF_RETRY_AFTER_MAX_MS;
     }
     if (delay_ms < retry_after_ms) {
-        /* Those told the same second still spread out. */
+        /* Clients given the same second still spread out. */
         delay_ms = retry_after_ms + scale(random, backoff->delay_ms);
     }
     if (backoff->failures < UINT32_MAX) {

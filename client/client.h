@@ -28,9 +28,9 @@ struct relay_client {
     /* Guarded. */
     struct ring ring;
     enum relay_client_state state;
-    struct relay_client_statistics statistics; /* counters; the rest is filled in when asked */
+    struct relay_client_statistics statistics; /* counters; the rest is filled in on request */
     uint64_t send_latency_sum_ns;
-    uint64_t begun_bytes;     /* of the oldest message, what the kernel has already */
+    uint64_t begun_bytes;     /* bytes of the oldest message that the kernel has already */
     uint64_t connected_at_ns; /* monotonic; 0: not connected */
     int connected_fd;         /* for SIOCOUTQ; -1: none */
     char *token, *token_file; /* NULL: none */
@@ -40,22 +40,22 @@ struct relay_client {
     bool queue_while_disconnected;
     struct settings_timing timing;
     bool keyframe_wanted;      /* the ring lost something since the callback last ran */
-    struct preamble *preamble; /* of messages to come; a reference, or NULL */
-    bool wake_sent;            /* the eventfd is readable already */
+    struct preamble *preamble; /* of future messages; a reference, or NULL */
+    bool wake_sent;            /* the eventfd is already readable */
 };
 
 /* A copy. Takes the mutex. */
 struct settings_timing client_timing(struct relay_client *client);
 
-/* Makes the client's thread look again. With the mutex held. */
+/* Wakes the client's thread. With the mutex held. */
 void client_wake(struct relay_client *client);
 
-/* The client's thread saw the wake-up. Takes the mutex; true when it is to stop. */
+/* Call when the client's thread has seen the wake-up. Takes the mutex; true when it must stop. */
 bool client_wake_taken(struct relay_client *client, uint32_t *ret_linger_ms);
 
 /* Notes the state and tells the callback. Without the mutex. */
 void client_enter_state(struct relay_client *client, const struct relay_client_event *event);
 
-/* A copy of the token for one access request, from memory or file; the caller's to release. */
+/* A copy of the token for one access request, from memory or file; the caller releases it. */
 MUST_USE enum progress client_token_take(struct relay_client *client, char **ret_token,
                                          struct fault *fault);

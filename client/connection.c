@@ -58,7 +58,7 @@ void connection_announce(struct connection *connection, enum relay_client_state 
     announce(connection, &event);
 }
 
-/* Everything of the connection goes; what the ring keeps is the settings' choice. */
+/* Releases everything of the connection; the settings decide what the ring keeps. */
 static void connection_drop(struct connection *connection)
 {
     struct relay_client *client = connection->client;
@@ -225,7 +225,7 @@ static void wait_for_events(struct connection *connection)
                                              timeout_ms < 0 ? UINT64_MAX : (uint64_t)timeout_ms);
 }
 
-/* The application wants us gone: politely when a connection is open, at once otherwise. */
+/* The application stops the client: with a Close when a connection is open, at once otherwise. */
 static void begin_stop(struct connection *connection, uint32_t linger_ms)
 {
     if (connection->phase == PHASE_CLOSING || connection->phase == PHASE_ENDED) {

@@ -43,9 +43,9 @@ struct connection {
     struct relay_client *client;
     enum phase phase;
     enum relay_client_state state; /* as last announced */
-    bool again;                    /* turn once more before waiting */
-    struct awake_clock clock;      /* all deadlines are by it */
-    uint64_t now_ms;               /* of this turn, by the clock */
+    bool again;                    /* run another turn before waiting */
+    struct awake_clock clock;      /* all deadlines use it */
+    uint64_t now_ms;               /* start of this turn, by the clock */
     uint64_t deadline_ms;          /* of this attempt, of the closing, or of the wait */
     uint32_t connect_timeout_ms;   /* of this attempt */
 
@@ -53,7 +53,7 @@ struct connection {
     uint64_t attempt; /* since the last healthy connection, from 1 */
     struct fault fault;
 
-    /* The present dial. */
+    /* The current dial. */
     bool for_access; /* true: to the access API; false: to the WebSocket */
     struct url url;
     struct opener opener;
@@ -67,8 +67,8 @@ struct connection {
     struct websocket *websocket;
     struct liveness liveness;
     uint64_t connected_ms;
-    struct preamble *preamble; /* that this connection has begun; a reference, or NULL */
-    size_t preamble_begun;     /* how many of its messages */
+    struct preamble *preamble; /* preamble that this connection has begun; a reference, or NULL */
+    size_t preamble_begun;     /* number of its messages begun */
 };
 
 /* Runs until the client is stopped or gives up. */
@@ -92,11 +92,11 @@ unsigned connection_poll_transport(const struct connection *connection, struct p
 /* One phase: everything may be NULL but on_turn. */
 struct phase_ops {
     void (*on_enter)(struct connection *connection);
-    /* Does what can be done without waiting. */
+    /* Does all work that needs no waiting. */
     void (*on_turn)(struct connection *connection);
-    /* Fills what to poll, up to CONNECTION_FDS_MAX; returns how many. */
+    /* Fills the descriptors to poll, up to CONNECTION_FDS_MAX; returns their number. */
     unsigned (*poll_fds)(const struct connection *connection, struct pollfd *fds);
-    /* When to turn although nothing is ready. */
+    /* Deadline of the next turn if nothing becomes ready. */
     uint64_t (*wake_ms)(const struct connection *connection);
     /* What did not come when the attempt's time is up; NULL: no limit. */
     const char *(*missing)(const struct connection *connection);

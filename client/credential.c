@@ -41,7 +41,7 @@ static struct bytes trim(struct bytes text)
     return text;
 }
 
-/* Opening a pipe or a device could wait, or do worse. -errno, or a descriptor. */
+/* Opening a pipe or a device could block, or have side effects. -errno, or a descriptor. */
 static int open_regular(const char *path, int64_t *ret_mtime_s)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);

@@ -65,7 +65,7 @@ static enum progress access_request_make(struct connection *connection)
     int len = access_request_write(&connection->url, token, settings_of(connection)->user_agent,
                                    connection->request, sizeof connection->request);
 
-    CHECK(len > 0); /* each part is bounded, and so is their sum */
+    CHECK(len > 0); /* each part is bounded, and so is the sum */
     connection->request_len = (size_t)len;
     credential_release(token);
     return PROGRESS_DONE;
@@ -130,7 +130,7 @@ const struct phase_ops phase_dial = {
     .missing = dial_missing,
 };
 
-/* A request and its answer, for ACCESS and HANDSHAKE. */
+/* A request and its response, for ACCESS and HANDSHAKE. */
 
 static enum progress request_send(struct connection *connection)
 {
@@ -167,7 +167,7 @@ static enum progress answer_result(struct connection *connection, enum http_answ
 
 struct receive_buffer {
     uint8_t data[4096];
-    struct bytes leftover; /* what came behind the answer */
+    struct bytes leftover; /* bytes after the response */
 };
 
 static enum progress answer_receive(struct connection *connection, struct receive_buffer *buffer)
@@ -211,7 +211,7 @@ static void request_begin(struct connection *connection)
     http_answer_init(&connection->answer);
 }
 
-/* ACCESS: the POST that yields the WebSocket's address. */
+/* ACCESS: the POST that returns the WebSocket's URL. */
 
 static void websocket_dial_begin(struct connection *connection)
 {

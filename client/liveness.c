@@ -44,8 +44,8 @@ static void note(struct liveness *liveness, const struct liveness_input *input)
     }
 }
 
-/* A ping still on its way is a matter of write progress: on a slow link it queues behind data. Once
- * there, the pong is due; what else arrives meanwhile proves as much. */
+/* A ping in flight is a matter of write progress: on a slow link it queues behind data. Once it is
+ * delivered, the pong is due; any other data that arrives meanwhile proves as much. */
 static uint64_t pong_due_ms(const struct liveness *liveness)
 {
     if (!liveness->ping_outstanding || liveness->ping_reached_ms == 0) {
@@ -105,8 +105,8 @@ uint64_t liveness_wake_ms(const struct liveness *liveness)
         wake_ms = earlier(wake_ms, liveness->next_ping_ms);
     }
     if (liveness->waits || liveness->ping_outstanding) {
-        /* Acknowledgements do not wake us, and neither does the end of a freeze, so look several
-         * times before crying. */
+        /* Acknowledgements do not wake us, and neither does the end of a freeze, so check several
+         * times before reporting a stall. */
         uint64_t step_ms =
             earlier(liveness->stall_timeout_ms / LOOKS_PER_STALL + 1, AWAKE_CLOCK_STEP_MS);
 

@@ -2,13 +2,14 @@
  *
  * It asks the access API for a one-time code (POST location, Authorization: token), opens the
  * WebSocket of the answer, sends and receives whole messages, answers and sends pings, and
- * reconnects for ever with jittered exponential back-off. One background thread per client does
+ * reconnects indefinitely with jittered exponential back-off. One background thread per client does
  * all network work with poll(2); OpenSSL does TLS, wslay the framing. Works on any Linux. Nothing
  * is logged or printed, no signal is raised or caught.
  *
  * Threads: every function may be called from any thread unless it says otherwise; none blocks on
- * the network. Callbacks run on the client's own thread, one at a time, and must not block nor
- * call relay_client_start, _stop or _destroy; whoever calls those holds no lock a callback takes.
+ * the network. Callbacks run on the client's own thread, one at a time, and must not block nor call
+ * relay_client_start, _stop or _destroy; their callers must not hold a lock that a callback
+ * takes.
  */
 #pragma once
 
@@ -33,17 +34,17 @@ enum relay_client_state {
     RELAY_CLIENT_FAILED,  /* gave up: retries used up or reconnecting switched off */
 };
 
-/* What kind of thing went wrong: a fault of the network is retried soon, a refusal slowly. */
+/* Kinds of failure: network faults are retried soon, refusals slowly. */
 enum relay_client_fault {
     RELAY_CLIENT_FAULT_NONE,
     RELAY_CLIENT_FAULT_TOKEN_FILE, /* the token file cannot be read or is empty */
     RELAY_CLIENT_FAULT_RESOLVE,    /* no address for the host name */
-    RELAY_CLIENT_FAULT_CONNECT,    /* refused, unreachable, reset before anything was said */
+    RELAY_CLIENT_FAULT_CONNECT,    /* refused, unreachable, or reset before any data */
     RELAY_CLIENT_FAULT_TLS,        /* handshake or certificate */
     RELAY_CLIENT_FAULT_TIMEOUT,    /* connect_timeout_ms passed */
-    RELAY_CLIENT_FAULT_REFUSED,    /* HTTP 401 or 403: this token will not do */
-    RELAY_CLIENT_FAULT_HTTP,       /* another status, or an answer that makes no sense */
-    RELAY_CLIENT_FAULT_CLOSED,     /* the established connection ended; close_code says how */
+    RELAY_CLIENT_FAULT_REFUSED,    /* HTTP 401 or 403: the token was refused */
+    RELAY_CLIENT_FAULT_HTTP,       /* another status, or an invalid response */
+    RELAY_CLIENT_FAULT_CLOSED,     /* the established connection ended; see close_code */
     RELAY_CLIENT_FAULT_STALLED,    /* no pong or no write progress for stall_timeout_ms */
 };
 
@@ -52,12 +53,12 @@ enum relay_client_type {
     RELAY_CLIENT_BINARY = 2,
 };
 
-/* What leaves the full outgoing ring. */
+/* Policies for a full outgoing ring. */
 enum relay_client_drop {
     RELAY_CLIENT_DROP_NONE,     /* nothing: relay_client_send answers -EAGAIN */
-    RELAY_CLIENT_DROP_OLDEST,   /* the oldest messages make room */
+    RELAY_CLIENT_DROP_OLDEST,   /* the oldest messages are dropped */
     RELAY_CLIENT_DROP_NEWEST,   /* the message is refused: -EAGAIN, and counted as dropped */
-    RELAY_CLIENT_DROP_KEYFRAME, /* all go, and the rest until a message with
+    RELAY_CLIENT_DROP_KEYFRAME, /* all are dropped, and later ones until a message with
                                    RELAY_CLIENT_RANDOM_ACCESS comes */
 };
 
@@ -68,25 +69,25 @@ enum relay_client_send_flags {
 struct relay_client_event {
     enum relay_client_state state;
     enum relay_client_state previous_state;
-    enum relay_client_fault fault; /* why, when state is WAITING or FAILED */
+    enum relay_client_fault fault; /* the reason, when state is WAITING or FAILED */
     int http_status;               /* of the refusal, or 0 */
     int close_code;                /* of the peer's Close, or 0 */
-    uint64_t attempt;              /* tries since the last healthy connection, from 1 */
+    uint64_t attempt;              /* attempts since the last healthy connection, from 1 */
     uint64_t retry_in_ms;          /* when state is WAITING */
     const char *message;           /* one line with phase, host and cause; never a secret. Valid
                                       during the callback. */
 };
 
 struct relay_client_callbacks {
-    /* Each change of state. */
+    /* Called for each change of state. */
     void (*on_event)(const struct relay_client_event *event, void *context);
 
-    /* One whole message; data lives until the callback returns; text is UTF-8, or the connection is
-     * failed with 1007 (RFC 6455 §8.1). NULL: messages are discarded. */
+    /* One whole message; data is valid until the callback returns; text is valid UTF-8: otherwise
+     * the connection fails with 1007 (RFC 6455 §8.1). NULL: messages are discarded. */
     void (*on_message)(enum relay_client_type type, const void *data, size_t len, void *context);
 
-    /* The outgoing ring lost messages or a connection was made: the video encoder should make a
-     * random-access point soon. May be NULL. */
+    /* The outgoing ring dropped messages or a connection was made: the video encoder should produce
+     * a random-access point soon. May be NULL. */
     void (*on_keyframe_wanted)(void *context);
 
     void *context;
@@ -98,29 +99,29 @@ struct relay_client_options {
                              locations are dialled directly, without an access request. Plain http
                              is for loopback, or with insecure set. No user:password@. */
     const char *token;    /* the JWT itself, or: */
-    const char *token_file;    /* read anew for each access request; surrounding space is ignored */
-    const char *ca_file;       /* PEM; what is in it is trusted as it is: authorities, intermediate
+    const char *token_file;    /* read again for each access request; surrounding space is
+                                * ignored */
+    const char *ca_file;       /* PEM; all certificates in it are trusted: authorities, intermediate
                                   ones, the server's own certificate. NULL: the system's store */
     bool insecure;             /* do not verify certificates, allow http anywhere: tests only */
-    bool allow_plain;          /* allow http and ws anywhere; certificates are verified all the
-                                  same */
-    const char *insecure_name; /* insecure: your users' own name for it, in error texts */
+    bool allow_plain;          /* allow http and ws anywhere; certificates are still verified */
+    const char *insecure_name; /* your users' name of the option insecure, for error texts */
     bool no_reconnect;
-    int retries_max;        /* 0: for ever */
+    int retries_max;        /* 0: no limit */
     const char *user_agent; /* relay-client/VERSION */
 
     uint32_t reconnect_delay_ms;     /* 500: first back-off; doubles, full jitter */
-    uint32_t reconnect_delay_max_ms; /* 30000; also the pace after a refusal */
+    uint32_t reconnect_delay_max_ms; /* 30000; also the delay after a refusal */
     uint32_t connect_timeout_ms;     /* 10000: each attempt, access and WebSocket together */
     uint32_t stall_timeout_ms;       /* 10000: no write progress, or no pong */
     uint32_t ping_interval_ms;       /* 5000 */
     bool no_pings;                   /* ping_interval 0 in the user's words */
 
-    enum relay_client_drop drop; /* RELAY_CLIENT_DROP_NONE */
-    uint64_t queue_bytes_max;    /* 8 MiB; one larger message still passes when the ring is empty */
-    uint32_t queue_messages_max; /* 1024 */
-    uint64_t queue_age_max_ms;   /* 0: no limit; older messages are dropped before being sent */
-    bool queue_while_disconnected; /* keep messages of before the connection; default: drop them */
+    enum relay_client_drop drop;   /* RELAY_CLIENT_DROP_NONE */
+    uint64_t queue_bytes_max;      /* 8 MiB; a larger message is accepted when the ring is empty */
+    uint32_t queue_messages_max;   /* 1024 */
+    uint64_t queue_age_max_ms;     /* 0: no limit; older messages are dropped before being sent */
+    bool queue_while_disconnected; /* keep messages sent while disconnected; default: drop them */
 };
 
 enum relay_client_sizes { RELAY_CLIENT_ERROR_SIZE = 512 };
@@ -128,12 +129,12 @@ enum relay_client_sizes { RELAY_CLIENT_ERROR_SIZE = 512 };
 struct relay_client_statistics {
     enum relay_client_state state;
     uint64_t connects;         /* established connections */
-    uint64_t connect_failures; /* attempts that did not get there */
+    uint64_t connect_failures; /* failed attempts */
     enum relay_client_fault last_fault;
     int last_http_status;
     char last_error[RELAY_CLIENT_ERROR_SIZE];
     uint64_t last_retry_ns; /* wall clock of the last attempt, ns since 1970 */
-    uint64_t connected_ns;  /* how long the present connection lives; 0 when there is none */
+    uint64_t connected_ns;  /* age of the current connection; 0 when there is none */
     uint64_t messages_sent, bytes_sent, random_access_sent;
     uint64_t messages_received, bytes_received;
     uint64_t messages_dropped, bytes_dropped;
@@ -146,8 +147,8 @@ struct relay_client_statistics {
     int64_t token_file_mtime_s;
 };
 
-/* Checks the options, reads nothing remote, starts nothing. On failure returns NULL and puts one
- * line with cause and cure into error. */
+/* Checks the options; no network access, no thread. On failure returns NULL and puts one line with
+ * cause and cure into error. */
 RELAY_CLIENT_API struct relay_client *
 relay_client_create(const struct relay_client_options *options,
                     const struct relay_client_callbacks *callbacks,
@@ -157,12 +158,12 @@ relay_client_create(const struct relay_client_options *options,
  * again after a stop. */
 RELAY_CLIENT_API int relay_client_start(struct relay_client *client);
 
-/* Copies the message into the outgoing ring. Never waits. 0: accepted (older ones may have made
- * room). -EAGAIN: full, or disconnected and nothing is kept, see relay_client_drop. -EMSGSIZE: over
- * 10 MiB. -EILSEQ: text that is not UTF-8, which receivers must refuse (RFC 6455 §8.1); it goes as
+/* Copies the message into the outgoing ring. Never waits. 0: accepted (older ones may have been
+ * dropped). -EAGAIN: full, or disconnected without queueing, see relay_client_drop. -EMSGSIZE: over
+ * 10 MiB. -EILSEQ: text that is not UTF-8, which receivers must refuse (RFC 6455 §8.1); send it as
  * RELAY_CLIENT_BINARY. -ESHUTDOWN: not started or failed. Messages are sent whole and in order, or
- * not at all; after a reconnect sending never starts inside one: what a lost connection cut short
- * is dropped, or sent again as a whole with queue_while_disconnected. */
+ * not at all; after a reconnect, sending never starts inside one: a message cut short by a lost
+ * connection is dropped, or with queue_while_disconnected sent again as a whole. */
 RELAY_CLIENT_API int relay_client_send(struct relay_client *client, enum relay_client_type type,
                                        const void *data, size_t len, unsigned flags);
 
@@ -176,10 +177,10 @@ RELAY_CLIENT_API int relay_client_send_slices(struct relay_client *client,
                                               const struct relay_client_slice *slices,
                                               size_t slices_count, unsigned flags);
 
-/* Messages sent from now on cannot be understood without these (stream headers of WebM, FLV, Ogg):
- * on each connection they go out first, as binary messages, before the first message that needs
- * them, and again when they change. Copied; neither counted as sent nor among what may wait. count
- * 0: none. 0, -EMSGSIZE (over 10 MiB together; the former ones stay) or -ENOMEM. */
+/* Messages sent from now on cannot be decoded without these (stream headers of WebM, FLV, Ogg): on
+ * each connection they go out first, as binary messages, before the first message that needs them,
+ * and again when they change. Copied; neither counted as sent nor against the limits of the ring.
+ * count 0: none. 0, -EMSGSIZE (over 10 MiB together; the previous ones stay) or -ENOMEM. */
 RELAY_CLIENT_API int relay_client_set_preamble(struct relay_client *client,
                                                const struct relay_client_slice *messages,
                                                size_t count);
@@ -189,18 +190,18 @@ RELAY_CLIENT_API int relay_client_set_preamble(struct relay_client *client,
 RELAY_CLIENT_API int relay_client_wait_room(struct relay_client *client, size_t len,
                                             bool while_connected, uint32_t timeout_ms);
 
-/* Waits until everything accepted is in the kernel. As above. */
+/* Waits until everything accepted is in the kernel. Returns as above. */
 RELAY_CLIENT_API int relay_client_drain(struct relay_client *client, uint32_t timeout_ms);
 
-/* Makes all present waits of the two functions above return -ECANCELED, and later ones too until
+/* Makes all current waits of the two functions above return -ECANCELED, and later ones until
  * cancelled is false again. */
 RELAY_CLIENT_API void relay_client_cancel_waits(struct relay_client *client, bool cancelled);
 
-/* Drops everything queued; the connection stays. With RELAY_CLIENT_DROP_KEYFRAME, what comes next
- * goes from a random access on. */
+/* Drops everything queued; the connection stays. With RELAY_CLIENT_DROP_KEYFRAME, sending resumes
+ * at the next random access. */
 RELAY_CLIENT_API void relay_client_flush(struct relay_client *client);
 
-/* Changes what the full or old outgoing ring does, and what happens without a connection; the
+/* Changes the limits of the outgoing ring, its drop policy, and the behaviour while disconnected;
  * values as in relay_client_options. For senders that learn only later whether their messages
  * depend on each other. */
 RELAY_CLIENT_API void relay_client_set_queue(struct relay_client *client,
@@ -208,26 +209,26 @@ RELAY_CLIENT_API void relay_client_set_queue(struct relay_client *client,
                                              uint64_t queue_age_max_ms,
                                              bool queue_while_disconnected);
 
-/* Changes no_reconnect, retries_max and the times to those of the options; the other options are
- * not read. Taken over by the next attempt, the next connection and the next pause. */
+/* Changes no_reconnect, retries_max and the times to those of the options; other options are
+ * ignored. Takes effect with the next attempt, connection and pause. */
 RELAY_CLIENT_API void relay_client_set_timing(struct relay_client *client,
                                               const struct relay_client_options *options);
 
-/* Replaces the token for the next access request; it wins over a token file. NULL or empty: none.
- * 0, -EINVAL (not a token: such characters, or over 8 KiB) or -ENOMEM. */
+/* Replaces the token for the next access request; it takes precedence over a token file. NULL or
+ * empty: none. 0, -EINVAL (not a token: invalid characters, or over 8 KiB) or -ENOMEM. */
 RELAY_CLIENT_API int relay_client_set_token(struct relay_client *client, const char *token);
 RELAY_CLIENT_API int relay_client_set_token_file(struct relay_client *client, const char *path);
 
 RELAY_CLIENT_API void relay_client_statistics(struct relay_client *client,
                                               struct relay_client_statistics *ret_statistics);
 
-/* Ends the connection (Close 1000 when one is open, without waiting for the answer longer than
- * linger_ms) and joins the thread: within 50 ms + linger_ms in every phase. What is still queued is
- * dropped; relay_client_drain before it, and some linger so that the relay's Close proves arrival,
- * lose nothing. Harmless when not started. */
+/* Ends the connection (Close 1000 when one is open, waiting at most linger_ms for the answer) and
+ * joins the thread: within 50 ms + linger_ms in every phase. Queued messages are dropped; to lose
+ * nothing, call relay_client_drain first, and linger so that the relay's Close confirms arrival.
+ * Harmless when not started. */
 RELAY_CLIENT_API void relay_client_stop(struct relay_client *client, uint32_t linger_ms);
 
-/* Stops if need be, wipes the token, frees. Accepts NULL. */
+/* Stops if necessary, wipes the token, frees. Accepts NULL. */
 RELAY_CLIENT_API void relay_client_destroy(struct relay_client *client);
 
 /* Constant English names for messages: "connected", "refused", … Never NULL. */

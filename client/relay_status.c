@@ -74,7 +74,7 @@ static int take_message(const struct relay_status *status, struct bytes input)
 
 static void on_message(enum relay_client_type type, const void *data, size_t len, void *context)
 {
-    /* What failed has been told by on_malformed. */
+    /* on_malformed has reported any failure. */
     int ignored UNUSED = take_message(context, bytes_of(data, len));
 }
 

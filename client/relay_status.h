@@ -1,11 +1,11 @@
-/* relay_status: what a relay reports about its connections, as structs instead of JSON.
+/* relay_status: a relay's reports about its connections, as structs instead of JSON.
  *
  * A client of the topic "stats" (see relay_client.h for connecting, threads, and life) that parses
  * each report and hands it to a callback. Both shapes are understood: the topic's (camelCase keys)
  * and that of GET /status (snake_case, empty members left out). Nothing is logged or printed.
  *
- * Testing a program without a relay: create the client with options NULL and give it reports by
- * relay_status_feed; they take the way those of a relay take, into the same callback. */
+ * To test a program without a relay, create the client with options NULL and pass reports to
+ * relay_status_feed; they take the same path as those of a relay, into the same callback. */
 #pragma once
 
 #include <stdbool.h>
@@ -31,14 +31,14 @@ enum relay_status_limits {
 
 /* Messages of one connection in one direction. */
 struct relay_status_direction {
-    bool never;      /* there was none yet; last_ns is 0 then */
+    bool never;      /* there was none yet; last_ns is then 0 */
     int64_t last_ns; /* since the last one */
     double size;     /* mean bytes of a message */
     double fps;      /* messages per second */
 };
 
-/* One connection. Texts are UTF-8, never NULL, empty when the relay did not say. What clients
- * chose (user_agent, perhaps topic and remote_address) may hold control characters. */
+/* One connection. Texts are UTF-8, never NULL, empty when not reported. Texts chosen by clients
+ * (user_agent, perhaps topic and remote_address) may hold control characters. */
 struct relay_status_report {
     const char *topic;
     const char *remote_address;
@@ -47,18 +47,18 @@ struct relay_status_report {
     size_t scopes_count;
     bool can_read;
     bool can_write;
-    int64_t connected_s;              /* since 1970 UTC; 0 when the relay did not say */
+    int64_t connected_s;              /* since 1970 UTC; 0 when not reported */
     int64_t expires_s;                /* the same */
-    bool has_statistics;              /* false: a relay without them; tx and rx are zero */
+    bool has_statistics;              /* false: the relay has no statistics; tx and rx are zero */
     struct relay_status_direction tx; /* sent by the client */
     struct relay_status_direction rx; /* delivered to the client */
 };
 
-/* Everything lives until the callback returns. */
+/* Valid until the callback returns. */
 struct relay_status_reports {
     const struct relay_status_report *list;
     size_t count;
-    const char *json; /* the same as text, not terminated; unknown members are in it too */
+    const char *json; /* the same as text, not terminated; includes unknown members */
     size_t json_len;
 };
 
@@ -66,7 +66,7 @@ struct relay_status_reports {
 struct relay_status_callbacks {
     void (*on_reports)(const struct relay_status_reports *reports, void *context);
 
-    /* A message on the topic that is no report. One line; holds nothing of the message. */
+    /* A message on the topic that is not a report. One line, without text of the message. */
     void (*on_malformed)(const char *reason, void *context);
 
     /* Each change of state of the connection; see relay_client.h. */
@@ -75,8 +75,8 @@ struct relay_status_callbacks {
 };
 
 /* options as of relay_client_create: location is https://host/session/stats, the token has the
- * topic "stats" and the scope read; with write, relay_status_request works too. NULL: a client
- * that is only fed. NULL with one line in error when the options will not do. */
+ * topic "stats" and the scope read; with write, relay_status_request works too. NULL: a client that
+ * is only fed. Returns NULL with one line in error when the options are invalid. */
 RELAY_CLIENT_API struct relay_status *
 relay_status_create(const struct relay_client_options *options,
                     const struct relay_status_callbacks *callbacks,
@@ -86,20 +86,20 @@ relay_status_create(const struct relay_client_options *options,
 RELAY_CLIENT_API int relay_status_start(struct relay_status *status);
 
 /* Asks the relay for a report now (at most one a second comes) instead of at the end of its period.
- * 0, or as relay_client_send. A token without the scope write is ignored by the relay. */
+ * 0, or as relay_client_send. The relay ignores requests without the scope write. */
 RELAY_CLIENT_API int relay_status_request(struct relay_status *status);
 
-/* Takes a message as if it had come from the relay: one JSON array, or several JSON texts one after
- * the other, as relays of old join them under load. Objects, which are the commands of others on
- * the topic, are passed over. Not while started, nor from two threads at once. 0, -EBADMSG (not
- * JSON, or a member of the wrong type), -EMSGSIZE (beyond relay_status_limits) or -ENOMEM; the
- * reason goes to on_malformed. Reports before the bad part are delivered. */
+/* Processes a message as if it had come from the relay: one JSON array, or several JSON texts in
+ * sequence, as older relays join them under load. Objects, which are commands of other clients on
+ * the topic, are skipped. Not while started, nor from two threads at once. 0, -EBADMSG (not JSON,
+ * or a member of the wrong type), -EMSGSIZE (beyond relay_status_limits) or -ENOMEM; the reason
+ * goes to on_malformed. Reports before the bad part are delivered. */
 RELAY_CLIENT_API int relay_status_feed(struct relay_status *status, const char *json, size_t len);
 
 /* Ends the connection; see relay_client_stop. Harmless when not started. */
 RELAY_CLIENT_API void relay_status_stop(struct relay_status *status, uint32_t linger_ms);
 
-/* Stops if need be and frees. Accepts NULL. */
+/* Stops if necessary and frees. Accepts NULL. */
 RELAY_CLIENT_API void relay_status_destroy(struct relay_status *status);
 
 #ifdef __cplusplus

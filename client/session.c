@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "wire/ws_frame.h"
 
-enum { CLOSE_TRY_MS = 30 }; /* how long a stop without linger tries to get its Close out */
+enum { CLOSE_TRY_MS = 30 }; /* how long a stop without linger tries to send its Close */
 
 /* Entering. */
 
@@ -69,7 +69,8 @@ static void pong_note(struct connection *connection)
     pthread_mutex_unlock(&client->mutex);
 }
 
-/* What has to go before the message, if that is not sent yet; else NULL. With the mutex held. */
+/* The preamble that must precede the message, if not sent yet; otherwise NULL. With the mutex
+ * held. */
 static const struct relay_client_slice *preamble_next(struct connection *connection,
                                                       const struct ring_message *message)
 {
@@ -84,8 +85,8 @@ static const struct relay_client_slice *preamble_next(struct connection *connect
     return &connection->preamble->messages[connection->preamble_begun++];
 }
 
-/* Drops what is too old, and takes what is to be sent now: a message of the ring, now in flight, or
- * one of its preamble. Both stay NULL when nothing waits. */
+/* Drops messages that are too old, and takes the next one to send: a message of the ring, now in
+ * flight, or one of its preamble. Both stay NULL when nothing is waiting. */
 static void next_take(struct connection *connection, struct ring_message **ret_message,
                       const struct relay_client_slice **ret_preamble)
 {
@@ -119,7 +120,7 @@ static void start_messages(struct connection *connection)
             (void)websocket_start_message(connection->websocket, RELAY_CLIENT_BINARY,
                                           preamble->data, preamble->len);
         } else if (message != NULL) {
-            /* In flight, so its bytes are ours to read and its end ours to write. */
+            /* In flight, so this thread may read its bytes and write its end. */
             message->end_offset = websocket_start_message(connection->websocket, message->type,
                                                           message->data, message->len);
         } else {
@@ -128,7 +129,7 @@ static void start_messages(struct connection *connection)
     }
 }
 
-/* False: the connection has ended, as the fault says. */
+/* False: the connection has ended; the fault has the reason. */
 static bool receive_all(struct connection *connection)
 {
     websocket_turn(connection->websocket);
@@ -174,10 +175,10 @@ static uint64_t message_begun_bytes(const struct ring_message *message, uint64_t
 {
     uint64_t left = message->end_offset - flushed;
 
-    return left < message->len ? message->len - left : 0; /* the frame's head is not of it */
+    return left < message->len ? message->len - left : 0; /* without the frame's header */
 }
 
-/* Lets go of what the kernel has. With the mutex held. */
+/* Releases messages that the kernel has. With the mutex held. */
 static void release_flushed(struct connection *connection)
 {
     struct relay_client *client = connection->client;
@@ -271,7 +272,7 @@ static void ping_note(struct connection *connection)
     }
 }
 
-/* A dead peer gets the answer to its Close, or the reason for ours, if the kernel takes it. */
+/* Sends the answer to the peer's Close, or the reason for ours, if the kernel takes it. */
 static void last_words(struct connection *connection)
 {
     struct fault ignored;
@@ -315,8 +316,8 @@ const struct phase_ops phase_open = {
     .wake_ms = open_wake_ms,
 };
 
-/* CLOSING: our Close goes out, and what the peer still says is read until its own Close comes: a
- * socket closed over unread bytes is reset, and a reset destroys what was sent before it. */
+/* CLOSING: our Close is sent, and the peer's data is read until its own Close comes: closing a
+ * socket with unread bytes resets the connection, and a reset destroys data sent before it. */
 
 static void closing_on_enter(struct connection *connection)
 {

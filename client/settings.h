@@ -10,10 +10,10 @@
 #include "client/queue/ring.h"
 #include "client/relay_client.h"
 
-/* What may change while the client runs; the client then has a copy of its own. */
+/* Settings that may change while the client runs; the client then has its own copy. */
 struct settings_timing {
     bool no_reconnect;
-    uint64_t retries_max; /* 0: for ever */
+    uint64_t retries_max; /* 0: no limit */
     uint32_t reconnect_delay_ms;
     uint32_t reconnect_delay_max_ms;
     uint32_t connect_timeout_ms;
@@ -36,11 +36,11 @@ struct settings {
 MUST_USE int settings_init(struct settings *settings, const struct relay_client_options *options,
                            char error[static RELAY_CLIENT_ERROR_SIZE]);
 
-/* What the options ask for, with defaults filled in. */
+/* The settings of the options, with defaults filled in. */
 struct settings_timing settings_timing_of(const struct relay_client_options *options);
 struct ring_limits settings_ring_limits(enum relay_client_drop drop, uint64_t queue_bytes_max,
                                         uint64_t queue_age_max_ms, uint32_t queue_messages_max);
 void settings_deinit(struct settings *settings);
 
-/* Plain text may go there: the host is this machine, or the user insists. */
+/* True when plain text is allowed: the host is this machine, or the user opted in. */
 bool settings_allow_plain(const struct settings *settings, const struct url *url);

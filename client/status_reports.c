@@ -11,7 +11,7 @@
 #include "base/options/duration.h"
 
 /* A report has five brackets with its statistics, and some twenty commas. The parser takes a few
- * hundred bytes for each object, so it is these that are counted, not bytes alone. */
+ * hundred bytes for each object, so these are counted, not only bytes. */
 enum structure_limits {
     BRACKETS_MAX = 6 * RELAY_STATUS_REPORTS_MAX,
     COMMAS_MAX = 40 * RELAY_STATUS_REPORTS_MAX,
@@ -41,7 +41,7 @@ bool status_reports_are_bounded(struct bytes input)
     return brackets <= BRACKETS_MAX && commas <= COMMAS_MAX;
 }
 
-/* One element, and where what is wrong is told. */
+/* One element, and where to report its fault. */
 struct reading {
     const json_t *object;
     size_t index;
@@ -55,7 +55,7 @@ static bool wrong(const struct reading *reading, const char *key, const char *wh
     return false;
 }
 
-/* NULL when it is missing; null is what Go writes for some things that are. */
+/* NULL when it is missing or null, which Go writes for some missing values. */
 static const json_t *member(const struct reading *reading, const char *key, const char *other_key)
 {
     const json_t *value = json_object_get(reading->object, key);

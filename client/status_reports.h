@@ -10,8 +10,8 @@
 enum status_reports_result {
     STATUS_REPORTS_OK,    /* an array of reports */
     STATUS_REPORTS_OTHER, /* a JSON object, such as a command */
-    STATUS_REPORTS_END,   /* nothing but white space is left */
-    STATUS_REPORTS_BAD,   /* not JSON, or not of the types it should be */
+    STATUS_REPORTS_END,   /* only white space is left */
+    STATUS_REPORTS_BAD,   /* not JSON, or of the wrong types */
     STATUS_REPORTS_TOO_BIG,
     STATUS_REPORTS_NO_MEMORY,
 };
@@ -22,14 +22,14 @@ struct status_reports {
     json_t *root; /* holds the texts */
 };
 
-/* False when parsing the input could cost much more memory than reports of its length do, or it is
- * beyond relay_status_limits. Ask once for a message, before reading it. */
+/* False when parsing the input could cost much more memory than reports of that length do, or it
+ * exceeds relay_status_limits. Check once per message, before reading it. */
 MUST_USE bool status_reports_are_bounded(struct bytes input);
 
-/* Reads the first JSON text of the input, which holds no NUL (the parser passes over some of them
- * and loses count); *ret_used bytes of it are done with after OK and OTHER.
- * After the failures error holds one line, without any text of the input. reports is valid, and to
- * be released, only after OK. */
+/* Reads the first JSON text of the input, which holds no NUL (the parser skips some of them and
+ * miscounts); *ret_used bytes of it are consumed after OK and OTHER. After a failure, error holds
+ * one line, without any text of the input. reports is valid, and must be released, only after
+ * OK. */
 MUST_USE enum status_reports_result status_reports_read(struct bytes input,
                                                         struct status_reports *reports,
                                                         size_t *ret_used,

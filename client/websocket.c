@@ -14,7 +14,7 @@
 
 enum { MESSAGE_KEEP_BYTES = 1024 * 1024, PING_SIZE = 8, FRAME_HEAD_MAX = 14 };
 
-/* What the receive callback found; wslay itself only says "want read". */
+/* Result of the receive callback; wslay itself only reports "want read". */
 enum input_state { INPUT_READY, INPUT_WAIT, INPUT_END, INPUT_FAILED };
 
 struct control {
@@ -214,7 +214,7 @@ static void encode_pongs(struct websocket *websocket)
             websocket->pongs_count * sizeof websocket->pongs[0]);
 }
 
-/* Control frames go between data frames only, and nothing follows a Close. */
+/* Control frames go only between data frames, and nothing follows a Close. */
 static void encode_controls(struct websocket *websocket)
 {
     if (websocket->frame_begun || websocket->closing) {
@@ -261,7 +261,7 @@ uint64_t websocket_start_message(struct websocket *websocket, enum relay_client_
                                  const void *data, size_t len)
 {
     CHECK(websocket_takes_message(websocket));
-    encode_controls(websocket); /* a pong leaves before answers to what came behind its ping */
+    encode_controls(websocket); /* a pong is sent before answers to data after its ping */
     uint64_t end = websocket->encoded + frame_head_len(len) + len;
 
     websocket->frame = (struct wslay_frame_iocb){.fin = 1,
@@ -361,7 +361,7 @@ static bool is_data(uint8_t opcode)
     return opcode == WSLAY_TEXT_FRAME || opcode == WSLAY_BINARY_FRAME;
 }
 
-/* NULL: the header is in order (RFC 6455 §5.1, §5.2, §5.4, §5.5). */
+/* NULL: the header is valid (RFC 6455 §5.1, §5.2, §5.4, §5.5). */
 static const char *header_fault(const struct websocket *websocket,
                                 const struct wslay_frame_iocb *frame)
 {
@@ -433,10 +433,10 @@ static enum websocket_result frame_open(struct websocket *websocket,
     return WEBSOCKET_WAIT;
 }
 
-/* False: text that cannot become UTF-8. */
+/* False: text that is not UTF-8. */
 static bool data_append(struct websocket *websocket, struct bytes more)
 {
-    CHECK(websocket->message != NULL); /* its first frame made room */
+    CHECK(websocket->message != NULL); /* its first frame allocated room */
     memcpy(websocket->message + websocket->message_len, more.data, more.len);
     websocket->message_len += more.len;
     return websocket->message_opcode != WSLAY_TEXT_FRAME ||
@@ -584,7 +584,7 @@ static enum websocket_result on_chunk(struct websocket *websocket,
     return websocket->frame_left > 0 ? WEBSOCKET_WAIT : frame_end(websocket, frame, ret_message);
 }
 
-/* Why wslay has nothing for us. WEBSOCKET_WAIT with INPUT_READY: just call it again. */
+/* The reason why wslay has no message. WEBSOCKET_WAIT with INPUT_READY: call it again. */
 static enum websocket_result input_result(struct websocket *websocket)
 {
     switch (websocket->input) {

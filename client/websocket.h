@@ -1,7 +1,7 @@
 /* WebSocket frames over a transport, by wslay's frame layer: one frame per outgoing message, masked
- * straight from the ring into the outbox; incoming messages put together whole, text checked as it
- * comes. wslay's event layer is not used: it cuts or copies what is sent. Owner thread only; never
- * blocks. */
+ * straight from the ring into the outbox; incoming messages assembled whole, text checked as it
+ * arrives. wslay's event layer is not used: it splits or copies outgoing messages. Owner thread
+ * only; never blocks. */
 #pragma once
 
 #include <stdbool.h>
@@ -18,16 +18,16 @@ enum websocket_limits {
     WEBSOCKET_MESSAGE_BYTES_MAX = 10 * 1024 * 1024,
     WEBSOCKET_OUTBOX_SIZE = 16 * 1024, /* one TLS record */
     WEBSOCKET_INBOX_SIZE = 32 * 1024,
-    WEBSOCKET_TURN_BYTES_MAX = 256 * 1024, /* each way, before others get their turn */
+    WEBSOCKET_TURN_BYTES_MAX = 256 * 1024, /* in each direction, before other work gets its turn */
     WEBSOCKET_CONTROL_MAX = 125,
-    WEBSOCKET_PONGS_MAX = 16, /* of more pings only the latest is answered (RFC 6455 §5.5.3) */
+    WEBSOCKET_PONGS_MAX = 16, /* beyond this, only the latest ping is answered (RFC 6455 §5.5.3) */
 };
 
 enum websocket_result {
     WEBSOCKET_WAIT,
     WEBSOCKET_MESSAGE, /* *ret_message is valid until the next call */
     WEBSOCKET_PONG,    /* to the latest ping */
-    WEBSOCKET_ENDED,   /* the fault says how */
+    WEBSOCKET_ENDED,   /* the fault has the reason */
 };
 
 struct websocket_message {
@@ -38,17 +38,20 @@ struct websocket_message {
 
 struct websocket;
 
-/* NULL: no memory. leftover: what came behind the handshake's answer. */
+/* NULL: no memory. leftover: bytes after the handshake's response. */
 MUST_USE struct websocket *websocket_create(struct bytes leftover);
 void websocket_destroy(struct websocket *websocket);
 
-/* At the start of each turn of the loop: allows WEBSOCKET_TURN_BYTES_MAX more, each way. */
+/* Call at the start of each turn of the loop: allows WEBSOCKET_TURN_BYTES_MAX more in each
+ * direction. */
 void websocket_turn(struct websocket *websocket);
 
-/* An allowance of the turn is used up: there may be more to receive or to send at once. */
+/* True when an allowance of the turn is used up: there may be more to receive or to send at
+ * once. */
 bool websocket_turn_is_over(const struct websocket *websocket);
 
-/* What has come. After WEBSOCKET_ENDED only websocket_send may be called, to bring out a Close. */
+/* Receives the next event. After WEBSOCKET_ENDED only websocket_send may be called, to send out a
+ * Close. */
 MUST_USE enum websocket_result websocket_receive(struct websocket *websocket,
                                                  struct transport *transport,
                                                  struct websocket_message *ret_message,
@@ -57,19 +60,19 @@ MUST_USE enum websocket_result websocket_receive(struct websocket *websocket,
 /* True when the next message can begin. */
 bool websocket_takes_message(const struct websocket *websocket);
 
-/* Begins a message; data must live until websocket_flushed reaches the end that is returned. */
+/* Begins a message; data must stay valid until websocket_flushed reaches the returned end. */
 uint64_t websocket_start_message(struct websocket *websocket, enum relay_client_type type,
                                  const void *data, size_t len);
 
-/* Moves what it can to the kernel. PROGRESS_DONE: nothing is left; PROGRESS_WAIT: the kernel is
- * full, or the turn is over. Call until it is done and no message begins any more. */
+/* Moves as much as possible to the kernel. PROGRESS_DONE: nothing is left; PROGRESS_WAIT: the
+ * kernel is full, or the turn is over. Call until it is done and no further message begins. */
 MUST_USE enum progress websocket_send(struct websocket *websocket, struct transport *transport,
                                       struct fault *fault);
 
 /* Stream position up to which the kernel has everything. */
 uint64_t websocket_flushed(const struct websocket *websocket);
 
-/* Bytes wait to be given to the kernel. */
+/* True while bytes are waiting for the kernel. */
 bool websocket_send_waits(const struct websocket *websocket);
 
 /* Asks for a ping; websocket_ping_sent becomes true when the kernel has it. */
@@ -77,5 +80,5 @@ void websocket_ping(struct websocket *websocket);
 bool websocket_ping_sent(const struct websocket *websocket);
 uint64_t websocket_rtt_ns(const struct websocket *websocket);
 
-/* Sends a Close behind the message that is being sent; none begins after it. Once only. */
+/* Sends a Close after the message being sent; no message begins after it. Call once only. */
 void websocket_close(struct websocket *websocket, uint16_t code);

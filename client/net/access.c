@@ -36,7 +36,7 @@ static void server_text(const struct http_answer *answer, char *text, size_t siz
         message = json_string_value(json_object_get(root, "message"));
     }
     if (message == NULL && root == NULL && answer->body[0] != '<') {
-        message = answer->body; /* HTML pages of proxies help nobody in one line */
+        message = answer->body; /* HTML pages of proxies are useless in one line */
     }
     struct bytes raw = bytes_of_text(message == NULL ? "" : message);
 
@@ -65,7 +65,7 @@ enum progress access_fault(const struct http_answer *answer, struct fault *fault
                      text[0] == '\0' ? "" : ": ", text);
 }
 
-/* jansson frees its texts as they are, and this one holds a code. */
+/* jansson frees texts without wiping them, and this one holds a code. */
 static void text_wipe(json_t *text)
 {
     bytes_wipe((void *)(uintptr_t)json_string_value(text), json_string_length(text));

@@ -13,10 +13,10 @@
 MUST_USE int access_request_write(const struct url *location, const char *token,
                                   const char *user_agent, char *text, size_t size);
 
-/* Judges a whole answer. PROGRESS_DONE: *ret_url is the WebSocket to dial. PROGRESS_FAILED: the
- * fault holds status, Retry-After and the server's own words, cleaned and cut. */
+/* Evaluates a whole response. PROGRESS_DONE: *ret_url is the WebSocket to dial. PROGRESS_FAILED:
+ * the fault holds status, Retry-After and the server's message, sanitised and cut. */
 MUST_USE enum progress access_answer_read(const struct http_answer *answer, struct url *ret_url,
                                           struct fault *fault);
 
-/* The fault of any answer that is not what was hoped for; also for a refused handshake. */
+/* The fault for any response other than the expected one; also for a refused handshake. */
 enum progress access_fault(const struct http_answer *answer, struct fault *fault);

@@ -32,7 +32,7 @@ static void socket_tune(int fd)
 {
     int one = 1, notsent = DIALER_NOTSENT_BYTES_MAX;
 
-    /* Wishes: a kernel that refuses them still carries the connection. */
+    /* Best effort: the connection works without these options. */
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &notsent, sizeof notsent);
 }
@@ -80,7 +80,7 @@ static enum progress socket_state(int fd, int *ret_error)
     return *ret_error == 0 ? PROGRESS_DONE : PROGRESS_FAILED;
 }
 
-/* True when a socket is connected; those that failed are removed. */
+/* True when a socket is connected; failed ones are removed. */
 static bool sockets_check(struct dialer *dialer, int *ret_fd)
 {
     for (unsigned i = 0; i < dialer->sockets_count;) {

@@ -17,7 +17,8 @@ static bool is_secret_character(uint8_t c)
     return isalnum(c) || c == '-' || c == '_' || c == '.' || c == '~' || c == '%' || c == '=';
 }
 
-/* How many bytes at the front of text introduce a secret that follows at once; 0 when none. */
+/* Length of a prefix of text that introduces a secret immediately after it; 0 when there is
+ * none. */
 static size_t secret_prefix_len(struct bytes text)
 {
     if (bytes_start_with(text, "code=")) {

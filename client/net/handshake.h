@@ -22,7 +22,7 @@ void handshake_init(struct handshake *handshake);
 MUST_USE int handshake_request_write(const struct handshake *handshake, const struct url *url,
                                      const char *user_agent, char *text, size_t size);
 
-/* Judges a whole answer: 101 with the right accept value and nothing negotiated. */
+/* Checks a whole response: 101 with the right accept value and nothing negotiated. */
 MUST_USE enum progress handshake_answer_check(const struct handshake *handshake,
                                               const struct http_answer *answer,
                                               struct fault *fault);

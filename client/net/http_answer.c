@@ -9,7 +9,7 @@ static struct http_answer *answer_of(llhttp_t *parser)
     return parser->data;
 }
 
-/* Informational answers (RFC 9110 §15.2) come before the real one; what they said is forgotten. */
+/* Informational answers (RFC 9110 §15.2) precede the final one; their content is discarded. */
 static int on_message_begin(llhttp_t *parser)
 {
     struct http_answer *answer = answer_of(parser);
@@ -26,7 +26,7 @@ static int on_header_field(llhttp_t *parser, const char *data, size_t len)
     size_t room = sizeof answer->name - 1 - answer->name_len;
 
     if (len > room) {
-        len = room; /* no name of interest is that long */
+        len = room; /* no relevant name is that long */
     }
     memcpy(answer->name + answer->name_len, data, len);
     answer->name_len += len;

@@ -1,6 +1,6 @@
-/* One HTTP/1.1 answer, by llhttp, into a bounded struct: what the access request and the WebSocket
- * handshake want to know of it. One owner, one thread; never allocates. Must not move in memory
- * between init and the last feed. */
+/* Parses one HTTP/1.1 response with llhttp into a bounded struct: the fields that the access
+ * request and the WebSocket handshake need. One owner, one thread; never allocates. Must not move
+ * in memory between init and the last feed. */
 #pragma once
 
 #include <llhttp.h>
@@ -12,9 +12,9 @@
 #include "base/bytes.h"
 
 enum http_answer_limits {
-    HTTP_ANSWER_BYTES_MAX = 128 * 1024, /* of the whole answer */
-    HTTP_ANSWER_BODY_MAX = 16 * 1024,   /* kept of the body; the rest is read and thrown away */
-    HTTP_ANSWER_FIELD_SIZE = 128,       /* of a field kept; longer ones are cut */
+    HTTP_ANSWER_BYTES_MAX = 128 * 1024, /* of the whole response */
+    HTTP_ANSWER_BODY_MAX = 16 * 1024,   /* kept of the body; the rest is read and discarded */
+    HTTP_ANSWER_FIELD_SIZE = 128,       /* kept of a field; longer ones are cut */
 };
 
 enum http_answer_result {
@@ -42,7 +42,7 @@ struct http_answer {
     llhttp_settings_t settings;
     char name[32];
     size_t name_len;
-    char *value; /* the member that takes the present field, or NULL */
+    char *value; /* the member for the current field, or NULL */
     size_t value_len;
     size_t bytes; /* received */
     bool complete;
@@ -50,12 +50,12 @@ struct http_answer {
 
 void http_answer_init(struct http_answer *answer);
 
-/* Feeds what was received; *ret_used bytes of it belong to the answer. Errors are final. */
+/* Feeds received bytes; *ret_used of them belong to the response. Errors are final. */
 MUST_USE enum http_answer_result http_answer_feed(struct http_answer *answer, struct bytes input,
                                                   size_t *ret_used);
 
-/* The connection ended: an answer without length is complete now. */
+/* Call when the connection ended: a response without length is then complete. */
 MUST_USE enum http_answer_result http_answer_finish(struct http_answer *answer);
 
-/* Retry-After in seconds as ms; dates and nonsense are 0. */
+/* Retry-After in seconds as ms; dates and invalid values give 0. */
 uint64_t http_answer_retry_after_ms(const struct http_answer *answer);

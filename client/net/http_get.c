@@ -36,7 +36,7 @@ struct getter {
     bool no_memory, too_large;
 };
 
-/* Waiting. False: the time is up, and the fault says for what it was. */
+/* Waits. False: timeout, and the fault names the missing event. */
 static bool wait_for(struct getter *getter, struct pollfd *fds, unsigned fds_count,
                      uint64_t wake_ms, const char *what)
 {
@@ -176,7 +176,7 @@ static int on_message_complete(llhttp_t *parser)
 {
     struct getter *getter = parser->data;
 
-    getter->complete = getter->answer.status >= 200; /* informational ones come before */
+    getter->complete = getter->answer.status >= 200; /* informational ones precede it */
     return getter->complete ? HPE_PAUSED : 0;
 }
 
@@ -200,7 +200,7 @@ static enum progress answer_fail(const struct getter *getter)
     return fault_set(getter->fault, RELAY_CLIENT_FAULT_HTTP, "%s", why);
 }
 
-/* PROGRESS_WAIT: more is to come. */
+/* PROGRESS_WAIT: more is expected. */
 static enum progress answer_feed(struct getter *getter, const char *data, size_t len)
 {
     llhttp_errno_t error =

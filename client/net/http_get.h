@@ -1,4 +1,5 @@
-/* One GET with a token, for tools: waits, so never on a client's thread. The answer may be large.
+/* One GET with a token, for tools: blocks, so never on a client's thread. The response may be
+   large.
  */
 #pragma once
 
@@ -12,11 +13,11 @@
 
 struct http_get {
     struct url url;
-    const char *token;   /* goes into Authorization; must be credential_is_valid */
+    const char *token;   /* value of Authorization; must be credential_is_valid */
     const char *ca_file; /* NULL: the system's store */
     bool insecure;       /* certificates are not verified */
     const char *user_agent;
-    uint32_t timeout_ms; /* for all of it */
+    uint32_t timeout_ms; /* for the whole request */
     size_t body_bytes_max;
 };
 
@@ -26,8 +27,8 @@ struct http_get_answer {
     size_t body_len;
 };
 
-/* PROGRESS_DONE: an answer of any status, for http_get_answer_release. PROGRESS_FAILED: none came;
- * the fault says why. Never PROGRESS_WAIT. */
+/* PROGRESS_DONE: a response of any status; release it with http_get_answer_release.
+ * PROGRESS_FAILED: none came; the fault has the reason. Never PROGRESS_WAIT. */
 MUST_USE enum progress http_get(const struct http_get *get, struct http_get_answer *ret_answer,
                                 struct fault *fault);
 void http_get_answer_release(struct http_get_answer *answer);

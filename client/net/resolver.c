@@ -48,7 +48,7 @@ static void *job_run(void *context)
     return NULL;
 }
 
-/* Signals are for the application's own threads. */
+/* Signals are left to the application's own threads. */
 static int thread_start(struct resolver_job *job)
 {
     pthread_attr_t attributes;
@@ -102,7 +102,7 @@ static bool job_is_for(const struct resolver_job *job, const struct url *url)
 
 enum progress resolver_start(struct resolver *resolver, const struct url *url, struct fault *fault)
 {
-    /* An answer that nobody waited for may be of long ago, from before or within an outage. */
+    /* An unclaimed result may be old, from before or during an outage. */
     if (resolver->job != NULL && job_is_for(resolver->job, url) && !job_is_done(resolver->job)) {
         return PROGRESS_WAIT;
     }

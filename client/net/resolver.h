@@ -1,7 +1,7 @@
-/* Host name to addresses. getaddrinfo() cannot be cancelled, so it runs in a detached helper thread
- * that shares a counted job with us; giving up is dropping our reference. A job still busy with the
- * same name is waited for again, so a dead DNS server holds at most one helper per name. Owner
- * thread only. */
+/* Resolves a host name to addresses. getaddrinfo() cannot be cancelled, so it runs in a detached
+ * helper thread that shares a reference-counted job with us; giving up drops our reference. A job
+ * still busy with the same name is reused, so a dead DNS server occupies at most one helper per
+ * name. Owner thread only. */
 #pragma once
 
 #include <stdint.h>
@@ -29,15 +29,15 @@ struct resolver {
 MUST_USE enum progress resolver_start(struct resolver *resolver, const struct url *url,
                                       struct fault *fault);
 
-/* Readable when the answer is there. */
+/* Readable when the result is available. */
 int resolver_fd(const struct resolver *resolver);
 
 /* The addresses, families alternating (RFC 8305 §4). */
 MUST_USE enum progress resolver_take(struct resolver *resolver, struct addresses *ret_addresses,
                                      struct fault *fault);
 
-/* Lets go of a job, finished or not. Harmless without one. */
+/* Releases a job, finished or not. Harmless without one. */
 void resolver_abandon(struct resolver *resolver);
 
-/* Reorders so that address families take turns, the first one's family first. */
+/* Reorders so that address families alternate, beginning with that of the first address. */
 void addresses_interleave(struct addresses *addresses);

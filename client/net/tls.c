@@ -47,7 +47,8 @@ static long bio_control(BIO *bio, int command, long number, void *pointer)
     const struct tls_session *session = BIO_get_data(bio);
 
     if (command == BIO_CTRL_EOF) {
-        return session->at_end; /* OpenSSL tells an end without close_notify from an error by it */
+        return session->at_end; /* OpenSSL uses it to distinguish an end without close_notify from
+                                 * an error */
     }
     return command == BIO_CTRL_FLUSH ? 1 : 0;
 }
@@ -106,14 +107,14 @@ static void explain_name(struct tls_session *session, X509 *certificate)
         snprintf(session->cause, TLS_CAUSE_SIZE, "certificate of %s is for %s", host, name);
         return;
     }
-    /* RFC 9525 §2: names in the subject are not looked at, as browsers do not either. */
+    /* RFC 9525 §2: names in the subject are ignored, as by browsers. */
     snprintf(session->cause, TLS_CAUSE_SIZE,
              "certificate of %s has no subjectAltName; make it anew with one "
              "(openssl req -addext subjectAltName=DNS:… or IP:…)",
              host);
 }
 
-/* What people meet most: the server has the certificate alone in its file. */
+/* The most common fault: the server's file has only its own certificate, without intermediates. */
 static void explain_issuer(struct tls_session *session, const X509_STORE_CTX *store)
 {
     bool is_alone = sk_X509_num(X509_STORE_CTX_get0_untrusted(store)) <= 1;
@@ -124,7 +125,7 @@ static void explain_issuer(struct tls_session *session, const X509_STORE_CTX *st
              is_alone ? ", and the server sends no intermediate certificate with it" : "");
 }
 
-/* One sentence for the faults people meet; OpenSSL's words for the rest. */
+/* One sentence for common faults; OpenSSL's text for the rest. */
 static void explain(struct tls_session *session, const X509_STORE_CTX *store, X509 *certificate)
 {
     int error = X509_STORE_CTX_get_error(store);
@@ -164,7 +165,7 @@ static void explain(struct tls_session *session, const X509_STORE_CTX *store, X5
     }
 }
 
-/* Only notes the first fault: the verdict stays OpenSSL's. */
+/* Only records the first fault: OpenSSL's verdict stands. */
 static int on_verify(int verified, X509_STORE_CTX *store)
 {
     SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
@@ -177,7 +178,7 @@ static int on_verify(int verified, X509_STORE_CTX *store)
     return verified;
 }
 
-/* "4042bcee.0": what c_rehash calls a certificate. */
+/* "4042bcee.0": the file name that c_rehash gives a certificate. */
 static bool is_hashed_name(const char *name)
 {
     return strlen(name) >= 10 && strspn(name, "0123456789abcdef") == 8 && name[8] == '.';
@@ -200,7 +201,8 @@ static bool has_hashed_certificates(const char *path)
 }
 
 /* A bundle of all authorities takes tens of milliseconds to read, hundreds on a small board, and
- * nothing can stop the client meanwhile. From a hashed folder only what is needed is read. */
+ * the client cannot be stopped meanwhile. From a hashed folder only the needed certificates are
+ * read. */
 static void trust_system(SSL_CTX *ssl_context)
 {
     const char *folder = secure_getenv(X509_get_default_cert_dir_env());
@@ -228,7 +230,8 @@ static enum progress trust_load(SSL_CTX *ssl_context, const char *ca_file, struc
         pem_file_explain(ca_file, PEM_FILE_CERTIFICATE, cause);
         return fault_set(fault, RELAY_CLIENT_FAULT_TLS, "CA file %s: %s", ca_file, cause);
     }
-    /* What is named is trusted, be it an intermediate authority or the server's own certificate. */
+    /* All certificates in the file are trusted, whether an intermediate authority's or the server's
+     * own. */
     X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(ssl_context), X509_V_FLAG_PARTIAL_CHAIN);
     return PROGRESS_DONE;
 }

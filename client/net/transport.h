@@ -16,15 +16,15 @@ struct transport {
     int fd; /* -1: none */
     bool encrypted;
     struct tls_session tls;
-    short read_events;  /* what a read that said -EAGAIN waits for */
-    short write_events; /* the same of a write; 0: no write waits */
+    short read_events;  /* event that a read with -EAGAIN waits for */
+    short write_events; /* the same for a write; 0: no write is pending */
     uint64_t bytes_received;
-    uint64_t bytes_sent; /* as the kernel counts: records for TLS */
+    uint64_t bytes_sent; /* as counted by the kernel: records for TLS */
 };
 
 void transport_init(struct transport *transport);
 
-/* Takes the connected socket over. */
+/* Takes ownership of the connected socket. */
 void transport_open(struct transport *transport, int fd);
 
 /* Puts TLS on top; transport_handshake then completes it. */
@@ -33,8 +33,8 @@ MUST_USE enum progress transport_start_tls(struct transport *transport,
                                            struct fault *fault);
 MUST_USE enum progress transport_handshake(struct transport *transport, struct fault *fault);
 
-/* As recv and send: bytes, 0 at the end (read only), -EAGAIN, or -EIO with the fault. What a write
- * counted is in the kernel. */
+/* Like recv and send: bytes, 0 at the end (read only), -EAGAIN, or -EIO with the fault. Bytes
+ * counted by a write are in the kernel. */
 MUST_USE ssize_t transport_read(struct transport *transport, void *data, size_t len,
                                 struct fault *fault);
 MUST_USE ssize_t transport_write(struct transport *transport, const void *data, size_t len,
@@ -46,6 +46,6 @@ struct pollfd transport_pollfd(const struct transport *transport);
 /* Bytes the peer has not acknowledged yet (SIOCOUTQ); 0 when unknown. */
 uint64_t transport_unacknowledged(const struct transport *transport);
 
-/* Says goodbye in our direction; reading goes on. */
+/* Ends our direction of the stream; reading continues. */
 void transport_shutdown(struct transport *transport);
 void transport_close(struct transport *transport);

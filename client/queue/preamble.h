@@ -1,5 +1,6 @@
-/* Messages that go first on each connection, because those after them cannot be understood without
- * (a container's stream headers). Immutable and counted; the client's mutex guards the count. */
+/* Messages sent first on each connection, because later ones cannot be decoded without them (a
+ * container's stream headers). Immutable and reference-counted; the client's mutex guards the
+ * count. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,7 +12,7 @@
 struct preamble {
     unsigned references;
     size_t count;
-    struct relay_client_slice messages[]; /* their bytes are behind them */
+    struct relay_client_slice messages[]; /* their bytes follow the struct */
 };
 
 /* A copy with one reference. 0, -EMSGSIZE (larger than bytes_max) or -ENOMEM. */

@@ -1,6 +1,6 @@
 /* The bounded queue of outgoing messages: whole messages, in order. Messages at the front that the
- * WebSocket has begun are "in flight": nothing but ring_release and ring_rewind touches them, so
- * their bytes may be read without the lock. Not thread-safe: the client's mutex guards it. */
+ * WebSocket has begun are "in flight": only ring_release and ring_rewind touch them, so their bytes
+ * may be read without the lock. Not thread-safe: the client's mutex guards it. */
 #pragma once
 
 #include <stdbool.h>
@@ -37,8 +37,9 @@ struct ring {
     uint32_t count;
     uint32_t in_flight; /* of count, at the head */
     uint64_t bytes;
-    bool awaits_random_access;      /* true exactly when messages are dropped until one comes */
-    enum ring_cause awaiting_cause; /* what those drops are counted as */
+    bool awaits_random_access;      /* true exactly while messages are dropped until a random access
+                                     * comes */
+    enum ring_cause awaiting_cause; /* the cause of those drops */
     uint64_t dropped_messages[RING_CAUSE_COUNT];
     uint64_t dropped_bytes;
 };
@@ -47,7 +48,7 @@ struct ring {
 MUST_USE int ring_init(struct ring *ring, const struct ring_limits *limits);
 void ring_deinit(struct ring *ring);
 
-/* Takes over everything but messages_max, for the messages to come and those that wait. */
+/* Applies everything but messages_max, to future messages and to those waiting. */
 void ring_set_limits(struct ring *ring, const struct ring_limits *limits);
 
 /* A message of its own memory, for ring_push or ring_message_destroy. NULL: no memory. */
@@ -55,14 +56,14 @@ MUST_USE struct ring_message *ring_message_create(enum relay_client_type type,
                                                   const struct relay_client_slice *slices,
                                                   size_t slices_count, size_t len, unsigned flags);
 
-/* Gives up its preamble, too. */
+/* Releases its preamble, too. */
 void ring_message_destroy(struct ring_message *message);
 
 /* True when a message of len bytes fits as it is; always when the ring is empty. */
 bool ring_has_room(const struct ring *ring, size_t len);
 
-/* Takes the message, making room as the drop policy says: 0. -EAGAIN: not taken, the message stays
- * the caller's; counted as dropped unless the policy is RELAY_CLIENT_DROP_NONE. */
+/* Takes the message, making room as the drop policy says: 0. -EAGAIN: not taken, the caller keeps
+ * the message; counted as dropped unless the policy is RELAY_CLIENT_DROP_NONE. */
 MUST_USE int ring_push(struct ring *ring, struct ring_message *message, uint64_t now_ns);
 
 /* Counts a message that was never pushed. */
@@ -71,24 +72,24 @@ void ring_count_drop(struct ring *ring, size_t len, enum ring_cause cause);
 /* The next message to send, or NULL. Drops those that are too old first. */
 const struct ring_message *ring_next(struct ring *ring, uint64_t now_ns);
 
-/* The same, and it is in flight now. */
+/* The same, and marks it as in flight. */
 struct ring_message *ring_start(struct ring *ring, uint64_t now_ns);
 
 /* The oldest message in flight, or NULL. */
 struct ring_message *ring_oldest_in_flight(const struct ring *ring);
 
-/* The oldest message in flight is sent: it leaves and is the caller's to destroy. */
+/* Removes the oldest message in flight, which has been sent; the caller destroys it. */
 MUST_USE struct ring_message *ring_release(struct ring *ring);
 
-/* The connection is gone: what was in flight, begun or not, waits again as a whole. */
+/* Call after the connection is lost: messages in flight, begun or not, wait again as a whole. */
 void ring_rewind(struct ring *ring);
 
-/* Drops everything not in flight, counted under the cause; if that is something, what comes next
- * follows ring_await_random_access. */
+/* Drops everything not in flight, counted under the cause; if anything was dropped, then as
+ * ring_await_random_access. */
 void ring_drop_all(struct ring *ring, enum ring_cause cause);
 
 /* With RELAY_CLIENT_DROP_KEYFRAME, a new connection's first message must be a random access. */
 void ring_await_random_access(struct ring *ring, enum ring_cause cause);
 
-/* Of the oldest message; 0 when empty. */
+/* Age of the oldest message; 0 when empty. */
 uint64_t ring_age_ns(const struct ring *ring, uint64_t now_ns);
