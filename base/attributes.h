@@ -1,4 +1,4 @@
-/* Compiler attributes by the names this code base uses. */
+/* Compiler attributes, by their names in this code base. */
 #pragma once
 
 #define MUST_USE          __attribute__((warn_unused_result))

@@ -1,4 +1,4 @@
-/* A borrowed range of memory: whoever made it keeps the memory alive. Any thread; never blocks. */
+/* A borrowed range of memory, which its creator keeps alive. Any thread; never blocks. */
 #pragma once
 
 #include <stdbool.h>
@@ -21,7 +21,7 @@ bool bytes_equal_text(struct bytes a, const char *text);
 /* ASCII case-insensitive, for HTTP field names and tokens. */
 bool bytes_equal_text_nocase(struct bytes a, const char *text);
 
-/* True for equal content, in time that depends on the lengths only. For secrets and codes. */
+/* True for equal content, in time that depends only on the lengths. For secrets and codes. */
 bool bytes_equal_secret(struct bytes a, struct bytes b);
 
 bool bytes_start_with(struct bytes a, const char *prefix);
@@ -41,11 +41,11 @@ MUST_USE int bytes_to_text(struct bytes a, char *text, size_t text_size);
 /* Decimal digits only, whole input. -EINVAL on anything else or overflow. */
 MUST_USE int bytes_to_uint64(struct bytes a, uint64_t *ret_value);
 
-/* Of either case; -1 for what is no digit. */
+/* Value of a hexadecimal digit of either case; -1 for other characters. */
 int hex_digit_value(uint8_t c);
 
-/* Goes on from hash (0 at first) with the text. For tables whose names no outsider can choose;
- * where one can, use a key. */
+/* Extends hash (0 at first) by the text. For tables whose names no outsider can choose; otherwise
+ * use a key. */
 uint64_t text_hash(uint64_t hash, const char *text);
 
 /* Overwrites memory that held a secret; the compiler cannot remove it. */

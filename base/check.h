@@ -1,4 +1,4 @@
-/* Assertions against programmer errors, kept in release builds. Never used on what a peer sent. */
+/* Assertions against programmer errors, kept in release builds. Never used on data from a peer. */
 #pragma once
 
 #include "base/attributes.h"

@@ -1,5 +1,5 @@
-/* Append-only JSON text in a caller's fixed buffer. Escapes; does not check nesting. What does not
- * fit is cut and remembered in `overflow`. Any thread (one writer, one thread); never blocks. */
+/* Append-only JSON text in a caller's fixed buffer. Escapes; does not check nesting. Text that does
+ * not fit is cut and recorded in `overflow`. Any thread (one writer, one thread); never blocks. */
 #pragma once
 
 #include <stdbool.h>
@@ -13,16 +13,16 @@ struct json_writer {
     size_t size; /* the terminator included */
     size_t len;
     bool overflow;  /* true exactly when something did not fit */
-    bool printable; /* texts are for people: the characters of base/printable.h are escaped, too */
+    bool printable; /* texts are for people: also escape the characters of base/printable.h */
 };
 
-/* size > 0. The text is terminated at every moment. */
+/* size > 0. The text is always terminated. */
 void json_writer_init(struct json_writer *json, char *data, size_t size);
 
 void json_writer_raw(struct json_writer *json, const char *text);
 
-/* The same with the characters of base/printable.h as \u009b …: text of others that is JSON
- * already, or is to stand beside JSON. */
+/* The same with the characters of base/printable.h as \u009b …: for foreign text that is already
+ * JSON, or goes next to JSON. */
 void json_writer_raw_printable(struct json_writer *json, const char *text);
 
 /* A quoted string. Control characters are escaped (RFC 8259 §7); bytes that are not valid UTF-8
@@ -30,9 +30,8 @@ void json_writer_raw_printable(struct json_writer *json, const char *text);
 void json_writer_text(struct json_writer *json, const char *text);
 void json_writer_bytes(struct json_writer *json, struct bytes in);
 
-/* Appends text that is JSON already, with < > & U+2028 and U+2029, which stand in its strings only,
- * written as \u003c …: byte for byte what Go's json.Marshal makes, and thus what clients of today
- * get. */
+/* Appends text that is already JSON, with < > & U+2028 and U+2029, which occur only in its strings,
+ * written as \u003c …: byte for byte like Go's json.Marshal, which existing clients expect. */
 void json_writer_html_safe(struct json_writer *json, struct bytes text);
 
 void json_writer_integer(struct json_writer *json, int64_t value);

@@ -36,7 +36,7 @@ static inline void list_prepend(struct list *head, struct list *node)
     list_append(head->next, node);
 }
 
-/* Leaves the node initialised, so removing twice is harmless. */
+/* Leaves the node initialised, so that removing twice is harmless. */
 static inline void list_remove(struct list *node)
 {
     node->prev->next = node->next;

@@ -1,7 +1,7 @@
 /* One line per event: JSON or text, to a file or a standard stream (base/log_output.h). Any thread;
  * a line is one write(2), so lines of different threads never mix. Library code (base wire token
- * client) does not log above debug: it returns, and whoever handles the error logs it once. Nothing
- * secret is ever passed here: no token, key or secret; codes by their first 4 characters.
+ * client) does not log above debug: it returns the error, and the handler logs it once. Secrets are
+ * never passed here: no token, key or secret; codes by their first 4 characters.
  */
 #pragma once
 
@@ -30,15 +30,15 @@ enum log_format {
  * file cannot be opened (the log then goes to stderr). Call before threads start. */
 MUST_USE int log_open(const char *path, enum log_level level, enum log_format format);
 
-/* From now on lines are written by a thread, so that a disk that hangs holds up nobody. 0 or
- * -errno: they are written as before. */
+/* From now on a thread writes the lines, so that a hanging disk blocks no caller. 0, or -errno:
+ * lines are written as before. */
 MUST_USE int log_thread_start(void);
 
-/* Opens the file again by its name, for logrotate. 0, or -errno: then lines go on into the old one.
+/* Reopens the file by its name, for logrotate. 0, or -errno: lines then continue in the old one.
  * Safe while other threads log. */
 MUST_USE int log_reopen(void);
 
-/* Waits a second at most for lines that are not written yet. */
+/* Waits at most a second for lines that are not written yet. */
 void log_close(void);
 
 /* Lines that were dropped because the disk or the reader of a pipe or terminal stalled. */
@@ -49,12 +49,12 @@ bool log_enabled(enum log_level level);
 /* "trace" … "panic", "warning" as warn; -EINVAL otherwise. */
 MUST_USE int log_level_parse(const char *name, enum log_level *ret_level);
 
-/* Fields of one line. The value pointers need to live until the call returns only. */
+/* Fields of one line. The value pointers need only be valid until the call returns. */
 struct log_field {
     const char *key;
     enum { LOG_FIELD_TEXT, LOG_FIELD_INTEGER, LOG_FIELD_BOOLEAN, LOG_FIELD_RAW_JSON } type;
-    const char *text; /* LOG_FIELD_TEXT: any bytes, escaped; LOG_FIELD_RAW_JSON: as it is, less
-                         what steers a terminal (base/printable.h) */
+    const char *text; /* LOG_FIELD_TEXT: any bytes, escaped; LOG_FIELD_RAW_JSON: unchanged, except
+                         for terminal control characters (base/printable.h) */
     int64_t integer;
 };
 
@@ -82,7 +82,7 @@ void log_write(enum log_level level, const char *message, const struct log_field
 #define log_debug(...) LOG_EVENT(LOG_LEVEL_DEBUG, __VA_ARGS__)
 
 /* A limit on lines that an outsider can cause: at most lines_max in each period; the first line
- * after a silent stretch says how many were left out. Owned by one thread. */
+ * after a suppressed period says how many were suppressed. Owned by one thread. */
 struct log_limit {
     uint64_t period_start_ms;
     uint32_t lines_max; /* 0: LOG_LIMIT_BURST */
@@ -93,8 +93,9 @@ struct log_limit {
 enum log_limits {
     LOG_LIMIT_PERIOD_MS = 10000,
     LOG_LIMIT_BURST = 5,
-    LOG_LINE_BYTES_MAX = 4096, /* fields that do not fit are left out and counted */
+    LOG_LINE_BYTES_MAX = 4096, /* fields that do not fit are omitted and counted */
 };
 
-/* True when a line may be written now; *ret_suppressed counts those left out since the last one. */
+/* True when a line may be written now; *ret_suppressed counts those suppressed since the last
+ * one. */
 bool log_limit_allow(struct log_limit *limit, uint64_t now_ms, uint32_t *ret_suppressed);

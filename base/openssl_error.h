@@ -1,7 +1,7 @@
-/* OpenSSL's queue of errors in words for people. Any thread: the queue is the calling thread's. */
+/* Readable texts from OpenSSL's error queue. Any thread: the queue is the calling thread's. */
 #pragma once
 
-/* Empties the queue and returns the latest reason in it that says something: not "system lib" or
- * "PEM lib", which only name the part of OpenSSL that passed an error on. "unknown cause" when
- * there is none. A constant. */
+/* Empties the queue and returns its latest informative reason: not "system lib" or "PEM lib", which
+ * only name the part of OpenSSL that propagated an error. "unknown cause" when there is none. A
+ * constant. */
 const char *openssl_error_take(void);

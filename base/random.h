@@ -1,4 +1,4 @@
-/* Unpredictable bytes from the operating system, and texts made of them. Any thread. */
+/* Unpredictable bytes from the operating system, and texts made from them. Any thread. */
 #pragma once
 
 #include <stddef.h>
@@ -8,7 +8,7 @@ enum random_sizes {
     RANDOM_UUID_SIZE = 37, /* 36 characters and the terminator */
 };
 
-/* Aborts when the kernel cannot deliver: without it no code would be safe to give out. */
+/* Aborts when the kernel cannot deliver: without randomness no code would be safe to issue. */
 void random_bytes(void *data, size_t len);
 
 /* RFC 4122 version 4, lower case. 122 random bits. */
