@@ -19,6 +19,6 @@ MUST_USE int key_reload_init(struct key_reload *reload, const struct server_conf
 /* Harmless when init failed or was not called on a zeroed struct. */
 void key_reload_deinit(struct key_reload *reload);
 
-/* Nobody is disconnected: keys count when a token is shown. A bad file is logged and the old keys
- * stay. */
+/* No connection is closed: keys matter only when a token is presented. A bad file is logged and the
+ * old keys stay. */
 void key_reload_now(struct key_reload *reload);

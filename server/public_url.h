@@ -24,6 +24,6 @@ enum public_url_kind {
 /* The first fault in the order above. */
 enum public_url_fault public_url_check(const char *text, enum public_url_kind kind);
 
-/* What is wrong and the cure, to stand after the name and the value of an option: "ends with a
+/* The fault and its cure, to be appended to the name and the value of an option: "ends with a
  * slash: remove it". */
 const char *public_url_fault_text(enum public_url_fault fault, enum public_url_kind kind);

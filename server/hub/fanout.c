@@ -17,8 +17,8 @@ static void deliver(struct worker *worker, struct topic *topic, struct share *sh
     }
 }
 
-/* The hold and the topic's reference are taken before the letter: the receiver may give both up
- * before this call returns. */
+/* The hold and the topic's reference are taken before the letter is posted: the receiver may
+ * release both before this call returns. */
 static void post(struct worker *worker, unsigned target, struct topic *topic,
                  struct message *message)
 {

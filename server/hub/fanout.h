@@ -1,5 +1,5 @@
-/* From one publisher to all subscribers of a topic: the local ones by reference, the others by one
- * letter to each worker that has any. */
+/* Delivers from one publisher to all subscribers of a topic: to local ones by reference, to others
+ * by one letter to each worker that has any. */
 #pragma once
 
 #include "server/hub/message.h"
@@ -7,8 +7,8 @@
 #include "server/hub/subscriber.h"
 #include "server/hub/topic.h"
 
-/* Publishes and gives up the caller's reference. publisher gets nothing back; it may be NULL. Owner
- * worker of the message only. */
+/* Publishes and releases the caller's reference. publisher does not get its own message; it may be
+ * NULL. Owner worker of the message only. */
 void fanout_publish(struct worker *worker, struct topic *topic, struct message *message,
                     const struct subscriber *publisher, const struct send_queue_bounds *bounds);
 

@@ -122,7 +122,7 @@ void message_hold(struct message *message)
 
 void message_drop_hold(struct worker *worker, struct message *message)
 {
-    /* Nothing is read after the hold is gone: home may use the memory again. */
+    /* Nothing is read after the hold is released: its home may reuse the memory. */
     unsigned home = message->home;
 
     if (atomic_fetch_sub_explicit(&message->workers, 1, memory_order_acq_rel) > 1) {
@@ -141,7 +141,7 @@ struct share *message_take_share(struct worker *worker, struct message *message)
 
     CHECK(holders > 0);
     CHECK(message->home != worker->index);
-    /* Small, and without it the message is lost to all viewers of this worker. */
+    /* Small, and without it the message is lost for all viewers of this worker. */
     struct share *share = block_pool_take_reserved(&worker->blocks, sizeof *share);
 
     if (share == NULL) {

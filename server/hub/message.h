@@ -4,8 +4,8 @@
  *
  * Counting: `workers` is the number of workers that hold the message, atomic. Each holding worker
  * has one struct share with a plain count of its own references (subscriber queues, the publisher
- * while it publishes). A worker's last share_unref gives up its hold; the last hold sends the
- * message home. */
+ * while it publishes). A worker's last share_unref releases its hold; releasing the last hold
+ * returns the message to its home. */
 #pragma once
 
 #include <stdatomic.h>
@@ -31,26 +31,26 @@ struct message {
     uint16_t home; /* index of that worker */
     uint8_t header_len;
     bool is_control; /* Close, ping, pong, HTTP: never dropped, no age */
-    bool is_urgent;  /* ping and pong: sent before the data that waits */
+    bool is_urgent;  /* ping and pong: sent before waiting data */
     bool is_pong;
-    bool is_secret; /* wiped when it came home: it may hold a code */
+    bool is_secret; /* wiped on return: it may hold a code */
     uint32_t payload_len;
     uint32_t payload_capacity;
-    uint64_t received_ms; /* when its last byte came */
+    uint64_t received_ms; /* arrival time of its last byte */
     struct topic *topic;  /* referenced while other workers may hold the message, else NULL */
     uint8_t header_room[WS_SERVER_HEADER_BYTES_MAX];
-    uint8_t payload[]; /* directly behind the header room */
+    uint8_t payload[]; /* directly after the header room */
 };
 
-/* A message that is no data: an HTTP answer, a record of TLS. From the reserved memory. */
+/* A message that is not data: an HTTP response, a TLS record. From the reserved memory. */
 MUST_USE struct message *message_create_reserved(struct worker *worker, size_t payload_capacity);
 
 /* Room for payload_capacity bytes, one reference by the caller (its home_share). NULL when the
- * message memory of the worker is used up. Owner worker only. */
+ * worker's message memory is exhausted. Owner worker only. */
 MUST_USE struct message *message_create(struct worker *worker, size_t payload_capacity);
 
-/* Replaces *message by one with more room and the same payload_len bytes. False, with *message as
- * it was, when memory is used up. Only before it was published. */
+/* Replaces *message by one with more room and the same payload_len bytes. False, with *message
+ * unchanged, when memory is exhausted. Only before publishing. */
 MUST_USE bool message_grow(struct worker *worker, struct message **message,
                            size_t payload_capacity);
 
@@ -70,12 +70,12 @@ void share_unref(struct worker *worker, struct share *share);
 
 /* A hold for another worker, taken before the letter is posted. */
 void message_hold(struct message *message);
-/* Gives a hold up without a share: a letter that could not be posted or used. */
+/* Releases a hold without a share: a letter that could not be posted or used. */
 void message_drop_hold(struct worker *worker, struct message *message);
 
-/* The share of a worker that received the letter, with one reference; NULL (the hold given up) when
- * its memory is used up. */
+/* The share of a worker that received the letter, with one reference; NULL (and the hold released)
+ * when its memory is exhausted. */
 MUST_USE struct share *message_take_share(struct worker *worker, struct message *message);
 
-/* A LETTER_MESSAGE_HOME arrived: back into the pool. */
+/* A LETTER_MESSAGE_HOME arrived: returns the message to the pool. */
 void message_come_home(struct worker *worker, struct message *message);

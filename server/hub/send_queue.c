@@ -25,13 +25,13 @@ static size_t entry_bytes(const struct share *share)
     return (size_t)share->message->header_len + share->message->payload_len;
 }
 
-/* Entries that must not go: in the kernel's hands, or begun. */
+/* Entries that must not be dropped: in flight, or begun. */
 static unsigned pinned(const struct send_queue *queue)
 {
     return queue->in_flight > 0 ? queue->in_flight : queue->sent_offset > 0 ? 1 : 0;
 }
 
-/* Messages without a frame's header are HTTP answers; they stand in front of all frames. */
+/* Messages without a frame header are HTTP responses; they precede all frames. */
 static bool is_answer(const struct share *share)
 {
     return share->message->header_len == 0;
@@ -47,7 +47,7 @@ static void release_block(struct send_queue *queue, struct worker *worker)
     queue->head = 0;
 }
 
-/* Accounts for an entry that left its place. */
+/* Accounts for a removed entry. */
 static void forget(struct send_queue *queue, struct worker *worker, struct share *share)
 {
     queue->bytes -= entry_bytes(share);
@@ -69,8 +69,7 @@ static void pop(struct send_queue *queue, struct worker *worker)
     forget(queue, worker, share);
 }
 
-/* Removes entry index by moving the ones before it up by one place: those are at most the few that
- * are in flight. */
+/* Removes entry index by moving the earlier ones up by one place: at most the few in flight. */
 static void remove_at(struct send_queue *queue, struct worker *worker, unsigned index)
 {
     struct share *removed = *entry(queue, index);
@@ -151,8 +150,8 @@ static unsigned burst_max(const struct send_queue_bounds *bounds)
     return bounds->messages_max > SEND_BURST_MAX ? bounds->messages_max : SEND_BURST_MAX;
 }
 
-/* A viewer that took all it was sent is not slow: a burst that came in one turn is about to go out,
- * and only then its bound tells anything. */
+/* A viewer that has taken everything sent is not slow: a burst that came in one turn is about to be
+ * sent, and only then does its bound mean anything. */
 static unsigned waiting_max(const struct send_queue *queue, const struct send_queue_bounds *bounds)
 {
     return pinned(queue) > 0 ? bounds->messages_max : burst_max(bounds);
@@ -168,8 +167,8 @@ static uint64_t pinned_bytes(struct send_queue *queue)
     return bytes;
 }
 
-/* Never more than is left of the memory that the message comes from: so, however many slow viewers
- * of however many topics there are, their queues leave an equal share to what is published. */
+/* Never more than is left of the message's memory: however many slow viewers and topics there are,
+ * their queues then leave an equal share for new messages. */
 static uint64_t waiting_bytes_max(const struct send_queue_bounds *bounds,
                                   const struct worker *worker, const struct share *share)
 {
@@ -193,12 +192,13 @@ static bool is_over_bounds(struct send_queue *queue, const struct worker *worker
            (bytes > bytes_max && bytes - pinned_bytes(queue) > bytes_max);
 }
 
-/* What is newest always finds a place: when nothing older may go, beside it. */
+/* The newest message is always queued, even when nothing older can be dropped. */
 static bool make_room(struct send_queue *queue, struct worker *worker,
                       const struct send_queue_bounds *bounds, const struct share *share)
 {
     if (share->message->is_control) {
-        /* Whatever a burst left behind: a ping or Close that finds no place costs the viewer. */
+        /* Regardless of a burst's backlog: a ping or Close that cannot be queued costs the viewer
+         * its connection. */
         return queue->count - pinned(queue) < burst_max(bounds) + SEND_QUEUE_CONTROL;
     }
     while (is_over_bounds(queue, worker, bounds, share) && drop_oldest(queue, worker)) {
@@ -207,8 +207,8 @@ static bool make_room(struct send_queue *queue, struct worker *worker,
     return true;
 }
 
-/* Where the next urgent entry goes: right behind what the kernel has, the HTTP answers (no frame
- * may pass the 101) and the urgent ones that wait. */
+/* Index of the next urgent entry: right after those in flight, the HTTP responses (no frame may
+ * overtake the 101) and waiting urgent ones. */
 static unsigned urgent_end(struct send_queue *queue)
 {
     unsigned index = pinned(queue);
@@ -220,8 +220,8 @@ static unsigned urgent_end(struct send_queue *queue)
     return index;
 }
 
-/* By moving the few in front down by one place: a ping must not wait for all the data of a slow
- * viewer. */
+/* Inserts by moving the few preceding entries down by one place: a ping must not wait for all the
+ * data of a slow viewer. */
 static void insert_urgent(struct send_queue *queue, struct share *share)
 {
     unsigned position = urgent_end(queue);

@@ -1,5 +1,5 @@
-/* What the hub knows of a connection: where it stands in a topic, what waits to be sent to it, and
- * how to tell it that something does. Embedded in the connection; owner worker only. */
+/* The hub's view of a connection: its place in a topic, its send queue, and how to notify it of a
+ * new entry. Embedded in the connection; owner worker only. */
 #pragma once
 
 #include "base/list.h"

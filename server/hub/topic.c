@@ -29,7 +29,7 @@ uint32_t topic_registry_count(struct topic_registry *registry)
     return count;
 }
 
-/* FNV-1a from a random start: only who holds a signed token can name a topic at all. */
+/* FNV-1a with a random start: only holders of a signed token can choose topic names. */
 static uint32_t hash_name(const struct topic_registry *registry, const char *name)
 {
     uint32_t hash = UINT32_C(2166136261) ^ registry->hash_key;
@@ -117,7 +117,7 @@ void topic_unref(struct topic *topic)
     uint32_t references = atomic_load_explicit(&topic->references, memory_order_relaxed);
 
     CHECK(references > 0);
-    /* The last reference goes under the mutex only, or a find could pick up a dying topic. */
+    /* The last reference is released only under the mutex, or a find could return a dying topic. */
     while (references > 1) {
         if (atomic_compare_exchange_weak_explicit(&topic->references, &references, references - 1,
                                                   memory_order_acq_rel, memory_order_relaxed)) {

@@ -1,7 +1,7 @@
-/* A topic: a name, and for each worker the list of its subscribers. The registry finds or makes
+/* A topic: a name, and for each worker the list of its subscribers. The registry finds or creates
  * topics under a mutex, when connections come and go; publishing takes no lock: it reads the mask
- * of workers with subscribers and touches only its own worker's part. A topic lives while something
- * references it: a connection that joined, or a message on its way between workers. */
+ * of workers with subscribers and touches only its own worker's part. A topic lives while it is
+ * referenced: by a connection that joined, or by a message in flight between workers. */
 #pragma once
 
 #include <pthread.h>
@@ -46,20 +46,20 @@ void topic_registry_init(struct topic_registry *registry, unsigned workers_count
 /* CHECKs that no topic is left. */
 void topic_registry_deinit(struct topic_registry *registry);
 
-/* Topics that something references. Any thread. */
+/* Number of referenced topics. Any thread. */
 uint32_t topic_registry_count(struct topic_registry *registry);
 
-/* The topic of that name with one more reference; NULL when memory is out or the name too long. Any
- * thread. */
+/* The topic of that name with one more reference; NULL when out of memory or the name is too long.
+ * Any thread. */
 MUST_USE struct topic *topic_find_or_create(struct topic_registry *registry, const char *name);
 
-/* Any thread. topic_ref needs a reference that is already held. */
+/* Any thread. topic_ref requires an existing reference. */
 void topic_ref(struct topic *topic);
 void topic_unref(struct topic *topic);
 
 struct subscriber;
 
-/* On the subscriber's worker. A topic that a worker subscribed to gets every message that is
- * published after topic_subscribe returned, on whatever worker. */
+/* On the subscriber's worker. The worker receives every message published after topic_subscribe
+ * returned, on any worker. */
 void topic_subscribe(struct topic *topic, struct worker *worker, struct subscriber *subscriber);
 void topic_unsubscribe(struct topic *topic, struct worker *worker, struct subscriber *subscriber);

@@ -1,6 +1,6 @@
-/* Bounds that an operator should act on. Reaching one is counted where it happens; here it gets a
- * line in the log that names the cause and the cure, one for each period and bound, so that a flood
- * of one does not hide another. Each worker has its own; owner worker only. */
+/* Alarms for bounds that an operator should act on. Reaching one is counted where it happens; here
+ * it gets a log line that names cause and cure, one per period and bound, so that a flood of one
+ * does not hide another. Each worker has its own; owner worker only. */
 #pragma once
 
 #include <stdint.h>
@@ -15,7 +15,7 @@ enum alarm_kind {
     ALARM_REQUEST_MEMORY, /* http_refused_memory */
     ALARM_CODES,          /* codes_refused_full */
     ALARM_BOOKINGS,       /* denials_refused_full */
-    ALARM_STORE,          /* store_failures, for want of a place in the queue of the disk */
+    ALARM_STORE,          /* store_failures: the queue of the disk is full */
     ALARM_REPORTS,        /* reports_refused */
     ALARM_REPORT_CUT,     /* reports_cut */
     ALARM_COUNT,
@@ -25,5 +25,5 @@ struct alarms {
     struct log_limit limits[ALARM_COUNT];
 };
 
-/* error: what the system said, or NULL. */
+/* error: the system's error text, or NULL. */
 void alarms_raise(struct alarms *alarms, enum alarm_kind kind, uint64_t now_ms, const char *error);

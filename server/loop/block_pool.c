@@ -4,11 +4,11 @@
 
 #include "base/check.h"
 
-/* In front of what the caller gets; keeps its alignment. */
+/* Precedes the caller's memory; keeps its alignment. */
 struct block {
     struct block *next_free;
     uint32_t class_index;
-    uint32_t used; /* catches a block that is put twice */
+    uint32_t used; /* detects a block that is put twice */
 };
 
 _Static_assert(sizeof(struct block) == 16, "blocks stay aligned to 16");
@@ -80,7 +80,7 @@ size_t block_pool_left(const struct block_pool *pool)
     return bytes_used(pool) < bytes_max ? bytes_max - bytes_used(pool) : 0;
 }
 
-/* Its bytes are within the bound once kept ones are given up. */
+/* True when its bytes fit the bound once kept free blocks are released. */
 static struct block *make_block(struct block_pool *pool, unsigned index)
 {
     size_t bytes = class_bytes(index) + sizeof(struct block);
@@ -121,7 +121,7 @@ static void *take(struct block_pool *pool, size_t size, size_t bytes_max)
     unsigned index = class_of(size);
 
     CHECK(index < BLOCK_CLASSES);
-    /* Kept blocks count as well: data must not eat the reserve by way of what it left behind. */
+    /* Kept blocks count as well: data must not use up the reserve through its free blocks. */
     if (class_bytes(index) + sizeof(struct block) + bytes_used(pool) > bytes_max) {
         return NULL;
     }

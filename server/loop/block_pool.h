@@ -1,6 +1,6 @@
 /* Memory of one worker for messages and other short-lived things of the data path: size classes a
- * quarter apart, free blocks kept for reuse, one bound over all. Owner worker only; a block that
- * went to another worker comes home by letter. Never blocks. */
+ * quarter apart, free blocks kept for reuse, one bound over all. Owner worker only; a block sent to
+ * another worker returns by letter. Never blocks. */
 #pragma once
 
 #include <stdbool.h>
@@ -19,36 +19,36 @@ struct block;
 struct block_pool {
     struct block *free[BLOCK_CLASSES];
     size_t bytes_max;      /* of all blocks, used or free */
-    size_t bytes_reserved; /* of those, for block_pool_take_reserved only */
+    size_t bytes_reserved; /* of those, only for block_pool_take_reserved */
     size_t bytes_held;     /* used and free together; never above bytes_max */
     size_t bytes_free;
-    size_t blocks_used; /* 0 when every block came home */
+    size_t blocks_used; /* 0 when every block has returned */
 };
 
 void block_pool_init(struct block_pool *pool, size_t bytes_max);
 
-/* Frees the kept blocks; CHECKs that none is still out. */
+/* Frees the kept blocks; CHECKs that none is still in use. */
 void block_pool_deinit(struct block_pool *pool);
 
 /* Keeps the last bytes of the bound for block_pool_take_reserved. */
 void block_pool_reserve(struct block_pool *pool, size_t bytes);
 
-/* At least size bytes, aligned to 16; NULL when the bound is reached, also after giving up all kept
+/* At least size bytes, aligned to 16; NULL when the bound is reached, even after releasing all kept
  * free blocks. */
 MUST_USE void *block_pool_take(struct block_pool *pool, size_t size);
 
-/* The same from all of the bound: for the few small things that must go on when data uses up the
- * rest (Close, pings, answers). */
+/* The same, from the whole bound: for the few small things that must keep working when data uses up
+ * the rest (Close, pings, responses). */
 MUST_USE void *block_pool_take_reserved(struct block_pool *pool, size_t size);
 
-/* What block_pool_take may still give, all blocks together. */
+/* Memory that block_pool_take may still give, in total. */
 size_t block_pool_left(const struct block_pool *pool);
 
-/* Usable bytes of what block_pool_take gave: size of its class. */
+/* Usable bytes of a block: the size of its class. */
 size_t block_capacity(const void *data);
 
 /* Accepts NULL. */
 void block_pool_put(struct block_pool *pool, void *data);
 
-/* Gives free memory above keep_bytes back to the system; the largest blocks first. */
+/* Returns free memory above keep_bytes to the system; the largest blocks first. */
 void block_pool_trim(struct block_pool *pool, size_t keep_bytes);

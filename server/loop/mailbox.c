@@ -43,7 +43,7 @@ void mailbox_post(struct ring *from, int target_ring_fd, uint64_t letter)
     sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
 }
 
-/* The kernel orders the two threads, but the program's own memory model does not know that. */
+/* The kernel orders the two threads, but C's memory model does not know that. */
 static void mark_posted(struct call *call)
 {
     atomic_store_explicit(&call->posted, true, memory_order_release);
@@ -62,7 +62,8 @@ int mailbox_post_from_outside(struct ring *from, int target_ring_fd, struct call
 
     mark_posted(call);
     io_uring_prep_msg_ring(sqe, target_ring_fd, 0, letter_pack(LETTER_CALL, call, 0), 0);
-    /* What is prepared stays so until the kernel took it: a second one would run the call twice. */
+    /* A prepared submission stays until the kernel takes it: a second one would run the call
+     * twice. */
     while (io_uring_peek_cqe(&from->uring, &cqe) != 0) {
         int failed = io_uring_submit_and_wait(&from->uring, 1);
 

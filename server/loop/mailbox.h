@@ -1,6 +1,6 @@
 /* Letters between threads: one 64-bit word each, carried by IORING_OP_MSG_RING into the completion
- * queue of the receiving worker. A letter is a kind and a pointer; what the pointer owns passes to
- * the receiver. Letters from one thread to one worker arrive in the order they were posted. */
+ * queue of the receiving worker. A letter is a kind and a pointer; ownership of the pointee passes
+ * to the receiver. Letters from one thread to one worker arrive in the order they were posted. */
 #pragma once
 
 #include <stdatomic.h>
@@ -13,19 +13,19 @@ struct worker;
 
 enum letter_kind {
     LETTER_MESSAGE,      /* struct message: publish it to this worker's subscribers */
-    LETTER_MESSAGE_HOME, /* struct message: nobody holds it; back to this worker's pool */
+    LETTER_MESSAGE_HOME, /* struct message: no holds are left; back to this worker's pool */
     LETTER_CALL,         /* struct call: run it on this worker */
 };
 
-/* Work for another thread. The caller keeps the memory alive until run was called; run may hand it
- * back by another letter. */
+/* Work for another thread. The caller keeps the memory alive until run was called; run may return
+ * it by another letter. */
 struct call {
     void (*run)(struct worker *worker, struct call *call);
-    bool counted;        /* private: the receiver may not end before it came */
-    _Atomic bool posted; /* private: what was written before the post is seen by run */
+    bool counted;        /* private: the receiver may not end before it arrived */
+    _Atomic bool posted; /* private: makes writes before the post visible to run */
 };
 
-/* The letter as it travels. */
+/* The letter in transit. */
 uint64_t letter_pack(enum letter_kind kind, const void *pointer, unsigned target);
 enum letter_kind letter_kind(uint64_t letter);
 unsigned letter_target(uint64_t letter); /* index of the worker it is for */
@@ -39,6 +39,6 @@ void mailbox_post(struct ring *from, int target_ring_fd, uint64_t letter);
 /* The same for a call to the worker with index target. */
 void mailbox_post_call(struct ring *from, int target_ring_fd, struct call *call, unsigned target);
 
-/* Posts a call from a thread that is no worker, by a ring of its own; returns when the kernel took
- * it. 0 or -errno. */
+/* Posts a call from a thread that is not a worker, through a ring of its own; returns when the
+ * kernel has taken it. 0 or -errno. */
 MUST_USE int mailbox_post_from_outside(struct ring *from, int target_ring_fd, struct call *call);

@@ -1,7 +1,7 @@
-/* One operation that the kernel may hold for us. Embedded in its owner, never allocated alone. The
- * owner may not be reused while in_flight is true: a late completion would land in another
- * connection. user_data carries the address and a generation, so that even a completion that comes
- * after all is recognised, counted and ignored instead of trusted. */
+/* One operation that may be in flight in the kernel. Embedded in its owner, never allocated alone.
+ * The owner may not be reused while in_flight is true: a late completion would land in another
+ * connection. user_data carries the address and a generation, so that even a stray late completion
+ * is recognised, counted and ignored instead of trusted. */
 #pragma once
 
 #include <stdbool.h>
@@ -16,7 +16,7 @@ struct op {
 
 enum op_user_data {
     OP_GENERATION_SHIFT = 48, /* user addresses have 47 bits on x86-64, 48 on arm64 */
-    OP_TAG_LETTER = 1,        /* low bits are free: what we point to is aligned */
+    OP_TAG_LETTER = 1,        /* low bits are free: the pointee is aligned */
     OP_TAG_UNDELIVERED = 2,
     OP_TAG_MASK = 7,
 };

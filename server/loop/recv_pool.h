@@ -18,20 +18,21 @@ struct recv_pool {
     unsigned out;      /* arrived and not yet returned */
 };
 
-/* Registers with the ring; once per ring (6.1 keeps the head index of a group for ever). */
+/* Registers with the ring; once per ring (Linux 6.1 keeps the head index of a group
+ * permanently). */
 MUST_USE int recv_pool_init(struct recv_pool *pool, struct ring *ring);
 
-/* After ring_close: until then the kernel may write into the buffers. CHECKs that each that arrived
- * was returned. */
+/* Call after ring_close: until then the kernel may write into the buffers. CHECKs that each buffer
+ * that arrived was returned. */
 void recv_pool_deinit(struct recv_pool *pool);
 
-/* Accounts for the buffer of a completion, if it has one; for each completion, once. */
+/* Accounts for the buffer of a completion, if it has one; call once for each completion. */
 void recv_pool_arrive(struct recv_pool *pool, uint32_t flags);
 
-/* What a completion with this result and these flags brought; empty when it brought no buffer. */
+/* Data of a completion with this result and these flags; empty when it has no buffer. */
 struct bytes recv_pool_claim(const struct recv_pool *pool, int result, uint32_t flags);
 
-/* Takes the buffer of the completion back, if there was one. Its bytes are gone after that. */
+/* Returns the completion's buffer, if there was one. Its bytes are invalid after that. */
 void recv_pool_return(struct recv_pool *pool, uint32_t flags);
 
 /* Shows all returned buffers to the kernel; before each submit. */

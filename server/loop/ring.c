@@ -58,11 +58,10 @@ void ring_error_text(int error, char *text, size_t text_size)
             "io_uring_setup, io_uring_enter and io_uring_register in the seccomp profile");
         break;
     case ENOSYS:
-        snprintf(
-            text, text_size,
-            "this kernel (%s) offers no io_uring: it is compiled out or a sandbox hides it; run "
-            "on Linux 6.1 or newer outside that sandbox",
-            system.release);
+        snprintf(text, text_size,
+                 "this kernel (%s) has no io_uring: it is compiled out or hidden by a sandbox; run "
+                 "on Linux 6.1 or newer outside that sandbox",
+                 system.release);
         break;
     case ENOMEM:
         snprintf(text, text_size,
@@ -97,8 +96,8 @@ struct io_uring_sqe *ring_sqe(struct ring *ring, struct op *op)
     return ring_sqe_raw(ring, op_user_data(op));
 }
 
-/* All of it, also when the kernel takes a part at a time: slices and slots are given out again
- * after this. Only shortage of kernel memory makes it try more than once. */
+/* Submits everything, even if the kernel takes only a part at a time: slices and slots are reused
+ * after this. Only a shortage of kernel memory makes it try more than once. */
 static void submit_now(struct ring *ring)
 {
     while (io_uring_sq_ready(&ring->uring) > 0) {
@@ -148,7 +147,7 @@ void ring_submit_and_wait(struct ring *ring, int64_t timeout_ms)
     }
 }
 
-/* What the probe waits for: the completion of one tag, within a second. */
+/* Waits for the completion of one tag of the probe, within a second. */
 static int probe_wait(struct io_uring *uring, uint64_t tag, uint32_t *ret_flags)
 {
     struct __kernel_timespec timeout = {.tv_sec = 1};
@@ -241,7 +240,7 @@ static int probe_with_sockets(struct io_uring *uring, int sockets[static 2])
     if (failed == 0) {
         failed = probe_letter(uring);
     }
-    /* The ring goes first: the kernel may still hold the receive and its buffers. */
+    /* Close the ring first: the kernel may still hold the receive and its buffers. */
     io_uring_queue_exit(uring);
     munmap(page, 4096);
     return failed;

@@ -22,7 +22,7 @@ void ring_close(struct ring *ring);
 /* One sentence with cause and cure for a failure of ring_open. */
 void ring_error_text(int error, char *text, size_t text_size);
 
-/* Tries everything the server relies on, by doing it: ring flags, provided buffers, multishot
+/* Tests everything the server relies on by using it: ring flags, provided buffers, multishot
  * receive, ring messages. 0, or -errno with a sentence in error. Blocks for microseconds. */
 MUST_USE int ring_probe(char *error, size_t error_size);
 
@@ -30,10 +30,10 @@ MUST_USE int ring_probe(char *error, size_t error_size);
  * submitted first. */
 struct io_uring_sqe *ring_sqe(struct ring *ring, struct op *op);
 
-/* A slot whose completion is nobody's op. */
+/* A slot whose completion has no op. */
 struct io_uring_sqe *ring_sqe_raw(struct ring *ring, uint64_t user_data);
 
-/* Makes sure that the next count slots go to the kernel in one submission (linked operations). */
+/* Ensures that the next count slots go to the kernel in one submission (linked operations). */
 void ring_reserve(struct ring *ring, unsigned count);
 
 /* count slices that stay valid until the operation that uses them is submitted. */
@@ -42,5 +42,6 @@ struct iovec *ring_iovecs(struct ring *ring, unsigned count);
 /* Submits everything, without waiting for a completion. */
 void ring_submit(struct ring *ring);
 
-/* Submits everything and waits until a completion is there or timeout_ms passed (< 0: no limit). */
+/* Submits everything and waits until a completion is available or timeout_ms has passed (< 0: no
+ * limit). */
 void ring_submit_and_wait(struct ring *ring, int64_t timeout_ms);

@@ -3,7 +3,7 @@
 #include "server/limits.h"
 
 enum {
-    LOOK_EVERY_MS = 50, /* a finer look is not worth the shared cache line */
+    LOOK_EVERY_MS = 50, /* finer resolution is not worth the shared cache line */
     GAP_MS_MIN = WAIT_MS_MAX + PAUSE_MS_MIN,
 };
 
@@ -24,7 +24,7 @@ uint64_t run_clock_at(const struct run_clock *clock, uint64_t monotonic_ms)
     return monotonic_ms - atomic_load_explicit(&clock->paused_ms, memory_order_relaxed);
 }
 
-/* Time since the last look of any worker; a reading from before it is no gap. */
+/* Time since the last look of any worker; an earlier reading is not a gap. */
 static uint64_t gap_ms(const struct run_clock *clock, uint64_t monotonic_ms)
 {
     uint64_t looked_ms = atomic_load_explicit(&clock->looked_ms, memory_order_acquire);
@@ -32,8 +32,8 @@ static uint64_t gap_ms(const struct run_clock *clock, uint64_t monotonic_ms)
     return monotonic_ms > looked_ms ? monotonic_ms - looked_ms : 0;
 }
 
-/* The pause is added before the look is shown: a worker that sees no gap any more sees the time
- * without it. */
+/* The pause is added before the look is published: a worker that no longer sees a gap sees the
+ * corrected time. */
 static uint64_t add_pause(struct run_clock *clock, uint64_t monotonic_ms)
 {
     pthread_mutex_lock(&clock->mutex);
@@ -59,7 +59,7 @@ uint64_t run_clock_look(struct run_clock *clock, uint64_t monotonic_ms, uint64_t
     } else if (gap >= LOOK_EVERY_MS) {
         uint64_t looked_ms = monotonic_ms - gap;
 
-        /* When it fails, another worker has looked. */
+        /* If it fails, another worker has looked. */
         atomic_compare_exchange_strong(&clock->looked_ms, &looked_ms, monotonic_ms);
     }
     return run_clock_at(clock, monotonic_ms);

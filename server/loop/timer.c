@@ -34,8 +34,8 @@ void timer_init(struct timer *timer, void (*on_due)(struct timer *timer))
 
 void timer_arm(struct timer_wheel *wheel, struct timer *timer, uint64_t due_ms)
 {
-    /* Rounded up, so that nothing fires early. A past time goes to the next tick: this one's slot
-     * was looked at already. */
+    /* Rounded up, so that nothing fires early. A past time goes to the next tick: the slot of this
+     * one has been processed. */
     uint64_t tick = (due_ms + TIMER_TICK_MS - 1) / TIMER_TICK_MS;
 
     CHECK(timer->on_due != NULL);
@@ -61,7 +61,8 @@ static void run_slot(struct timer_wheel *wheel, unsigned slot, uint64_t now_ms)
 
     list_take_all(&waiting, &wheel->slots[slot]);
     mark(wheel, slot, false);
-    /* A handler may disarm any timer of this list, so the first one is taken anew each time. */
+    /* A handler may disarm any timer of this list, so the first one is looked up again each
+     * time. */
     while (!list_empty(&waiting)) {
         struct timer *timer = container_of(waiting.next, struct timer, node);
 
@@ -81,7 +82,7 @@ void timer_wheel_advance(struct timer_wheel *wheel, uint64_t now_ms)
     uint64_t now_tick = now_ms / TIMER_TICK_MS;
 
     /* After a long sleep one round over all slots is enough. The wheel jumps to its start, so that
-     * what a handler arms lies in a slot that is still to come. */
+     * timers armed by handlers land in slots not yet processed. */
     if (now_tick > wheel->tick + TIMER_SLOTS) {
         wheel->tick = now_tick - TIMER_SLOTS;
     }

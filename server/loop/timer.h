@@ -18,15 +18,15 @@ struct timer {
 struct timer_wheel {
     struct list slots[TIMER_SLOTS];
     uint64_t occupied[TIMER_SLOTS / 64]; /* a set bit: the slot may hold timers */
-    uint64_t tick;                       /* all slots up to this one were looked at */
+    uint64_t tick;                       /* all slots up to this one were processed */
 };
 
 void timer_wheel_init(struct timer_wheel *wheel, uint64_t now_ms);
 
-/* Runs what is due. */
+/* Runs the timers that are due. */
 void timer_wheel_advance(struct timer_wheel *wheel, uint64_t now_ms);
 
-/* How long to wait until something may be due: ms, or -1 without timers. */
+/* Time until a timer may be due: ms, or -1 without timers. */
 int64_t timer_wheel_wait_ms(const struct timer_wheel *wheel, uint64_t now_ms);
 
 void timer_init(struct timer *timer, void (*on_due)(struct timer *timer));

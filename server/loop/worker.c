@@ -81,8 +81,8 @@ static void take_completion(struct worker *worker, const struct io_uring_cqe *cq
     op->on_complete(op, cqe->res, cqe->flags);
 }
 
-/* What is left waits for the next turn, which begins at once: sends go out at the end of a turn,
- * and must not wait for a crowd of handshakes. True: nothing is left. */
+/* The rest waits for the next turn, which begins at once: sends go out at the end of a turn, and
+ * must not wait for a burst of handshakes. True: nothing is left. */
 static bool take_completions(struct worker *worker)
 {
     struct io_uring_cqe *cqe;
@@ -105,7 +105,7 @@ static bool take_completions(struct worker *worker)
     return all;
 }
 
-/* Time never runs backwards for a worker, also where its reading is from before a pause. */
+/* Time never runs backwards for a worker, even if its reading is from before a pause. */
 static void look_at_clock(struct worker *worker)
 {
     uint64_t monotonic_ms = clock_monotonic_ms();
@@ -116,7 +116,7 @@ static void look_at_clock(struct worker *worker)
     worker->now_ms = now_ms > worker->now_ms ? now_ms : worker->now_ms;
     if (pause_ms > 0) {
         counters_increment(&worker->counters, pauses);
-        log_warn("the process stood still; deadlines are put off", LOG_INT("pause_ms", pause_ms));
+        log_warn("the process was paused; deadlines are extended", LOG_INT("pause_ms", pause_ms));
     }
 }
 
@@ -134,7 +134,8 @@ static void wait_for_completions(struct worker *worker, int64_t wait_ms_max)
     look_at_clock(worker);
 }
 
-/* What arrived in time is read before a deadline is judged. A flood must not hold up all of them.
+/* Data that arrived in time is read before a deadline is checked. A flood must not delay all of
+   them.
  */
 static void run_timers(struct worker *worker, bool all_taken)
 {
@@ -165,8 +166,8 @@ size_t worker_memory_left(const struct worker *asking, unsigned index)
     return atomic_load_explicit(&asking->group->workers[index].blocks_left, memory_order_relaxed);
 }
 
-/* A worker that has nothing left keeps turning until all others have nothing left either: their
- * last messages may still have to come home to it. */
+/* A worker that has nothing left keeps running until all others have nothing left either: their
+ * last messages may still have to return to it. */
 static bool may_end(struct worker *worker, bool *drained)
 {
     if (!worker->stopping) {
@@ -193,8 +194,8 @@ static void run(struct worker *worker)
             trim_due_ms = worker->now_ms + TRIM_EVERY_MS;
         }
     }
-    /* Letters home of the last turn: their receivers wait for them. Those that the kernel had no
-     * memory for come back, and are posted again. */
+    /* Receivers wait for messages that return to them in the last turn. Letters that the kernel had
+     * no memory for come back, and are posted again. */
     do {
         ring_submit(&worker->ring);
         take_completions(worker);
@@ -208,7 +209,7 @@ static int start(struct worker *worker)
     if (failed != 0) {
         return failed;
     }
-    /* Saves the look-up of the ring's descriptor in each turn; does without where it fails. */
+    /* Saves the look-up of the ring's descriptor in each turn; optional, so failure is ignored. */
     io_uring_register_ring_fd(&worker->ring.uring);
     failed = recv_pool_init(&worker->recv_pool, &worker->ring);
     if (failed != 0) {
@@ -243,7 +244,7 @@ static void *thread_main(void *argument)
     }
     if (atomic_load(&worker->ring_fd) >= 0) {
         worker->group->ops->on_stop(worker);
-        /* Nobody may post to a ring that is gone. */
+        /* No thread may post to a closed ring. */
         pthread_barrier_wait(&worker->group->started);
         ring_close(&worker->ring);
         recv_pool_deinit(&worker->recv_pool);
@@ -295,7 +296,7 @@ int worker_group_start(struct worker_group *group, unsigned workers_count)
         int failed = start_thread(&group->workers[i]);
 
         if (failed != 0) {
-            /* Those that run wait at the barrier for the full count: the process has to end. */
+            /* The running threads wait at the barrier for the full count: the process must exit. */
             return WORKER_GROUP_STUCK;
         }
     }

@@ -1,7 +1,7 @@
-/* A worker: one thread with its own ring, receive buffers, message memory, timers and counters. It
- * turns: wait, run completions, run timers, send what became ready, submit. Everything in struct
- * worker belongs to that thread unless said otherwise. What connections are is known above: the
- * loop calls upward through worker_ops. */
+/* A worker: one thread with its own ring, receive buffers, message memory, timers and counters.
+ * Each turn: wait, run completions, run timers, send queued data, submit. Everything in struct
+ * worker belongs to that thread unless stated otherwise. The loop knows nothing of connections: it
+ * calls upward through worker_ops. */
 #pragma once
 
 #include <pthread.h>
@@ -27,7 +27,7 @@ struct worker_ops {
     void (*on_undelivered)(struct worker *worker, enum letter_kind kind, void *pointer);
     /* After the completions and timers of a turn, before the submit. */
     void (*on_turn_end)(struct worker *worker);
-    /* True when nothing is left to wait for; asked while stopping only. */
+    /* True when nothing is left to wait for; called only while stopping. */
     bool (*is_drained)(struct worker *worker);
 };
 
@@ -38,23 +38,23 @@ struct worker {
     struct worker_group *group;
     struct ring ring;
     struct recv_pool recv_pool;
-    struct block_pool blocks;   /* messages and what belongs to them */
-    struct block_pool requests; /* HTTP requests that are being read, by whomever */
+    struct block_pool blocks;   /* messages and their data */
+    struct block_pool requests; /* HTTP requests being read, of all connections */
     struct timer_wheel timers;
     struct counters counters;   /* others may read */
     uint64_t now_ms;            /* run_clock_ms at the start of this turn */
     uint64_t looked_ms;         /* clock_monotonic_ms then */
-    uint64_t timers_ran_ms;     /* of now_ms: in the last turn that was not cut short */
+    uint64_t timers_ran_ms;     /* now_ms of the last turn that was not cut short */
     bool stopping;              /* set by a call; no new connections */
-    void *context;              /* the layer above: its state of this worker */
+    void *context;              /* the upper layer's state for this worker */
     struct log_limit log_limit; /* lines an outsider can cause */
     struct alarms alarms;       /* lines about bounds that an operator should act on */
     pthread_t thread;
     int start_error;
     _Atomic int ring_fd;        /* others post to it; -1 before start */
     _Atomic size_t blocks_left; /* for messages, at the end of the last turn; others may read */
-    /* Messages posted to this worker and not yet taken. Others write it with each letter: on a
-     * cache line of its own, or they would steal the one that the owner reads all the time. */
+    /* Messages posted to this worker and not yet taken. Others write it with each letter: it has
+     * its own cache line, so that they do not invalidate one that the owner reads constantly. */
     _Alignas(64) _Atomic uint32_t letters_pending;
 };
 
@@ -71,9 +71,9 @@ struct worker_group {
 
 enum { WORKER_GROUP_STUCK = 1 };
 
-/* Starts workers_count threads and waits until each is ready. On failure all are ended again.
- * 0, or -errno of the first that failed; WORKER_GROUP_STUCK when a thread could not be made: then
- * the others wait for ever, and the process must exit. */
+/* Starts workers_count threads and waits until each is ready. On failure all are stopped again. 0,
+ * or -errno of the first that failed; WORKER_GROUP_STUCK when a thread could not be created: then
+ * the others wait indefinitely, and the process must exit. */
 MUST_USE int worker_group_start(struct worker_group *group, unsigned workers_count);
 
 /* Waits for the end of all threads, after a call on each has set `stopping`. Counters stay
@@ -81,14 +81,14 @@ MUST_USE int worker_group_start(struct worker_group *group, unsigned workers_cou
 void worker_group_join(struct worker_group *group);
 void worker_group_destroy(struct worker_group *group);
 
-/* A bound was reached that an operator should act on: says so in the log, at a limited rate. */
+/* Logs, at a limited rate, that a bound was reached that an operator should act on. */
 void worker_alarm(struct worker *worker, enum alarm_kind kind);
 
 /* Runs call on the worker, from one of the workers. */
 void worker_call(struct worker *from, struct worker *target, struct call *call);
 
-/* Memory that is left for messages of a worker: now of the asking one, at the end of its last turn
- * of another. */
+/* Memory left for messages of a worker: the current value for the calling one, that of the end of
+ * its last turn for another. */
 size_t worker_memory_left(const struct worker *asking, unsigned index);
 
 /* Posts to another worker. False, with nothing taken, when it is LETTERS_PENDING_MAX behind

@@ -64,7 +64,7 @@ MUST_USE static int expand_label(enum ktls_suite suite, const uint8_t *secret, c
     info[info_len++] = 1; /* number of the block */
     if (HMAC(hash, secret, (int)suites[suite].secret_bytes, info, info_len, block, &block_len) ==
         NULL) {
-        return -ENOMEM; /* OpenSSL takes memory for it */
+        return -ENOMEM; /* OpenSSL allocates memory for it */
     }
     CHECK(out_len <= block_len);
     memcpy(out, block, out_len);
@@ -160,7 +160,8 @@ enum ktls_result ktls_install(int fd, enum ktls_suite suite, const struct tls_se
     if (setsockopt(fd, IPPROTO_TCP, TCP_ULP, "tls", sizeof "tls") != 0) {
         return errno == ENOTCONN ? KTLS_PEER_GONE : KTLS_REFUSED;
     }
-    /* Until a direction has keys, the socket carries bytes as before: user space can still go on.
+    /* Until a direction has keys, the socket carries bytes as before: user space can still
+       continue.
      */
     if (set_keys(fd, TLS_TX, suite, secrets->server, tx_records) != 0) {
         return KTLS_REFUSED;
@@ -168,7 +169,7 @@ enum ktls_result ktls_install(int fd, enum ktls_suite suite, const struct tls_se
     if (set_keys(fd, TLS_RX, suite, secrets->client, 0) != 0) {
         return KTLS_BROKEN;
     }
-    /* Only saves work for records without padding; kernels without it do well too. */
+    /* Only saves work for records without padding; optional. */
     setsockopt(fd, SOL_TLS, TLS_RX_EXPECT_NO_PAD, &no_pad, sizeof no_pad);
     return KTLS_INSTALLED;
 }
@@ -242,7 +243,8 @@ enum ktls_control ktls_control_parse(uint8_t type, struct bytes payload)
     if (type == KTLS_RECORD_ALERT && payload.len == 2) {
         return payload.data[1] == CLOSE_NOTIFY ? KTLS_CONTROL_CLOSE : KTLS_CONTROL_ALERT;
     }
-    /* One whole KeyUpdate: type, 24-bit length 1, and whether ours is asked for (RFC 8446 §4.6.3).
+    /* One whole KeyUpdate: type, 24-bit length 1, and whether ours is requested (RFC 8446
+       §4.6.3).
      */
     if (type == KTLS_RECORD_HANDSHAKE && payload.len == 5 && payload.data[0] == KEY_UPDATE &&
         payload.data[1] == 0 && payload.data[2] == 0 && payload.data[3] == 1 &&
@@ -296,7 +298,7 @@ static void probe_suite(struct ktls_support *support, enum ktls_suite suite)
     close_pair(fds);
 }
 
-/* On a socket that is not connected: ENOTCONN says that the module is there, ENOENT that it is not.
+/* On an unconnected socket: ENOTCONN means that the module is loaded, ENOENT that it is not.
  */
 static int module_error(void)
 {

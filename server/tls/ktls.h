@@ -19,15 +19,15 @@ enum ktls_suite {
     KTLS_SUITE_COUNT,
 };
 
-/* What this kernel can do. */
+/* Capabilities of this kernel. */
 struct ktls_support {
     bool suites[KTLS_SUITE_COUNT];
     bool any;
-    bool rekey;     /* TLS_RX may be set again: KeyUpdate can be followed (Linux 6.14) */
-    char text[256]; /* "yes, AES-128-GCM …", or why not and the cure */
+    bool rekey;     /* TLS_RX may be set again: KeyUpdate is supported (Linux 6.14) */
+    char text[256]; /* "yes, AES-128-GCM …", or the reason and the cure */
 };
 
-/* Tries it on a loopback connection of its own. Blocks for a moment; at start only. */
+/* Tests it on a loopback connection of its own. Blocks briefly; only at start. */
 void ktls_probe(struct ktls_support *ret_support);
 
 /* The suite of an IANA number (0x1301 …), or KTLS_SUITE_COUNT. */
@@ -35,14 +35,14 @@ enum ktls_suite ktls_suite_of(uint16_t cipher_id);
 
 enum ktls_result {
     KTLS_INSTALLED,
-    KTLS_PEER_GONE, /* an end of the connection, no error */
-    KTLS_REFUSED,   /* nothing was changed: user space goes on */
-    KTLS_BROKEN,    /* one direction only was installed: close */
+    KTLS_PEER_GONE, /* the connection ended; not an error */
+    KTLS_REFUSED,   /* nothing was changed: user space continues */
+    KTLS_BROKEN,    /* only one direction was installed: close */
 };
 
-/* Both directions. All handshake bytes must be in the socket already, and none of the peer's after
- * its Finished may have been read. tx_records: records that were already sent under the server's
- * key (session tickets). */
+/* Installs both directions. All handshake bytes must already be in the socket, and none of the
+ * peer's after its Finished may have been read. tx_records: records that were already sent under
+ * the server's key (session tickets). */
 MUST_USE enum ktls_result ktls_install(int fd, enum ktls_suite suite,
                                        const struct tls_secrets *secrets, uint64_t tx_records);
 
@@ -51,7 +51,7 @@ MUST_USE enum ktls_result ktls_install(int fd, enum ktls_suite suite,
 MUST_USE int ktls_rekey_receive(int fd, enum ktls_suite suite, struct tls_secrets *secrets);
 MUST_USE int ktls_rekey_send(int fd, enum ktls_suite suite, struct tls_secrets *secrets);
 
-/* Control records travel with their type beside the data. */
+/* Control records carry their type in ancillary data. */
 enum ktls_record_type {
     KTLS_RECORD_ALERT = 21,
     KTLS_RECORD_HANDSHAKE = 22,
@@ -60,7 +60,7 @@ enum ktls_record_type {
 
 enum ktls_control_sizes { KTLS_CONTROL_SIZE = CMSG_SPACE(1), KTLS_RECORD_SIZE = 1024 };
 
-/* A message header with everything it points to; in memory that lives until the operation is done.
+/* A message header with everything it points to; must stay valid until the operation is done.
  */
 struct ktls_record {
     struct msghdr header;
@@ -74,15 +74,15 @@ void ktls_record_prepare_receive(struct ktls_record *record);
 /* For sendmsg of a control record of that type; payload of at most KTLS_RECORD_SIZE. */
 void ktls_record_prepare_send(struct ktls_record *record, enum ktls_record_type type,
                               struct bytes payload);
-/* Type of a received record; data when the kernel named none. */
+/* Type of a received record; data when the kernel gave none. */
 uint8_t ktls_record_type(const struct ktls_record *record);
 
-/* What a received control record means. Pure. */
+/* Meaning of a received control record. Pure. */
 enum ktls_control {
     KTLS_CONTROL_CLOSE,            /* close_notify */
-    KTLS_CONTROL_ALERT,            /* another alert: the peer gave up */
+    KTLS_CONTROL_ALERT,            /* another alert: the peer aborted */
     KTLS_CONTROL_REKEY,            /* KeyUpdate */
-    KTLS_CONTROL_REKEY_AND_ANSWER, /* KeyUpdate that asks for ours */
+    KTLS_CONTROL_REKEY_AND_ANSWER, /* KeyUpdate that requests ours */
     KTLS_CONTROL_BAD,
 };
 enum ktls_control ktls_control_parse(uint8_t type, struct bytes payload);

@@ -21,7 +21,7 @@ static X509 *issuer_among(STACK_OF(X509) * others, X509 *certificate)
     return NULL;
 }
 
-/* The last certificate that can be reached. Each one is passed once: two authorities may have
+/* The last certificate that can be reached. Each one is visited once: two authorities may have
  * signed each other. */
 static X509 *chain_top(SSL_CTX *ctx)
 {

@@ -19,7 +19,7 @@ enum { PATH_SIZE = 4096 };
 
 struct tls_context {
     _Atomic unsigned references;
-    SSL_CTX *pairs[TLS_PAIRS_MAX]; /* the first one also serves unknown names */
+    SSL_CTX *pairs[TLS_PAIRS_MAX]; /* the first one is also used for unknown names */
     char *cert_files[TLS_PAIRS_MAX];
     unsigned pairs_count;
 };
@@ -116,7 +116,7 @@ static void set_rules(SSL_CTX *ctx, const struct tls_settings *settings,
     SSL_CTX_set_keylog_callback(ctx, tls_session_on_keylog);
 }
 
-/* OpenSSL would ask at the terminal for the password of an encrypted key. */
+/* OpenSSL would prompt on the terminal for the password of an encrypted key. */
 static int no_password(char *password, int size, int for_writing, void *argument)
 {
     return 0;

@@ -13,12 +13,12 @@
 struct tls_session {
     SSL *ssl;
     struct tls_context *context;
-    struct bytes input; /* what the read BIO gives out during a call */
+    struct bytes input; /* input of the read BIO during a call */
     uint8_t *output;
     size_t output_size, output_len;
-    struct tls_secrets *secrets; /* NULL: nobody needs them any more */
+    struct tls_secrets *secrets; /* NULL: no longer needed */
     const char *failure;
-    uint8_t *late; /* TLS_LATE_BYTES, only while there is something in it: it is rare */
+    uint8_t *late; /* TLS_LATE_BYTES, allocated only while in use, which is rare */
     size_t late_len;
 };
 
@@ -242,7 +242,7 @@ void tls_session_close_notify(struct tls_session *session)
 {
     ERR_clear_error();
     if (SSL_shutdown(session->ssl) < 0) {
-        ERR_clear_error(); /* the connection broke before: there is nothing to say */
+        ERR_clear_error(); /* the connection failed before: there is nothing to send */
     }
 }
 
