@@ -33,6 +33,9 @@ FULL_FOLDER = 12
 RULES = {"lines of a function, median": 15, "lines of a function, p90": 25}
 # What a number is no fault of: a bound of its own, or a seam that tests need.
 TOLD_ONLY = ("lines of the longest function", "exports used by tests only")
+# "Who sees the one sees the other": a subject hidden in its verb (docs/style.md, Comments).
+FUSED_OPENING = re.compile(
+    r"/\*+[\s*]*((?:What|Who|Whom|Whose|Whoever|Nobody|Somebody|Of|By)\b.*)")
 # Their users are other programs.
 PUBLIC_HEADERS = ("client/relay_client.h", "client/relay_status.h")
 CALL = re.compile(r"(?<![\w.>])([A-Za-z_]\w*)\s*\(")
@@ -161,6 +164,12 @@ class House:
         return [str(header) for header in self.headers
                 if not read(header).lstrip().startswith("/*")]
 
+    def fused_openings(self):
+        """Comments without a subject of their own in front."""
+        return [f"{path}:{text.count(chr(10), 0, match.start()) + 1} {match[1]}"
+                for path in [*(source.path for source in self.sources), *self.headers]
+                for text in [read(path)] for match in FUSED_OPENING.finditer(text)]
+
     def untested(self):
         tests = {str(path) for path in c_files("tests", "perf", suffixes=(".c",))}
 
@@ -190,6 +199,7 @@ class House:
             "exports used nowhere": nowhere,
             "exports used by tests only": by_tests,
             "headers without a comment": self.bare_headers(),
+            "comments with a fused opening": self.fused_openings(),
             "sources without a unit test": self.untested(),
             "functions that are copies": self.copies(),
             **{f"files in circles, {folder}": [" ".join(circle) for circle in each]

@@ -71,6 +71,13 @@ class Measures(unittest.TestCase):
             "functions over 50 lines", "lines of the longest function",
             "lines of a function, median", "lines of a function, p90")], [1, 51, 3, 50])
 
+    def test_comments_open_with_their_subject(self):
+        tree = self.tree(
+            base__a_h="/* What it is. */\n#pragma once\nint a; /* of b */\nint b; /* whole */\n",
+            base__a_c="/* Who asks. */\n/*\n * By hand. */\n/* Offset: who asks. What else. */\n"
+                      + function("a", "b /* Nobody */"))
+        self.assertEqual(tree.numbers()["comments with a fused opening"], 4)
+
     def test_exports(self):
         header = ('/* Says what it is. */\n#pragma once\nint used(int a,\n         int b);\n'
                   "MUST_USE int idle(void (*call)(int));\nint seam(void);\nint by_macro(void);\n"
