@@ -69,8 +69,8 @@ bool utf8_stream_take_bytes(struct utf8_stream *stream, struct bytes more)
 
 /* Block by block, in vectors of 16 bytes, by the method of Keiser and Lemire ("Validating UTF-8 in
  * less than one instruction per byte", 2021): three look-ups, by the halves of a byte and the upper
- * half of the next, tell what is wrong with the two. A machine needs a shuffle of bytes: SSSE3, or
- * the NEON of every arm64. */
+ * half of the next, yield the faults of the two. It requires a byte shuffle: SSSE3, or the NEON of
+ * every arm64. */
 
 typedef uint8_t vector __attribute__((vector_size(16)));
 typedef uint64_t vector_words __attribute__((vector_size(16)));
@@ -102,7 +102,7 @@ static inline vector vector_look_up(vector table, vector index)
 }
 #endif
 
-/* What can be wrong with a byte and the one before it. */
+/* Faults of a byte together with the preceding one. */
 enum pair_faults {
     TOO_SHORT = 1 << 0, /* a first byte without continuation */
     TOO_LONG = 1 << 1,  /* a continuation of ASCII */
@@ -111,8 +111,8 @@ enum pair_faults {
     SURROGATE = 1 << 4,
     OVERLONG_2 = 1 << 5,
     OVERLONG_4 = 1 << 6,        /* f0 80 to 8f; also f5 and above with 80 to 8f */
-    TWO_CONTINUATIONS = 1 << 7, /* right where the first byte asked for them */
-    ANY_LOW = TOO_SHORT | TOO_LONG | TWO_CONTINUATIONS, /* whatever the lower half */
+    TWO_CONTINUATIONS = 1 << 7, /* valid where the first byte requires them */
+    ANY_LOW = TOO_SHORT | TOO_LONG | TWO_CONTINUATIONS, /* for any lower half */
 };
 
 static const vector by_first_high = {TOO_LONG,
