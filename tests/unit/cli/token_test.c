@@ -410,9 +410,10 @@ Test(cli_token, a_file_that_is_no_private_key_is_named)
 
 Test(cli_token, a_secret_and_a_private_key_are_one_too_many)
 {
-    expect_refused("RELAY_TOKEN_KEY_FILE", "/nonexistent",
-                   "relay token: RELAY_TOKEN_KEY_FILE and a secret are both given, but a token has "
-                   "one signature\n");
+    expect_refused(
+        "RELAY_TOKEN_KEY_FILE", "/nonexistent",
+        "relay token: RELAY_TOKEN_KEY_FILE and a secret are both given, but a token has only "
+        "one signature\n");
 }
 
 Test(cli_token, a_kid_with_blanks_is_refused)
