@@ -1,4 +1,4 @@
-/* Reaches nothing of relay: proves that the harness can fail. Four bytes in a row lead to a read
+/* Reaches no code of relay: proves that the harness can fail. Four bytes in a row lead to a read
  * past a heap block, which only coverage guidance finds in a minute and only the address sanitizer
  * sees. The test fuzz/canary passes exactly when the crash is reported. */
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* Reaches http_answer_feed, http_answer_finish, http_answer_retry_after_ms, access_answer_read,
- * handshake_answer_check, fault_text_clean. However the bytes are split, the answer is the same;
- * what is said about it is printable and holds no token. Input: how to split, then an answer. */
+ * handshake_answer_check, fault_text_clean. However the bytes are split, the result is the same;
+ * texts about it are printable and hold no token. Input: how to split, then a response. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

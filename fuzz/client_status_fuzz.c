@@ -1,5 +1,5 @@
-/* Reaches relay_status_feed, status_reports_are_bounded, status_reports_read. Whatever is fed, each
- * text handed out is there, and no more is delivered than the bounds allow. */
+/* Reaches relay_status_feed, status_reports_are_bounded, status_reports_read. For any input, each
+ * text handed out is readable, and no more is delivered than the bounds allow. */
 #include <stdint.h>
 #include <string.h>
 

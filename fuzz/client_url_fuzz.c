@@ -1,5 +1,5 @@
-/* Reaches url_parse, url_authority, url_is_loopback, url_is_address. What is accepted can stand in
- * a request line, and written together again it is the same URL. Input: a URL. */
+/* Reaches url_parse, url_authority, url_is_loopback, url_is_address. An accepted URL can stand in a
+ * request line, and reassembled from its parts it is the same URL. Input: a URL. */
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>

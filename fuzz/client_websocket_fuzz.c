@@ -1,7 +1,7 @@
 /* Reaches websocket_receive, websocket_send and all below: header_fault, frame_open,
  * close_received, wslay_frame_recv. Whatever a server sends, messages stay within their bound, an
- * end has its reason, and what we answer goes out. Input: the server's bytes; they go through a
- * socket pair. */
+ * end has its reason, and our answers are sent. Input: the server's bytes; they go through a socket
+ * pair. */
 #include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>

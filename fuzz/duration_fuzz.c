@@ -1,6 +1,6 @@
-/* Reaches duration_parse and duration_parse_ns. What is accepted consists of numbers and units
- * only, a duration written twice is twice as long, and one millisecond more is one more; only what
- * no longer fits may be refused. Input: a duration. */
+/* Reaches duration_parse and duration_parse_ns. An accepted text consists of numbers and units
+ * only, a duration written twice is twice as long, and one millisecond more is one more; only
+ * results that no longer fit may be refused. Input: a duration. */
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>

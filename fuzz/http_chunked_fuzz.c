@@ -1,6 +1,6 @@
 /* Reaches http_chunked_parse. One body is read whole, byte by byte and in random pieces: result,
- * length of the content and what is left over must agree; what was accepted ends in an empty line
- * and holds no bare LF outside of its content. Input: one byte that cuts, then the body. */
+ * length of the content and remaining input must agree; an accepted body ends in an empty line and
+ * holds no bare LF outside its content. Input: one byte that cuts, then the body. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* Reaches http_request_parse, http_request_field and http_request_field_has_token. One request is
- * read whole, byte by byte and in random pieces: result, content and what is left over must agree.
- * What was accepted is written again in its plainest form and must be read back the same. Input:
- * one byte that cuts, then the request. */
+ * read whole, byte by byte and in random pieces: result, content and remaining input must agree. An
+ * accepted request is written again in its plainest form and must parse the same. Input: one byte
+ * that cuts, then the request. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,8 @@
-/* Reaches http_response_write and http_status_text. What is written must be read back by llhttp as
- * one whole response with the same status, version, persistence and body, in a buffer of exactly
- * its size, and must be refused by every smaller one tried. Input: 2 bytes of status, 1 of flags, 1
- * that chooses a smaller buffer, then content type, one extra field and the body, parted by NUL. */
+/* Reaches http_response_write and http_status_text. The output must be parsed by llhttp as one
+ * whole response with the same status, version, persistence and body, in a buffer of exactly its
+ * size, and must be refused by every smaller one tried. Input: 2 bytes of status, 1 of flags, 1
+ * that chooses a smaller buffer, then content type, one extra field and the body, separated by
+ * NUL. */
 #include <errno.h>
 #include <llhttp.h>
 #include <stdint.h>

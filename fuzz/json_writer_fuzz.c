@@ -1,8 +1,7 @@
 /* Reaches json_writer_bytes, json_writer_text, json_writer_raw, json_writer_integer,
  * json_writer_boolean, printable_control_len, utf8_sequence_len and utf8_is_valid. jansson must
- * read back what was written: exactly the input when it is valid UTF-8, valid JSON always, and a
- * prefix when the buffer was too small. Input: one byte that chooses the small buffer, then the
- * text. */
+ * parse the output: always valid JSON, exactly the input when it is valid UTF-8, and a prefix when
+ * the buffer was too small. Input: one byte that chooses the small buffer, then the text. */
 #include <jansson.h>
 #include <stdint.h>
 #include <stdlib.h>

@@ -25,7 +25,7 @@ static void check_meaning(enum ktls_control control, uint8_t type, struct bytes 
     }
 }
 
-/* What we send comes back as it was, when the kernel copies it. */
+/* A record sent comes back unchanged when the kernel copies it. */
 static void check_record(uint8_t type, struct bytes payload)
 {
     static struct ktls_record record;

@@ -1,6 +1,6 @@
 /* mpegts_packet_parse, mpegts_packet_starts_video, mpegts_packet_pes_len, mpegts_is_whole_packets,
- * mpegts_probe, mpegts_probe_other_size: any bytes. What they say must agree with each other, and
- * every answer must lie within the input. */
+ * mpegts_probe, mpegts_probe_other_size: any bytes. Their results must agree with each other, and
+ * every result must lie within the input. */
 #include <stdint.h>
 
 #include "base/check.h"

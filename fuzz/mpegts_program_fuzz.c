@@ -1,5 +1,5 @@
-/* mpegts_program_init, _take, and by them video_probe_*: the stream, packet by packet. What is told
- * holds together, and a table with a wrong CRC never changes it. */
+/* mpegts_program_init, _take, and through them video_probe_*: the stream, packet by packet. The
+ * findings are consistent, and a table with a wrong CRC never changes them. */
 #include <stdint.h>
 
 #include "base/check.h"

@@ -1,5 +1,5 @@
-/* multipart_probe: any bytes. What is recognised stays so when more follows, and with a line end in
- * front, as between two parts; and it does begin with a delimiter. */
+/* multipart_probe: any bytes. A recognised body stays recognised when more follows, and with a line
+ * end before it, as between two parts; and it does begin with a delimiter. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

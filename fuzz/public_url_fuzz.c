@@ -1,6 +1,6 @@
-/* Reaches public_url_check and public_url_fault_text. What is accepted is accepted
- * too when the access API continues it, is never of both kinds, and is refused with a slash or a
- * blank behind it; each fault has a text. Input: a URL. */
+/* Reaches public_url_check and public_url_fault_text. An accepted URL is also accepted when the
+ * access API extends it, is never of both kinds, and is refused with a trailing slash or blank;
+ * each fault has a text. Input: a URL. */
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,7 @@
-/* Fuzzes tls_record_measure, tls_record_count (server/tls/tls_record.c), and what a stranger
- * reaches of tls_session_accept and tls_session_decrypt (server/tls/tls_session.c): the input is a
- * stream of records, which is fed record by record as phase_tls.c does, with a key made at start.
+/* Fuzzes tls_record_measure, tls_record_count (server/tls/tls_record.c), and the parts an
+ * unauthenticated peer reaches of tls_session_accept and tls_session_decrypt
+ * (server/tls/tls_session.c): the input is a stream of records, which is fed record by record as
+ * phase_tls.c does, with a key made at start.
  */
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -69,7 +70,7 @@ static bool feed(struct tls_session *session, struct bytes record)
         size_t len = tls_session_output_len(session);
 
         CHECK(len <= sizeof output);
-        /* What we send is whole records, unless the flight did not fit. */
+        /* Our output is whole records, unless the flight did not fit. */
         CHECK(status == TLS_STATUS_WANT_OUTPUT || len == 0 || tls_record_count(output, len) > 0);
     } while (status == TLS_STATUS_WANT_OUTPUT);
     CHECK(status != TLS_STATUS_OK || tls_session_version_text(session) != NULL);

@@ -1,6 +1,6 @@
-/* Reaches utf8_stream_take, utf8_stream_take_bytes and utf8_stream_is_whole, held against jansson,
- * which judges whole texts: a text is good so far when some continuation makes it whole.
- * Input: one byte that cuts, then the text. */
+/* Reaches utf8_stream_take, utf8_stream_take_bytes and utf8_stream_is_whole, compared with jansson,
+ * which checks whole texts: a text is valid so far when some continuation completes it. Input: one
+ * byte that cuts, then the text. */
 #include <jansson.h>
 #include <stdint.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* video_probe_init, _take, _has_parameters: the first byte chooses the codec, the second where the
- * rest is cut; in two pieces it gives what it gives in one. */
+ * rest is cut; two pieces give the same result as one. */
 #include <stdint.h>
 
 #include "base/check.h"

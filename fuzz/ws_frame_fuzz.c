@@ -1,11 +1,11 @@
 /* Reaches ws_frame_parse, ws_frame_error_text, ws_mask_copy, utf8_stream_take and ws_close_parse,
  * and compares them with wslay: for one stream both must give the same frames, the same payload
- * bytes and the same verdict, however the stream is cut. Input: one byte that chooses who sends,
+ * bytes and the same verdict, however the stream is cut. Input: one byte that chooses the sender,
  * one that cuts, then the stream.
  *
- * The verdicts may differ in exactly two cases, each of which must then be the case:
- *   - wslay reads a close payload of one byte as no status; §5.5.1 demands two, and we refuse it.
- *   - wslay refuses the close codes 1012 to 1014, which IANA registered after RFC 6455. */
+ * The verdicts may differ in exactly two cases, each of which is verified: - wslay reads a close
+ * payload of one byte as no status; §5.5.1 requires two, and we refuse it. - wslay refuses the
+ * close codes 1012 to 1014, which IANA registered after RFC 6455. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +27,7 @@ enum verdict { VERDICT_OPEN, VERDICT_CLOSED, VERDICT_REFUSED };
 /* Why wslay may see a stream differently. */
 enum exception { EXCEPTION_NONE, EXCEPTION_CLOSE_SHORT, EXCEPTION_CLOSE_CODE };
 
-/* What a reader saw: a record for each frame, then its payload. A frame is recorded when its first
+/* A reader's log: a record for each frame, then its payload. A frame is recorded when its first
  * payload byte comes, because wslay does not show it before. */
 struct transcript {
     enum verdict verdict;

@@ -1,6 +1,6 @@
 /* Reaches ws_upgrade_check, ws_upgrade_offers, ws_upgrade_first_offer and ws_upgrade_accept behind
- * http_request_parse. What is accepted must hold every part of RFC 6455 §4.2.1, and its answer must
- * decode to the SHA-1 of key and GUID. Input: a request. */
+ * http_request_parse. An accepted request must meet every part of RFC 6455 §4.2.1, and its answer
+ * must decode to the SHA-1 of key and GUID. Input: a request. */
 #include <openssl/evp.h>
 #include <openssl/sha.h>
 #include <stdint.h>

@@ -442,7 +442,7 @@ void fake_relay_set_behaviour(struct fake_relay *relay, enum fake_behaviour beha
     const int size = SLOW_BYTES;
 
     if (behaviour == FAKE_READ_SLOWLY) {
-        /* What is accepted from now on inherits it; else the kernel would read ahead. */
+        /* Connections accepted from now on inherit it; otherwise the kernel would read ahead. */
         setsockopt(relay->listen_fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
     }
     g_mutex_lock(&relay->lock);

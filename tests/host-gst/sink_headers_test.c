@@ -155,7 +155,7 @@ GST_START_TEST(new_headers_go_between_what_they_part)
 }
 GST_END_TEST;
 
-/* What waits from before needs the headers of its own time. */
+/* Messages queued earlier need the headers of their time. */
 GST_START_TEST(what_waited_for_the_connection_comes_behind_its_own_headers)
 {
     struct sink_fixture fixture;

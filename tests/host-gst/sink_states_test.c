@@ -432,7 +432,7 @@ GST_START_TEST(a_flush_drops_the_queue_and_keeps_the_connection)
         gst_harness_push(fixture.harness, jpeg_of(1 << 20, 1));
     }
     gst_harness_push_event(fixture.harness, gst_event_new_flush_start());
-    /* What the socket has begun stays: messages go whole or not at all. */
+    /* A message that the socket has begun stays: messages are sent whole or not at all. */
     fail_unless(fixture_count(&fixture, "queue-messages") < 5);
     gst_harness_push_event(fixture.harness, gst_event_new_flush_stop(TRUE));
     fixture_push_segment(&fixture);

@@ -43,7 +43,7 @@ struct item {
     uint32_t payload_len;
 };
 
-/* What one viewer may expect of one publisher. */
+/* Expectations of one viewer for one publisher. */
 struct track {
     uint32_t base; /* published before the viewer had joined: may come or not */
     uint32_t last;
@@ -318,7 +318,7 @@ static void leave_all(struct part *part)
     part->left = true;
 }
 
-/* Nobody publishes any more and every letter to this worker was taken. */
+/* Publishing has ended and every letter to this worker was taken. */
 static void check_and_leave(struct part *part)
 {
     struct viewer *slow = &part->viewers[VIEWERS - 1];
@@ -340,7 +340,7 @@ static void check_and_leave(struct part *part)
     sem_post(&part->world->settled);
 }
 
-/* What the loop calls */
+/* Callbacks of the loop */
 
 static int on_start(struct worker *worker)
 {

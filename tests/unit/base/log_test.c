@@ -135,7 +135,7 @@ Test(log, leaves_out_what_is_below_the_level)
 /* 512 bytes are kept for the end of the line; {"a":1,"long":"", and the terminator. */
 enum { LONG_MAX_THAT_FITS = LOG_LINE_BYTES_MAX - 512 - 17 - 1 };
 
-/* What an outsider sends may be longer than a line: it is left out, the rest is not. */
+/* Text from outside may be longer than a line: it is omitted, the rest is not. */
 Test(log, stays_whole_when_a_field_is_too_long)
 {
     char *longest = calloc(1, 3 * LOG_LINE_BYTES_MAX);

@@ -1,4 +1,4 @@
-/* What one turn of the loop may send; the frames themselves are tested over sockets, in
+/* Limits of sending in one turn of the loop; the frames themselves are tested over sockets, in
  * tests/client. */
 #include "client/websocket.h"
 

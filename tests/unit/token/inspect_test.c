@@ -261,7 +261,7 @@ Test(inspect, nothing_but_printable_ascii_reaches_the_terminal)
     expect_harmless("\x1b[2J.\x1b[2J.x");
 }
 
-/* Whoever pastes a secret where a token belongs must not find it in the scroll-back. */
+/* A secret pasted in place of a token must not appear in the output. */
 Test(inspect, a_text_that_is_no_token_is_not_repeated)
 {
     static const char *const texts[] = {"hunter2", "hunter2.hunter2", "hunter2.hunter2.hunter2",

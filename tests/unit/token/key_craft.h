@@ -50,7 +50,7 @@ static inline void craft_private_pem(EVP_PKEY *pair, const char *password,
     craft_bio_take(bio, pem);
 }
 
-/* What OpenSSL makes of the text with this digest; PSS padding when asked. */
+/* OpenSSL's signature of the text with this digest; PSS padding if requested. */
 static inline size_t craft_signature(EVP_PKEY *pair, const EVP_MD *digest, bool pss,
                                      const char *text, uint8_t signature[static 1024])
 {

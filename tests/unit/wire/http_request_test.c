@@ -11,7 +11,7 @@
 
 #define HOST "Host: a\r\n"
 
-/* What comes after the request on the connection; none of it may be taken. */
+/* Bytes after the request on the connection; none of them may be consumed. */
 static const char rest[] = "\x81\x80rest";
 
 /* step: bytes for each call. */

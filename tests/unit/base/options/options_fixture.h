@@ -57,7 +57,7 @@ static const struct option_table table = {.command = "relay test",
                                           .specs = specs,
                                           .specs_count = ARRAY_LENGTH(specs)};
 
-/* What the function prints about the table; to be freed. */
+/* The function's output for the table; the caller frees it. */
 static inline char *printed_by(void (*print)(const struct option_table *, FILE *))
 {
     char *text = NULL;

@@ -1,4 +1,4 @@
-/* What leaves the library as text: printable, short, and without secrets. */
+/* Texts that leave the library are printable, short, and without secrets. */
 #include "client/net/fault.h"
 
 #include <criterion/criterion.h>

@@ -932,7 +932,7 @@ static void random_push(struct model *model, uint32_t id)
     cr_assert_eq(push_message(message, &model->bounds), model_push(model, &entry));
 }
 
-/* What the kernel is given must be the model's entries, from the byte where the last send ended. */
+/* The slices must be the model's entries, from the byte where the last send ended. */
 static void random_begin(struct model *model, struct iovec *slices)
 {
     unsigned slices_max = rand() % 3 == 0 ? 1 : 1 + (unsigned)rand() % SEND_SLICES_MAX;

@@ -197,7 +197,7 @@ Test(timer, fires_after_a_sleep_of_any_length)
     }
 }
 
-/* Whoever is woken by a long sleep may want something done at once, or a little later. */
+/* Handlers that run after a long sleep may arm timers that are due at once, or a little later. */
 Test(timer, is_not_forgotten_when_a_handler_arms_it_after_a_long_sleep)
 {
     for (uint64_t extra_ms = 0; extra_ms <= 300; extra_ms += 100) {

@@ -140,7 +140,7 @@ UNUSED static void client_deinit(struct client *client)
     SSL_CTX_free(client->ctx);
 }
 
-/* What the client wants to be sent. */
+/* Output of the client. */
 UNUSED static size_t client_take(struct client *client, uint8_t *flight)
 {
     int len = BIO_read(client->output, flight, FIXTURE_FLIGHT_SIZE);
