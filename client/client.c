@@ -65,7 +65,7 @@ void client_enter_state(struct relay_client *client, const struct relay_client_e
     }
 }
 
-/* The token itself wins over the file: whoever sets it means it. */
+/* An explicitly set token takes precedence over the file. */
 enum progress client_token_take(struct relay_client *client, char **ret_token, struct fault *fault)
 {
     int64_t mtime_s = 0;

@@ -1,5 +1,6 @@
-/* What the public functions (relay_client.c, any thread) and the client's own thread (connection.c
- * and below) share. Everything under "guarded" only with the mutex; no callback runs with it held.
+/* State shared by the public functions (relay_client.c, any thread) and the client's own thread
+ * (connection.c and below). Members under "guarded" need the mutex; no callback runs with it
+ * held.
  */
 #pragma once
 

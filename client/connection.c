@@ -144,7 +144,8 @@ void connection_fail(struct connection *connection)
     failure_count(connection);
     connection_drop(connection);
     if (fault->kind == RELAY_CLIENT_FAULT_TLS) {
-        /* The next attempt reads the CA file anew. Only now: the session used the context. */
+        /* The next attempt reads the CA file again. Not earlier, because the session used the
+         * context. */
         opener_forget_trust(&connection->opener);
     }
     if (gives_up(connection, &timing)) {

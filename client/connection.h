@@ -89,7 +89,7 @@ void connection_fail(struct connection *connection);
 /* The poll_fds of a phase that waits for the open transport only. */
 unsigned connection_poll_transport(const struct connection *connection, struct pollfd *fds);
 
-/* One phase: everything may be NULL but on_turn. */
+/* One phase: all members but on_turn may be NULL. */
 struct phase_ops {
     void (*on_enter)(struct connection *connection);
     /* Does all work that needs no waiting. */
@@ -98,7 +98,7 @@ struct phase_ops {
     unsigned (*poll_fds)(const struct connection *connection, struct pollfd *fds);
     /* Deadline of the next turn if nothing becomes ready. */
     uint64_t (*wake_ms)(const struct connection *connection);
-    /* What did not come when the attempt's time is up; NULL: no limit. */
+    /* The missing event to report when the attempt times out; NULL: no limit. */
     const char *(*missing)(const struct connection *connection);
 };
 

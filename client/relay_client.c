@@ -114,7 +114,7 @@ static void *thread_run(void *context)
     return NULL;
 }
 
-/* Signals are for the application's own threads. -errno. */
+/* Signals are left to the application's own threads. -errno. */
 static int thread_start(struct relay_client *client)
 {
     sigset_t all, before;
@@ -137,8 +137,8 @@ int relay_client_start(struct relay_client *client)
     if (!client->started) {
         pthread_mutex_lock(&client->mutex);
         client->stopping = false;
-        /* Accepting begins now: what is sent before the first attempt ends follows the same rules
-         * as any other time without a connection. */
+        /* Messages are accepted from now on: until the first attempt ends, the same rules apply as
+         * at any other time without a connection. */
         client->state =
             client->settings.location.websocket ? RELAY_CLIENT_CONNECTING : RELAY_CLIENT_ACCESSING;
         pthread_mutex_unlock(&client->mutex);
@@ -248,7 +248,7 @@ static bool is_lossy(const struct relay_client *client)
     return client->ring.limits.drop != RELAY_CLIENT_DROP_NONE;
 }
 
-/* What can be said before the message is copied: 0, or -errno. With the mutex held. */
+/* Checks that need no copy of the message: 0, or -errno. With the mutex held. */
 static int admission(struct relay_client *client, size_t len)
 {
     if (!is_running(client)) {
@@ -268,7 +268,7 @@ static uint64_t lost_messages(const struct ring *ring)
     return ring->dropped_messages[RING_OVERFLOW] + ring->dropped_messages[RING_AGE];
 }
 
-/* Takes the message or frees it. */
+/* Queues the message or frees it. */
 static int push(struct relay_client *client, struct ring_message *message)
 {
     pthread_mutex_lock(&client->mutex);
@@ -289,7 +289,7 @@ static int push(struct relay_client *client, struct ring_message *message)
     return failed;
 }
 
-/* Characters may be cut by the slices. */
+/* Slices may split characters. */
 static bool slices_are_utf8(const struct relay_client_slice *slices, size_t slices_count)
 {
     struct utf8_stream text;
@@ -398,7 +398,7 @@ static bool wish_is_true(const struct relay_client *client, const struct wish *w
     return ring_has_room(&client->ring, wish->len);
 }
 
-/* Waits for a change, not longer than until end_ms by the clock. With the mutex held. */
+/* Waits for a change, at most until end_ms by the clock. With the mutex held. */
 static void wait_step(struct relay_client *client, struct awake_clock *clock, uint64_t end_ms)
 {
     uint64_t left_ms = end_ms - clock->now_ms;

@@ -150,7 +150,7 @@ static bool pair_is_sound(EVP_PKEY *pair)
     return sound;
 }
 
-/* What libjwt wants, and without the private half. */
+/* The form libjwt requires, without the private half. */
 static bool public_text_set(struct key *key)
 {
     BIO *text = BIO_new(BIO_s_mem());

@@ -8,7 +8,7 @@
 #include "base/bytes.h"
 #include "token/token_keys.h"
 
-/* The text of a secrets file, called name in errors and origins. Adds what it holds. */
+/* Adds the secrets in the text of a secrets file, called name in errors and origins. */
 MUST_USE bool key_files_add_secrets(struct token_keys *keys, struct bytes text, const char *name,
                                     char error[static TOKEN_KEYS_ERROR_SIZE]);
 

@@ -7,14 +7,14 @@
 /* NULL and empty mean none. Formats: docs/protocol.md, Keys. */
 struct key_sources {
     const char *secret;          /* one secret without a name */
-    const char *secret_file;     /* holds such a secret; wins over it */
+    const char *secret_file;     /* file with such a secret; takes precedence over it */
     const char *secrets_file;    /* lines "kid secret" or "secret" */
     const char *public_keys;     /* PEM files and folders of them, separated by commas */
-    const char *hmac_algorithms; /* what secrets verify, separated by commas; none: HS256 */
+    const char *hmac_algorithms; /* algorithms of secrets, separated by commas; none: HS256 */
 };
 
-/* All keys of all sources. NULL with one line in error when anything is wrong or there is no key
- * at all: the file and the reason, never its content. */
+/* All keys of all sources. NULL with one line in error (the file and the reason, never its content)
+ * when anything is wrong or there is no key at all. */
 MUST_USE struct token_keys *key_sources_load(const struct key_sources *sources,
                                              char error[static TOKEN_KEYS_ERROR_SIZE]);
 

@@ -43,7 +43,7 @@ static enum token_result token_write(const struct key *key, const struct parts *
     return TOKEN_OK;
 }
 
-/* By hand, since a kid of printable ASCII needs no more than quotes and backslashes escaped. */
+/* Written by hand, because a kid of printable ASCII needs only quotes and backslashes escaped. */
 static void header_write(const struct key *key, struct parts *parts)
 {
     char *header = parts->header;

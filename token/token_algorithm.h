@@ -8,7 +8,7 @@ enum token_algorithm {
     TOKEN_EDDSA, /* Ed25519 */
     TOKEN_ES256, /* P-256 */
     TOKEN_RS256, /* RSA, PKCS #1 v1.5 */
-    TOKEN_HS384, /* shared secret, where the operator asks for it, as the next */
+    TOKEN_HS384, /* shared secret, opt-in, like the next */
     TOKEN_HS512,
     TOKEN_ALGORITHM_COUNT,
 };

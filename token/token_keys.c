@@ -15,7 +15,7 @@ enum { HMAC_ALGORITHMS = 3 };
 
 struct token_keys {
     _Atomic unsigned references;
-    unsigned given; /* by the operator: a secret counts once */
+    unsigned given; /* as configured: a secret counts once */
     unsigned count;
     bool serves[TOKEN_ALGORITHM_COUNT]; /* which of the HMAC algorithms secrets verify */
     struct key list[TOKEN_KEYS_MAX * HMAC_ALGORITHMS];

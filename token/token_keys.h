@@ -21,8 +21,8 @@ enum token_keys_limits {
 struct key;
 struct token_keys;
 
-/* One shared secret, HS256. Copies it. NULL on no memory or a secret below the minimum. Of the
- * operator's files: key_sources.h. */
+/* One shared secret, HS256. Copies it. NULL when out of memory or the secret is too short. For the
+ * operator's files see key_sources.h. */
 MUST_USE struct token_keys *token_keys_create(const char *secret);
 
 struct token_keys *token_keys_ref(struct token_keys *keys);
@@ -36,21 +36,21 @@ void token_keys_destroy(struct token_keys *keys);
 /* How many keys the operator gave. */
 unsigned token_keys_count(const struct token_keys *keys);
 
-/* The rest is for the other files of token/ only. */
+/* The rest is internal to token/. */
 
-/* Empty. NULL when memory is out. */
+/* An empty set. NULL when out of memory. */
 MUST_USE struct token_keys *token_keys_new(void);
 
 /* Moves the key into the set under its id, found at origin. False with one line in error when the
- * set is full, the id is taken or memory is out; the key is released then. */
+ * set is full, the id is taken or memory is exhausted; the key is then released. */
 MUST_USE bool token_keys_add(struct token_keys *keys, struct key *key, struct bytes id,
                              const char *origin, char error[static TOKEN_KEYS_ERROR_SIZE]);
 
-/* "HS256, HS512": what secrets that are added from now on verify; HS256 when never called. */
+/* "HS256, HS512": the algorithms of secrets added from now on; HS256 when never called. */
 MUST_USE bool token_keys_choose_hmac(struct token_keys *keys, const char *list,
                                      char error[static TOKEN_KEYS_ERROR_SIZE]);
 
-/* One secret; without a name when the id is empty. A key for each algorithm that secrets serve. */
+/* Adds one secret, unnamed when the id is empty, as one key for each algorithm of secrets. */
 MUST_USE bool token_keys_add_secret(struct token_keys *keys, struct bytes secret, struct bytes id,
                                     const char *origin, char error[static TOKEN_KEYS_ERROR_SIZE]);
 

@@ -14,8 +14,8 @@ struct token_keys_slot {
 void token_keys_slot_init(struct token_keys_slot *slot, struct token_keys *keys); /* takes keys */
 void token_keys_slot_deinit(struct token_keys_slot *slot);
 
-/* With a reference for the caller to give back by token_keys_unref. */
+/* Returns a reference that the caller releases with token_keys_unref. */
 MUST_USE struct token_keys *token_keys_slot_get(struct token_keys_slot *slot);
 
-/* Takes keys; the old set lives on with those who verify by it. */
+/* Takes ownership of keys; verifiers in progress keep the old set alive. */
 void token_keys_slot_replace(struct token_keys_slot *slot, struct token_keys *keys);

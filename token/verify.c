@@ -16,7 +16,7 @@
 
 enum verify_sizes { PART_BYTES_MAX = TOKEN_BYTES_MAX / 4 * 3 + 3 };
 
-/* What the header says about the key. */
+/* The header's claims about the key. */
 struct header {
     enum token_algorithm algorithm; /* TOKEN_ALGORITHM_COUNT: none that we know */
     bool has_kid;

@@ -51,7 +51,7 @@ unsigned opener_poll_fds(const struct opener *opener, struct pollfd *fds);
 /* When opener_advance wants to be called although no descriptor is ready; UINT64_MAX: never. */
 uint64_t opener_wake_ms(const struct opener *opener);
 
-/* What is waited for: "TCP connection". */
+/* The awaited event: "TCP connection". */
 const char *opener_missing(const struct opener *opener);
 
 /* Closes what is open, the transport too. A resolver that is still busy is kept for the next start.

@@ -40,7 +40,7 @@ MUST_USE ssize_t transport_read(struct transport *transport, void *data, size_t 
 MUST_USE ssize_t transport_write(struct transport *transport, const void *data, size_t len,
                                  struct fault *fault);
 
-/* What poll(2) should wait for. */
+/* Events that poll(2) should wait for. */
 struct pollfd transport_pollfd(const struct transport *transport);
 
 /* Bytes the peer has not acknowledged yet (SIOCOUTQ); 0 when unknown. */
