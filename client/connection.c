@@ -135,6 +135,7 @@ void connection_fail(struct connection *connection)
     char message[FAULT_TEXT_SIZE + URL_AUTHORITY_SIZE + 32];
     struct relay_client_event event = {.fault = fault->kind,
                                        .http_status = fault->http_status,
+                                       .retry_after_ms = fault->retry_after_ms,
                                        .close_code = fault->close_code,
                                        .message = message};
     struct settings_timing timing = client_timing(connection->client);

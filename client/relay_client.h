@@ -71,6 +71,7 @@ struct relay_client_event {
     enum relay_client_state previous_state;
     enum relay_client_fault fault; /* the reason, when state is WAITING or FAILED */
     int http_status;               /* of the refusal, or 0 */
+    uint64_t retry_after_ms;       /* Retry-After of the refusal (RFC 9110 §10.2.3), or 0 */
     int close_code;                /* of the peer's Close, or 0 */
     uint64_t attempt;              /* attempts since the last healthy connection, from 1 */
     uint64_t retry_in_ms;          /* when state is WAITING */

@@ -64,11 +64,19 @@ static bool token_renew(const struct connections *connections, struct relay_clie
 
 /* The clients' threads. */
 
+/* The relay itself has answered. A proxy in front of a dead one says 503 too, but not when to come
+ * again, as a relay does that is full. */
+static bool is_refusal(const struct relay_client_event *event)
+{
+    return (event->http_status >= 400 && event->http_status < 500) ||
+           (event->http_status == 503 && event->retry_after_ms > 0);
+}
+
 static void on_event(struct connections *connections, struct relay_client *client,
                      atomic_bool *refused, const char *name, const struct relay_client_event *event)
 {
     if (event->state == RELAY_CLIENT_CONNECTED || event->fault != RELAY_CLIENT_FAULT_NONE) {
-        atomic_store(refused, event->http_status >= 400 && event->http_status < 500);
+        atomic_store(refused, is_refusal(event));
     }
     if (event->fault == RELAY_CLIENT_FAULT_NONE) {
         LOG_EVENT(event->state == RELAY_CLIENT_CONNECTED ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG,

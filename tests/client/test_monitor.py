@@ -400,6 +400,24 @@ class Triggering(MonitorTestCase):
                        "and audience", 3)
         self.assertEqual(self.ends_well(monitor)["triggered"], 0)
 
+    def test_a_relay_that_is_full_is_not_killed_for_it(self):
+        """503 with Retry-After is the relay's own answer; a proxy's 503 for a dead one has none."""
+        for field, triggers in (("Retry-After: 1\r\n", False), ("", True)):
+            with self.subTest(field=field):
+                def script(connection, _, field=field):
+                    connection.read_head()
+                    connection.send(f"HTTP/1.1 503 Service Unavailable\r\n{field}"
+                                    "Content-Length: 0\r\n\r\n".encode())
+                monitor = self.monitor(f"http://127.0.0.1:{self.server(script).port}",
+                                       THRESHOLD="0s", TRIGGER_AFTER_MISSES="1",
+                                       NO_RETRIGGER_WITHIN="1s", COMMAND="true")
+                if triggers:
+                    self.fired(monitor)
+                else:
+                    monitor.logged("the relay refuses this monitor, which is no miss; are secret "
+                                   "and audience right?", 2)
+                self.assertEqual(self.ends_well(monitor)["triggered"] > 0, triggers)
+
     def test_its_own_freeze_is_no_miss(self):
         server = self.echo()
         server.delay_s = 0.2  # so that a message is always on its way
