@@ -414,8 +414,8 @@ class Triggering(MonitorTestCase):
                 if triggers:
                     self.fired(monitor)
                 else:
-                    monitor.logged("the relay refuses this monitor, which is no miss; are secret "
-                                   "and audience right?", 2)
+                    monitor.logged("the relay refuses this monitor, which is not a miss; check "
+                                   "secret and audience", 2)
                 self.assertEqual(self.ends_well(monitor)["triggered"] > 0, triggers)
 
     def test_its_own_freeze_is_no_miss(self):
