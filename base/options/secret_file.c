@@ -62,7 +62,7 @@ static int secret_check(const char *text)
 
 int secret_file_read_one(const char *path, char **ret_text)
 {
-    char *text;
+    char *text = NULL; /* an analyzer cannot know that errno is never 0 after a failure */
     int failed = secret_file_read(path, &text);
 
     if (failed != 0) {
