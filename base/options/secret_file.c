@@ -62,10 +62,10 @@ static int secret_check(const char *text)
 
 int secret_file_read_one(const char *path, char **ret_text)
 {
-    char *text = NULL; /* an analyzer cannot know that errno is never 0 after a failure */
+    char *text = NULL;
     int failed = secret_file_read(path, &text);
 
-    if (failed != 0) {
+    if (failed != 0 || text == NULL) { /* errno is not 0 after a failure, but no tool knows */
         return failed;
     }
     failed = secret_check(text);
