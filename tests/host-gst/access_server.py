@@ -65,6 +65,10 @@ class AccessServer:
             await self._stop.wait()
 
     async def _receive(self, socket, *_):
+        try:
+            await (await socket.ping())
+        except websockets.exceptions.ConnectionClosed:
+            pass  # what it sent before is counted all the same
         with self._changed:
             self.connections += 1
             messages = []
