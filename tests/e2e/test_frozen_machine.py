@@ -8,7 +8,6 @@ of the client on its own: tests/client/test_freezing.py.
 
 import os
 import signal
-import subprocess
 import threading
 import time
 
@@ -26,21 +25,6 @@ def stop(pid):
 
 
 class FrozenMachine(RelayTestCase):
-    def pipe(self, relay, topic):
-        environment = relay_support.relay_environment(
-            RELAY_CLIENT_SESSION=f"http://127.0.0.1:{relay.access_port}/session/{topic}",
-            RELAY_CLIENT_TOKEN=relay.token(topic))
-        process = subprocess.Popen([relay_support.relay_binary(), "client", "pipe"],
-                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE, env=environment, text=True)
-        self.addCleanup(self.end, process)
-        return process
-
-    def end(self, process):
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
-
     def test_the_connection_lives_on(self):
         relay = self.start(RELAY_WORKERS="1")
         pipe = self.pipe(relay, "data")

@@ -4,7 +4,6 @@ Method: two `relay client pipe` processes talk through the relay; viewers on eve
 them.
 """
 
-import subprocess
 import threading
 
 import relay_support
@@ -16,21 +15,6 @@ WORKERS = 3
 
 class Pipe(RelayTestCase):
     LINES = 200
-
-    def pipe(self, relay, topic):
-        environment = relay_support.relay_environment(
-            RELAY_CLIENT_SESSION=f"http://127.0.0.1:{relay.access_port}/session/{topic}",
-            RELAY_CLIENT_TOKEN=relay.token(topic))
-        process = subprocess.Popen([relay_support.relay_binary(), "client", "pipe"],
-                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE, env=environment, text=True)
-        self.addCleanup(self.end, process)
-        return process
-
-    def end(self, process):
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
 
     def test_lines_become_messages_and_messages_lines_in_both_directions(self):
         relay = self.start(RELAY_WORKERS=str(WORKERS), RELAY_BUFFER_SIZE="512")

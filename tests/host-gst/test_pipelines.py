@@ -12,7 +12,7 @@ import time
 import unittest
 
 from access_server import CODE, AccessServer
-from relay_support import BUILD, SOURCE, TIME_SCALE, cache_value, main
+from relay_support import BUILD, SOURCE, TIME_SCALE, cache_value, die_with_parent, main
 
 TOKEN = "eyJ-test-token-of-the-pipelines"
 PACKET = 188
@@ -131,7 +131,7 @@ class PipelineTestCase(unittest.TestCase):
     def launch(self, pipeline, stdin=subprocess.DEVNULL, environment=None):
         process = subprocess.Popen(
             ["gst-launch-1.0"] + pipeline.split(), stdin=stdin, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True,
+            stderr=subprocess.STDOUT, text=True, preexec_fn=die_with_parent,
             env={**os.environ, **self.sanitizer, **(environment or {})})
         self.addCleanup(self._end, process)
         return process

@@ -14,8 +14,8 @@ import threading
 import unittest
 
 import recipes
-from relay_support import (BUILD, SANITIZED, SOURCE, TIME_SCALE, RelayTestCase, main,
-                           relay_environment)
+from relay_support import (BUILD, SANITIZED, SOURCE, TIME_SCALE, RelayTestCase,
+                           end_group_with_parent, main, relay_environment)
 from test_pipelines import decoded_pictures, has_element, inspect, need_tools
 from ws_raw import BINARY, TEXT
 
@@ -28,6 +28,7 @@ SENSOR_SCRIPT = """#!/bin/sh
 n=0
 while sleep 0.02; do n=$((n + 1)); echo "reading $n"; done
 """
+COMMAND_ENDS_S = 600 * TIME_SCALE  # also when nothing ends it
 STOOD_IN_FOR = ("v4l2src",)
 BROKEN_LIBAV = "1.22.0"  # its avenc_mpeg1video fails always; mended in 1.22.1
 
@@ -118,9 +119,10 @@ class Recipes(RelayTestCase):
 
     def run_command(self, name, command):
         with open(self.path(f"{name}.log"), "wb") as log:
-            process = subprocess.Popen(["bash", "-c", command], stdin=subprocess.DEVNULL,
-                                       stdout=log, stderr=log, cwd=self.folder,
-                                       env=self.environment, start_new_session=True)
+            process = subprocess.Popen(["timeout", str(int(COMMAND_ENDS_S)), "bash", "-c", command],
+                                       stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                       cwd=self.folder, env=self.environment,
+                                       start_new_session=True, preexec_fn=end_group_with_parent)
         self.addCleanup(self._end, process)
         return process
 

@@ -64,9 +64,14 @@ _LIBC = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
 
 
-def die_with_parent():
-    """For a child before its exec: no server outlives a test program that is killed."""
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def die_with_parent(by=signal.SIGKILL):
+    """For a child before its exec: no program outlives a test program that is killed."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, by)
+
+
+def end_group_with_parent():
+    """The same for `timeout COMMAND`, which passes SIGTERM on to all processes of the command."""
+    die_with_parent(signal.SIGTERM)
 
 
 def why_no_server():
@@ -508,6 +513,23 @@ class RelayTestCase(unittest.TestCase):
     def _failed(self):
         outcome = getattr(self, "_outcome", None)
         return outcome is not None and not outcome.success
+
+    def pipe(self, relay, topic):
+        """`relay client pipe` on that topic, in both directions."""
+        process = subprocess.Popen(
+            [relay_binary(), "client", "pipe"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, preexec_fn=die_with_parent,
+            env=relay_environment(
+                RELAY_CLIENT_SESSION=f"http://127.0.0.1:{relay.access_port}/session/{topic}",
+                RELAY_CLIENT_TOKEN=relay.token(topic)))
+        self.addCleanup(self._end_program, process)
+        return process
+
+    @staticmethod
+    def _end_program(process):
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
 
     def track(self, client):
         """The client is closed before its server is stopped."""
