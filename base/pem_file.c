@@ -30,7 +30,7 @@ static const char *explain_key(const char *text)
 {
     if (strstr(text, "-----BEGIN ENCRYPTED PRIVATE KEY-----") != NULL ||
         strstr(text, "Proc-Type: 4,ENCRYPTED") != NULL) {
-        return "the key is encrypted, and there is nobody to ask for its password; "
+        return "the key is encrypted, and no password is asked for; "
                "openssl pkey writes it without";
     }
     if (strstr(text, "PRIVATE KEY-----") == NULL && strstr(text, "CERTIFICATE-----") != NULL) {

@@ -371,7 +371,7 @@ static const char *header_fault(const struct websocket *websocket,
         return "the server sent a masked frame";
     }
     if (frame->rsv != 0) {
-        return "the server used an extension nobody agreed on";
+        return "the server used an extension that was not negotiated";
     }
     if (wslay_is_ctrl_frame(frame->opcode)) {
         bool known = frame->opcode <= WSLAY_PONG;

@@ -70,7 +70,7 @@ enum progress handshake_answer_check(const struct handshake *handshake,
     }
     if (answer->extensions[0] != '\0' || answer->protocol[0] != '\0') {
         return fault_set(fault, RELAY_CLIENT_FAULT_HTTP,
-                         "the server chose an extension or subprotocol nobody offered");
+                         "the server chose an extension or subprotocol that was not offered");
     }
     return PROGRESS_DONE;
 }
