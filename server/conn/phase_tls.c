@@ -30,7 +30,7 @@ static struct phase_tls *state_of(struct conn *conn)
     return (struct phase_tls *)(void *)conn->phase_state;
 }
 
-/* What the kernel writes into; outlives the phase when a receive is in flight at its end. */
+/* The kernel writes into it; it outlives the phase when a receive is in flight at its end. */
 struct handshake_input {
     uint32_t wanted; /* bytes of the record known so far: its header, then all of it */
     uint32_t got;
@@ -73,8 +73,7 @@ static void log_failure(struct conn *conn, const char *reason)
     }
 }
 
-/* What is queued (an alert, an answer) still goes out; the rest of the peer's bytes is thrown away.
- */
+/* Queued bytes (an alert, an answer) are still sent; the rest of the peer's bytes is discarded. */
 static void close_politely(struct conn *conn, enum close_reason reason)
 {
     conn_close_begin(conn, reason);
@@ -82,7 +81,7 @@ static void close_politely(struct conn *conn, enum close_reason reason)
     conn_receive_start(conn);
 }
 
-/* Somebody who speaks HTTP to this port gets an answer that says so. */
+/* A client that speaks plain HTTP to this port is told to use TLS. */
 static void refuse_plain_http(struct conn *conn)
 {
     static const char answer[] =
@@ -125,7 +124,7 @@ static enum tls_status advance(struct conn *conn, struct bytes *record)
 
     message->payload_len = (uint32_t)tls_session_output_len(tls->session);
     tls_session_set_output(tls->session, NULL, 0);
-    /* What the last call writes are session tickets, the first records under the traffic key. */
+    /* The last call writes session tickets, the first records under the traffic key. */
     tls->tickets_sent +=
         status == TLS_STATUS_OK ? tls_record_count(message->payload, message->payload_len) : 0;
     if (message->payload_len > 0) {
@@ -380,17 +379,11 @@ static void tls_on_deadline(struct conn *conn)
     conn_close_now(conn, CLOSE_HANDSHAKE_TIMEOUT);
 }
 
-static bool on_receive_failed(struct conn *conn, int error)
-{
-    return false;
-}
-
 /* Its bytes are those of the queue: handshake records are made as messages. What it receives goes
  * to the phase only when that is closing. */
 const struct transport_ops transport_tls_handshake = {
     .text = "",
     .on_received = transport_pass_received,
-    .on_receive_failed = on_receive_failed,
     .send_next = transport_send_frames,
     .on_sent = transport_frames_sent,
     .release = release_input,

@@ -27,7 +27,8 @@ static void take_error(struct conn *conn, int error)
         /* A state, not a failure: nothing is lost, buffers are back at the end of this turn. */
         counters_increment(&conn->worker->counters, recv_starved);
         list_append(&conn->table->starved, &conn->starved_node);
-    } else if (!conn->transport->on_receive_failed(conn, error)) {
+    } else if (conn->transport->on_receive_failed == NULL ||
+               !conn->transport->on_receive_failed(conn, error)) {
         conn_fail(conn, is_peer_gone(error) ? CLOSE_BY_PEER : CLOSE_IO_ERROR);
     }
 }

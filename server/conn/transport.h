@@ -1,5 +1,7 @@
-/* Who makes and opens TLS records on the way between socket and phase: one table for each way. A
- * connection begins with transport_plain (or transport_tls_handshake) and changes at most once. */
+/* The way of bytes between socket and phase: plain, or as TLS records that the kernel or OpenSSL
+ * makes and opens. One table for each way. A connection begins with transport_plain; with TLS it
+ * changes to transport_tls_handshake at once, and to transport_kernel or transport_user after the
+ * handshake. */
 #pragma once
 
 #include <stdbool.h>
@@ -15,7 +17,8 @@ struct transport_ops {
     const char *text; /* in reports; "": no TLS */
     /* Bytes came from the socket. */
     void (*on_received)(struct conn *conn, struct bytes bytes);
-    /* The receive ended with this error. True: it was none of the connection's, and is seen to. */
+    /* The receive ended with this error. True: it did not end the connection, or the transport has
+     * failed it. NULL: the transport has no errors of its own. */
     bool (*on_receive_failed)(struct conn *conn, int error);
     /* Submits the next send. False: there is nothing to send. */
     bool (*send_next)(struct conn *conn);

@@ -70,15 +70,9 @@ void transport_put_record(struct conn *conn, struct ktls_record **record)
     *record = NULL;
 }
 
-static bool on_receive_failed(struct conn *conn, int error)
-{
-    return false;
-}
-
 const struct transport_ops transport_plain = {
     .text = "",
     .on_received = transport_pass_received,
-    .on_receive_failed = on_receive_failed,
     .send_next = transport_send_frames,
     .on_sent = transport_frames_sent,
 };

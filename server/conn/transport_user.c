@@ -6,7 +6,7 @@
 #include "server/conn/send.h"
 #include "server/conn/transport.h"
 
-/* Of one batch: what a connection may hold as ciphertext while its peer is slow. */
+/* Plain bytes of one batch: a connection holds no more as ciphertext while its peer is slow. */
 enum { BATCH_PLAIN_BYTES_MAX = 256 * 1024, SMALL_BATCH_PLAIN_BYTES = TLS_RECORD_PAYLOAD_MAX };
 
 static void on_received(struct conn *conn, struct bytes records)
@@ -75,7 +75,7 @@ static size_t total_len(const struct iovec *slices, unsigned count)
     return len < BATCH_PLAIN_BYTES_MAX ? len : BATCH_PLAIN_BYTES_MAX;
 }
 
-/* What OpenSSL said on its own goes in front: it was made before. */
+/* Records that OpenSSL wrote on its own go first: they were encrypted first. */
 static size_t put_late(struct conn *conn, uint8_t *records)
 {
     struct bytes late = tls_session_late(conn->tls.session);
@@ -178,11 +178,6 @@ static bool on_sent(struct conn *conn, size_t len, size_t *ret_plain_len)
     return output->sent == output->len;
 }
 
-static bool on_receive_failed(struct conn *conn, int error)
-{
-    return false;
-}
-
 /* Without memory it is left out: the records before it are in TCP's hands already. */
 static bool notify(struct conn *conn)
 {
@@ -215,7 +210,6 @@ static void release(struct conn *conn)
 const struct transport_ops transport_user = {
     .text = "user",
     .on_received = on_received,
-    .on_receive_failed = on_receive_failed,
     .send_next = send_next,
     .on_sent = on_sent,
     .notify = notify,
