@@ -98,8 +98,8 @@ static bool wait_ready(int fd, int timeout_ms)
 }
 
 /* Regular files are always ready; a pipe or terminal whose reader stalled is not, and without a
- * thread nobody may wait for it. POLLOUT on a pipe promises PIPE_BUF bytes. One line at a time:
- * between the question and the write nobody else may take the room. */
+ * thread the caller must not wait for it. POLLOUT on a pipe promises PIPE_BUF bytes. One line at a
+ * time: between the poll and the write no other thread may take the room. */
 static void write_now(const char *line, size_t len)
 {
     static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;

@@ -54,7 +54,7 @@ struct server_config {
 
 extern const struct option_table serve_option_table;
 
-/* What the command line could not check: secrets from files, names of levels and formats, bounds
- * that depend on one another. Fills in what the machine decides (workers). 0, or -errno with one
- * line in error. */
+/* Checks what the command line could not: secrets from files, names of levels and formats, bounds
+ * that depend on one another. Fills in the values that the machine decides (workers). 0, or -errno
+ * with one line in error. */
 MUST_USE int config_complete(struct server_config *config, char error[static OPTIONS_ERROR_SIZE]);

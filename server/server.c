@@ -234,8 +234,8 @@ static void tidy_if_due(struct server *server, uint64_t now_ms)
     }
 }
 
-/* By the clock, not by the silence between two signals: somebody may ask for counters every second.
- * Returns how long to wait for the next time. */
+/* Due by the clock, not by the silence between two signals: SIGUSR1 may come every second. Returns
+ * how long to wait for the next time. */
 static struct timespec look_if_due(struct server *server)
 {
     uint64_t now_ms = clock_monotonic_ms();

@@ -7,8 +7,7 @@
 #include "base/options/option_value.h"
 #include "base/options/options_help.h"
 
-/* What practable/relay takes for true of its variables (strconv.ParseBool); it takes whatever that
- * refuses for false. */
+/* Booleans as practable/relay reads its variables: true as in strconv.ParseBool, all else false. */
 static bool go_boolean_parse(const char *text)
 {
     static const char *const truths[] = {"1", "t", "T", "TRUE", "true", "True"};

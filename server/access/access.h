@@ -28,8 +28,8 @@ struct access_context {
 
 enum access_sizes { ACCESS_BODY_SIZE = 3072, ACCESS_FIELDS_SIZE = 640, ACCESS_REASON_SIZE = 112 };
 
-/* What the layer above does with a reply that the handler prepared: the part that needs other
- * workers or the disk. */
+/* The part of a request that needs other workers or the disk: the layer above does it before it
+ * sends the reply that the handler prepared. */
 enum access_action {
     ACCESS_ACTION_NONE,   /* send it */
     ACCESS_ACTION_NOTE,   /* store the booking as allowed, without waiting; send it */

@@ -1,4 +1,4 @@
-/* Who may open a WebSocket: judges an upgrade request before anything is answered. */
+/* Admission of a connection to a topic: judges an upgrade request before anything is answered. */
 #pragma once
 
 #include "server/access/access.h"

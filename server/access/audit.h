@@ -7,7 +7,7 @@
 #include "server/access/access.h"
 #include "server/access/admission.h"
 
-/* Who asked, as far as it may be logged. */
+/* The client of a request, as far as it may be logged. */
 struct audit_client {
     const char *address; /* "" to leave it out */
     const char *user_agent;

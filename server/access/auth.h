@@ -1,4 +1,4 @@
-/* Who asks: the token of the Authorization field, raw or behind "Bearer ". */
+/* Authentication of a request: the token of the Authorization field, raw or after "Bearer ". */
 #pragma once
 
 #include "server/access/access.h"

@@ -171,7 +171,7 @@ static bool is_damaged(const struct booking_store *store)
     return store->code == SQLITE_CORRUPT || store->code == SQLITE_NOTADB;
 }
 
-/* What changed in memory since is newer than the file. */
+/* A change in memory since then is newer than the file. */
 static int load_row(struct bookings *bookings, sqlite3_stmt *rows, int64_t now_s)
 {
     const char *id = (const char *)sqlite3_column_text(rows, 0);
@@ -288,9 +288,9 @@ static bool run(sqlite3_stmt *statement)
     return done;
 }
 
-/* What memory says now, not what the job says: two workers may submit their changes of one booking
- * in the other order than they made them, and the disk must end like the memory. Who changes the
- * booking after this look submits a job after it. */
+/* Writes the state in memory, not that of the job: two workers may submit their changes of one
+ * booking in a different order from the one in which they made them, and the disk must end like the
+ * memory. A change after this look is submitted as a job of its own. */
 static bool write_booking(struct booking_store *store, const char *booking_id, int64_t exp_s)
 {
     enum booking_list list;

@@ -1,4 +1,4 @@
-/* What an accepted token allows one connection to do. By value. */
+/* The rights that an accepted token gives to one connection. By value. */
 #pragma once
 
 #include <stdbool.h>

@@ -34,13 +34,14 @@ void address_of_peer(int fd, struct sockaddr_storage *ret_address);
 /* Numeric, without port; IPv4 in its own notation; "unknown" for other families. */
 void address_to_text(const struct sockaddr_storage *address, char *text, size_t size);
 
-/* What the nearest proxy wrote into X-Forwarded-For, or "". Of one that is too long the whole
- * addresses at its end. */
+/* X-Forwarded-For as the nearest proxy wrote it, or "". If it is too long, the whole addresses at
+ * its end. */
 void address_forwarded(const struct http_request *request, char text[static REPORTED_ADDRESS_SIZE]);
 
-/* Who sent the request, which is NULL when it could not be read. peer: of the socket. reported:
- * X-Forwarded-For when the peer is trusted ("" when it forwards nothing), of everybody else the
- * socket's. */
+/* Addresses of the client of a request, which is NULL when it could not be read. peer: of the
+ * socket. reported: X-Forwarded-For if the peer is trusted ("" when it forwards nothing), else the
+ * socket's.
+ */
 void address_of_client(int fd, const struct http_request *request,
                        const struct address_list *trusted_proxies,
                        char peer[static REMOTE_ADDRESS_SIZE],

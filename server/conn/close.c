@@ -251,9 +251,9 @@ static void closing_on_end(struct conn *conn, enum close_reason reason)
     }
 }
 
-/* What the peer still sends is read and thrown away: closing with unread bytes would send a reset
- * that can destroy our last words on their way. Its Close is the last of it, and the server is the
- * one to end the connection then (RFC 6455 §7.1.1): many clients leave that to it. */
+/* Bytes that the peer still sends are read and discarded: closing with unread bytes would send a
+ * reset, which can destroy our last bytes on their way. The peer's Close is the last of them; then
+ * the server ends the connection (RFC 6455 §7.1.1), because many clients leave that to it. */
 static void closing_on_bytes(struct conn *conn, struct bytes bytes)
 {
     struct phase_closing *closing = state_of(conn);

@@ -61,7 +61,7 @@ struct conn {
     _Alignas(16) uint8_t phase_state[PHASE_STATE_BYTES]; /* of the phase; dies when it is left */
 };
 
-/* What a phase does; NULL: nothing. */
+/* The operations of a phase; NULL: it does nothing. */
 struct phase_ops {
     void (*on_enter)(struct conn *conn);
     void (*on_bytes)(struct conn *conn, struct bytes bytes);

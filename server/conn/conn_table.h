@@ -17,7 +17,7 @@
 
 struct conn;
 
-/* What a listener serves; one may serve both. */
+/* The service of a listener; one may serve both. */
 enum listener_role {
     LISTENER_ACCESS = 1,
     LISTENER_RELAY = 2,

@@ -1,4 +1,4 @@
-/* What the transports with TLS keep about a connection. Each part is of the one that is named. */
+/* State that the transports with TLS keep about a connection, each part with its transport. */
 #pragma once
 
 #include <stdbool.h>

@@ -5,7 +5,7 @@
 #include "server/access/access.h"
 #include "server/conn/conn.h"
 
-/* What the phase does with the answer; frees reply->long_body. */
+/* The phase sends the answer; frees reply->long_body. */
 typedef void deferred_answer_fn(struct conn *conn, struct access_reply *reply);
 
 /* Which request an answer belongs to: the place in the table may have a new tenant by then. */

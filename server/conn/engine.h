@@ -1,5 +1,5 @@
-/* What one worker does with all its connections: opens the listeners, sends at the end of a turn,
- * stops. Owner worker only. */
+/* All connections of one worker: opens the listeners, sends at the end of a turn, stops. Owner
+ * worker only. */
 #pragma once
 
 #include "server/conn/conn_table.h"

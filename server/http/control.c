@@ -124,9 +124,9 @@ static void run_cut(struct worker *worker, struct call *call)
     }
 }
 
-/* Who is admitted while this goes on is found by the letter to its worker: the booking is listed as
- * denied already, and no turn of a worker ends between that look and the connection's place here.
- */
+/* A connection that is admitted meanwhile is found by the letter to its worker: the booking is
+ * listed as denied already, and no turn of a worker ends between its check and the entry in its
+ * table. */
 static void cut_everywhere(struct worker *worker, struct change *change)
 {
     struct worker_group *group = worker->group;
@@ -210,7 +210,8 @@ static void on_noted(struct booking_job *job, int result, struct ring *ring)
     free(container_of(job, struct change, job));
 }
 
-/* What nobody waits for may be lost with the disk: the next session request notes it again. */
+/* A job without a waiting request may be lost with the disk: the next session request repeats it.
+ */
 static void note(struct conn *conn, const struct access_reply *reply)
 {
     struct booking_store *store = conn->table->shared->store;

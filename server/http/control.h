@@ -1,11 +1,11 @@
-/* What a request of the access API does beyond its own worker: cut the connections of a booking
+/* The work of a request of the access API beyond its own worker: cut the connections of a booking
  * everywhere, store a change on disk, gather a report. The request waits (deferred.h). */
 #pragma once
 
 #include "server/access/access.h"
 #include "server/conn/deferred.h"
 
-/* Who changes a booking, for the line in the log. */
+/* The client that changes a booking, for the line in the log. */
 struct control_actor {
     char booking_id[TOKEN_TEXT_SIZE]; /* of the administrator's token */
     char address[REPORTED_ADDRESS_SIZE];

@@ -231,7 +231,7 @@ static void finish_reply(struct conn *conn, struct access_reply *reply, bool kee
     }
 }
 
-/* Of a refusal now, of a change of a booking when it is done. */
+/* Logs the client of a refusal now, and keeps that of a booking change for when it is done. */
 static void tell_who(struct conn *conn, const struct access_call *call,
                      const struct access_reply *reply, struct control_actor *ret_actor)
 {

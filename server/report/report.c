@@ -33,8 +33,8 @@ _Static_assert((int)REPORT_BYTES_MAX + (int)ELEMENT_SIZE + (int)HTTP_RESPONSE_HE
                    (int)MESSAGE_BYTES_MAX,
                "a report fits a message, and an answer");
 
-/* Who waits for GET /status. From the memory of requests of the worker that was asked: it travels
- * to the first worker and back. */
+/* A request for GET /status that waits. Its memory is of the worker that was asked; it travels to
+ * the first worker and back. */
 struct report_ask {
     struct call call;
     struct report_ask *next;
@@ -128,7 +128,7 @@ static void write_direction(struct json_writer *out, const struct direction *dir
     json_writer_raw(out, figures);
 }
 
-/* What one element says, from a connection or from the relay itself. */
+/* The content of one element, of a connection or of the relay itself. */
 struct subject {
     const char *topic, *scopes_json, *remote_address, *user_agent;
     const char *tls; /* who makes the records, or "" */
@@ -379,7 +379,7 @@ static void publish(struct worker *worker, const struct conn_shared *shared, str
     destroy(report);
 }
 
-/* Who asked is told when elements are missing, and when memory was out. */
+/* Missing elements, and a lack of memory, are told to the client. */
 static void answer(const struct report_ask *ask)
 {
     const struct report *report = ask->report;

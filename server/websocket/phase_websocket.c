@@ -58,8 +58,7 @@ static void close_saying(struct conn *conn, enum close_reason reason, uint16_t c
 
     CHECK(conn->phase == PHASE_WEBSOCKET);
     ws_close_watch_init(&watch, &ws->parser, ws->in_payload ? &ws->frame : NULL, ws->payload_done);
-    /* What was accepted before a stop is still delivered; for other reasons the peer gets nothing
-     * more. */
+    /* Messages accepted before a stop are still delivered; for other reasons the peer gets none. */
     if (reason != CLOSE_DRAIN) {
         send_queue_drop_waiting(&conn->subscriber.queue, conn->worker);
     }
@@ -506,7 +505,7 @@ static size_t take_data(struct conn *conn, struct bytes bytes)
     return len;
 }
 
-/* What is left of bytes behind the payload, or behind what of it was taken. */
+/* Returns the bytes after the payload, or after the part of it that was taken. */
 static struct bytes take_payload(struct conn *conn, struct bytes bytes)
 {
     struct phase_websocket *ws = phase_websocket_of(conn);
