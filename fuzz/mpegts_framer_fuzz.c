@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "wire/mpegts_framer.h"
+#include "wire/media/mpegts_framer.h"
 
 enum { BUFFER_PACKETS_MAX = 32, STREAM_LEN_MAX = 1 << 16 };
 

@@ -4,7 +4,7 @@
 #include <stdint.h>
 
 #include "base/check.h"
-#include "wire/mpegts.h"
+#include "wire/media/mpegts.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -3,7 +3,7 @@
 #include <stdint.h>
 
 #include "base/check.h"
-#include "wire/mpegts_program.h"
+#include "wire/media/mpegts_program.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -3,7 +3,7 @@
 #include <stdint.h>
 
 #include "base/check.h"
-#include "wire/video_probe.h"
+#include "wire/media/video_probe.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "wire/multipart.h"
+#include "wire/media/multipart.h"
 
 enum assembler_limits {
     /* A relay refuses larger messages; only as much memory is touched as frames need. */

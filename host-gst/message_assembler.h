@@ -11,8 +11,8 @@
 #include "client/relay_client.h"
 #include "host-gst/sink_settings.h"
 #include "host-gst/stream_notice.h"
-#include "wire/mpegts_framer.h"
-#include "wire/mpegts_program.h"
+#include "wire/media/mpegts_framer.h"
+#include "wire/media/mpegts_program.h"
 
 enum stream_kind {
     STREAM_UNKNOWN, /* no caps: the first bytes decide */

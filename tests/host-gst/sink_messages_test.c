@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "tests/host-gst/sink_fixture.h"
-#include "tests/unit/wire/mpegts_packets.h"
+#include "tests/unit/wire/media/mpegts_packets.h"
 
 #define TS_CAPS "video/mpegts, systemstream=true, packetsize=188"
 

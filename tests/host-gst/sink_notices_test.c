@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "tests/host-gst/sink_fixture.h"
-#include "tests/unit/wire/mpegts_tables.h"
+#include "tests/unit/wire/media/mpegts_tables.h"
 
 enum { PACKETS = 20, PACKET_ROOM = 16 };
 

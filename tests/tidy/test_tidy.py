@@ -135,7 +135,8 @@ class Tidy(unittest.TestCase):
     def test_every_codec_has_a_unit_test_and_a_fuzz_target(self):
         found = []
         for path in c_files("wire", suffixes=(".c",)):
-            for pair in (f"tests/unit/wire/{path.stem}_test.c", f"fuzz/{path.stem}_fuzz.c"):
+            for pair in (f"tests/unit/{path.parent}/{path.stem}_test.c",
+                         f"fuzz/{path.stem}_fuzz.c"):
                 if not (ROOT / pair).is_file():
                     found.append(f"{path} has no {pair}")
         self.fail_if_any(found, "write it in the same commit; a writer is fuzzed by round trip")

@@ -4,7 +4,7 @@
 #include <criterion/criterion.h>
 
 #include "base/attributes.h"
-#include "wire/video_probe.h"
+#include "wire/media/video_probe.h"
 
 #define START 0, 0, 1
 #define SPS   START, 0x67, 0x42, 0, 0x0a

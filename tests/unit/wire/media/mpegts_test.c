@@ -4,7 +4,7 @@
 #include <errno.h>
 
 #include "base/attributes.h"
-#include "tests/unit/wire/mpegts_packets.h"
+#include "tests/unit/wire/media/mpegts_packets.h"
 
 static struct bytes whole(const uint8_t *packet)
 {

@@ -1,4 +1,4 @@
-#include "wire/mpegts_framer.h"
+#include "wire/media/mpegts_framer.h"
 
 #include <string.h>
 

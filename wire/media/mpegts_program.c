@@ -1,4 +1,4 @@
-#include "wire/mpegts_program.h"
+#include "wire/media/mpegts_program.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* Crafted tables (PAT, PMT) for the tests of mpegts_program and of the sink. */
 #pragma once
 
-#include "tests/unit/wire/mpegts_packets.h"
+#include "tests/unit/wire/media/mpegts_packets.h"
 
 /* CRC_32 of Annex A, by a table-less loop of its own. */
 static inline uint32_t craft_crc(const uint8_t *data, size_t len)

@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "wire/mpegts.h"
-#include "wire/video_probe.h"
+#include "wire/media/mpegts.h"
+#include "wire/media/video_probe.h"
 
 enum { MPEGTS_SECTION_SIZE = 1024 }; /* §2.4.4.3, §2.4.4.8 */
 

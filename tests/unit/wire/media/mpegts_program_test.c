@@ -4,8 +4,8 @@
 #include <criterion/criterion.h>
 
 #include "base/attributes.h"
-#include "tests/unit/wire/mpegts_tables.h"
-#include "wire/mpegts_program.h"
+#include "tests/unit/wire/media/mpegts_tables.h"
+#include "wire/media/mpegts_program.h"
 
 static const uint8_t idr_alone[] = {0, 0, 1, 0x65, 0x88};
 static const uint8_t idr_whole[] = {0, 0, 1, 0x67, 1, 0, 0, 1, 0x68, 1, 0, 0, 1, 0x65, 0x88};

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/attributes.h"
-#include "wire/multipart.h"
+#include "wire/media/multipart.h"
 
 #define SEVENTY "0123456789012345678901234567890123456789012345678901234567890123456789"
 

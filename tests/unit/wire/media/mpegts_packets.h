@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "wire/mpegts.h"
+#include "wire/media/mpegts.h"
 
 enum crafted_pids { PID_PMT = 0x1000, PID_VIDEO = 0x100, PID_AUDIO = 0x101 };
 enum crafted_stream_ids { STREAM_ID_VIDEO = 0xe0, STREAM_ID_AUDIO = 0xc0 };

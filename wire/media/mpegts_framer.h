@@ -15,7 +15,7 @@
 
 #include "base/attributes.h"
 #include "base/bytes.h"
-#include "wire/mpegts.h"
+#include "wire/media/mpegts.h"
 
 enum mpegts_message_end {
     MPEGTS_END_LENGTH,     /* PES_packet_length satisfied */

@@ -1,4 +1,4 @@
-#include "wire/video_probe.h"
+#include "wire/media/video_probe.h"
 
 enum mpeg12_codes { MPEG12_PICTURE = 0x00, MPEG12_SEQUENCE = 0xb3, MPEG12_TYPE_I = 1 };
 

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #include "base/attributes.h"
-#include "tests/unit/wire/mpegts_packets.h"
-#include "wire/mpegts_framer.h"
+#include "tests/unit/wire/media/mpegts_packets.h"
+#include "wire/media/mpegts_framer.h"
 
 enum { PACKETS_MAX = 64, MESSAGES_MAX = 32, BUFFER_PACKETS = 16 };
 

@@ -1,4 +1,4 @@
-#include "wire/mpegts.h"
+#include "wire/media/mpegts.h"
 
 #include <errno.h>
 

@@ -1,4 +1,4 @@
-#include "wire/multipart.h"
+#include "wire/media/multipart.h"
 
 #include <string.h>
 #include <strings.h>
