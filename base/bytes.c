@@ -63,15 +63,49 @@ static bool is_blank(uint8_t c)
     return c == ' ' || c == '\t';
 }
 
-struct bytes bytes_trim(struct bytes a)
+static bool is_blank_or_line_end(uint8_t c)
 {
-    while (a.len > 0 && is_blank(a.data[0])) {
+    return is_blank(c) || c == '\r' || c == '\n';
+}
+
+static struct bytes without_ends(struct bytes a, bool (*is_dropped)(uint8_t c))
+{
+    while (a.len > 0 && is_dropped(a.data[0])) {
         a = bytes_skip(a, 1);
     }
-    while (a.len > 0 && is_blank(a.data[a.len - 1])) {
+    while (a.len > 0 && is_dropped(a.data[a.len - 1])) {
         a.len--;
     }
     return a;
+}
+
+struct bytes bytes_trim(struct bytes a)
+{
+    return without_ends(a, is_blank);
+}
+
+struct bytes bytes_strip(struct bytes a)
+{
+    return without_ends(a, is_blank_or_line_end);
+}
+
+struct bytes bytes_take_item(struct bytes *list)
+{
+    size_t len = bytes_find(*list, ',');
+    struct bytes item = bytes_trim(bytes_of(list->data, len));
+
+    *list = bytes_skip(*list, len + 1);
+    return item;
+}
+
+bool bytes_list_has_nocase(struct bytes list, const char *token)
+{
+    while (list.len > 0) {
+        if (bytes_equal_text_nocase(bytes_take_item(&list), token)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 int bytes_to_text(struct bytes a, char *text, size_t text_size)
@@ -105,7 +139,7 @@ int bytes_to_uint64(struct bytes a, uint64_t *ret_value)
     return 0;
 }
 
-int hex_digit_value(uint8_t c)
+int bytes_hex_digit_value(uint8_t c)
 {
     if (c >= '0' && c <= '9') {
         return c - '0';
@@ -114,10 +148,16 @@ int hex_digit_value(uint8_t c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-uint64_t text_hash(uint64_t hash, const char *text)
+bool text_is_empty(const char *text)
 {
-    for (; *text != '\0'; text++) {
-        hash = hash * 33 + (uint8_t)*text;
+    return text == NULL || text[0] == '\0';
+}
+
+uint64_t bytes_hash(uint64_t hash, struct bytes a)
+{
+    hash ^= UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < a.len; i++) {
+        hash = (hash ^ a.data[i]) * UINT64_C(0x100000001b3);
     }
     return hash;
 }

@@ -35,6 +35,16 @@ size_t bytes_find(struct bytes a, char c);
 /* Without leading and trailing space and tab (HTTP optional white space). */
 struct bytes bytes_trim(struct bytes a);
 
+/* The same, without line ends too: for a text that was copied by hand, or read from a file. */
+struct bytes bytes_strip(struct bytes a);
+
+/* Takes the first element of a list with commas off it, without blanks around it; it may be empty.
+ * The list is then what follows the comma, or empty. */
+struct bytes bytes_take_item(struct bytes *list);
+
+/* True if a list with commas has the token, ASCII case-insensitive (RFC 9110 §5.6.1). */
+bool bytes_list_has_nocase(struct bytes list, const char *token);
+
 /* Copies as a terminated string. -ENOSPC when it does not fit with its terminator. */
 MUST_USE int bytes_to_text(struct bytes a, char *text, size_t text_size);
 
@@ -42,11 +52,14 @@ MUST_USE int bytes_to_text(struct bytes a, char *text, size_t text_size);
 MUST_USE int bytes_to_uint64(struct bytes a, uint64_t *ret_value);
 
 /* Value of a hexadecimal digit of either case; -1 for other characters. */
-int hex_digit_value(uint8_t c);
+int bytes_hex_digit_value(uint8_t c);
 
-/* Extends hash (0 at first) by the text. For tables whose names no outsider can choose; otherwise
- * use a key. */
-uint64_t text_hash(uint64_t hash, const char *text);
+/* NULL, or without characters: an option that is not set. */
+bool text_is_empty(const char *text);
+
+/* Extends hash by the bytes (FNV-1a). Begins at 0, or at a random key if an outsider can choose
+ * what a table holds. */
+uint64_t bytes_hash(uint64_t hash, struct bytes a);
 
 /* Overwrites memory that held a secret; the compiler cannot remove it. */
 void bytes_wipe(void *data, size_t len);

@@ -44,6 +44,17 @@ static inline void list_remove(struct list *node)
     list_init(node);
 }
 
+/* Removes the first node of a list that is not empty, and returns it. */
+static inline struct list *list_take_first(struct list *head)
+{
+    struct list *node = head->next;
+
+    head->next = node->next;
+    node->next->prev = head;
+    list_init(node);
+    return node;
+}
+
 /* Moves all nodes of source to the end of the empty list target. */
 static inline void list_take_all(struct list *target, struct list *source)
 {

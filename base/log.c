@@ -1,10 +1,8 @@
 #include "base/log.h"
 
-#include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -19,14 +17,25 @@ static const char *const level_names[LOG_LEVEL_COUNT] = {
 
 static struct {
     atomic_int level;
-    enum log_format format;
+    atomic_int format;
 } log_state = {.level = LOG_LEVEL_WARN};
 
 int log_open(const char *path, enum log_level level, enum log_format format)
 {
-    log_state.format = format;
+    atomic_store(&log_state.format, format);
     atomic_store(&log_state.level, level);
     return log_output_open(path);
+}
+
+int log_change(const char *path, enum log_level level, enum log_format format)
+{
+    int failed = log_output_move(path);
+
+    if (failed == 0) {
+        atomic_store(&log_state.format, format);
+        atomic_store(&log_state.level, level);
+    }
+    return failed;
 }
 
 static void on_loss(uint64_t lines_lost)
@@ -53,21 +62,6 @@ void log_close(void)
 bool log_enabled(enum log_level level)
 {
     return (int)level <= atomic_load_explicit(&log_state.level, memory_order_relaxed);
-}
-
-int log_level_parse(const char *name, enum log_level *ret_level)
-{
-    if (strcasecmp(name, "warn") == 0) {
-        *ret_level = LOG_LEVEL_WARN;
-        return 0;
-    }
-    for (int level = 0; level < LOG_LEVEL_COUNT; level++) {
-        if (strcasecmp(name, level_names[level]) == 0) {
-            *ret_level = (enum log_level)level;
-            return 0;
-        }
-    }
-    return -EINVAL;
 }
 
 static void format_time(char *text, size_t size)
@@ -193,7 +187,7 @@ void log_write(enum log_level level, const char *message, const struct log_field
     format_time(time_text, sizeof time_text);
     json_writer_init(&json, line, LOG_LINE_BYTES_MAX - LOG_TAIL_BYTES);
     json.printable = true;
-    if (log_state.format == LOG_FORMAT_JSON) {
+    if (atomic_load_explicit(&log_state.format, memory_order_relaxed) == LOG_FORMAT_JSON) {
         write_json(&json, level, time_text, message, fields, fields_count);
     } else {
         write_text(&json, level, time_text, message, fields, fields_count);

@@ -38,6 +38,10 @@ MUST_USE int log_thread_start(void);
  * Safe while other threads log. */
 MUST_USE int log_reopen(void);
 
+/* The same while threads log: another file, level or form. 0, or -errno when the file cannot be
+ * opened: nothing has changed then. */
+MUST_USE int log_change(const char *path, enum log_level level, enum log_format format);
+
 /* Waits at most a second for lines that are not written yet. */
 void log_close(void);
 
@@ -45,9 +49,6 @@ void log_close(void);
 uint64_t log_lines_lost(void);
 
 bool log_enabled(enum log_level level);
-
-/* "trace" … "panic", "warning" as warn; -EINVAL otherwise. */
-MUST_USE int log_level_parse(const char *name, enum log_level *ret_level);
 
 /* Fields of one line. The value pointers need only be valid until the call returns. */
 struct log_field {

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 
 enum { LINE_SIZE_MAX = 8192, HEAD_SIZE = sizeof(uint16_t) };
 
@@ -58,22 +58,44 @@ int log_output_open(const char *path)
     return fd < 0 ? fd : 0;
 }
 
+/* dup3 swaps the file under the old number, so a thread in write(2) never sees a closed one. */
+static int install(int fd)
+{
+    int old = atomic_load(&output.fd);
+    int failed = 0;
+
+    if (old <= STDERR_FILENO) {
+        atomic_store(&output.fd, fd);
+        return 0;
+    }
+    failed = dup3(fd, old, O_CLOEXEC) < 0 ? -errno : 0;
+    if (fd > STDERR_FILENO) {
+        close(fd);
+    }
+    return failed;
+}
+
 int log_output_reopen(void)
 {
     int fd = open_path(output.path);
-    int failed = 0;
 
     if (fd <= STDERR_FILENO) {
         return fd < 0 ? fd : 0;
     }
-    /* dup3 swaps the file under the old number, so a thread in write(2) never sees a closed one. */
-    int old = atomic_load(&output.fd);
+    return install(fd);
+}
 
-    if (old > STDERR_FILENO) {
-        failed = dup3(fd, old, O_CLOEXEC) < 0 ? -errno : 0;
-        close(fd);
-    } else {
-        atomic_store(&output.fd, fd);
+int log_output_move(const char *path)
+{
+    int fd = open_path(path);
+
+    if (fd < 0) {
+        return fd;
+    }
+    int failed = install(fd);
+
+    if (failed == 0) {
+        snprintf(output.path, sizeof output.path, "%s", path);
     }
     return failed;
 }
@@ -260,30 +282,21 @@ static void fork_child(void)
 
 static void changed_init(void)
 {
-    pthread_condattr_t attributes;
-
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&output.changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    thread_condition_init(&output.changed);
     pthread_atfork(fork_prepare, fork_parent, fork_child);
 }
 
 int log_output_start(void (*on_loss)(uint64_t lines_lost))
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    sigset_t all, before;
 
     pthread_once(&once, changed_init);
     pthread_mutex_lock(&output.mutex);
     output.on_loss = on_loss;
     output.has_thread = true;
     output.ends = false;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = -pthread_create(&output.thread, NULL, thread_main, NULL);
+    int failed = thread_start(&output.thread, thread_main, NULL);
 
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     output.has_thread = failed == 0;
     pthread_mutex_unlock(&output.mutex);
     return failed;

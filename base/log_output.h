@@ -20,6 +20,9 @@ MUST_USE int log_output_open(const char *path);
 /* Reopens the file by its name. 0, or -errno: lines then continue in the old one. */
 MUST_USE int log_output_reopen(void);
 
+/* Another destination, under the same rules, while others write. */
+MUST_USE int log_output_move(const char *path);
+
 /* From now on a dedicated thread writes the lines. It calls on_loss when lines are written again
  * after some were lost; on_loss may write a line. 0 or -errno. A forked child has no such thread
  * and writes its lines itself. */

@@ -12,6 +12,7 @@ static const struct interface {
     {"file", "write the messages of a session to a file", command_client_file},
     {"pipe", "lines of standard input become messages, messages become lines of standard output",
      command_client_pipe},
+    {"record", "write the video of a session to files that play", command_client_record},
 };
 
 static void print_help(void)

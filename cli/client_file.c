@@ -8,23 +8,36 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "cli/client_line.h"
+#include "cli/client_output.h"
 #include "cli/client_tool.h"
 #include "cli/option_tables.h"
 
+enum { LATENCY_EVERY_MS = 10000 };
+
+enum file_mode { FILE_MODE_TEXT, FILE_MODE_BINARY };
+
 struct file_options {
     struct client_tool_options tool;
-    char *mode;
+    int mode; /* enum file_mode */
     char *file;
     bool development;
+    bool latency;
 };
+
+static const struct option_choice modes[] = {
+    {.name = "text", .value = FILE_MODE_TEXT},
+    {.name = "binary", .value = FILE_MODE_BINARY},
+};
+static const struct option_choices mode_choices = {.list = modes, .count = ARRAY_LENGTH(modes)};
 
 static const struct option_spec specs[] = {
     CLIENT_TOOL_SPECS,
     {.env = "RELAY_CLIENT_MODE",
      .flag = "mode",
-     .type = OPTION_TEXT,
+     .type = OPTION_CHOICE,
      .offset = offsetof(struct file_options, mode),
      .default_text = "text",
+     .choices = &mode_choices,
      .help = "text: one line per message, prefixed with the time, binary messages in base64. "
              "binary: only the bytes of each message."},
     {.env = "RELAY_CLIENT_FILE",
@@ -39,10 +52,19 @@ static const struct option_spec specs[] = {
      .offset = offsetof(struct file_options, development),
      .default_text = "false",
      .help = "Logs everything, as text on standard output, instead of JSON on standard error."},
+    {.env = "RELAY_CLIENT_LATENCY",
+     .flag = "latency",
+     .type = OPTION_BOOLEAN,
+     .offset = offsetof(struct file_options, latency),
+     .default_text = "false",
+     .help = "Logs how long messages take to the relay, in it and to here, as p50 and p99 in "
+             "microseconds: every 10 s, on SIGUSR1 and at the end. Needs a relay that speaks "
+             "relay.v1."},
 };
 
 const struct option_table client_file_option_table = {
     .command = "relay client file",
+    .summary = "write the messages of a session to a file",
     .synopsis =
         "Writes the messages of a session to a file. Sends nothing; reconnects indefinitely.",
     .specs = specs,
@@ -51,7 +73,7 @@ const struct option_table client_file_option_table = {
 
 struct recorder {
     struct client_output output;
-    bool binary;
+    bool binary, latency;
     struct log_limit lost_limit; /* client's thread */
 };
 
@@ -90,17 +112,17 @@ static void on_message(enum relay_client_type type, const void *data, size_t len
 
 static void on_event(const struct relay_client_event *event, void *context)
 {
+    const struct recorder *recorder = context;
+
     client_tool_log_event(event);
+    if (recorder->latency && event->state == RELAY_CLIENT_CONNECTED && !event->relay_v1) {
+        log_warn("no latency is known: the relay does not speak relay.v1");
+    }
 }
 
-static bool mode_parse(const char *mode, bool *ret_binary)
+static void on_notice(const struct relay_client_notice *notice, void *context)
 {
-    *ret_binary = strcmp(mode, "binary") == 0;
-    if (*ret_binary || strcmp(mode, "text") == 0) {
-        return true;
-    }
-    printf("RELAY_CLIENT_MODE can be text or binary but not %s\n", mode);
-    return false;
+    client_tool_log_notice(notice);
 }
 
 static void log_start(bool development)
@@ -121,16 +143,28 @@ static void reopen(struct recorder *recorder)
     }
 }
 
+/* 0: it is time for a line of latency. */
+static int signal_wait(const struct recorder *recorder)
+{
+    return recorder->latency ? client_tool_signal_wait_ms(LATENCY_EVERY_MS)
+                             : client_tool_signal_wait();
+}
+
 static void record_until_stopped(struct recorder *recorder, struct relay_client *client)
 {
     int number;
 
-    while ((number = client_tool_signal_wait()) == SIGHUP || number == SIGUSR1) {
+    while ((number = signal_wait(recorder)) != SIGINT && number != SIGTERM) {
         if (number == SIGHUP) {
             reopen(recorder);
+        } else if (recorder->latency) {
+            client_tool_log_latency(client);
         }
     }
     log_info("stopping", LOG_TEXT("signal", number == SIGINT ? "SIGINT" : "SIGTERM"));
+    if (recorder->latency) {
+        client_tool_log_latency(client);
+    }
     client_output_cancel(&recorder->output);
     relay_client_stop(client, 0);
 }
@@ -138,10 +172,13 @@ static void record_until_stopped(struct recorder *recorder, struct relay_client 
 static int record(struct recorder *recorder, const struct file_options *options)
 {
     struct relay_client_options client_options = client_tool_client_options(&options->tool);
-    struct relay_client_callbacks callbacks = {
-        .on_event = on_event, .on_message = on_message, .context = recorder};
+    struct relay_client_callbacks callbacks = {.on_event = on_event,
+                                               .on_message = on_message,
+                                               .on_notice = on_notice,
+                                               .context = recorder};
     char error[RELAY_CLIENT_ERROR_SIZE];
 
+    client_options.relay_v1 = recorder->latency;
     client_options.allow_plain =
         client_tool_allow_plain(options->tool.session, client_options.insecure);
     struct relay_client *client = relay_client_create(&client_options, &callbacks, error);
@@ -163,11 +200,8 @@ static int record(struct recorder *recorder, const struct file_options *options)
 
 static int run(const struct file_options *options)
 {
-    struct recorder recorder = {0};
-
-    if (!mode_parse(options->mode, &recorder.binary)) {
-        return CLIENT_TOOL_CONFIG;
-    }
+    struct recorder recorder = {.binary = options->mode == FILE_MODE_BINARY,
+                                .latency = options->latency};
     int failed = client_output_open(&recorder.output, options->file);
 
     if (failed != 0) {

@@ -1,8 +1,9 @@
 /* relay client pipe: standard input becomes messages, messages become standard output.
  *
  * Threads: main waits for signals; the sender reads standard input and hands messages to the
- * client, waiting for room; the client's own thread writes standard output. The thread that ends
- * first notifies main by SIGUSR1. */
+ * client, waiting for room; the receiver writes standard output, so that what waits there can grow
+ * old, or without a limit of age the client's own thread. The thread that ends first notifies main
+ * by SIGUSR1. */
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -16,12 +17,17 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "base/options/log_choices.h"
+#include "cli/client_output.h"
 #include "cli/client_tool.h"
 #include "cli/option_tables.h"
 
 enum pipe_limits {
     LINE_BYTES_MAX = 10 * 1024 * 1024, /* the largest message a relay takes */
     READ_SIZE = 64 * 1024,
+    RECEIVED_BYTES_MAX = 8 * 1024 * 1024, /* that wait for standard output, with a limit of age */
+    RECEIVE_WAIT_MS = 1000,
+    AGE_MS_MAX = 24 * 3600 * 1000,
     CLOSE_LINGER_MS = 1000, /* for the relay's Close, which confirms that it received everything */
 };
 
@@ -33,8 +39,10 @@ struct pipe_options {
     bool no_send;
     int64_t linger_ms;
     bool keep;
+    int64_t max_age_ms;      /* of received messages; 0: no limit */
+    int64_t send_max_age_ms; /* 0: no limit */
     int64_t retries;
-    char *log_level;
+    int log_level; /* enum log_level */
 };
 
 static const struct option_spec specs[] = {
@@ -80,6 +88,25 @@ static const struct option_spec specs[] = {
      .offset = offsetof(struct pipe_options, keep),
      .default_text = "false",
      .help = "Go on receiving after the end of standard input until stopped."},
+    {.env = "RELAY_CLIENT_MAX_AGE",
+     .flag = "max-age",
+     .type = OPTION_DURATION,
+     .offset = offsetof(struct pipe_options, max_age_ms),
+     .default_text = "5s",
+     .min = 0,
+     .max = AGE_MS_MAX,
+     .help =
+         "Drop received messages that standard output did not take for so long, so that no late "
+         "command reaches a device; 0s: drop none."},
+    {.env = "RELAY_CLIENT_SEND_MAX_AGE",
+     .flag = "send-max-age",
+     .type = OPTION_DURATION,
+     .offset = offsetof(struct pipe_options, send_max_age_ms),
+     .default_text = "0s",
+     .min = 0,
+     .max = AGE_MS_MAX,
+     .help = "Drop messages that could not be sent for so long, such as commands during an outage; "
+             "0s: drop none, standard input waits."},
     {.env = "RELAY_CLIENT_RETRIES",
      .flag = "retries",
      .type = OPTION_INTEGER,
@@ -90,14 +117,16 @@ static const struct option_spec specs[] = {
      .help = "How often to retry before giving up with exit status 2; -1: without limit."},
     {.env = "RELAY_CLIENT_LOG_LEVEL",
      .flag = "log-level",
-     .type = OPTION_TEXT,
+     .type = OPTION_CHOICE,
      .offset = offsetof(struct pipe_options, log_level),
      .default_text = "warn",
-     .help = "What to log on standard error: trace, debug, info, warn or error."},
+     .choices = &log_level_choices,
+     .help = "What to log on standard error: lines of this level and of more severe ones."},
 };
 
 const struct option_table client_pipe_option_table = {
     .command = "relay client pipe",
+    .summary = "lines become messages of a session, messages become lines",
     .synopsis = "Lines of standard input become text messages of a session (those that are not "
                 "UTF-8, binary ones), its messages become lines of standard output. Exits when "
                 "standard input has ended and everything is sent.",
@@ -147,6 +176,28 @@ static void on_message(enum relay_client_type type, const void *data, size_t len
     if (failed != 0) {
         output_failed(tool, failed);
     }
+}
+
+/* The receiver's thread. */
+static void *receiver_run(void *context)
+{
+    struct pipe_tool *tool = context;
+    struct relay_client_message *message;
+    int failed;
+
+    do {
+        failed = relay_client_receive(tool->client, RECEIVE_WAIT_MS, &message);
+        if (failed == 0) {
+            on_message(message->type, message->data, message->len, tool);
+            relay_client_message_destroy(message);
+        }
+    } while (failed == 0 || failed == -ETIMEDOUT);
+    return NULL;
+}
+
+static bool receives_by_itself(const struct pipe_options *options)
+{
+    return options->max_age_ms > 0 && !options->no_receive;
 }
 
 static void on_event(const struct relay_client_event *event, void *context)
@@ -400,10 +451,13 @@ static int exit_status(struct pipe_tool *tool)
 
 static int exchange(struct pipe_tool *tool)
 {
-    pthread_t sender;
-    bool sends = !tool->options->no_send;
+    pthread_t sender, receiver;
+    bool sends = !tool->options->no_send, receives = receives_by_itself(tool->options);
     int failed = relay_client_start(tool->client);
 
+    if (failed == 0 && receives) {
+        failed = -pthread_create(&receiver, NULL, receiver_run, tool);
+    }
     if (failed == 0 && sends) {
         failed = -pthread_create(&sender, NULL, sender_run, tool);
     }
@@ -416,6 +470,9 @@ static int exchange(struct pipe_tool *tool)
     client_output_cancel(&tool->output);
     if (sends) {
         pthread_join(sender, NULL);
+    }
+    if (receives) {
+        pthread_join(receiver, NULL);
     }
     relay_client_stop(tool->client, CLOSE_LINGER_MS);
     return exit_status(tool);
@@ -432,6 +489,11 @@ static struct relay_client *client_create(struct pipe_tool *tool)
     char error[RELAY_CLIENT_ERROR_SIZE];
 
     client_options.queue_while_disconnected = true;
+    client_options.queue_age_max_ms = (uint64_t)options->send_max_age_ms;
+    if (receives_by_itself(options)) {
+        client_options.receive_queue_bytes_max = RECEIVED_BYTES_MAX;
+        client_options.receive_age_max_ms = (uint64_t)options->max_age_ms;
+    }
     client_options.no_reconnect = options->retries == 0;
     client_options.retries_max = options->retries > 0 ? (int)options->retries : 0;
     struct relay_client *client = relay_client_create(&client_options, &callbacks, error);
@@ -459,14 +521,7 @@ static int run_with_output(struct pipe_tool *tool)
 static int run(const struct pipe_options *options)
 {
     struct pipe_tool tool = {.options = options, .main_thread = pthread_self()};
-    enum log_level level;
-
-    if (log_level_parse(options->log_level, &level) != 0) {
-        fprintf(stderr, "relay client pipe: RELAY_CLIENT_LOG_LEVEL cannot be %s\n",
-                options->log_level);
-        return CLIENT_TOOL_CONFIG;
-    }
-    int failed = log_open("stderr", level, LOG_FORMAT_JSON);
+    int failed = log_open("stderr", (enum log_level)options->log_level, LOG_FORMAT_JSON);
 
     if (failed == 0) {
         failed = client_output_open(&tool.output, NULL);

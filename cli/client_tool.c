@@ -1,27 +1,17 @@
 #include "cli/client_tool.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/eventfd.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/log.h"
-#include "client/net/url.h"
+#include "cli/option_tables.h"
+#include "wire/address/url.h"
 
 /* Options. */
-
-static bool is_empty(const char *text)
-{
-    return text == NULL || *text == '\0';
-}
 
 static bool is_direct(const char *session)
 {
@@ -34,7 +24,7 @@ static bool options_are_complete(const struct option_table *table,
 {
     unsigned missing = options_report_missing(table, options, "", " not set", stdout);
 
-    if (is_empty(options->token) && is_empty(options->token_file) &&
+    if (text_is_empty(options->token) && text_is_empty(options->token_file) &&
         (missing > 0 || !is_direct(options->session))) {
         printf("RELAY_CLIENT_TOKEN not set\n");
         missing++;
@@ -42,12 +32,25 @@ static bool options_are_complete(const struct option_table *table,
     return missing == 0;
 }
 
+static void complain(const struct option_table *table, enum options_result result,
+                     const char *error)
+{
+    /* Scripts look for a wrong RELAY_CLIENT_MODE on the stream that says what is missing. */
+    if (result == OPTIONS_REFUSED && table == &client_file_option_table) {
+        printf("%s\n", error);
+    } else {
+        fprintf(stderr, "%s: %s\n", table->command, error);
+    }
+}
+
 bool client_tool_options_read(const struct option_table *table, int argc, char **argv, void *values,
                               int *ret_status)
 {
     char error[OPTIONS_ERROR_SIZE];
 
-    switch (options_parse(table, argc, argv, values, error)) {
+    enum options_result result = options_parse(table, argc, argv, values, error);
+
+    switch (result) {
     case OPTIONS_OK:
         if (options_are_complete(table, values)) {
             return true;
@@ -58,7 +61,8 @@ bool client_tool_options_read(const struct option_table *table, int argc, char *
         *ret_status = CLIENT_TOOL_OK;
         return false;
     case OPTIONS_ERROR:
-        fprintf(stderr, "%s: %s\n", table->command, error);
+    case OPTIONS_REFUSED:
+        complain(table, result, error);
         *ret_status = CLIENT_TOOL_CONFIG;
         return false;
     }
@@ -124,6 +128,48 @@ void client_tool_log_event(const struct relay_client_event *event)
               LOG_INT("attempt", event->attempt), LOG_INT("retry_in_ms", event->retry_in_ms));
 }
 
+void client_tool_log_notice(const struct relay_client_notice *notice)
+{
+    const char *fault = relay_client_renewal_fault(notice->renewal);
+
+    if (notice->kind == RELAY_CLIENT_NOTICE_EXPIRY && fault != NULL) {
+        log_warn("the relay did not take the new token", LOG_TEXT("reason", fault));
+    }
+}
+
+/* Latency. */
+
+enum { FIELDS_OF_HOP = 2, FIELDS_MAX = 2 + FIELDS_OF_HOP * RELAY_CLIENT_HOPS };
+
+static const struct {
+    const char *p50, *p99;
+} hop_names[RELAY_CLIENT_HOPS] = {
+    [RELAY_CLIENT_HOP_TO_RELAY] = {"to_relay_p50_us", "to_relay_p99_us"},
+    [RELAY_CLIENT_HOP_IN_RELAY] = {"in_relay_p50_us", "in_relay_p99_us"},
+    [RELAY_CLIENT_HOP_TO_VIEWER] = {"to_viewer_p50_us", "to_viewer_p99_us"},
+    [RELAY_CLIENT_HOP_TOTAL] = {"total_p50_us", "total_p99_us"},
+};
+
+void client_tool_log_latency(struct relay_client *client)
+{
+    struct relay_client_statistics statistics;
+    struct log_field fields[FIELDS_MAX];
+    unsigned count = 0;
+
+    relay_client_statistics(client, &statistics);
+    fields[count++] = LOG_INT("messages", statistics.messages_received);
+    fields[count++] = LOG_INT("round_trip_us", statistics.round_trip_ns / 1000);
+    for (unsigned hop = 0; hop < RELAY_CLIENT_HOPS; hop++) {
+        if (statistics.hops[hop].messages > 0) {
+            fields[count++] = LOG_INT(hop_names[hop].p50, statistics.hops[hop].p50_us);
+            fields[count++] = LOG_INT(hop_names[hop].p99, statistics.hops[hop].p99_us);
+        }
+    }
+    if (log_enabled(LOG_LEVEL_INFO)) {
+        log_write(LOG_LEVEL_INFO, "latency", fields, count);
+    }
+}
+
 /* Signals. */
 
 static sigset_t handled_signals(void)
@@ -164,153 +210,4 @@ int client_tool_signal_wait_ms(uint64_t timeout_ms)
     int number = sigtimedwait(&set, NULL, &timeout);
 
     return number < 0 ? 0 : number;
-}
-
-/* Output. */
-
-static int path_open(const char *path)
-{
-    int fd = path == NULL ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0)
-                          : open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-
-    return fd < 0 ? -errno : fd;
-}
-
-static bool may_wait(int fd)
-{
-    struct stat status;
-
-    return fstat(fd, &status) != 0 || !S_ISREG(status.st_mode);
-}
-
-int client_output_open(struct client_output *output, const char *path)
-{
-    memset(output, 0, sizeof *output);
-    output->path = is_empty(path) || strcmp(path, "-") == 0 ? NULL : path;
-    output->fd = path_open(output->path);
-    if (output->fd < 0) {
-        return output->fd;
-    }
-    output->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (output->cancel_fd < 0) {
-        int failed = -errno;
-
-        close(output->fd);
-        return failed;
-    }
-    output->waits = may_wait(output->fd);
-    pthread_mutex_init(&output->mutex, NULL);
-    return 0;
-}
-
-void client_output_close(struct client_output *output)
-{
-    close(output->fd);
-    close(output->cancel_fd);
-    pthread_mutex_destroy(&output->mutex);
-}
-
-/* 0 when a write of up to PIPE_BUF bytes will not block. */
-static int wait_writable(const struct client_output *output)
-{
-    struct pollfd fds[] = {{.fd = output->cancel_fd, .events = POLLIN},
-                           {.fd = output->fd, .events = POLLOUT}};
-
-    while (poll(fds, ARRAY_LENGTH(fds), -1) < 0) {
-        if (errno != EINTR) {
-            return -errno;
-        }
-    }
-    return fds[0].revents != 0 ? -ECANCELED : 0;
-}
-
-/* Removes a partly written message, so that a full disk leaves no torn line, unless another process
- * has written after it. */
-static void written_undo(const struct client_output *output, size_t written)
-{
-    off_t end = lseek(output->fd, 0, SEEK_CUR);
-    off_t begin = end - (off_t)written;
-    struct stat status;
-
-    if (!output->waits && written > 0 && begin >= 0 && fstat(output->fd, &status) == 0 &&
-        status.st_size == end && ftruncate(output->fd, begin) == 0) {
-        lseek(output->fd, begin, SEEK_SET);
-    }
-}
-
-static int write_all(const struct client_output *output, const char *data, size_t len)
-{
-    size_t done = 0;
-
-    while (done < len) {
-        size_t left = len - done;
-        size_t step = output->waits && left > PIPE_BUF ? PIPE_BUF : left;
-        int failed = output->waits ? wait_writable(output) : 0;
-
-        if (failed != 0) {
-            return failed;
-        }
-        ssize_t written = write(output->fd, data + done, step);
-
-        if (written < 0 && errno != EINTR && errno != EAGAIN) {
-            failed = -errno;
-            written_undo(output, done);
-            return failed;
-        }
-        done += written > 0 ? (size_t)written : 0;
-    }
-    return 0;
-}
-
-/* With the mutex held. */
-static int reopen_now(struct client_output *output)
-{
-    if (output->path == NULL) {
-        return 0;
-    }
-    int fd = path_open(output->path);
-
-    if (fd < 0) {
-        return fd;
-    }
-    close(output->fd);
-    output->fd = fd;
-    output->waits = may_wait(fd);
-    return 0;
-}
-
-int client_output_write(struct client_output *output, const void *data, size_t len)
-{
-    pthread_mutex_lock(&output->mutex);
-    int reopened = atomic_exchange(&output->reopen_wanted, false) ? reopen_now(output) : 0;
-    int failed = write_all(output, data, len);
-
-    if (atomic_exchange(&output->reopen_wanted, false)) {
-        reopened = reopen_now(output);
-    }
-    pthread_mutex_unlock(&output->mutex);
-    if (reopened != 0) {
-        log_error("cannot reopen the file; the old one stays in use",
-                  LOG_TEXT("file", output->path), LOG_TEXT("error", strerror(-reopened)));
-    }
-    return failed;
-}
-
-int client_output_reopen(struct client_output *output)
-{
-    /* A blocked write may hold the mutex indefinitely; the main thread must not wait for it. */
-    atomic_store(&output->reopen_wanted, true);
-    if (pthread_mutex_trylock(&output->mutex) != 0) {
-        return 0;
-    }
-    int failed = atomic_exchange(&output->reopen_wanted, false) ? reopen_now(output) : 0;
-
-    pthread_mutex_unlock(&output->mutex);
-    return failed;
-}
-
-void client_output_cancel(struct client_output *output)
-{
-    uint64_t one = 1;
-    ssize_t ignored UNUSED = write(output->cancel_fd, &one, sizeof one);
 }

@@ -1,9 +1,7 @@
-/* Shared parts of `relay client file` and `relay client pipe`: options, log lines of the
- * connection's life, and a cancellable output. */
+/* Shared parts of the interfaces of `relay client`: options, signals, and log lines of
+ * the connection's life. */
 #pragma once
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -85,6 +83,14 @@ struct relay_client_options client_tool_client_options(const struct client_tool_
 /* Logs one line: info, warn for faults, error for refusals and giving up. */
 void client_tool_log_event(const struct relay_client_event *event);
 
+/* Logs that the relay did not take a newer token. */
+void client_tool_log_notice(const struct relay_client_notice *notice);
+
+/* Logs how long messages took on each part of their way: percentiles since the start, in
+ * microseconds, of a client that receives over relay.v1. Hops that nothing measured are left
+ * out. */
+void client_tool_log_latency(struct relay_client *client);
+
 /* Blocks SIGINT, SIGTERM, SIGHUP and SIGUSR1 for this and all later threads, and ignores SIGPIPE,
  * so that client_tool_signal_wait gets them. */
 void client_tool_signals_take(void);
@@ -92,28 +98,3 @@ int client_tool_signal_wait(void);
 
 /* The same, or 0 on timeout. */
 int client_tool_signal_wait_ms(uint64_t timeout_ms);
-
-/* A file or standard output, written to by the client's thread. A write to a full pipe blocks, but
- * ends when the output is cancelled. */
-struct client_output {
-    const char *path; /* NULL: standard output */
-    int fd;
-    int cancel_fd; /* eventfd: readable once cancelled */
-    bool waits;    /* not a regular file: a write may block */
-    pthread_mutex_t mutex;
-    atomic_bool reopen_wanted;
-};
-
-/* 0 or -errno. path NULL, empty or "-": standard output. */
-MUST_USE int client_output_open(struct client_output *output, const char *path);
-void client_output_close(struct client_output *output);
-
-/* Writes everything: 0, -ECANCELED, or -errno. */
-MUST_USE int client_output_write(struct client_output *output, const void *data, size_t len);
-
-/* Reopens the path between two writes; the old file stays in use when that fails. 0 or -errno; 0
- * also during a write, which then reopens at its end. */
-MUST_USE int client_output_reopen(struct client_output *output);
-
-/* Makes current and later writes return. Any thread. */
-void client_output_cancel(struct client_output *output);

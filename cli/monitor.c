@@ -3,9 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
+#include "base/bytes.h"
 #include "base/log.h"
+#include "base/options/log_choices.h"
 #include "base/options/options.h"
 #include "base/options/secret_file.h"
 #include "cli/client_tool.h"
@@ -105,16 +106,18 @@ static const struct option_spec specs[] = {
              "manager restarts it, unless it responds on new connections."},
     {.env = "RELAY_MONITOR_LOG_LEVEL",
      .flag = "log-level",
-     .type = OPTION_TEXT,
+     .type = OPTION_CHOICE,
      .offset = offsetof(struct monitor_settings, log_level),
      .default_text = "warn",
-     .help = "trace, debug, info, warn, error, fatal or panic."},
+     .choices = &log_level_choices_old,
+     .help = "Log lines of this level and of more severe ones are written."},
     {.env = "RELAY_MONITOR_LOG_FORMAT",
      .flag = "log-format",
-     .type = OPTION_TEXT,
+     .type = OPTION_CHOICE,
      .offset = offsetof(struct monitor_settings, log_format),
      .default_text = "json",
-     .help = "json or text."},
+     .choices = &log_format_choices_old,
+     .help = "Form of the log lines."},
     {.env = "RELAY_MONITOR_LOG_FILE",
      .flag = "log-file",
      .type = OPTION_TEXT,
@@ -126,22 +129,18 @@ static const struct option_spec specs[] = {
 
 const struct option_table monitor_option_table = {
     .command = "relay monitor",
+    .summary = "run a command when a relay stops responding in time",
     .synopsis = "Sends messages to itself through a relay; when they stop coming back in time, "
                 "runs a command.",
     .specs = specs,
     .specs_count = ARRAY_LENGTH(specs),
 };
 
-static bool is_empty(const char *text)
-{
-    return text == NULL || *text == '\0';
-}
-
 /* Errors in options go to standard output in the wording that scripts match. */
 
 static bool secret_load(struct monitor_settings *options)
 {
-    if (!is_empty(options->secret) || is_empty(options->secret_file)) {
+    if (!text_is_empty(options->secret) || text_is_empty(options->secret_file)) {
         return true;
     }
     free(options->secret);
@@ -161,29 +160,17 @@ static bool options_are_complete(const struct monitor_settings *options)
     unsigned missing =
         options_report_missing(&monitor_option_table, options, "You must set ", "", stdout);
 
-    if (is_empty(options->secret)) {
+    if (text_is_empty(options->secret)) {
         printf("You must set RELAY_MONITOR_SECRET\n");
         missing++;
     }
     return missing == 0;
 }
 
-static bool log_start(const struct monitor_settings *options)
+static void log_start(const struct monitor_settings *options)
 {
-    enum log_level level;
-    bool is_text = strcasecmp(options->log_format, "text") == 0;
-
-    if (log_level_parse(options->log_level, &level) != 0) {
-        printf("RELAY_MONITOR_LOG_LEVEL can be trace, debug, info, warn, error, fatal or panic but "
-               "not %s\n",
-               options->log_level);
-        return false;
-    }
-    if (!is_text && strcasecmp(options->log_format, "json") != 0) {
-        printf("RELAY_MONITOR_LOG_FORMAT can be json or text but not %s\n", options->log_format);
-        return false;
-    }
-    int failed = log_open(options->log_file, level, is_text ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON);
+    int failed = log_open(options->log_file, (enum log_level)options->log_level,
+                          (enum log_format)options->log_format);
 
     if (failed != 0) {
         log_warn("cannot open the log file, logging to stderr", LOG_TEXT("file", options->log_file),
@@ -194,7 +181,6 @@ static bool log_start(const struct monitor_settings *options)
         log_warn("cannot start a thread for the log", LOG_TEXT("error", strerror(-failed)));
     }
     client_tool_warn_insecure(options->insecure);
-    return true;
 }
 
 int command_monitor(int argc, char **argv)
@@ -205,7 +191,8 @@ int command_monitor(int argc, char **argv)
 
     switch (options_parse(&monitor_option_table, argc, argv, &options, error)) {
     case OPTIONS_OK:
-        if (secret_load(&options) && options_are_complete(&options) && log_start(&options)) {
+        if (secret_load(&options) && options_are_complete(&options)) {
+            log_start(&options);
             options.allow_plain = client_tool_allow_plain(options.audience, options.insecure);
             status = watch_run(&options);
             log_close();
@@ -215,6 +202,7 @@ int command_monitor(int argc, char **argv)
         status = 0;
         break;
     case OPTIONS_ERROR:
+    case OPTIONS_REFUSED:
         printf("%s\n", error);
         break;
     }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <strings.h>
 
+#include "base/bytes.h"
 #include "base/options/options.h"
 #include "cli/command.h"
 #include "cli/option_tables.h"
@@ -75,26 +76,22 @@ static const struct option_spec specs[] = {
 
 const struct option_table status_option_table = {
     .command = "relay status",
+    .summary = "show the connections of a relay",
     .synopsis = "Shows the connections of a relay.",
     .specs = specs,
     .specs_count = ARRAY_LENGTH(specs),
 };
 
-static bool is_empty(const char *text)
-{
-    return text == NULL || *text == '\0';
-}
-
 static bool is_direct(const char *session)
 {
-    return !is_empty(session) &&
+    return !text_is_empty(session) &&
            (strncasecmp(session, "ws://", 5) == 0 || strncasecmp(session, "wss://", 6) == 0);
 }
 
 static bool options_are_complete(const struct status_settings *options)
 {
-    bool session = !is_empty(options->session), access = !is_empty(options->access);
-    bool token = !is_empty(options->token) || !is_empty(options->token_file);
+    bool session = !text_is_empty(options->session), access = !text_is_empty(options->access);
+    bool token = !text_is_empty(options->token) || !text_is_empty(options->token_file);
 
     if (session == access) {
         fprintf(stderr, session ? "relay status: set one of RELAY_STATUS_SESSION and "
@@ -109,28 +106,22 @@ static bool options_are_complete(const struct status_settings *options)
     return true;
 }
 
+static int status_run(struct status_settings *options)
+{
+    if (options->insecure) {
+        fprintf(stderr, "relay status: TLS certificate verification is disabled (--insecure): the "
+                        "server's identity is not checked\n");
+    }
+    return text_is_empty(options->access) ? topic_run(options) : access_run(options);
+}
+
 int command_status(int argc, char **argv)
 {
     struct status_settings options = {0};
-    char error[OPTIONS_ERROR_SIZE] = "";
     int status = 1;
 
-    switch (options_parse(&status_option_table, argc, argv, &options, error)) {
-    case OPTIONS_OK:
-        if (options_are_complete(&options)) {
-            if (options.insecure) {
-                fprintf(stderr, "relay status: TLS certificate verification is disabled "
-                                "(--insecure): the server's identity is not checked\n");
-            }
-            status = is_empty(options.access) ? topic_run(&options) : access_run(&options);
-        }
-        break;
-    case OPTIONS_HELP:
-        status = 0;
-        break;
-    case OPTIONS_ERROR:
-        fprintf(stderr, "relay status: %s\n", error);
-        break;
+    if (options_read(&status_option_table, argc, argv, &options, &status)) {
+        status = options_are_complete(&options) ? status_run(&options) : 1;
     }
     options_release(&status_option_table, &options);
     return status;

@@ -8,6 +8,7 @@
 #include "base/options/secret_file.h"
 #include "cli/command.h"
 #include "cli/option_tables.h"
+#include "cli/token/watch_link.h"
 #include "cli/token_inspect.h"
 #include "token/key_sources.h"
 #include "token/token.h"
@@ -29,6 +30,7 @@ struct token_options {
     char *secret;
     char *secret_file;
     char *topic;
+    bool watch;
 };
 
 #define BOOKING_ID_DEFAULT      "relay-token-cli"
@@ -114,30 +116,33 @@ static const struct option_spec specs[] = {
      .offset = offsetof(struct token_options, scope_admin),
      .default_text = "false",
      .help = "Whether the holder may deny and allow bookings (relay:admin)."},
+    {.env = "RELAY_TOKEN_WATCH",
+     .flag = "watch",
+     .type = OPTION_BOOLEAN,
+     .offset = offsetof(struct token_options, watch),
+     .default_text = "false",
+     .help = "Print the address of a page that shows the topic, with the token in its fragment, "
+             "instead of the token alone. The relay needs RELAY_WATCH_PAGE."},
 };
 
 const struct option_table token_option_table = {
     .command = "relay token",
+    .summary = "make an access token",
     .synopsis = "Makes an access token and prints it on standard output. relay token inspect "
                 "explains one.",
     .specs = specs,
     .specs_count = ARRAY_LENGTH(specs),
 };
 
-static bool is_empty(const char *text)
-{
-    return text == NULL || *text == '\0';
-}
-
 static bool secret_load(struct token_options *options)
 {
-    if (!is_empty(options->key_file) &&
-        (!is_empty(options->secret) || !is_empty(options->secret_file))) {
+    if (!text_is_empty(options->key_file) &&
+        (!text_is_empty(options->secret) || !text_is_empty(options->secret_file))) {
         fprintf(stderr, "relay token: RELAY_TOKEN_KEY_FILE and a secret are both given, but a "
                         "token has only one signature\n");
         return false;
     }
-    if (!is_empty(options->secret) || is_empty(options->secret_file)) {
+    if (!text_is_empty(options->secret) || text_is_empty(options->secret_file)) {
         return true;
     }
     char *secret;
@@ -166,10 +171,13 @@ static bool options_are_complete(const struct token_options *options)
 {
     bool missing = report_unset(options->lifetime_s == 0, "RELAY_TOKEN_LIFETIME");
 
-    missing |= report_unset(is_empty(options->secret) && is_empty(options->key_file),
+    missing |= report_unset(text_is_empty(options->secret) && text_is_empty(options->key_file),
                             "RELAY_TOKEN_SECRET");
-    missing |= report_unset(is_empty(options->topic) && !options->scope_admin, "RELAY_TOKEN_TOPIC");
-    missing |= report_unset(is_empty(options->audience), "RELAY_TOKEN_AUDIENCE");
+    missing |=
+        report_unset(text_is_empty(options->topic) && !options->scope_admin, "RELAY_TOKEN_TOPIC");
+    missing |= report_unset(options->watch && text_is_empty(options->topic) && options->scope_admin,
+                            "RELAY_TOKEN_TOPIC");
+    missing |= report_unset(text_is_empty(options->audience), "RELAY_TOKEN_AUDIENCE");
     if (!options->scope_admin && !options->scope_read && !options->scope_write) {
         printf("No scopes requested. Set one or more of RELAY_TOKEN_SCOPE_ADMIN, "
                "RELAY_TOKEN_SCOPE_READ, or RELAY_TOKEN_SCOPE_WRITE to be true\n");
@@ -196,7 +204,7 @@ static bool scopes_put(struct token_claims *claims, const struct token_options *
         {options->scope_admin, "relay:admin"},
         {options->scope_write, "write"},
         {options->scope_read, "read"},
-        {!is_empty(options->scope_other), options->scope_other},
+        {!text_is_empty(options->scope_other), options->scope_other},
     };
 
     for (size_t i = 0; i < ARRAY_LENGTH(scopes); i++) {
@@ -211,7 +219,7 @@ static bool scopes_put(struct token_claims *claims, const struct token_options *
 
 static const char *text_or(const char *text, const char *otherwise)
 {
-    return is_empty(text) ? otherwise : text;
+    return text_is_empty(text) ? otherwise : text;
 }
 
 static bool claims_fill(struct token_claims *claims, const struct token_options *options)
@@ -253,7 +261,9 @@ static int token_print(const struct token_claims *claims, const struct token_opt
         fprintf(stderr, "relay token: %s\n", token_result_text(result));
         return 1;
     }
-    bool printed = printf("%s\n", text) > 0 && fflush(stdout) == 0;
+    int written = options->watch ? watch_link_print(stdout, options->audience, claims->topic, text)
+                                 : printf("%s\n", text);
+    bool printed = written > 0 && fflush(stdout) == 0;
 
     bytes_wipe(text, strlen(text));
     free(text);
@@ -277,22 +287,13 @@ static int token_make(struct token_options *options)
 int command_token(int argc, char **argv)
 {
     struct token_options options = {0};
-    char error[OPTIONS_ERROR_SIZE] = "";
     int status = 1;
 
     if (argc > 1 && strcmp(argv[1], "inspect") == 0) {
         return token_inspect_run(argc - 1, argv + 1);
     }
-    switch (options_parse(&token_option_table, argc, argv, &options, error)) {
-    case OPTIONS_OK:
+    if (options_read(&token_option_table, argc, argv, &options, &status)) {
         status = token_make(&options);
-        break;
-    case OPTIONS_HELP:
-        status = 0;
-        break;
-    case OPTIONS_ERROR:
-        fprintf(stderr, "relay token: %s\n", error);
-        break;
     }
     options_release(&token_option_table, &options);
     return status;

@@ -60,6 +60,7 @@ static const struct option_spec specs[] = {
 
 const struct option_table token_inspect_option_table = {
     .command = "relay token inspect",
+    .summary = "explain an access token",
     .synopsis = "Explains the token on standard input (or given as first argument, which other "
                 "users of the machine can see): claims, times, the key that signed it, and why it "
                 "would be refused. Exit status 0 for a valid token.",
@@ -67,25 +68,10 @@ const struct option_table token_inspect_option_table = {
     .specs_count = ARRAY_LENGTH(specs),
 };
 
-static bool is_empty(const char *text)
-{
-    return text == NULL || *text == '\0';
-}
-
-static bool is_blank(uint8_t c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
 /* Without the characters around a token where it was copied from. */
 static struct bytes token_strip(struct bytes text)
 {
-    while (text.len > 0 && is_blank(text.data[0])) {
-        text = bytes_skip(text, 1);
-    }
-    while (text.len > 0 && is_blank(text.data[text.len - 1])) {
-        text.len--;
-    }
+    text = bytes_strip(text);
     return bytes_start_with(text, "Bearer ") ? token_strip(bytes_skip(text, 7)) : text;
 }
 
@@ -101,8 +87,8 @@ static bool keys_load(const struct inspect_options *options, struct token_keys *
     };
     char error[TOKEN_KEYS_ERROR_SIZE];
 
-    if (is_empty(sources.secret) && is_empty(sources.secret_file) &&
-        is_empty(sources.secrets_file) && is_empty(sources.public_keys)) {
+    if (text_is_empty(sources.secret) && text_is_empty(sources.secret_file) &&
+        text_is_empty(sources.secrets_file) && text_is_empty(sources.public_keys)) {
         *ret_keys = NULL;
         return true;
     }
@@ -152,7 +138,6 @@ static int input_inspect(const struct inspect_options *options)
 int token_inspect_run(int argc, char **argv)
 {
     struct inspect_options options = {0};
-    char error[OPTIONS_ERROR_SIZE] = "";
     const char *text = NULL;
     int status = 1;
 
@@ -164,17 +149,9 @@ int token_inspect_run(int argc, char **argv)
         argc--;
         argv++; /* the first one is skipped as the program's name */
     }
-    switch (options_parse(&token_inspect_option_table, argc, argv, &options, error)) {
-    case OPTIONS_OK:
+    if (options_read(&token_inspect_option_table, argc, argv, &options, &status)) {
         status =
             text == NULL ? input_inspect(&options) : text_inspect(&options, bytes_of_text(text));
-        break;
-    case OPTIONS_HELP:
-        status = 0;
-        break;
-    case OPTIONS_ERROR:
-        fprintf(stderr, "relay token inspect: %s\n", error);
-        break;
     }
     options_release(&token_inspect_option_table, &options);
     return status;

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "client/credential.h"
 
 void client_wake(struct relay_client *client)
@@ -63,6 +64,88 @@ void client_enter_state(struct relay_client *client, const struct relay_client_e
     if (client->callbacks.on_event != NULL) {
         client->callbacks.on_event(event, client->callbacks.context);
     }
+}
+
+static uint64_t lost_messages(const struct ring *ring)
+{
+    return ring->dropped_messages[RING_OVERFLOW] + ring->dropped_messages[RING_AGE];
+}
+
+int client_queue(struct relay_client *client, struct ring_message *message, uint64_t now_ns)
+{
+    uint64_t lost_before = lost_messages(&client->ring);
+    int failed = ring_push(&client->ring, message, now_ns);
+
+    client->keyframe_wanted =
+        client->keyframe_wanted || lost_messages(&client->ring) != lost_before;
+    client_wake(client);
+    if (failed != 0) {
+        ring_message_destroy(message);
+    }
+    return failed;
+}
+
+/* Held messages begin with their only random access: where one finds no room, later ones are of no
+ * use. */
+static void held_queue(struct relay_client *client, uint64_t now_ns)
+{
+    struct ring_message *message;
+
+    while ((message = hold_take(&client->hold)) != NULL) {
+        size_t len = message->len;
+
+        if (client_queue(client, message, now_ns) != 0) {
+            if (client->ring.limits.drop == RELAY_CLIENT_DROP_NONE) {
+                ring_count_drop(&client->ring, len, RING_OVERFLOW); /* and it is lost */
+            }
+            hold_flush(&client->hold);
+            hold_await(&client->hold, now_ns);
+            client->keyframe_wanted = true;
+        }
+    }
+}
+
+static void queued_hold(struct relay_client *client, uint64_t now_ns)
+{
+    struct ring_message *message;
+
+    while ((message = ring_take_on_demand(&client->ring)) != NULL) {
+        (void)!hold_pass(&client->hold, message, now_ns);
+    }
+    pthread_cond_broadcast(&client->changed);
+}
+
+void client_watch(struct relay_client *client, bool watched)
+{
+    uint64_t now_ns = clock_monotonic_ns();
+
+    if (hold_watch(&client->hold, watched, now_ns)) {
+        client->keyframe_wanted = true;
+    }
+    if (watched) {
+        held_queue(client, now_ns);
+    } else {
+        queued_hold(client, now_ns);
+    }
+}
+
+unsigned client_wishes(struct relay_client *client)
+{
+    pthread_mutex_lock(&client->mutex);
+    unsigned wishes = client->wishes;
+
+    pthread_mutex_unlock(&client->mutex);
+    return wishes;
+}
+
+struct relay_client_report client_wish_take(struct relay_client *client, enum client_wish wish)
+{
+    pthread_mutex_lock(&client->mutex);
+    struct relay_client_report report = client->report;
+
+    client->wishes &= ~(unsigned)wish;
+    pthread_mutex_unlock(&client->mutex);
+    return report;
 }
 
 /* An explicitly set token takes precedence over the file. */

@@ -27,10 +27,11 @@ static const struct phase_ops phase_wait = {.on_turn = wait_on_turn, .wake_ms = 
 static const struct phase_ops phase_ended = {0};
 
 static const struct phase_ops *const phases[PHASE_COUNT] = {
-    [PHASE_START] = &phase_start,   [PHASE_DIAL] = &phase_dial,
-    [PHASE_ACCESS] = &phase_access, [PHASE_HANDSHAKE] = &phase_handshake,
-    [PHASE_OPEN] = &phase_open,     [PHASE_CLOSING] = &phase_closing,
-    [PHASE_WAIT] = &phase_wait,     [PHASE_ENDED] = &phase_ended,
+    [PHASE_START] = &phase_start,     [PHASE_DIAL] = &phase_dial,
+    [PHASE_ACCESS] = &phase_access,   [PHASE_HANDSHAKE] = &phase_handshake,
+    [PHASE_OPEN] = &phase_open,       [PHASE_LINGERING] = &phase_lingering,
+    [PHASE_CLOSING] = &phase_closing, [PHASE_WAIT] = &phase_wait,
+    [PHASE_ENDED] = &phase_ended,
 };
 
 void connection_enter(struct connection *connection, enum phase phase)
@@ -53,7 +54,10 @@ static void announce(struct connection *connection, struct relay_client_event *e
 void connection_announce(struct connection *connection, enum relay_client_state state,
                          const char *message)
 {
-    struct relay_client_event event = {.state = state, .message = message};
+    struct relay_client_event event = {.state = state,
+                                       .relay_v1 = state == RELAY_CLIENT_CONNECTED &&
+                                                   connection->conversation.spoken,
+                                       .message = message};
 
     announce(connection, &event);
 }
@@ -71,11 +75,14 @@ static void connection_drop(struct connection *connection)
     client->connected_fd = -1;
     client->connected_at_ns = 0;
     client->begun_bytes = 0;
+    client->statistics.relay_v1 = false;
+    client->statistics.viewers = -1;
     preamble_unref(connection->preamble);
     connection->preamble = NULL;
     ring_rewind(&client->ring);
     if (!client->queue_while_disconnected) {
         ring_drop_all(&client->ring, RING_DISCONNECTED);
+        hold_flush(&client->hold); /* those that come until the next connection will be missing */
     }
     pthread_cond_broadcast(&client->changed);
     pthread_mutex_unlock(&client->mutex);
@@ -83,13 +90,19 @@ static void connection_drop(struct connection *connection)
     opener_cancel(&connection->opener);
     websocket_destroy(connection->websocket);
     connection->websocket = NULL;
+    conversation_end(&connection->conversation);
     bytes_wipe(connection->request, sizeof connection->request);
     bytes_wipe(connection->url.target, sizeof connection->url.target);
 }
 
+static bool was_open(const struct connection *connection)
+{
+    return connection->phase == PHASE_OPEN || connection->phase == PHASE_LINGERING;
+}
+
 static const char *phase_noun(const struct connection *connection)
 {
-    if (connection->phase == PHASE_OPEN) {
+    if (was_open(connection)) {
         return "connection to ";
     }
     return connection->for_access ? "access " : "websocket ";
@@ -111,7 +124,7 @@ static void failure_count(struct connection *connection)
 {
     struct relay_client *client = connection->client;
 
-    if (connection->phase == PHASE_OPEN) {
+    if (was_open(connection)) {
         if (connection->now_ms - connection->connected_ms >= BACKOFF_HEALTHY_MS) {
             backoff_reset(&connection->backoff);
             connection->attempt = 0;
@@ -127,6 +140,33 @@ static bool gives_up(const struct connection *connection, const struct settings_
 {
     return timing->no_reconnect ||
            (timing->retries_max > 0 && connection->attempt > timing->retries_max);
+}
+
+/* A gateway in front of a relay that is down has these statuses (RFC 9110 §15.6). */
+static bool is_of_gateway(int http_status)
+{
+    return http_status == 502 || http_status == 504;
+}
+
+static enum backoff_cause cause_of(const struct fault *fault)
+{
+    switch (fault->kind) {
+    case RELAY_CLIENT_FAULT_RESOLVE:
+    case RELAY_CLIENT_FAULT_CONNECT:
+    case RELAY_CLIENT_FAULT_TIMEOUT:
+        return BACKOFF_DOWN;
+    case RELAY_CLIENT_FAULT_HTTP:
+        return is_of_gateway(fault->http_status) ? BACKOFF_DOWN : BACKOFF_FAILED;
+    case RELAY_CLIENT_FAULT_REFUSED:
+        return BACKOFF_REFUSED;
+    case RELAY_CLIENT_FAULT_NONE:
+    case RELAY_CLIENT_FAULT_TOKEN_FILE:
+    case RELAY_CLIENT_FAULT_TLS:
+    case RELAY_CLIENT_FAULT_CLOSED:
+    case RELAY_CLIENT_FAULT_STALLED:
+        return BACKOFF_FAILED;
+    }
+    UNREACHABLE();
 }
 
 void connection_fail(struct connection *connection)
@@ -158,10 +198,10 @@ void connection_fail(struct connection *connection)
     random_bytes(&random, sizeof random);
     backoff_set_delays(&connection->backoff, timing.reconnect_delay_ms,
                        timing.reconnect_delay_max_ms);
+    backoff_set_steady(&connection->backoff, timing.reconnect_steadily);
     event.state = RELAY_CLIENT_WAITING;
     event.retry_in_ms =
-        backoff_next_ms(&connection->backoff, fault->kind == RELAY_CLIENT_FAULT_REFUSED,
-                        fault->retry_after_ms, random);
+        backoff_next_ms(&connection->backoff, cause_of(fault), fault->retry_after_ms, random);
     connection->deadline_ms = connection->now_ms + event.retry_in_ms;
     connection_enter(connection, PHASE_WAIT);
     announce(connection, &event);
@@ -283,6 +323,7 @@ static void ring_empty(struct relay_client *client)
 {
     pthread_mutex_lock(&client->mutex);
     ring_drop_all(&client->ring, RING_DISCONNECTED);
+    hold_flush(&client->hold);
     pthread_mutex_unlock(&client->mutex);
 }
 

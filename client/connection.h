@@ -2,9 +2,9 @@
  * descriptors and a time, or moves on; nothing in it blocks, so a stop is seen at once everywhere.
  *
  *   START → DIAL → ACCESS → DIAL → HANDSHAKE → OPEN
- *   any fault → WAIT → START, or ENDED        a stop → (CLOSING) → ENDED
+ *   any fault → (LINGERING) → WAIT → START, or ENDED        a stop → (CLOSING) → ENDED
  *
- * dial.c has the phases up to HANDSHAKE, session.c OPEN and CLOSING. */
+ * dial.c has the phases up to HANDSHAKE, session.c OPEN, LINGERING and CLOSING. */
 #pragma once
 
 #include <poll.h>
@@ -19,6 +19,7 @@
 #include "client/net/http_answer.h"
 #include "client/net/opener.h"
 #include "client/net/transport.h"
+#include "client/v1/conversation.h"
 #include "client/websocket.h"
 
 enum connection_sizes {
@@ -33,6 +34,7 @@ enum phase {
     PHASE_ACCESS,
     PHASE_HANDSHAKE,
     PHASE_OPEN,
+    PHASE_LINGERING,
     PHASE_CLOSING,
     PHASE_WAIT,
     PHASE_ENDED,
@@ -46,7 +48,7 @@ struct connection {
     bool again;                    /* run another turn before waiting */
     struct awake_clock clock;      /* all deadlines use it */
     uint64_t now_ms;               /* start of this turn, by the clock */
-    uint64_t deadline_ms;          /* of this attempt, of the closing, or of the wait */
+    uint64_t deadline_ms;          /* of this attempt, the lingering, the closing, or the wait */
     uint32_t connect_timeout_ms;   /* of this attempt */
 
     struct backoff backoff;
@@ -62,13 +64,19 @@ struct connection {
     size_t request_len, request_sent;
     struct http_answer answer;
     struct handshake handshake;
+    bool relay_v1; /* the handshake granted it */
 
     /* The open connection. */
     struct websocket *websocket;
+    struct conversation conversation; /* over relay.v1 */
     struct liveness liveness;
     uint64_t connected_ms;
     struct preamble *preamble; /* preamble that this connection has begun; a reference, or NULL */
     size_t preamble_begun;     /* number of its messages begun */
+    bool last_words;           /* LINGERING: a part of our Close is still to be sent */
+    uint64_t looked_ns;        /* monotonic: when data that had come was last read */
+    uint64_t arrived_ns; /* not 0: this thread did not run for a while, and the data being read may
+                            have come at any time since then */
 };
 
 /* Runs until the client is stopped or gives up. */
@@ -103,4 +111,4 @@ struct phase_ops {
 };
 
 extern const struct phase_ops phase_start, phase_dial, phase_access, phase_handshake, phase_open,
-    phase_closing;
+    phase_lingering, phase_closing;

@@ -25,22 +25,6 @@ bool credential_is_valid(const char *token)
     return true;
 }
 
-static bool is_space(uint8_t c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-static struct bytes trim(struct bytes text)
-{
-    while (text.len > 0 && is_space(text.data[0])) {
-        text = bytes_skip(text, 1);
-    }
-    while (text.len > 0 && is_space(text.data[text.len - 1])) {
-        text.len--;
-    }
-    return text;
-}
-
 /* Opening a pipe or a device could block, or have side effects. -errno, or a descriptor. */
 static int open_regular(const char *path, int64_t *ret_mtime_s)
 {
@@ -78,7 +62,7 @@ static ssize_t read_all(int fd, char *data, size_t size)
 
 static char *token_copy(struct bytes raw)
 {
-    struct bytes text = trim(raw);
+    struct bytes text = bytes_strip(raw);
     char *token = malloc(text.len + 1);
 
     if (token == NULL) {

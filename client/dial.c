@@ -67,6 +67,9 @@ static enum progress access_request_make(struct connection *connection)
 
     CHECK(len > 0); /* each part is bounded, and so is the sum */
     connection->request_len = (size_t)len;
+    if (settings_of(connection)->relay_v1) {
+        renewal_note_token(&connection->conversation.renewal, token);
+    }
     credential_release(token);
     return PROGRESS_DONE;
 }
@@ -92,8 +95,10 @@ const struct phase_ops phase_start = {.on_turn = start_on_turn};
 static void dial_on_enter(struct connection *connection)
 {
     const struct settings *settings = settings_of(connection);
-    struct opener_target target = {
-        .url = &connection->url, .ca_file = settings->ca_file, .insecure = settings->insecure};
+    struct opener_target target = {.url = &connection->url,
+                                   .proxy = settings->proxy,
+                                   .ca_file = settings->ca_file,
+                                   .insecure = settings->insecure};
 
     if (opener_start(&connection->opener, &target, &connection->transport, &connection->fault) ==
         PROGRESS_FAILED) {
@@ -268,7 +273,8 @@ const struct phase_ops phase_access = {
 
 static void handshake_on_enter(struct connection *connection)
 {
-    handshake_init(&connection->handshake);
+    handshake_init(&connection->handshake,
+                   settings_of(connection)->relay_v1 ? RELAY_V1_NAME : NULL);
     int len = handshake_request_write(&connection->handshake, &connection->url,
                                       settings_of(connection)->user_agent, connection->request,
                                       sizeof connection->request);
@@ -288,6 +294,7 @@ static void handshake_on_turn(struct connection *connection)
             handshake_answer_check(&connection->handshake, &connection->answer, &connection->fault);
     }
     if (progress == PROGRESS_DONE) {
+        connection->relay_v1 = handshake_is_granted(&connection->handshake, &connection->answer);
         connection->websocket = websocket_create(buffer.leftover);
         if (connection->websocket == NULL) {
             progress = fault_set(&connection->fault, RELAY_CLIENT_FAULT_CONNECT, "no memory");

@@ -1,7 +1,6 @@
 #include "client/relay_client.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,11 +15,13 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/thread.h"
 #include "client/client.h"
 #include "client/connection.h"
 #include "client/credential.h"
 #include "client/websocket.h"
 #include "wire/utf8_stream.h"
+#include "wire/ws_frame.h"
 
 /* Life. */
 
@@ -34,16 +35,6 @@ static int text_replace(char **target, const char *text)
     credential_release(*target);
     *target = copy;
     return 0;
-}
-
-static void condition_init(pthread_cond_t *condition)
-{
-    pthread_condattr_t attributes;
-
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(condition, &attributes);
-    pthread_condattr_destroy(&attributes);
 }
 
 static int resources_init(struct relay_client *client, const struct relay_client_options *options)
@@ -60,6 +51,8 @@ static int resources_init(struct relay_client *client, const struct relay_client
 static void client_free(struct relay_client *client)
 {
     ring_deinit(&client->ring);
+    hold_deinit(&client->hold);
+    inbox_deinit(&client->inbox);
     preamble_unref(client->preamble);
     credential_release(client->token);
     credential_release(client->token_file);
@@ -92,11 +85,18 @@ struct relay_client *relay_client_create(const struct relay_client_options *opti
     }
     client->wake_fd = -1;
     client->connected_fd = -1;
+    client->close_code = WS_CLOSE_NORMAL;
     client->queue_while_disconnected = client->settings.queue_while_disconnected;
     client->timing = client->settings.timing;
+    client->statistics.viewers = -1;
+    struct hold_limits hold =
+        settings_hold_limits(client->settings.hold_age_max_ns, &client->settings.ring);
+
+    hold_init(&client->hold, &hold);
+    inbox_init(&client->inbox, &client->settings.inbox);
     pthread_mutex_init(&client->life_mutex, NULL);
     pthread_mutex_init(&client->mutex, NULL);
-    condition_init(&client->changed);
+    thread_condition_init(&client->changed);
 
     int failed = resources_init(client, options);
 
@@ -114,19 +114,14 @@ static void *thread_run(void *context)
     return NULL;
 }
 
-/* Signals are left to the application's own threads. -errno. */
-static int thread_start(struct relay_client *client)
+static int start_thread(struct relay_client *client)
 {
-    sigset_t all, before;
+    int failed = thread_start(&client->thread, thread_run, client);
 
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(&client->thread, NULL, thread_run, client);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (failed == 0) {
         pthread_setname_np(client->thread, "relay-client");
     }
-    return -failed;
+    return failed;
 }
 
 int relay_client_start(struct relay_client *client)
@@ -143,7 +138,7 @@ int relay_client_start(struct relay_client *client)
             client->settings.location.websocket ? RELAY_CLIENT_CONNECTING : RELAY_CLIENT_ACCESSING;
         pthread_mutex_unlock(&client->mutex);
 
-        failed = thread_start(client);
+        failed = start_thread(client);
         client->started = failed == 0;
         if (failed != 0) {
             pthread_mutex_lock(&client->mutex);
@@ -157,11 +152,17 @@ int relay_client_start(struct relay_client *client)
 
 void relay_client_stop(struct relay_client *client, uint32_t linger_ms)
 {
+    relay_client_leave(client, WS_CLOSE_NORMAL, linger_ms);
+}
+
+void relay_client_leave(struct relay_client *client, uint16_t close_code, uint32_t linger_ms)
+{
     pthread_mutex_lock(&client->life_mutex);
     if (client->started) {
         pthread_mutex_lock(&client->mutex);
         client->stopping = true;
         client->linger_ms = linger_ms;
+        client->close_code = close_code;
         client_wake(client);
         pthread_cond_broadcast(&client->changed);
         pthread_mutex_unlock(&client->mutex);
@@ -204,11 +205,27 @@ void relay_client_set_queue(struct relay_client *client, enum relay_client_drop 
 
     pthread_mutex_lock(&client->mutex);
     ring_set_limits(&client->ring, &limits);
+    struct hold_limits hold =
+        settings_hold_limits(client->settings.hold_age_max_ns, &client->ring.limits);
+
+    hold_set_limits(&client->hold, &hold);
     client->queue_while_disconnected = queue_while_disconnected;
     if (!keeps_messages(client)) {
         ring_drop_all(&client->ring, RING_DISCONNECTED);
+        hold_flush(&client->hold);
     }
     pthread_cond_broadcast(&client->changed);
+    pthread_mutex_unlock(&client->mutex);
+}
+
+void relay_client_set_receive_queue(struct relay_client *client, uint64_t receive_queue_bytes_max,
+                                    uint64_t receive_age_max_ms)
+{
+    struct inbox_limits limits = settings_inbox_limits(receive_queue_bytes_max, receive_age_max_ms);
+
+    CHECK(client->settings.inbox.bytes_max > 0 && receive_queue_bytes_max > 0);
+    pthread_mutex_lock(&client->mutex);
+    inbox_set_limits(&client->inbox, &limits);
     pthread_mutex_unlock(&client->mutex);
 }
 
@@ -222,17 +239,41 @@ void relay_client_set_timing(struct relay_client *client,
     pthread_mutex_unlock(&client->mutex);
 }
 
+/* The wish takes the place of the others, which it contradicts. */
+static void wish_instead(struct relay_client *client, enum client_wish what, unsigned others)
+{
+    pthread_mutex_lock(&client->mutex);
+    client->wishes = (client->wishes & ~others) | what;
+    client_wake(client);
+    pthread_mutex_unlock(&client->mutex);
+}
+
+static void wish(struct relay_client *client, enum client_wish what)
+{
+    wish_instead(client, what, 0);
+}
+
 int relay_client_set_token(struct relay_client *client, const char *token)
 {
     if (token != NULL && token[0] != '\0' && !credential_is_valid(token)) {
         return -EINVAL;
     }
-    return locked_text_replace(client, &client->token, token);
+    int failed = locked_text_replace(client, &client->token, token);
+
+    if (failed == 0) {
+        wish(client, CLIENT_WISH_TOKEN);
+    }
+    return failed;
 }
 
 int relay_client_set_token_file(struct relay_client *client, const char *path)
 {
-    return locked_text_replace(client, &client->token_file, path);
+    int failed = locked_text_replace(client, &client->token_file, path);
+
+    if (failed == 0) {
+        wish(client, CLIENT_WISH_TOKEN);
+    }
+    return failed;
 }
 
 /* Sending. */
@@ -263,29 +304,27 @@ static int admission(struct relay_client *client, size_t len)
     return !is_lossy(client) && !ring_has_room(&client->ring, len) ? -EAGAIN : 0;
 }
 
-static uint64_t lost_messages(const struct ring *ring)
-{
-    return ring->dropped_messages[RING_OVERFLOW] + ring->dropped_messages[RING_AGE];
-}
-
-/* Queues the message or frees it. */
+/* Queues the message, keeps it for a viewer, or frees it. */
 static int push(struct relay_client *client, struct ring_message *message)
 {
+    uint64_t now_ns = clock_monotonic_ns();
+
     pthread_mutex_lock(&client->mutex);
     int failed = admission(client, message->len);
-    uint64_t lost_before = lost_messages(&client->ring);
 
-    if (failed == 0) {
-        failed = ring_push(&client->ring, message, clock_monotonic_ns());
-        message->preamble = failed == 0 ? preamble_ref(client->preamble) : NULL;
-        client->keyframe_wanted =
-            client->keyframe_wanted || lost_messages(&client->ring) != lost_before;
-        client_wake(client);
-    }
-    pthread_mutex_unlock(&client->mutex);
     if (failed != 0) {
         ring_message_destroy(message);
+    } else {
+        message->sent_ns = now_ns;
+        message->preamble = preamble_ref(client->preamble);
+        if (!message->on_demand || hold_pass(&client->hold, message, now_ns)) {
+            failed = client_queue(client, message, now_ns);
+        } else if (hold_asks_again(&client->hold, now_ns)) {
+            client->keyframe_wanted = true;
+            client_wake(client);
+        }
     }
+    pthread_mutex_unlock(&client->mutex);
     return failed;
 }
 
@@ -363,11 +402,23 @@ void relay_client_flush(struct relay_client *client)
 {
     pthread_mutex_lock(&client->mutex);
     ring_drop_all(&client->ring, RING_FLUSHED);
+    hold_flush(&client->hold);
     if (client->ring.awaits_random_access) {
         client->keyframe_wanted = true;
         client_wake(client);
     }
     pthread_cond_broadcast(&client->changed);
+    pthread_mutex_unlock(&client->mutex);
+}
+
+void relay_client_drop_held(struct relay_client *client)
+{
+    pthread_mutex_lock(&client->mutex);
+    if (client->hold.count > 0) {
+        hold_flush(&client->hold);
+        client->keyframe_wanted = true;
+        client_wake(client);
+    }
     pthread_mutex_unlock(&client->mutex);
 }
 
@@ -382,9 +433,11 @@ static struct timespec deadline_after(uint64_t timeout_ms)
 }
 
 struct wish {
-    bool drained; /* otherwise: room for len */
+    bool drained; /* otherwise: room for len, or: */
+    bool receives;
     size_t len;
     bool while_connected;
+    struct inbox_message *message; /* received; the wish has it then */
 };
 
 static bool wish_is_true(const struct relay_client *client, const struct wish *wish)
@@ -398,6 +451,15 @@ static bool wish_is_true(const struct relay_client *client, const struct wish *w
     return ring_has_room(&client->ring, wish->len);
 }
 
+/* True: the wish has its message. Those received before the end are still handed out. */
+static bool wish_receives(struct relay_client *client, struct wish *wish)
+{
+    if (wish->receives) {
+        wish->message = inbox_take(&client->inbox, clock_monotonic_ns());
+    }
+    return wish->message != NULL;
+}
+
 /* Waits for a change, at most until end_ms by the clock. With the mutex held. */
 static void wait_step(struct relay_client *client, struct awake_clock *clock, uint64_t end_ms)
 {
@@ -409,7 +471,7 @@ static void wait_step(struct relay_client *client, struct awake_clock *clock, ui
     awake_clock_advance(clock, clock_monotonic_ms(), wait_ms);
 }
 
-static int wait_for(struct relay_client *client, const struct wish *wish, uint32_t timeout_ms)
+static int wait_for(struct relay_client *client, struct wish *wish, uint32_t timeout_ms)
 {
     struct awake_clock clock;
     int failed;
@@ -423,11 +485,15 @@ static int wait_for(struct relay_client *client, const struct wish *wish, uint32
             failed = -ECANCELED;
             break;
         }
+        if (wish_receives(client, wish)) {
+            failed = 0;
+            break;
+        }
         if (!is_running(client)) {
             failed = -ESHUTDOWN;
             break;
         }
-        if (wish_is_true(client, wish)) {
+        if (!wish->receives && wish_is_true(client, wish)) {
             failed = 0;
             break;
         }
@@ -454,6 +520,53 @@ int relay_client_drain(struct relay_client *client, uint32_t timeout_ms)
     struct wish wish = {.drained = true};
 
     return wait_for(client, &wish, timeout_ms);
+}
+
+int relay_client_receive(struct relay_client *client, uint32_t timeout_ms,
+                         struct relay_client_message **ret_message)
+{
+    struct wish wish = {.receives = true};
+
+    CHECK(client->settings.inbox.bytes_max > 0);
+    int failed = wait_for(client, &wish, timeout_ms);
+
+    if (failed == 0) {
+        *ret_message = &wish.message->message;
+    }
+    return failed;
+}
+
+void relay_client_message_destroy(struct relay_client_message *message)
+{
+    if (message != NULL) {
+        inbox_message_destroy(container_of(message, struct inbox_message, message));
+    }
+}
+
+/* Over relay.v1. */
+
+/* The client's thread takes it with its next message: a viewer's come often. */
+void relay_client_report(struct relay_client *client, const struct relay_client_report *report)
+{
+    pthread_mutex_lock(&client->mutex);
+    client->report = *report;
+    client->wishes |= CLIENT_WISH_REPORT;
+    pthread_mutex_unlock(&client->mutex);
+}
+
+void relay_client_request_keyframe(struct relay_client *client)
+{
+    wish(client, CLIENT_WISH_KEYFRAME);
+}
+
+void relay_client_request_lease(struct relay_client *client)
+{
+    wish_instead(client, CLIENT_WISH_LEASE, CLIENT_WISH_GIVE_LEASE);
+}
+
+void relay_client_give_lease(struct relay_client *client)
+{
+    wish_instead(client, CLIENT_WISH_GIVE_LEASE, CLIENT_WISH_LEASE);
 }
 
 void relay_client_cancel_waits(struct relay_client *client, bool cancelled)
@@ -491,6 +604,26 @@ static void ring_statistics(const struct ring *ring, uint64_t now_ns,
     statistics->queue_age_ns = ring_age_ns(ring, now_ns);
 }
 
+static void hold_statistics(const struct hold *hold, struct relay_client_statistics *statistics)
+{
+    statistics->drops_unwatched = hold->dropped_messages;
+    statistics->messages_dropped += hold->dropped_messages;
+    statistics->bytes_dropped += hold->dropped_bytes;
+    statistics->held_messages = hold->count;
+    statistics->held_bytes = hold->bytes;
+}
+
+static void inbox_statistics(const struct inbox *inbox, uint64_t now_ns,
+                             struct relay_client_statistics *statistics)
+{
+    statistics->receive_drops_overflow = inbox->dropped_messages[INBOX_OVERFLOW];
+    statistics->receive_drops_age = inbox->dropped_messages[INBOX_AGE];
+    statistics->receive_bytes_dropped = inbox->dropped_bytes;
+    statistics->receive_queue_messages = inbox->count;
+    statistics->receive_queue_bytes = inbox->bytes;
+    statistics->receive_queue_age_ns = inbox_age_ns(inbox, now_ns);
+}
+
 void relay_client_statistics(struct relay_client *client,
                              struct relay_client_statistics *ret_statistics)
 {
@@ -508,6 +641,11 @@ void relay_client_statistics(struct relay_client *client,
             client->send_latency_sum_ns / ret_statistics->messages_sent;
     }
     ring_statistics(&client->ring, now_ns, ret_statistics);
+    hold_statistics(&client->hold, ret_statistics);
+    for (unsigned hop = 0; hop < RELAY_CLIENT_HOPS; hop++) {
+        hop_latency_read(&client->latency, (enum relay_client_hop)hop, &ret_statistics->hops[hop]);
+    }
+    inbox_statistics(&client->inbox, now_ns, ret_statistics);
     ret_statistics->queue_bytes -= client->begun_bytes;
     pthread_mutex_unlock(&client->mutex);
 }
@@ -556,4 +694,21 @@ const char *relay_client_fault_text(enum relay_client_fault fault)
         return "stalled";
     }
     return "unknown";
+}
+
+const char *relay_client_renewal_fault(enum relay_client_renewal renewal)
+{
+    switch (renewal) {
+    case RELAY_CLIENT_RENEWAL_NONE:
+    case RELAY_CLIENT_RENEWAL_DONE:
+    case RELAY_CLIENT_RENEWAL_TOO_OFTEN:
+        return NULL;
+    case RELAY_CLIENT_RENEWAL_INVALID:
+        return "it is invalid or has expired";
+    case RELAY_CLIENT_RENEWAL_OTHER:
+        return "it is for another booking, topic or other scopes";
+    case RELAY_CLIENT_RENEWAL_DENIED:
+        return "the booking was cancelled";
+    }
+    return "for an unknown reason";
 }

@@ -37,6 +37,20 @@ struct relay_status_direction {
     double fps;      /* messages per second */
 };
 
+/* The hops of messages of a connection that speaks relay.v1. */
+enum relay_status_hop {
+    RELAY_STATUS_PUBLISH, /* from this client to the relay */
+    RELAY_STATUS_RELAY,   /* in the relay, for this client */
+    RELAY_STATUS_DELIVER, /* from the relay to this client */
+    RELAY_STATUS_DECODE,  /* in this client, until it is shown */
+    RELAY_STATUS_HOPS,
+};
+
+struct relay_status_latency {
+    bool known; /* false: not reported */
+    double p50_ms, p99_ms;
+};
+
 /* One connection. Texts are UTF-8, never NULL, empty when not reported. Texts chosen by clients
  * (user_agent, perhaps topic and remote_address) may hold control characters. */
 struct relay_status_report {
@@ -52,6 +66,8 @@ struct relay_status_report {
     bool has_statistics;              /* false: the relay has no statistics; tx and rx are zero */
     struct relay_status_direction tx; /* sent by the client */
     struct relay_status_direction rx; /* delivered to the client */
+    uint64_t dropped;                 /* messages that it was too slow for; 0 when not reported */
+    struct relay_status_latency latency[RELAY_STATUS_HOPS];
 };
 
 /* Valid until the callback returns. */

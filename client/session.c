@@ -8,7 +8,13 @@
 #include "base/clock.h"
 #include "wire/ws_frame.h"
 
-enum { CLOSE_TRY_MS = 30 }; /* how long a stop without linger tries to send its Close */
+enum {
+    CLOSE_TRY_MS = 30, /* how long a stop without linger tries to send its Close */
+    LINGER_MS = 1000,  /* how long a refused peer may take to read our Close and to close */
+    LOOK_STEP_MIN_MS = 20,
+    NS_PER_US = 1000,
+    NS_PER_MS = 1000000,
+};
 
 /* Entering. */
 
@@ -24,6 +30,7 @@ static void connected_note(struct connection *connection)
     if (client->ring.count == 0 || !client->queue_while_disconnected) {
         ring_await_random_access(&client->ring, RING_DISCONNECTED);
     }
+    inbox_note_gap(&client->inbox);
     pthread_mutex_unlock(&client->mutex);
 }
 
@@ -37,7 +44,14 @@ static void open_on_enter(struct connection *connection)
     connection->connected_ms = connection->now_ms;
     liveness_init(&connection->liveness, timing.stall_timeout_ms, timing.ping_interval_ms,
                   connection->now_ms);
+    connection->looked_ns = clock_monotonic_ns();
+    connection->arrived_ns = 0;
     connected_note(connection);
+    conversation_begin(&connection->conversation, connection->client, connection->relay_v1,
+                       conversation_clock_us());
+    if (connection->relay_v1) {
+        websocket_expect_envelopes(connection->websocket, RELAY_V1_ENVELOPE_SIZE);
+    }
     url_authority(&connection->url, authority);
     snprintf(message, sizeof message, "connected to %s", authority);
     connection_announce(connection, RELAY_CLIENT_CONNECTED, message);
@@ -45,18 +59,108 @@ static void open_on_enter(struct connection *connection)
 
 /* Receiving. */
 
-static void message_deliver(struct connection *connection, const struct websocket_message *message)
+/* How often this thread looks for data where messages have a limit of age, so that it knows how old
+ * they may be after a time in which it did not run; 0: no limit. */
+static uint64_t look_step_ms(struct relay_client *client)
+{
+    pthread_mutex_lock(&client->mutex);
+    uint64_t age_max_ms = client->inbox.limits.age_max_ns / NS_PER_MS;
+
+    pthread_mutex_unlock(&client->mutex);
+    if (client->settings.inbox.bytes_max == 0 || age_max_ms == 0) {
+        return 0;
+    }
+    if (age_max_ms / 2 < LOOK_STEP_MIN_MS) {
+        return LOOK_STEP_MIN_MS;
+    }
+    return age_max_ms / 2 < AWAKE_CLOCK_STEP_MS ? age_max_ms / 2 : AWAKE_CLOCK_STEP_MS;
+}
+
+/* While the process is stopped, the kernel goes on receiving: such data is not new. */
+static void arrival_judge(struct connection *connection)
+{
+    uint64_t now_ns = clock_monotonic_ns(), step_ms = look_step_ms(connection->client);
+
+    if (step_ms > 0 && connection->arrived_ns == 0 &&
+        now_ns - connection->looked_ns > (step_ms + AWAKE_CLOCK_WORK_MS) * NS_PER_MS) {
+        connection->arrived_ns = connection->looked_ns;
+    }
+    connection->looked_ns = now_ns;
+}
+
+/* Without memory for it, the message is lost. */
+static void message_keep(struct connection *connection, const struct websocket_message *message,
+                         const struct conversation_payload *payload)
+{
+    struct relay_client *client = connection->client;
+    uint64_t now_ns = clock_monotonic_ns();
+    struct inbox_message *kept =
+        inbox_message_create(message->type, message->data, message->len,
+                             connection->arrived_ns != 0 ? connection->arrived_ns : now_ns);
+
+    pthread_mutex_lock(&client->mutex);
+    if (payload->gap) {
+        inbox_note_gap(&client->inbox);
+    }
+    if (kept != NULL) {
+        kept->message.stamps = payload->stamps;
+        inbox_put(&client->inbox, kept, now_ns);
+        pthread_cond_broadcast(&client->changed);
+    } else {
+        inbox_note_gap(&client->inbox);
+    }
+    pthread_mutex_unlock(&client->mutex);
+}
+
+static void message_deliver(struct connection *connection, const struct websocket_message *message,
+                            const struct conversation_payload *payload)
 {
     struct relay_client *client = connection->client;
 
     pthread_mutex_lock(&client->mutex);
     client->statistics.messages_received++;
     client->statistics.bytes_received += message->len;
+    if (!payload->catch_up) {
+        hop_latency_take(&client->latency, &payload->stamps);
+    }
     pthread_mutex_unlock(&client->mutex);
-    if (client->callbacks.on_message != NULL) {
+    if (client->settings.inbox.bytes_max > 0) {
+        message_keep(connection, message, payload);
+    } else if (client->callbacks.on_message != NULL) {
         client->callbacks.on_message(message->type, message->data, message->len,
                                      client->callbacks.context);
     }
+}
+
+/* When what is being read came, by the clock of conversations. */
+static uint64_t arrived_us(const struct connection *connection)
+{
+    return connection->arrived_ns != 0 ? connection->arrived_ns / NS_PER_US
+                                       : conversation_clock_us();
+}
+
+/* False: it is refused. */
+static bool message_take(struct connection *connection, struct websocket_message *message)
+{
+    struct conversation_payload payload = {.gap = false};
+    enum conversation_heard heard = CONVERSATION_PAYLOAD;
+    const char *cause = NULL;
+
+    if (connection->conversation.spoken) {
+        heard = conversation_hear(&connection->conversation, connection->client, message,
+                                  arrived_us(connection), &payload, &cause);
+    }
+    switch (heard) {
+    case CONVERSATION_PAYLOAD:
+        message_deliver(connection, message, &payload);
+        return true;
+    case CONVERSATION_CONTROL:
+        return true;
+    case CONVERSATION_BROKEN:
+        websocket_refuse(connection->websocket, WS_CLOSE_PROTOCOL_ERROR, cause);
+        return false;
+    }
+    UNREACHABLE();
 }
 
 static void pong_note(struct connection *connection)
@@ -108,21 +212,42 @@ static void next_take(struct connection *connection, struct ring_message **ret_m
     pthread_mutex_unlock(&client->mutex);
 }
 
+/* Begins a message whose envelope has room in front of its data. Returns the end of its frame. */
+static uint64_t message_begin(struct connection *connection, enum relay_client_type type,
+                              const void *data, size_t len, uint8_t *envelope, uint64_t sent_ns)
+{
+    if (!connection->conversation.spoken) {
+        return websocket_start_message(connection->websocket, type, data, len);
+    }
+    conversation_stamp(&connection->conversation, type == RELAY_CLIENT_TEXT, sent_ns, envelope);
+    return websocket_start_message(connection->websocket, RELAY_CLIENT_BINARY, envelope,
+                                   RELAY_V1_ENVELOPE_SIZE + len);
+}
+
 /* Begins as many messages as the outbox takes. */
 static void start_messages(struct connection *connection)
 {
     while (websocket_takes_message(connection->websocket)) {
         const struct relay_client_slice *preamble = NULL;
         struct ring_message *message = NULL;
+        struct bytes control = conversation_say(&connection->conversation, connection->client,
+                                                conversation_clock_us());
 
+        if (control.len > 0) {
+            (void)websocket_start_message(connection->websocket, RELAY_CLIENT_BINARY, control.data,
+                                          control.len);
+            continue;
+        }
         next_take(connection, &message, &preamble);
         if (preamble != NULL) {
-            (void)websocket_start_message(connection->websocket, RELAY_CLIENT_BINARY,
-                                          preamble->data, preamble->len);
+            (void)message_begin(
+                connection, RELAY_CLIENT_BINARY, preamble->data, preamble->len,
+                preamble_envelope(connection->preamble, connection->preamble_begun - 1),
+                clock_monotonic_ns());
         } else if (message != NULL) {
             /* In flight, so this thread may read its bytes and write its end. */
-            message->end_offset = websocket_start_message(connection->websocket, message->type,
-                                                          message->data, message->len);
+            message->end_offset = message_begin(connection, message->type, message->data,
+                                                message->len, message->envelope, message->sent_ns);
         } else {
             return;
         }
@@ -133,19 +258,23 @@ static void start_messages(struct connection *connection)
 static bool receive_all(struct connection *connection)
 {
     websocket_turn(connection->websocket);
+    arrival_judge(connection);
     for (;;) {
         struct websocket_message message;
 
         switch (websocket_receive(connection->websocket, &connection->transport, &message,
                                   &connection->fault)) {
         case WEBSOCKET_MESSAGE:
-            message_deliver(connection, &message);
+            if (!message_take(connection, &message)) {
+                return false;
+            }
             start_messages(connection); /* an answer to it leaves even if a fault comes next */
             break;
         case WEBSOCKET_PONG:
             pong_note(connection);
             break;
         case WEBSOCKET_WAIT:
+            connection->arrived_ns = 0;
             return true;
         case WEBSOCKET_ENDED:
             return false;
@@ -272,21 +401,34 @@ static void ping_note(struct connection *connection)
     }
 }
 
-/* Sends the answer to the peer's Close, or the reason for ours, if the kernel takes it. */
-static void last_words(struct connection *connection)
+/* Sends the answer to the peer's Close, or the reason for ours, as far as the kernel takes it.
+ * False: there is nothing more to send, or no way to. */
+static bool last_words(struct connection *connection)
 {
     struct fault ignored;
+    enum progress progress =
+        websocket_send(connection->websocket, &connection->transport, &ignored);
 
-    if (websocket_send(connection->websocket, &connection->transport, &ignored) == PROGRESS_DONE) {
+    if (progress == PROGRESS_DONE) {
         transport_shutdown(&connection->transport);
     }
+    return progress == PROGRESS_WAIT;
+}
+
+static void end(struct connection *connection)
+{
+    if (websocket_has_refused(connection->websocket)) {
+        connection_enter(connection, PHASE_LINGERING);
+        return;
+    }
+    (void)last_words(connection);
+    connection_fail(connection);
 }
 
 static void open_on_turn(struct connection *connection)
 {
     if (!receive_all(connection)) {
-        last_words(connection);
-        connection_fail(connection);
+        end(connection);
         return;
     }
     ping_begin(connection);
@@ -306,7 +448,18 @@ static void open_on_turn(struct connection *connection)
 
 static uint64_t open_wake_ms(const struct connection *connection)
 {
-    return liveness_wake_ms(&connection->liveness);
+    uint64_t wake_ms = liveness_wake_ms(&connection->liveness);
+    uint64_t step_ms = look_step_ms(connection->client);
+    /* Nothing can be said before the kernel takes more, which wakes us. */
+    uint64_t say_ms = websocket_takes_message(connection->websocket)
+                          ? conversation_wait_ms(&connection->conversation, conversation_clock_us())
+                          : UINT64_MAX;
+    uint64_t wait_ms = step_ms > 0 && step_ms < say_ms ? step_ms : say_ms;
+
+    if (wait_ms == UINT64_MAX || connection->now_ms + wait_ms > wake_ms) {
+        return wake_ms;
+    }
+    return connection->now_ms + wait_ms;
 }
 
 const struct phase_ops phase_open = {
@@ -316,12 +469,52 @@ const struct phase_ops phase_open = {
     .wake_ms = open_wake_ms,
 };
 
-/* CLOSING: our Close is sent, and the peer's data is read until its own Close comes: closing a
- * socket with unread bytes resets the connection, and a reset destroys data sent before it. */
+static uint64_t deadline_wake_ms(const struct connection *connection)
+{
+    uint64_t step_end_ms = connection->now_ms + AWAKE_CLOCK_STEP_MS;
+
+    return connection->deadline_ms < step_end_ms ? connection->deadline_ms : step_end_ms;
+}
+
+/* LINGERING: what the peer sent is refused. Our Close is sent, and the peer's data is discarded
+ * until it closes (RFC 6455 section 7.1.1): closing a socket with unread bytes resets the
+ * connection, and a reset destroys data sent before it, which is the reason in our Close. */
+
+static void lingering_on_enter(struct connection *connection)
+{
+    connection->deadline_ms = connection->now_ms + LINGER_MS;
+    connection->last_words = true;
+}
+
+static void lingering_on_turn(struct connection *connection)
+{
+    websocket_turn(connection->websocket);
+    connection->last_words = connection->last_words && last_words(connection);
+    if (transport_discard(&connection->transport) ||
+        connection->now_ms >= connection->deadline_ms) {
+        connection_fail(connection);
+    }
+}
+
+const struct phase_ops phase_lingering = {
+    .on_enter = lingering_on_enter,
+    .on_turn = lingering_on_turn,
+    .poll_fds = connection_poll_transport,
+    .wake_ms = deadline_wake_ms,
+};
+
+/* CLOSING: our Close is sent, and the peer's data is read until its own Close comes, for the reason
+ * that LINGERING has. */
 
 static void closing_on_enter(struct connection *connection)
 {
-    websocket_close(connection->websocket, WS_CLOSE_NORMAL);
+    struct relay_client *client = connection->client;
+
+    pthread_mutex_lock(&client->mutex);
+    uint16_t code = client->close_code;
+
+    pthread_mutex_unlock(&client->mutex);
+    websocket_close(connection->websocket, code);
     if (connection->deadline_ms < connection->now_ms + CLOSE_TRY_MS) {
         connection->deadline_ms = connection->now_ms + CLOSE_TRY_MS;
     }
@@ -344,16 +537,9 @@ static void closing_on_turn(struct connection *connection)
     connection->again = websocket_turn_is_over(connection->websocket);
 }
 
-static uint64_t closing_wake_ms(const struct connection *connection)
-{
-    uint64_t step_end_ms = connection->now_ms + AWAKE_CLOCK_STEP_MS;
-
-    return connection->deadline_ms < step_end_ms ? connection->deadline_ms : step_end_ms;
-}
-
 const struct phase_ops phase_closing = {
     .on_enter = closing_on_enter,
     .on_turn = closing_on_turn,
     .poll_fds = connection_poll_transport,
-    .wake_ms = closing_wake_ms,
+    .wake_ms = deadline_wake_ms,
 };

@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/version.h"
 #include "client/credential.h"
+#include "wire/address/proxy.h"
 
 enum defaults {
     RECONNECT_DELAY_MS = 500,
@@ -15,6 +17,7 @@ enum defaults {
     STALL_TIMEOUT_MS = 10000,
     PING_INTERVAL_MS = 5000,
     QUEUE_BYTES_MAX = 8 * 1024 * 1024,
+    HOLD_BYTES_MAX = 4 * 1024 * 1024,
     QUEUE_MESSAGES_MAX = 1024,
     QUEUE_MESSAGES_LIMIT = 1024 * 1024,
     USER_AGENT_MAX = 256,
@@ -30,7 +33,7 @@ static int location_check(struct settings *settings, const struct relay_client_o
 {
     const char *location = options->location;
 
-    if (location == NULL || location[0] == '\0') {
+    if (text_is_empty(location)) {
         snprintf(error, RELAY_CLIENT_ERROR_SIZE,
                  "no location: give the access URL, https://host/session/topic");
         return -EINVAL;
@@ -88,6 +91,26 @@ static int user_agent_check(const char *user_agent, char *error)
     return 0;
 }
 
+static int proxy_check(const char *text, char *error)
+{
+    /* Any URL that is not of this machine. */
+    static const struct url elsewhere = {.host = "relay.invalid"};
+    struct proxy proxy = {0};
+
+    if (text_is_empty(text)) {
+        return 0;
+    }
+    enum proxy_result result = proxy_take(text, &elsewhere, &proxy);
+
+    bytes_wipe(proxy.credentials, sizeof proxy.credentials);
+    if (result == PROXY_INVALID) {
+        snprintf(error, RELAY_CLIENT_ERROR_SIZE,
+                 "the proxy is not usable: it must be http://[user:password@]host[:port], or none");
+        return -EINVAL;
+    }
+    return 0;
+}
+
 static uint32_t or_default(uint32_t value, uint32_t value_default)
 {
     return value == 0 ? value_default : value;
@@ -101,6 +124,7 @@ struct settings_timing settings_timing_of(const struct relay_client_options *opt
         .reconnect_delay_ms = or_default(options->reconnect_delay_ms, RECONNECT_DELAY_MS),
         .reconnect_delay_max_ms =
             or_default(options->reconnect_delay_max_ms, RECONNECT_DELAY_MAX_MS),
+        .reconnect_steadily = options->reconnect_steadily,
         .connect_timeout_ms = or_default(options->connect_timeout_ms, CONNECT_TIMEOUT_MS),
         .stall_timeout_ms = or_default(options->stall_timeout_ms, STALL_TIMEOUT_MS),
         .ping_interval_ms =
@@ -113,6 +137,28 @@ struct settings_timing settings_timing_of(const struct relay_client_options *opt
     return timing;
 }
 
+/* 0, no limit, for ages that nothing reaches. */
+static uint64_t age_ns_of(uint64_t age_ms)
+{
+    return age_ms > UINT64_MAX / 1000000u ? 0 : age_ms * 1000000u;
+}
+
+struct inbox_limits settings_inbox_limits(uint64_t receive_queue_bytes_max,
+                                          uint64_t receive_age_max_ms)
+{
+    return (struct inbox_limits){.bytes_max = receive_queue_bytes_max,
+                                 .age_max_ns = age_ns_of(receive_age_max_ms)};
+}
+
+struct hold_limits settings_hold_limits(uint64_t hold_age_max_ns, const struct ring_limits *ring)
+{
+    return (struct hold_limits){
+        .age_max_ns = hold_age_max_ns,
+        .bytes_max = ring->bytes_max / 2 < HOLD_BYTES_MAX ? ring->bytes_max / 2 : HOLD_BYTES_MAX,
+        .messages_max = ring->messages_max / 2,
+    };
+}
+
 struct ring_limits settings_ring_limits(enum relay_client_drop drop, uint64_t queue_bytes_max,
                                         uint64_t queue_age_max_ms, uint32_t queue_messages_max)
 {
@@ -121,9 +167,16 @@ struct ring_limits settings_ring_limits(enum relay_client_drop drop, uint64_t qu
     return (struct ring_limits){
         .bytes_max = queue_bytes_max == 0 ? QUEUE_BYTES_MAX : queue_bytes_max,
         .messages_max = messages_max < QUEUE_MESSAGES_LIMIT ? messages_max : QUEUE_MESSAGES_LIMIT,
-        .age_max_ns = queue_age_max_ms > UINT64_MAX / 1000000u ? 0 : queue_age_max_ms * 1000000u,
+        .age_max_ns = age_ns_of(queue_age_max_ms),
         .drop = drop,
     };
+}
+
+/* False: no memory. NULL stays where there is no text. */
+static bool text_copy(const char *text, char **ret_copy)
+{
+    *ret_copy = text_is_empty(text) ? NULL : strdup(text);
+    return text_is_empty(text) || *ret_copy != NULL;
 }
 
 static int texts_copy(struct settings *settings, const struct relay_client_options *options,
@@ -136,11 +189,8 @@ static int texts_copy(struct settings *settings, const struct relay_client_optio
         return -EINVAL;
     }
     settings->user_agent = strdup(user_agent);
-    if (options->ca_file != NULL && options->ca_file[0] != '\0') {
-        settings->ca_file = strdup(options->ca_file);
-    }
-    if (settings->user_agent == NULL ||
-        (options->ca_file != NULL && options->ca_file[0] != '\0' && settings->ca_file == NULL)) {
+    if (settings->user_agent == NULL || !text_copy(options->ca_file, &settings->ca_file) ||
+        !text_copy(options->proxy, &settings->proxy)) {
         snprintf(error, RELAY_CLIENT_ERROR_SIZE, "no memory");
         return -ENOMEM;
     }
@@ -154,14 +204,21 @@ int settings_init(struct settings *settings, const struct relay_client_options *
     settings->insecure = options->insecure;
     settings->allow_plain = options->allow_plain || options->insecure;
     settings->queue_while_disconnected = options->queue_while_disconnected;
+    settings->relay_v1 = options->relay_v1;
+    settings->hold_age_max_ns = age_ns_of(options->hold_age_max_ms);
     settings->timing = settings_timing_of(options);
     settings->ring = settings_ring_limits(options->drop, options->queue_bytes_max,
                                           options->queue_age_max_ms, options->queue_messages_max);
+    settings->inbox =
+        settings_inbox_limits(options->receive_queue_bytes_max, options->receive_age_max_ms);
 
     int failed = location_check(settings, options, error);
 
     if (failed == 0) {
         failed = token_check(settings, options, error);
+    }
+    if (failed == 0) {
+        failed = proxy_check(options->proxy, error);
     }
     if (failed == 0) {
         failed = texts_copy(settings, options, error);
@@ -174,8 +231,13 @@ int settings_init(struct settings *settings, const struct relay_client_options *
 
 void settings_deinit(struct settings *settings)
 {
+    if (settings->proxy != NULL) {
+        bytes_wipe(settings->proxy, strlen(settings->proxy));
+    }
+    free(settings->proxy);
     free(settings->ca_file);
     free(settings->user_agent);
+    settings->proxy = NULL;
     settings->ca_file = NULL;
     settings->user_agent = NULL;
 }

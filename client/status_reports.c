@@ -10,10 +10,10 @@
 
 #include "base/options/duration.h"
 
-/* A report has five brackets with its statistics, and some twenty commas. The parser takes a few
- * hundred bytes for each object, so these are counted, not only bytes. */
+/* A report has seven brackets with all that is known, and some thirty commas. The parser takes a
+ * few hundred bytes for each object, so these are counted, not only bytes. */
 enum structure_limits {
-    BRACKETS_MAX = 6 * RELAY_STATUS_REPORTS_MAX,
+    BRACKETS_MAX = 8 * RELAY_STATUS_REPORTS_MAX,
     COMMAS_MAX = 40 * RELAY_STATUS_REPORTS_MAX,
     TEXT_SIZE = 64, /* of durations and times */
 };
@@ -239,6 +239,58 @@ static bool read_direction(const struct reading *report, const json_t *statistic
            read_number(&reading, "fps", &direction->fps);
 }
 
+/* The sum of all policies, whatever their names. */
+static bool read_dropped(const struct reading *reading, struct relay_status_report *report)
+{
+    const json_t *dropped = member(reading, "dropped", NULL);
+    const char *name;
+    json_t *count;
+
+    if (dropped == NULL) {
+        return true;
+    }
+    if (!json_is_object(dropped)) {
+        return wrong(reading, "dropped", "is not an object");
+    }
+    json_object_foreach((json_t *)(uintptr_t)dropped, name, count)
+    {
+        if (!json_is_integer(count) || json_integer_value(count) < 0) {
+            return wrong(reading, "dropped", "holds something else than counts");
+        }
+        report->dropped += (uint64_t)json_integer_value(count);
+    }
+    return true;
+}
+
+static bool read_latency(const struct reading *report, struct relay_status_report *ret_report)
+{
+    static const char *const keys[RELAY_STATUS_HOPS][2] = {
+        [RELAY_STATUS_PUBLISH] = {"publish_p50", "publish_p99"},
+        [RELAY_STATUS_RELAY] = {"relay_p50", "relay_p99"},
+        [RELAY_STATUS_DELIVER] = {"deliver_p50", "deliver_p99"},
+        [RELAY_STATUS_DECODE] = {"decode_p50", "decode_p99"},
+    };
+    struct reading reading = *report;
+
+    reading.object = member(report, "latency", NULL);
+    if (reading.object == NULL) {
+        return true;
+    }
+    if (!json_is_object(reading.object)) {
+        return wrong(report, "latency", "is not an object");
+    }
+    for (unsigned i = 0; i < RELAY_STATUS_HOPS; i++) {
+        struct relay_status_latency *latency = &ret_report->latency[i];
+
+        latency->known = json_object_get(reading.object, keys[i][0]) != NULL;
+        if (!read_number(&reading, keys[i][0], &latency->p50_ms) ||
+            !read_number(&reading, keys[i][1], &latency->p99_ms)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool read_statistics(const struct reading *reading, struct relay_status_report *report)
 {
     const json_t *statistics = member(reading, "stats", NULL);
@@ -267,7 +319,8 @@ static bool read_report(const struct reading *reading, struct relay_status_repor
            read_text(reading, "remoteAddr", "remote_addr", &report->remote_address) &&
            read_text(reading, "topic", NULL, &report->topic) &&
            read_text(reading, "userAgent", "user_agent", &report->user_agent) &&
-           read_scopes(reading, report) && read_statistics(reading, report);
+           read_scopes(reading, report) && read_statistics(reading, report) &&
+           read_dropped(reading, report) && read_latency(reading, report);
 }
 
 static enum status_reports_result read_list(struct status_reports *reports, char *error)

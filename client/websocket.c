@@ -33,6 +33,7 @@ struct websocket {
     struct wslay_frame_iocb frame; /* the data frame being encoded */
     bool frame_begun;              /* true exactly while part of it is not encoded */
     bool ping_wanted, close_wanted, closing;
+    bool refused; /* the Close says what is wrong with the peer's data */
     struct control pongs[WEBSOCKET_PONGS_MAX]; /* to be sent, the oldest first */
     size_t pongs_count;
     uint16_t close_code;
@@ -49,7 +50,7 @@ struct websocket {
     uint64_t frame_left;
     struct control control;
     uint8_t *message;
-    size_t message_len, message_size;
+    size_t message_len, message_size, message_len_max;
     uint8_t message_opcode;  /* 0: none in progress */
     struct utf8_stream text; /* of it, while it is text */
     bool message_delivered;
@@ -127,6 +128,7 @@ struct websocket *websocket_create(struct bytes leftover)
         free(websocket);
         return NULL;
     }
+    websocket->message_len_max = WEBSOCKET_MESSAGE_BYTES_MAX;
     if (leftover.len > 0) {
         memcpy(websocket->inbox, leftover.data, leftover.len);
         websocket->inbox_end = leftover.len;
@@ -140,8 +142,14 @@ void websocket_destroy(struct websocket *websocket)
         return;
     }
     wslay_frame_context_free(websocket->frames);
+    bytes_wipe(websocket->outbox, sizeof websocket->outbox); /* a token may have been sent */
     free(websocket->message);
     free(websocket);
+}
+
+void websocket_expect_envelopes(struct websocket *websocket, size_t envelope_len)
+{
+    websocket->message_len_max = WEBSOCKET_MESSAGE_BYTES_MAX + envelope_len;
 }
 
 void websocket_turn(struct websocket *websocket)
@@ -347,13 +355,24 @@ void websocket_close(struct websocket *websocket, uint16_t code)
     }
 }
 
+bool websocket_has_refused(const struct websocket *websocket)
+{
+    return websocket->refused;
+}
+
 /* Receiving. */
 
 static enum websocket_result refuse(struct websocket *websocket, uint16_t code, const char *cause)
 {
     websocket_close(websocket, code);
+    websocket->refused = true;
     fault_set(websocket->fault, RELAY_CLIENT_FAULT_CLOSED, "closed with %u: %s", code, cause);
     return WEBSOCKET_ENDED;
+}
+
+void websocket_refuse(struct websocket *websocket, uint16_t code, const char *cause)
+{
+    (void)refuse(websocket, code, cause);
 }
 
 static bool is_data(uint8_t opcode)
@@ -420,7 +439,7 @@ static enum websocket_result frame_open(struct websocket *websocket,
         websocket->control.len = 0;
         return WEBSOCKET_WAIT;
     }
-    if (frame->payload_length > WEBSOCKET_MESSAGE_BYTES_MAX - websocket->message_len) {
+    if (frame->payload_length > websocket->message_len_max - websocket->message_len) {
         return refuse(websocket, WS_CLOSE_TOO_BIG, "a message is larger than 10 MiB");
     }
     if (!message_reserve(websocket, (size_t)frame->payload_length)) {
@@ -483,7 +502,7 @@ static enum websocket_result close_refused(struct websocket *websocket, enum ws_
     struct bytes payload = bytes_of(websocket->control.data, websocket->control.len);
     char text[WS_CLOSE_REASON_MAX + 1], cause[sizeof text + 32];
 
-    ws_close_error_text(result, payload, text, sizeof text);
+    ws_frame_close_error_text(result, payload, text, sizeof text);
     snprintf(cause, sizeof cause, "the server sent a bad Close: %s", text);
     return refuse(websocket, WS_CLOSE_PROTOCOL_ERROR, cause);
 }
@@ -493,7 +512,7 @@ static enum websocket_result close_received(struct websocket *websocket)
     struct bytes payload = bytes_of(websocket->control.data, websocket->control.len);
     struct bytes reason = bytes_skip(payload, 2);
     uint16_t code;
-    enum ws_close_result result = ws_close_parse(payload, &code);
+    enum ws_close_result result = ws_frame_close_parse(payload, &code);
 
     if (result != WS_CLOSE_OK) {
         return close_refused(websocket, result);

@@ -15,8 +15,8 @@
 #include "client/relay_client.h"
 
 enum websocket_limits {
-    WEBSOCKET_MESSAGE_BYTES_MAX = 10 * 1024 * 1024,
-    WEBSOCKET_OUTBOX_SIZE = 16 * 1024, /* one TLS record */
+    WEBSOCKET_MESSAGE_BYTES_MAX = 10 * 1024 * 1024, /* without an envelope of relay.v1 */
+    WEBSOCKET_OUTBOX_SIZE = 16 * 1024,              /* one TLS record */
     WEBSOCKET_INBOX_SIZE = 32 * 1024,
     WEBSOCKET_TURN_BYTES_MAX = 256 * 1024, /* in each direction, before other work gets its turn */
     WEBSOCKET_CONTROL_MAX = 125,
@@ -41,6 +41,9 @@ struct websocket;
 /* NULL: no memory. leftover: bytes after the handshake's response. */
 MUST_USE struct websocket *websocket_create(struct bytes leftover);
 void websocket_destroy(struct websocket *websocket);
+
+/* Messages have an envelope from now on, beside their WEBSOCKET_MESSAGE_BYTES_MAX. */
+void websocket_expect_envelopes(struct websocket *websocket, size_t envelope_len);
 
 /* Call at the start of each turn of the loop: allows WEBSOCKET_TURN_BYTES_MAX more in each
  * direction. */
@@ -82,3 +85,12 @@ uint64_t websocket_rtt_ns(const struct websocket *websocket);
 
 /* Sends a Close after the message being sent; no message begins after it. Call once only. */
 void websocket_close(struct websocket *websocket, uint16_t code);
+
+/* Refuses a message that the peer sent, as websocket_receive refuses frames: the peer is sent a
+ * Close with this code, and the fault of the last websocket_receive has the cause. Call after that
+ * returned WEBSOCKET_MESSAGE. */
+void websocket_refuse(struct websocket *websocket, uint16_t code, const char *cause);
+
+/* Whether websocket_receive returned WEBSOCKET_ENDED because of what the peer sent, so that its
+ * data may still be arriving. */
+bool websocket_has_refused(const struct websocket *websocket);

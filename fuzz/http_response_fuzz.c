@@ -1,6 +1,6 @@
-/* Reaches http_response_write and http_status_text. The output must be parsed by llhttp as one
- * whole response with the same status, version, persistence and body, in a buffer of exactly its
- * size, and must be refused by every smaller one tried. Input: 2 bytes of status, 1 of flags, 1
+/* Reaches http_response_write and http_response_status_text. The output must be parsed by llhttp as
+ * one whole response with the same status, version, persistence and body, in a buffer of exactly
+ * its size, and must be refused by every smaller one tried. Input: 2 bytes of status, 1 of flags, 1
  * that chooses a smaller buffer, then content type, one extra field and the body, separated by
  * NUL. */
 #include <errno.h>

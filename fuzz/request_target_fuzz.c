@@ -1,6 +1,7 @@
-/* Reaches request_target_split, request_authority_is_valid, url_path, request_path_clean,
- * percent_decode, uri_escape and query_value. Clean paths must be clean and stay so; decoding must
- * undo encoding; query_value must agree with a second, slower reading; every text must fit a buffer
+/* Reaches request_target_split, request_target_authority_is_valid, request_target_path_of_url,
+ * request_target_clean_path, request_target_decode, request_target_escape and
+ * request_target_query_value. Clean paths must be clean and stay so; decoding must undo encoding;
+ * request_target_query_value must agree with a second, slower reading; every text must fit a buffer
  * of exactly its size and no smaller one. Input: a target. */
 #include <errno.h>
 #include <stdint.h>
@@ -34,16 +35,16 @@ static void check_path(struct bytes path)
     if (memchr(path.data, '\0', path.len) != NULL) {
         return; /* the request parser refuses it; the text could not show it */
     }
-    CHECK(request_path_clean(path, text, sizeof text) == 0);
+    CHECK(request_target_clean_path(path, text, sizeof text) == 0);
     expect_clean(text);
-    CHECK(request_path_clean(bytes_of_text(text), again, sizeof again) == 0);
+    CHECK(request_target_clean_path(bytes_of_text(text), again, sizeof again) == 0);
     CHECK(strcmp(text, again) == 0);
     size_t size = strlen(text) + 1;
     char *exact = malloc(size);
 
     CHECK(exact != NULL);
-    CHECK(request_path_clean(bytes_of_text(text), exact, size) == 0);
-    CHECK(request_path_clean(bytes_of_text(text), exact, size - 1) == -ENOSPC);
+    CHECK(request_target_clean_path(bytes_of_text(text), exact, size) == 0);
+    CHECK(request_target_clean_path(bytes_of_text(text), exact, size - 1) == -ENOSPC);
     free(exact);
 }
 
@@ -58,16 +59,16 @@ static void check_encoding(struct bytes in)
         len += (size_t)snprintf(escaped + len, sizeof escaped - len, "%%%02X", in.data[i]);
     }
     bool has_nul = in.len > 0 && memchr(in.data, '\0', in.len) != NULL;
-    int result = percent_decode(bytes_of(escaped, len), back, in.len + 1);
+    int result = request_target_decode(bytes_of(escaped, len), back, in.len + 1);
 
     CHECK(result == (has_nul ? -EINVAL : 0));
     CHECK(has_nul || bytes_equal_text(in, back));
-    CHECK(uri_escape(in, escaped, sizeof escaped) == 0);
+    CHECK(request_target_escape(in, escaped, sizeof escaped) == 0);
     CHECK(bytes_find(bytes_of_text(escaped), '\\') == strlen(escaped));
     for (size_t i = len = 0; i < in.len; i++) {
         len += (size_t)snprintf(escaped + len, sizeof escaped - len, "%%%02X", in.data[i]);
     }
-    result = percent_decode(bytes_of(escaped, len), back, in.len);
+    result = request_target_decode(bytes_of(escaped, len), back, in.len);
     CHECK(result == -ENOSPC || has_nul);
     free(back);
 }
@@ -88,9 +89,9 @@ static int reference_value(struct bytes query, const char *name, enum query_whic
         for (size_t i = 0; i < pair.len; i++) {
             part[i] = pair.data[i] == '+' ? ' ' : (char)pair.data[i];
         }
-        if (percent_decode(bytes_of(part, equals), key, sizeof key) != 0 ||
-            percent_decode(bytes_skip(bytes_of(part, pair.len), equals + 1), value, sizeof value) !=
-                0) {
+        if (request_target_decode(bytes_of(part, equals), key, sizeof key) != 0 ||
+            request_target_decode(bytes_skip(bytes_of(part, pair.len), equals + 1), value,
+                                  sizeof value) != 0) {
             continue;
         }
         if (strcmp(key, name) == 0 && (result == -ENOENT || which == QUERY_LAST)) {
@@ -107,12 +108,13 @@ static void check_query(struct bytes query, const char *name)
     static const enum query_which both[] = {QUERY_FIRST, QUERY_LAST};
 
     for (size_t i = 0; i < 2; i++) {
-        int result = query_value(query, name, both[i], actual, sizeof actual);
+        int result = request_target_query_value(query, name, both[i], actual, sizeof actual);
 
         CHECK(result == reference_value(query, name, both[i], expected, sizeof expected));
         CHECK(result != 0 || strcmp(actual, expected) == 0);
         if (result == 0) {
-            CHECK(query_value(query, name, both[i], actual, strlen(expected)) == -ENOSPC);
+            CHECK(request_target_query_value(query, name, both[i], actual, strlen(expected)) ==
+                  -ENOSPC);
         }
     }
 }
@@ -128,11 +130,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *url = strndup((const char *)data, size);
 
     CHECK(url != NULL);
-    struct bytes url_rest = url_path(url);
+    struct bytes url_rest = request_target_path_of_url(url);
 
     CHECK(url_rest.len == 0 || (url_rest.data[0] == '/' && url_rest.data[url_rest.len - 1] != '/'));
     free(url);
-    bool valid = request_authority_is_valid(bytes_of(data, size));
+    bool valid = request_target_authority_is_valid(bytes_of(data, size));
 
     CHECK(!valid || size == 0 ||
           (memchr(data, '@', size) == NULL && memchr(data, '/', size) == NULL));

@@ -25,6 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     video_probe_take(&pieces, bytes_skip(bytes, cut));
     CHECK(whole.done == pieces.done && whole.key == pieces.key);
     CHECK(whole.parameters == pieces.parameters);
+    CHECK(whole.disposable == pieces.disposable && whole.layer == pieces.layer);
     CHECK(codec != VIDEO_CODEC_UNKNOWN || (whole.done && !whole.key));
     CHECK(video_probe_has_parameters(&whole) == video_probe_has_parameters(&pieces));
     return 0;

@@ -1,7 +1,7 @@
-/* Reaches ws_frame_parse, ws_frame_error_text, ws_mask_copy, utf8_stream_take and ws_close_parse,
- * and compares them with wslay: for one stream both must give the same frames, the same payload
- * bytes and the same verdict, however the stream is cut. Input: one byte that chooses the sender,
- * one that cuts, then the stream.
+/* Reaches ws_frame_parse, ws_frame_error_text, ws_mask_copy, utf8_stream_take and
+ * ws_frame_close_parse, and compares them with wslay: for one stream both must give the same
+ * frames, the same payload bytes and the same verdict, however the stream is cut. Input: one byte
+ * that chooses the sender, one that cuts, then the stream.
  *
  * The verdicts may differ in exactly two cases, each of which is verified: - wslay reads a close
  * payload of one byte as no status; §5.5.1 requires two, and we refuse it. - wslay refuses the
@@ -87,13 +87,13 @@ static void reader_end_close(struct reader *reader)
     struct transcript *transcript = reader->transcript;
     struct bytes payload = bytes_of(reader->control, (size_t)reader->frame.payload_len);
     uint16_t code;
-    enum ws_close_result result = ws_close_parse(payload, &code);
+    enum ws_close_result result = ws_frame_close_parse(payload, &code);
     bool is_good = result == WS_CLOSE_OK;
     char text[WS_CLOSE_REASON_MAX + 1];
 
     judge_end(&transcript->reason);
     CHECK(!is_good || !transcript->reason.is_bad);
-    ws_close_error_text(result, payload, text, sizeof text);
+    ws_frame_close_error_text(result, payload, text, sizeof text);
     CHECK(is_good == (text[0] == '\0') && utf8_is_valid(bytes_of_text(text)));
     transcript->verdict = is_good ? VERDICT_CLOSED : VERDICT_REFUSED;
     if (payload.len == 1) {

@@ -4,7 +4,8 @@
  *
  * Sends a live stream to a relay, from where any number of viewers get it: one WebSocket message
  * per video frame (MPEG-TS), per image (JPEG) or per buffer (data). It never blocks the pipeline
- * unless asked to, reconnects by itself, and resumes with a keyframe after a loss.
+ * unless asked to, reconnects by itself, resumes with a keyframe after a loss, and can stay silent
+ * while there are no viewers.
  *
  * ## Example launch line
  * |[
@@ -15,38 +16,31 @@
  */
 #include "host-gst/gstrelaysink.h"
 
-#include <glib/gstdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/clock.h"
-#include "host-gst/message_assembler.h"
-#include "host-gst/publisher.h"
-#include "host-gst/sink_settings.h"
-#include "host-gst/sink_statistics.h"
-#include "host-gst/sink_uri.h"
+#include "host-gst/link/link.h"
+#include "host-gst/link/link_uri.h"
+#include "host-gst/sink/message_assembler.h"
+#include "host-gst/sink/publisher.h"
+#include "host-gst/sink/sink_settings.h"
+#include "host-gst/sink/sink_statistics.h"
 
 GST_DEBUG_CATEGORY(relay_sink_debug);
 #define GST_CAT_DEFAULT relay_sink_debug
 
-enum {
-    SINK_PROPERTY_CONNECTION_STATE = SINK_PROPERTY_COUNT,
-    SINK_PROPERTY_STATS,
-};
+enum { KEYFRAME_REQUEST_INTERVAL_MS = 500 };
 
-enum { KEYFRAME_REQUEST_INTERVAL_MS = 1000 };
-
-/* Lock order: preroll lock, the assembler's, object lock, the publisher's. The client's thread
+/* Lock order: preroll lock, the assembler's, object lock, the link's. The client's thread
  * takes only the object lock. */
 struct _GstRelaySink {
     GstBaseSink parent;
 
     struct sink_settings settings; /* object lock */
     bool settings_changed;         /* object lock; true until a client runs with them */
-    bool location_refused;         /* object lock; the location held a password and was not
-                                    * stored */
-    bool images;                   /* object lock; messages do not depend on earlier ones */
+    struct sink_drop drop;         /* object lock */
 
+    struct link link;
     struct publisher publisher;
     struct message_assembler assembler;
 
@@ -54,53 +48,38 @@ struct _GstRelaySink {
     struct stream_headers headers;
     bool liveness_checked;
     uint64_t keyframe_requested_ms; /* 0: never */
+
+    guint64 keyframe_requests; /* object lock */
 };
 
 G_DEFINE_TYPE_WITH_CODE(GstRelaySink, gst_relay_sink, GST_TYPE_BASE_SINK,
-                        G_IMPLEMENT_INTERFACE(GST_TYPE_URI_HANDLER, sink_uri_handler_init))
+                        G_IMPLEMENT_INTERFACE(GST_TYPE_URI_HANDLER, link_uri_sink_init))
 
 static GstStaticPadTemplate sink_template =
     GST_STATIC_PAD_TEMPLATE("sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS_ANY);
 
-static GParamSpec *connection_state_spec;
+static struct link_specs specs;
 
-static GType connection_state_type(void)
+/* Called with the object lock. */
+static void limits_set(GstRelaySink *sink)
 {
-    static gsize type;
-    static const GEnumValue values[] = {
-        {RELAY_CLIENT_IDLE, "Not started", "idle"},
-        {RELAY_CLIENT_ACCESSING, "Asking for access", "accessing"},
-        {RELAY_CLIENT_CONNECTING, "Opening the WebSocket", "connecting"},
-        {RELAY_CLIENT_CONNECTED, "Connected", "connected"},
-        {RELAY_CLIENT_WAITING, "Waiting before the next attempt", "waiting"},
-        {RELAY_CLIENT_FAILED, "Gave up", "failed"},
-        {0, NULL, NULL},
-    };
+    struct sink_drop_limits limits;
 
-    if (g_once_init_enter(&type)) {
-        g_once_init_leave(&type, g_enum_register_static("GstRelaySinkConnectionState", values));
-    }
-    return type;
+    sink_drop_limits(&sink->drop, &sink->settings, &limits);
+    publisher_set_limits(&sink->publisher, &limits);
 }
 
-/* Pictures and data may drop the oldest, while a video must resume with a keyframe; which of them
- * it is, is known from the first buffer on. */
-static void queue_suit(GstRelaySink *sink, bool images)
-{
-    GST_OBJECT_LOCK(sink);
-    if (sink->images != images) {
-        sink->images = images;
-        publisher_set_queue(&sink->publisher, &sink->settings, images);
-    }
-    GST_OBJECT_UNLOCK(sink);
-}
-
-/* Called with the assembler's lock. */
+/* Called with the assembler's lock, on the way to the publisher: what the stream carries is known
+ * from the first buffer on. */
 static GstFlowReturn message_send(const struct outgoing *message, bool may_wait, void *context)
 {
     GstRelaySink *sink = context;
 
-    queue_suit(sink, assembler_is_independent(&sink->assembler));
+    GST_OBJECT_LOCK(sink);
+    if (sink_drop_see(&sink->drop, assembler_is_independent(&sink->assembler))) {
+        limits_set(sink);
+    }
+    GST_OBJECT_UNLOCK(sink);
     return publisher_send(&sink->publisher, message, sink->assembler.kind, may_wait);
 }
 
@@ -121,14 +100,14 @@ static void keyframe_request(GstRelaySink *sink)
     uint64_t now_ms = clock_monotonic_ms();
     bool enabled;
 
-    if (!g_atomic_int_get(&sink->publisher.keyframe_wanted)) {
+    if (!g_atomic_int_get(&sink->link.keyframe_wanted)) {
         return;
     }
     GST_OBJECT_LOCK(sink);
     enabled = sink->settings.request_keyframe;
     GST_OBJECT_UNLOCK(sink);
     if (!enabled) {
-        g_atomic_int_set(&sink->publisher.keyframe_wanted, FALSE);
+        g_atomic_int_set(&sink->link.keyframe_wanted, FALSE);
         return;
     }
     if (sink->keyframe_requested_ms != 0 &&
@@ -136,7 +115,10 @@ static void keyframe_request(GstRelaySink *sink)
         return; /* the request stays pending: a later buffer asks */
     }
     sink->keyframe_requested_ms = now_ms;
-    g_atomic_int_set(&sink->publisher.keyframe_wanted, FALSE);
+    g_atomic_int_set(&sink->link.keyframe_wanted, FALSE);
+    GST_OBJECT_LOCK(sink);
+    sink->keyframe_requests++;
+    GST_OBJECT_UNLOCK(sink);
     GST_DEBUG_OBJECT(sink, "asking the encoder for a keyframe");
     gst_pad_push_event(
         GST_BASE_SINK_PAD(sink),
@@ -305,49 +287,30 @@ static gboolean relay_sink_event(GstBaseSink *base, GstEvent *event)
 
 static gboolean relay_sink_unlock(GstBaseSink *base)
 {
-    publisher_cancel_waits(&GST_RELAY_SINK(base)->publisher, true);
+    link_cancel_waits(&GST_RELAY_SINK(base)->link, true);
     return TRUE;
 }
 
 static gboolean relay_sink_unlock_stop(GstBaseSink *base)
 {
-    publisher_cancel_waits(&GST_RELAY_SINK(base)->publisher, false);
+    link_cancel_waits(&GST_RELAY_SINK(base)->link, false);
     return TRUE;
 }
 
 /* --- life --- */
 
-/* Checks that the client does not make: here the location is visible to everyone. */
-static const char *location_fault(const GstRelaySink *sink)
-{
-    const char *location = sink->settings.location;
-
-    if (sink->location_refused) {
-        return "location must not contain a user or password: use token-file";
-    }
-    if (location == NULL || location[0] == '\0') {
-        return "No location set: it is the URL of the access point, https://HOST/session/TOPIC";
-    }
-    if (!g_str_has_prefix(location, "https://") && !g_str_has_prefix(location, "http://")) {
-        return "location must begin with https:// (or http:// for tests)";
-    }
-    return NULL;
-}
-
 static bool publisher_open_with_settings(GstRelaySink *sink, enum sink_framing *ret_framing)
 {
     char error[RELAY_CLIENT_ERROR_SIZE] = "";
-    const char *fault;
+    struct sink_drop_limits limits;
     bool opened;
 
     GST_OBJECT_LOCK(sink);
-    fault = location_fault(sink);
-    if (fault != NULL) {
-        g_strlcpy(error, fault, sizeof error);
-    }
-    opened = fault == NULL && publisher_open(&sink->publisher, &sink->settings, error);
+    sink->keyframe_requests = 0;
+    sink_drop_init(&sink->drop);
+    sink_drop_limits(&sink->drop, &sink->settings, &limits);
+    opened = publisher_open(&sink->publisher, &sink->settings, &limits, error);
     sink->settings_changed = !opened; /* so that the next change to PAUSED tries again */
-    sink->images = false;
     *ret_framing = (enum sink_framing)sink->settings.framing;
     GST_OBJECT_UNLOCK(sink);
     if (!opened) {
@@ -356,20 +319,14 @@ static bool publisher_open_with_settings(GstRelaySink *sink, enum sink_framing *
     return opened;
 }
 
-/* The client reports a missing file: it may be created later. */
 static void token_file_check(GstRelaySink *sink)
 {
-    GStatBuf status;
     char *path;
 
     GST_OBJECT_LOCK(sink);
-    path = g_strdup(sink->settings.token_file);
+    path = g_strdup(sink->settings.link.token_file);
     GST_OBJECT_UNLOCK(sink);
-    if (path != NULL && g_stat(path, &status) == 0 && (status.st_mode & (S_IRGRP | S_IROTH)) != 0) {
-        GST_ELEMENT_WARNING(
-            sink, RESOURCE, SETTINGS,
-            ("other users can read the token file %s: chmod 600 is recommended", path), (NULL));
-    }
+    link_check_token_file(&sink->link, path);
     g_free(path);
 }
 
@@ -385,7 +342,7 @@ static gboolean relay_sink_start(GstBaseSink *base)
     sink->liveness_checked = false;
     sink->keyframe_requested_ms = 0;
     if (!assembler_start(&sink->assembler, framing)) {
-        publisher_close(&sink->publisher);
+        link_close(&sink->link);
         GST_OBJECT_LOCK(sink);
         sink->settings_changed = true;
         GST_OBJECT_UNLOCK(sink);
@@ -401,7 +358,7 @@ static gboolean relay_sink_stop(GstBaseSink *base)
     GstRelaySink *sink = GST_RELAY_SINK(base);
 
     assembler_stop(&sink->assembler);
-    publisher_close(&sink->publisher);
+    link_close(&sink->link);
     return TRUE;
 }
 
@@ -435,42 +392,35 @@ static void relay_sink_set_property(GObject *object, guint property, const GValu
                                     GParamSpec *spec)
 {
     GstRelaySink *sink = GST_RELAY_SINK(object);
-    bool refused =
-        property == SINK_PROPERTY_LOCATION && sink_uri_has_userinfo(g_value_get_string(value));
-    GValue nothing = G_VALUE_INIT;
+    int result = 0;
     bool known;
 
-    g_value_init(&nothing, G_TYPE_STRING);
     GST_OBJECT_LOCK(sink);
-    known = sink_settings_set(&sink->settings, property, refused ? &nothing : value);
-    if (property == SINK_PROPERTY_LOCATION) {
-        sink->location_refused = refused;
-    }
+    known = link_settings_set(&sink_settings_table, &sink->settings.link, property, value);
     if (!(spec->flags & GST_PARAM_MUTABLE_PLAYING)) {
         sink->settings_changed = true;
     } else if (known) {
-        publisher_set_queue(&sink->publisher, &sink->settings, sink->images);
-        publisher_set_timing(&sink->publisher, &sink->settings);
+        limits_set(sink);
+        result = link_apply(&sink->link, &sink->settings.link, property);
     }
     GST_OBJECT_UNLOCK(sink);
-    g_value_unset(&nothing);
     if (!known) {
         G_OBJECT_WARN_INVALID_PROPERTY_ID(object, property, spec);
-        return;
     }
-    if (property == SINK_PROPERTY_TOKEN) {
-        publisher_set_token(&sink->publisher, g_value_get_string(value));
-    } else if (property == SINK_PROPERTY_TOKEN_FILE) {
-        publisher_set_token_file(&sink->publisher, g_value_get_string(value));
-    }
+    link_tell_token(&sink->link, result);
 }
 
 static GstStructure *statistics_get(GstRelaySink *sink)
 {
     struct relay_client_statistics statistics;
+    guint64 keyframe_requests;
 
     publisher_statistics(&sink->publisher, &statistics);
-    return sink_statistics_structure(&statistics, gst_base_sink_get_stats(GST_BASE_SINK(sink)));
+    GST_OBJECT_LOCK(sink);
+    keyframe_requests = sink->keyframe_requests;
+    GST_OBJECT_UNLOCK(sink);
+    return sink_statistics_structure(&statistics, keyframe_requests,
+                                     gst_base_sink_get_stats(GST_BASE_SINK(sink)));
 }
 
 static void relay_sink_get_property(GObject *object, guint property, GValue *value,
@@ -479,16 +429,15 @@ static void relay_sink_get_property(GObject *object, guint property, GValue *val
     GstRelaySink *sink = GST_RELAY_SINK(object);
     bool known;
 
-    if (property == SINK_PROPERTY_CONNECTION_STATE) {
-        g_value_set_enum(value, g_atomic_int_get(&sink->publisher.state));
-        return;
-    }
-    if (property == SINK_PROPERTY_STATS) {
+    if (property == LINK_PROPERTY_STATS) {
         g_value_take_boxed(value, statistics_get(sink));
         return;
     }
+    if (link_get(&sink->link, property, value)) {
+        return;
+    }
     GST_OBJECT_LOCK(sink);
-    known = sink_settings_get(&sink->settings, property, value);
+    known = link_settings_get(&sink_settings_table, &sink->settings.link, property, value);
     GST_OBJECT_UNLOCK(sink);
     if (!known) {
         G_OBJECT_WARN_INVALID_PROPERTY_ID(object, property, spec);
@@ -501,8 +450,8 @@ static void relay_sink_finalize(GObject *object)
 
     stream_headers_deinit(&sink->headers);
     assembler_deinit(&sink->assembler);
-    sink_settings_deinit(&sink->settings);
-    publisher_deinit(&sink->publisher);
+    link_settings_deinit(&sink_settings_table, &sink->settings.link);
+    link_deinit(&sink->link);
     G_OBJECT_CLASS(gst_relay_sink_parent_class)->finalize(object);
 }
 
@@ -516,8 +465,9 @@ static void gst_relay_sink_init(GstRelaySink *sink)
     };
     GstBaseSink *base = GST_BASE_SINK(sink);
 
-    sink_settings_init(&sink->settings);
-    publisher_init(&sink->publisher, base, connection_state_spec);
+    link_settings_init(&sink_settings_table, &sink->settings.link);
+    link_init(&sink->link, GST_ELEMENT(sink), &specs, false);
+    publisher_init(&sink->publisher, base, &sink->link);
     assembler_init(&sink->assembler, &callbacks);
     stream_headers_init(&sink->headers);
 
@@ -540,20 +490,8 @@ static void gst_relay_sink_class_init(GstRelaySinkClass *class)
     object_class->set_property = relay_sink_set_property;
     object_class->get_property = relay_sink_get_property;
     object_class->finalize = relay_sink_finalize;
-    sink_settings_install(object_class);
-    connection_state_spec = g_param_spec_enum(
-        "connection-state", "Connection State", "State of the connection to the relay",
-        connection_state_type(), RELAY_CLIENT_IDLE,
-        (GParamFlags)(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
-    g_object_class_install_property(object_class, SINK_PROPERTY_CONNECTION_STATE,
-                                    connection_state_spec);
-    gst_type_mark_as_plugin_api(connection_state_type(), 0);
-    g_object_class_install_property(
-        object_class, SINK_PROPERTY_STATS,
-        g_param_spec_boxed(
-            "stats", "Statistics",
-            "Statistics of the connection and of messages sent and dropped; times in ns",
-            GST_TYPE_STRUCTURE, (GParamFlags)(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));
+    link_settings_install(&sink_settings_table, object_class);
+    link_install(object_class, &specs, false);
 
     gst_element_class_add_static_pad_template(element_class, &sink_template);
     gst_element_class_set_static_metadata(

@@ -1,4 +1,4 @@
-#include "perf/report.h"
+#include "perf/comparison.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@ static int compare_doubles(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-struct spread spread_of(double *values, unsigned count)
+struct spread comparison_spread(double *values, unsigned count)
 {
     CHECK(count > 0);
     qsort(values, count, sizeof *values, compare_doubles);
@@ -101,7 +101,7 @@ static struct spread spread_over(const struct pair *pairs, unsigned count, enum 
     for (unsigned i = 0; i < count; i++) {
         values[i] = figure(pairs[i].of[side]);
     }
-    return spread_of(values, count);
+    return comparison_spread(values, count);
 }
 
 static struct spread ratio_spread(const struct pair *pairs, unsigned count)
@@ -112,7 +112,7 @@ static struct spread ratio_spread(const struct pair *pairs, unsigned count)
         values[i] = measurement_cpu_s_per_gb(pairs[i].of[SIDE_TARGET]) /
                     measurement_cpu_s_per_gb(pairs[i].of[SIDE_BASE]);
     }
-    return spread_of(values, count);
+    return comparison_spread(values, count);
 }
 
 static unsigned invalid_count(const struct pair *pairs, unsigned count)

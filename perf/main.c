@@ -3,9 +3,13 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "perf/measure.h"
-#include "perf/report.h"
-#include "perf/settings.h"
+#include "perf/bench_report.h"
+#include "perf/bench_settings.h"
+#include "perf/crowd/crowd_report.h"
+#include "perf/join/join_report.h"
+#include "perf/measurement.h"
+#include "perf/neighbour/encounter_report.h"
+#include "perf/stall/stall_report.h"
 
 enum exit_status {
     EXIT_STATUS_MEASURED,
@@ -43,46 +47,169 @@ static enum exit_status worst_status(const struct measurements *measurements, bo
     return worst;
 }
 
-static enum exit_status run(const struct settings *settings)
+static enum exit_status run(const struct bench_settings *settings)
 {
     struct measurements measurements;
     char error[SPAWN_ERROR_SIZE];
-    int failed = measure_all(settings, &measurements, error);
+    int failed = measurement_run_all(settings, &measurements, error);
     enum exit_status status = worst_status(&measurements, settings->allow_late);
 
     if (failed != 0) {
         fprintf(stderr, "relay-bench: %s\n", error);
         status = EXIT_STATUS_FAILED;
     }
-    report_print_text(&measurements, settings->json ? stderr : stdout);
+    bench_report_print_text(&measurements, settings->json ? stderr : stdout);
     if (settings->json) {
-        failed = report_print_json(&measurements, stdout);
+        failed = bench_report_print_json(&measurements, stdout);
         if (failed != 0) {
             fprintf(stderr, "relay-bench: cannot write the report: %s\n", strerror(-failed));
             status = EXIT_STATUS_FAILED;
         }
     }
-    measurements_release(&measurements);
+    measurement_release_all(&measurements);
     return status;
+}
+
+/* An attack that `all` leaves out is no failure; one that was asked for by name is. */
+static enum exit_status status_of_encounter(const struct bench_settings *settings,
+                                            const struct encounter *encounter)
+{
+    if (encounter->is_left_out && settings->attacks.is_all) {
+        return EXIT_STATUS_MEASURED;
+    }
+    if (encounter->error[0] != '\0') {
+        return EXIT_STATUS_FAILED;
+    }
+    enum exit_status alone =
+        status_of(measurement_verdict(&encounter->alone.camera), settings->allow_late);
+    enum exit_status beside =
+        status_of(measurement_verdict(&encounter->beside.camera), settings->allow_late);
+
+    return alone > beside ? alone : beside;
+}
+
+static enum exit_status run_neighbours(const struct bench_settings *settings)
+{
+    struct encounters encounters;
+    char error[SPAWN_ERROR_SIZE];
+    enum exit_status status = EXIT_STATUS_MEASURED;
+    int failed = encounters_run(settings, &encounters, error);
+
+    if (failed != 0) {
+        fprintf(stderr, "relay-bench: %s\n", error);
+        encounters_release(&encounters);
+        return EXIT_STATUS_FAILED;
+    }
+    for (unsigned i = 0; i < encounters.count; i++) {
+        enum exit_status one = status_of_encounter(settings, &encounters.items[i]);
+
+        status = one > status ? one : status;
+    }
+    encounter_report_print_text(&encounters, settings->json ? stderr : stdout);
+    if (settings->json && encounter_report_print_json(&encounters, stdout) != 0) {
+        fprintf(stderr, "relay-bench: cannot write the report\n");
+        status = EXIT_STATUS_FAILED;
+    }
+    encounters_release(&encounters);
+    return status;
+}
+
+static enum exit_status run_crowds(const struct bench_settings *settings)
+{
+    struct crowds crowds;
+    char error[SPAWN_ERROR_SIZE];
+    int failed = crowds_run(settings, &crowds, error);
+    enum exit_status status = crowds_are_in(&crowds) ? EXIT_STATUS_MEASURED : EXIT_STATUS_WRONG;
+
+    if (failed != 0) {
+        fprintf(stderr, "relay-bench: %s\n", error);
+        status = EXIT_STATUS_FAILED;
+    }
+    crowd_report_print_text(&crowds, settings->json ? stderr : stdout);
+    if (settings->json && crowd_report_print_json(&crowds, stdout) != 0) {
+        fprintf(stderr, "relay-bench: cannot write the report\n");
+        status = EXIT_STATUS_FAILED;
+    }
+    crowds_release(&crowds);
+    return status;
+}
+
+static enum exit_status run_joins(const struct bench_settings *settings)
+{
+    struct joins joins;
+    char error[SPAWN_ERROR_SIZE];
+    int failed = joins_run(settings, &joins, error);
+    enum exit_status status = joins_are_right(&joins) ? EXIT_STATUS_MEASURED : EXIT_STATUS_WRONG;
+
+    if (failed != 0) {
+        fprintf(stderr, "relay-bench: %s\n", error);
+        status = EXIT_STATUS_FAILED;
+    }
+    if (joins.count > 0) {
+        join_report_print_text(&joins, settings->json ? stderr : stdout);
+        if (settings->json && join_report_print_json(&joins, stdout) != 0) {
+            fprintf(stderr, "relay-bench: cannot write the report\n");
+            status = EXIT_STATUS_FAILED;
+        }
+    }
+    joins_release(&joins);
+    return status;
+}
+
+static enum exit_status run_stalls(const struct bench_settings *settings)
+{
+    struct stalls stalls;
+    char error[SPAWN_ERROR_SIZE];
+    int failed = stalls_run(settings, &stalls, error);
+    enum exit_status status = stalls_are_right(&stalls) ? EXIT_STATUS_MEASURED : EXIT_STATUS_WRONG;
+
+    if (failed != 0) {
+        fprintf(stderr, "relay-bench: %s\n", error);
+        status = EXIT_STATUS_FAILED;
+    }
+    if (stalls.count > 0) {
+        stall_report_print_text(&stalls, settings->json ? stderr : stdout);
+        if (settings->json && stall_report_print_json(&stalls, stdout) != 0) {
+            fprintf(stderr, "relay-bench: cannot write the report\n");
+            status = EXIT_STATUS_FAILED;
+        }
+    }
+    stalls_release(&stalls);
+    return status;
+}
+
+static enum exit_status run_as_set(const struct bench_settings *settings)
+{
+    if (settings->join > 0) {
+        return run_joins(settings);
+    }
+    if (settings->stall > 0) {
+        return run_stalls(settings);
+    }
+    if (settings->crowd > 0) {
+        return run_crowds(settings);
+    }
+    return settings->attacks.count > 0 ? run_neighbours(settings) : run(settings);
 }
 
 int main(int argc, char **argv)
 {
-    struct settings settings;
+    struct bench_settings settings;
     char error[OPTIONS_ERROR_SIZE];
     enum exit_status status = EXIT_STATUS_FAILED;
 
-    switch (settings_parse(argc, argv, &settings, error)) {
+    switch (bench_settings_parse(argc, argv, &settings, error)) {
     case OPTIONS_OK:
-        status = run(&settings);
+        status = run_as_set(&settings);
         break;
     case OPTIONS_HELP:
         status = EXIT_STATUS_MEASURED;
         break;
     case OPTIONS_ERROR:
+    case OPTIONS_REFUSED:
         fprintf(stderr, "relay-bench: %s\n", error);
         break;
     }
-    settings_release(&settings);
+    bench_settings_release(&settings);
     return (int)status;
 }

@@ -380,7 +380,8 @@ class Demo:
                                                    "RELAY_TLS_KEY": self.key}
         secure = "s" if tls else ""
         for _ in range(3):
-            self.access_port, self.relay_port = free_ports(2)
+            # One port for both, so that a browser's trust in the certificate is for both.
+            [self.access_port] = free_ports(1)
             self.access_url = f"http{secure}://127.0.0.1:{self.access_port}"
             server = self.children.start("relay-serve", [self.relay, "serve"], {
                 **tls,
@@ -390,13 +391,14 @@ class Demo:
                 "RELAY_STORE": "memory",
                 "RELAY_LOG_LEVEL": "info",
                 "RELAY_PORT_ACCESS": str(self.access_port),
-                "RELAY_PORT_RELAY": str(self.relay_port),
+                "RELAY_PORT_RELAY": str(self.access_port),
                 "RELAY_SECRET": self.secret,
-                "RELAY_URL": f"ws{secure}://127.0.0.1:{self.relay_port}",
+                "RELAY_URL": f"ws{secure}://127.0.0.1:{self.access_port}",
+                "RELAY_WATCH_PAGE": "true",
             })
             if wait_until_listening(server, self.access_port):
                 print(f"demo: relay serve listens: access {self.access_url}, "
-                      f"WebSockets ws{secure}://127.0.0.1:{self.relay_port}")
+                      f"WebSockets ws{secure}://127.0.0.1:{self.access_port}")
                 if tls:
                     print(f"demo: TLS by the kernel: {kernel_tls(server)}")
                 return server
@@ -406,6 +408,16 @@ class Demo:
 
     def make_token(self, topic, scope):
         path = os.path.join(self.folder, f"{topic}-{scope}.token")
+        with open(path, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            file.write(self.relay_token(topic, scope))
+        return path
+
+    def watch_link(self, topic):
+        """The address of the relay's page that shows the topic, with its statistics."""
+        link = self.relay_token(topic, "read", RELAY_TOKEN_WATCH="true")
+        return link.decode().strip() + "&stats"
+
+    def relay_token(self, topic, scope, **more):
         result = subprocess.run([self.relay, "token"], capture_output=True, check=False, env={
             **os.environ,
             "RELAY_TOKEN_AUDIENCE": self.access_url,
@@ -414,12 +426,11 @@ class Demo:
             "RELAY_TOKEN_TOPIC": topic,
             "RELAY_TOKEN_SCOPE_READ": str(scope == "read").lower(),
             "RELAY_TOKEN_SCOPE_WRITE": str(scope == "write").lower(),
+            **more,
         })
         if result.returncode != 0:
             raise DemoError(f"relay token failed: {(result.stdout + result.stderr).decode()}")
-        with open(path, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-            file.write(result.stdout)
-        return path
+        return result.stdout
 
     def session(self, topic):
         return f"{self.access_url}/session/{topic}"
@@ -494,9 +505,14 @@ class Demo:
         ca_flag = f" \\\n                 --ca-file {self.authority}" if self.authority else ""
         own = own_camera_pipeline(self.session(OWN_TOPIC),
                                   f"{self.folder}/{OWN_TOPIC}-write.token", self.authority)
+        trust = ("\n  (the browser warns of the certificate, whose authority is of this run)"
+                 if self.authority else "")
         ending = f"Ends after {self.seconds} s." if self.seconds else "Ctrl-C ends everything."
         print(f"""
-While this runs, from this folder in another terminal:
+While this runs, in a browser on this machine, with the latency of each hop on the picture:
+  {self.watch_link(TOPIC)}{trust}
+
+From this folder in another terminal:
   watch:       {relay} client file --mode binary --session {self.session(TOPIC)} \\
                  --token-file {self.folder}/{TOPIC}-read.token{ca_flag} \\
                  | ffplay -loglevel error -fflags nobuffer -

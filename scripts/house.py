@@ -64,7 +64,7 @@ def exports_of(header):
     """Names of the functions that a header declares (not those that it defines)."""
     text = re.sub(r"(?m)^\s*#(?:.*\\\n)*.*$", "", code(header))
     return {match[1] for match in
-            re.finditer(r"(?m)^[A-Za-z_][^;{}()=]*?\b([A-Za-z_]\w*)\((?:[^;{}]|\n)*?\)[^;{}()]*"
+            re.finditer(r"(?m)^[A-Za-z_][^;:{}()=]*?\b([A-Za-z_]\w*)\((?:[^;{}]|\n)*?\)[^;{}()]*"
                         r"(?:\([^;{}]*\)[^;{}()]*)*;", text)}
 
 
@@ -160,6 +160,13 @@ class House:
                     (by_tests if others[name] else nowhere).append(f"{header} {name}")
         return nowhere, by_tests
 
+    def strange_names(self):
+        """Exports that do not begin with the noun of their file, or with folder and noun."""
+        return [f"{header} {name}" for header in self.headers if str(header) not in PUBLIC_HEADERS
+                for name in sorted(exports_of(header))
+                if not any(f"{name}_".startswith(f"{noun}_")
+                           for noun in (header.stem, f"{header.parent.name}_{header.stem}"))]
+
     def bare_headers(self):
         return [str(header) for header in self.headers
                 if not read(header).lstrip().startswith("/*")]
@@ -171,12 +178,12 @@ class House:
                 for text in [read(path)] for match in FUSED_OPENING.finditer(text)]
 
     def untested(self):
-        tests = {str(path) for path in c_files("tests", "perf", suffixes=(".c",))}
+        tests = {str(path) for path in c_files("tests", suffixes=(".c",))}
 
         def has_test(path):
-            beside = {"perf": "perf/tests", "host-gst": "tests/host-gst"}.get(path.parts[0])
-            return (f"{beside}/{path.stem}_test.c" in tests
-                    or f"tests/unit/{path.with_suffix('')}_test.c" in tests)
+            return (f"tests/unit/{path.with_suffix('')}_test.c" in tests
+                    or (path.parts[0] == "host-gst"
+                        and f"tests/host-gst/{path.stem}_test.c" in tests))
 
         return [str(source.path) for source in self.sources
                 if str(source.path) not in self.excused and not has_test(source.path)]
@@ -198,6 +205,7 @@ class House:
             "functions over 50 lines": self.long_functions(),
             "exports used nowhere": nowhere,
             "exports used by tests only": by_tests,
+            "exports without their file's noun": self.strange_names(),
             "headers without a comment": self.bare_headers(),
             "comments with a fused opening": self.fused_openings(),
             "sources without a unit test": self.untested(),

@@ -6,14 +6,16 @@ set -euo pipefail
 
 usage() {
     cat <<'END'
-usage: scripts/setup.sh [--server-only] [--no-vm] [--help]
+usage: scripts/setup.sh [--server-only] [--no-vm] [--no-browser] [--help]
 
 Installs the packages that building, testing and demonstrating relay needs, with apt-get, as root
 or through sudo, and Python programs to test with, with pip, into $RELAY_PYTHON_TOOLS
-(~/.cache/relay/python). Says what it will install before it does so.
+(~/.cache/relay/python), and those of web/package-lock.json, with npm, into $RELAY_NODE_TOOLS
+(~/.cache/relay/node). Says what it will install before it does so.
 
   --server-only  only what `relay` itself needs: no GStreamer, no tests, no clang
   --no-vm        leave out QEMU, in which the kernel-TLS tests boot stock kernels (x86-64 only)
+  --no-browser   leave out Chromium, and npm's packages to test and bundle web/ with
   --help         this text
 END
 }
@@ -35,7 +37,8 @@ test_packages=(
 )
 # Clients to test with. Not every distribution has each of them (Ubuntu has Chromium as a snap
 # only), and without one its tests are skipped.
-client_packages=(nodejs node-ws testssl.sh 'chromium-headless-shell|chromium' python3-venv)
+client_packages=(nodejs node-ws testssl.sh python3-venv prometheus) # promtool judges the metrics
+browser_packages=('chromium-headless-shell|chromium')
 # Tools to test with that are no packages, from PyPI. Without them their tests are skipped.
 python_tools=(schemathesis==4.32.5)
 gstreamer_packages=(
@@ -78,7 +81,7 @@ clang_runtime() {
 # Sets missing to the wanted packages of which no alternative is installed, and missing_clients to
 # those that there may be no package for.
 find_missing() {
-    local wanted=("${server_packages[@]}") entry runtime
+    local wanted=("${server_packages[@]}") clients=("${client_packages[@]}") entry runtime
     missing=()
     missing_clients=()
     if [[ $server_only == no ]]; then
@@ -88,7 +91,10 @@ find_missing() {
         if [[ $with_vm == yes && $(dpkg --print-architecture) == amd64 ]]; then
             wanted+=("${vm_packages[@]}")
         fi
-        for entry in "${client_packages[@]}"; do
+        if [[ $with_browser == yes ]]; then
+            clients+=("${browser_packages[@]}")
+        fi
+        for entry in "${clients[@]}"; do
             if ! any_installed "$entry"; then
                 missing_clients+=("$entry")
             fi
@@ -163,10 +169,12 @@ give_up() {
 
 server_only=no
 with_vm=yes
+with_browser=yes
 for argument in "$@"; do
     case $argument in
     --server-only) server_only=yes ;;
     --no-vm) with_vm=no ;;
+    --no-browser) with_browser=no ;;
     --help | -h)
         usage
         exit 0
@@ -244,7 +252,50 @@ install_python_tools() {
     fi </dev/null
 }
 
+# Node is old in some distributions, and npm a package of its own.
+why_no_node_tools() {
+    local version
+    version=$(node --version 2>/dev/null) || true
+    version=${version#v}
+    if ! [[ ${version%%.*} =~ ^[0-9]+$ ]] || ((${version%%.*} < 20)); then
+        printf 'Node %s is not 20 or newer' "${version:-}"
+    elif ! command -v npm >/dev/null; then
+        printf 'npm is not installed'
+    fi
+}
+
+# A folder for each package-lock.json, so that none changes while it is in use.
+install_node_tools() {
+    local root base folder lock reason
+    root=$(dirname "${BASH_SOURCE[0]:-scripts/setup.sh}")/..
+    base=${RELAY_NODE_TOOLS:-${HOME:-/root}/.cache/relay/node}
+    if [[ ! -r $root/web/package-lock.json ]]; then
+        return
+    fi
+    lock=$(sha256sum "$root/web/package-lock.json")
+    folder=$base/${lock:0:16}
+    if [[ -e $folder/installed ]]; then
+        return
+    fi
+    reason=$(why_no_node_tools)
+    if [[ -n $reason ]]; then
+        without_clients "$reason" 'packages of npm'
+        return
+    fi
+    printf 'setup: installing with npm into %s: the packages of web/package-lock.json\n' "$folder"
+    if mkdir -p "$folder" &&
+        cp "$root/web/package.json" "$root/web/package-lock.json" "$root/web/.npmrc" "$folder" &&
+        (cd "$folder" && npm ci --ignore-scripts --no-audit --no-fund --fetch-retries=2); then
+        touch "$folder/installed"
+    else
+        without_clients 'that failed' 'packages of npm'
+    fi </dev/null
+}
+
 install_packages
 if [[ $server_only == no ]]; then
     install_python_tools
+    if [[ $with_browser == yes ]]; then
+        install_node_tools
+    fi
 fi

@@ -12,8 +12,8 @@ usage: scripts/test.sh [--preset NAME] [--label LABEL]... [--all] [--jobs N] [--
 Runs scripts/setup.sh, configures and builds a preset, and runs its tests in parallel.
 
   --preset NAME    release (default), dev, asan, tsan or fuzz
-  --label LABEL    only tests with this label (unit, e2e, conformance, gst, tidy, fuzz-smoke);
-                   may be repeated
+  --label LABEL    only tests with this label (unit, e2e, browser, conformance, gst, packaging,
+                   tidy, fuzz-smoke); may be repeated
   --all            where the kernel has no TLS: all tests in emulated kernels, not a short choice
   --jobs N         tests at a time (default: twice the processors, at most 6)
   --build-dir DIR  build here instead of build/NAME

@@ -1,6 +1,7 @@
 #include "server/listen.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -9,7 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "server/limits.h"
+#include "base/bytes.h"
+#include "server/passed_socket.h"
 
 struct endpoint {
     struct sockaddr_storage address;
@@ -34,7 +36,7 @@ static int resolve(const char *address, uint16_t port, struct endpoint *endpoint
     struct addrinfo *found;
     char port_text[8];
 
-    if (address == NULL || address[0] == '\0') {
+    if (text_is_empty(address)) {
         address = has_ipv6() ? "::" : "0.0.0.0";
     }
     snprintf(port_text, sizeof port_text, "%u", port);
@@ -52,6 +54,14 @@ static void set_option(int fd, int level, int name, int value)
     setsockopt(fd, level, name, &value, sizeof value);
 }
 
+/* Inherited by the accepted sockets, which saves three system calls for each. */
+static void set_options_to_inherit(int fd)
+{
+    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    set_option(fd, SOL_SOCKET, SO_SNDBUF, SOCKET_SEND_BUFFER_BYTES);
+    set_option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, SOCKET_UNSENT_BYTES);
+}
+
 static int bind_socket(const struct endpoint *endpoint, bool reuse_port)
 {
     int fd = socket(endpoint->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -66,9 +76,7 @@ static int bind_socket(const struct endpoint *endpoint, bool reuse_port)
     if (endpoint->address.ss_family == AF_INET6) {
         set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0);
     }
-    /* Inherited by the accepted sockets, which saves two system calls for each. */
-    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    set_option(fd, SOL_SOCKET, SO_SNDBUF, SOCKET_SEND_BUFFER_BYTES);
+    set_options_to_inherit(fd);
     if (bind(fd, (const struct sockaddr *)&endpoint->address, endpoint->len) != 0) {
         int error = -errno;
 
@@ -79,7 +87,7 @@ static int bind_socket(const struct endpoint *endpoint, bool reuse_port)
 }
 
 /* SO_REUSEPORT would let a second relay share the port in silence. Without it the bind fails when
- * somebody listens there. */
+ * another program listens there. */
 static int check_not_taken(const struct endpoint *endpoint)
 {
     int fd = bind_socket(endpoint, false);
@@ -120,11 +128,12 @@ static int open_one(struct endpoint *endpoint)
 static int fail(int error, const char *address, uint16_t port, char *text, size_t text_size)
 {
     const char *cure = error == -EADDRINUSE ? "; another program listens there"
-                       : error == -EACCES   ? "; ports below 1024 need CAP_NET_BIND_SERVICE"
+                       : error == -EACCES   ? "; ports below 1024 need a socket unit of "
+                                              "systemd (relay.socket) or CAP_NET_BIND_SERVICE"
                                             : "";
 
     snprintf(text, text_size, "cannot listen on %s port %u: %s%s",
-             address == NULL || address[0] == '\0' ? "all addresses" : address, port,
+             text_is_empty(address) ? "all addresses" : address, port,
              error == -EINVAL ? "not a numeric address" : strerror(-error), cure);
     return error;
 }
@@ -153,4 +162,114 @@ int listen_open(const char *address, uint16_t *port, int *fds, unsigned count, c
     }
     *port = ntohs(*port_of(&endpoint));
     return 0;
+}
+
+static void close_all(const int *fds, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        close(fds[i]);
+    }
+}
+
+/* A descriptor of the same socket for each worker: each closes its own. */
+static int share(int fd, int *fds, unsigned count, char *error, size_t error_size)
+{
+    set_options_to_inherit(fd);
+    fds[0] = fd;
+    for (unsigned i = 1; i < count; i++) {
+        fds[i] = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+        if (fds[i] < 0) {
+            int failed = -errno;
+
+            close_all(fds, i);
+            snprintf(error, error_size, "cannot share a listening socket: %s", strerror(-failed));
+            return failed;
+        }
+    }
+    return 0;
+}
+
+struct port_request {
+    const char *name;       /* of systemd's socket */
+    const char *other_name; /* that does as well, or NULL */
+    const char *address;
+    uint16_t *port;
+    int *fds;
+    unsigned count;
+    bool *is_shared;
+};
+
+static int open_port(const struct port_request *request, struct activation *activation, char *error,
+                     size_t error_size)
+{
+    int fd = passed_socket_take(activation, request->name, request->port, error, error_size);
+
+    if (fd == -ENOENT && request->other_name != NULL) {
+        fd = passed_socket_take(activation, request->other_name, request->port, error, error_size);
+    }
+    *request->is_shared = fd >= 0;
+    if (fd >= 0) {
+        return share(fd, request->fds, request->count, error, error_size);
+    }
+    return fd != -ENOENT ? fd
+                         : listen_open(request->address, request->port, request->fds,
+                                       request->count, error, error_size);
+}
+
+int listen_ports_open(struct listen_ports *ports, const struct server_config *config,
+                      struct activation *activation, char *error, size_t error_size)
+{
+    unsigned count = (unsigned)config->workers;
+
+    *ports = (struct listen_ports){
+        .access = (uint16_t)config->port_access,
+        .relay = (uint16_t)config->port_relay,
+        .is_one = config->port_access != 0 && config->port_access == config->port_relay,
+    };
+    const struct port_request access = {.name = "access",
+                                        .other_name = ports->is_one ? "relay" : NULL,
+                                        .address = config->bind_address,
+                                        .port = &ports->access,
+                                        .fds = ports->access_fds,
+                                        .count = count,
+                                        .is_shared = &ports->access_is_shared};
+    const struct port_request relay = {.name = "relay",
+                                       .address = config->bind_address,
+                                       .port = &ports->relay,
+                                       .fds = ports->relay_fds,
+                                       .count = count,
+                                       .is_shared = &ports->relay_is_shared};
+    int failed = open_port(&access, activation, error, error_size);
+
+    if (failed != 0) {
+        return failed;
+    }
+    if (!ports->is_one) {
+        failed = open_port(&relay, activation, error, error_size);
+    }
+    if (failed != 0) {
+        close_all(ports->access_fds, count);
+        return failed;
+    }
+    ports->relay = ports->is_one ? ports->access : ports->relay;
+    ports->count = count;
+    failed = passed_socket_check_rest(activation, error, error_size);
+    if (failed != 0) {
+        listen_ports_close(ports);
+    }
+    return failed;
+}
+
+void listen_ports_forget(struct listen_ports *ports)
+{
+    ports->count = 0;
+}
+
+void listen_ports_close(struct listen_ports *ports)
+{
+    close_all(ports->access_fds, ports->count);
+    if (!ports->is_one) {
+        close_all(ports->relay_fds, ports->count);
+    }
+    ports->count = 0;
 }

@@ -1,7 +1,6 @@
 #include "server/server.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,47 +8,49 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/version.h"
-#include "server/access/booking_store.h"
+#include "server/admin/draining.h"
+#include "server/admin_listener.h"
+#include "server/bookings/booking_store.h"
+#include "server/config_reload.h"
+#include "server/config_table.h"
 #include "server/conn/conn.h"
 #include "server/conn/engine.h"
+#include "server/conn/tls/phase_tls.h"
 #include "server/http/phase_http.h"
 #include "server/hub/fanout.h"
 #include "server/key_reload.h"
-#include "server/limits.h"
 #include "server/listen.h"
 #include "server/loop/worker.h"
 #include "server/public_url.h"
-#include "server/report/report.h"
+#include "server/report/stats_topic.h"
+#include "server/supervisor.h"
 #include "server/tls_reload.h"
 #include "server/websocket/phase_websocket.h"
+#include "server/websocket/publish_rate.h"
 
-enum {
-    ERROR_SIZE = 512,
-    PATH_SIZE = 4096,
-    COUNTERS_JSON_SIZE = 3500,
-    DESCRIPTORS_SPARE = 64,
-    WORKER_MEMORY_MIN = 32,
-    FILES_LOOK_MS = 5000
-};
+enum { ERROR_SIZE = 512, PATH_SIZE = 4096, DESCRIPTORS_SPARE = 64, WORKER_MEMORY_MIN = 32 };
 
 struct server {
     const struct server_config *config;
+    struct notifier notifier;
+    struct activation activation;
+    struct config_reload options;
     struct key_reload keys;
+    struct publish_rate publish_rate;
+    struct topic_policies topic_policies;
     struct topic_registry topics;
     struct conn_shared shared;
     struct tls_reload tls;
-    struct booking_store *store;
-    uint64_t look_due_ms; /* at files and bookings */
-    uint64_t tidy_due_ms;
+    struct listen_ports ports;
+    struct admin_listener admin;
     struct conn_table *tables; /* one for each worker */
     struct worker_group group;
     struct ring post; /* of the main thread, to post calls to the workers */
-    uint16_t port_access, port_relay;
-    int *fds_access, *fds_relay; /* one for each worker */
 };
 
 /* The map of the server: what each phase does stands in its own file. */
@@ -68,16 +69,28 @@ static struct conn_table *table_of(struct worker *worker)
 static int on_start(struct worker *worker)
 {
     struct server *server = worker->group->context;
-    const int fds[] = {server->fds_access[worker->index], server->fds_relay[worker->index]};
-    const bool one_port = server->fds_relay == server->fds_access;
-    const enum listener_role roles[] = {one_port ? LISTENER_BOTH : LISTENER_ACCESS, LISTENER_RELAY};
+    const struct listen_ports *ports = &server->ports;
+    struct listener_socket sockets[LISTENERS_MAX] = {
+        {.fd = ports->access_fds[worker->index],
+         .role = ports->is_one ? LISTENER_BOTH : LISTENER_ACCESS,
+         .is_shared = ports->access_is_shared}};
+    unsigned count = 1;
 
+    if (!ports->is_one) {
+        sockets[count++] = (struct listener_socket){.fd = ports->relay_fds[worker->index],
+                                                    .role = LISTENER_RELAY,
+                                                    .is_shared = ports->relay_is_shared};
+    }
+    if (worker->index == 0 && server->admin.fd >= 0) {
+        sockets[count++] = (struct listener_socket){.fd = server->admin.fd,
+                                                    .role = LISTENER_ADMIN,
+                                                    .is_shared = server->admin.path != NULL};
+    }
     worker->context = &server->tables[worker->index];
-    int failed = engine_init(table_of(worker), worker, &server->shared, fds, roles,
-                             one_port ? 1 : ARRAY_LENGTH(fds));
+    int failed = engine_init(table_of(worker), worker, &server->shared, sockets, count);
 
     if (failed == 0 && worker->index == 0) {
-        report_start(table_of(worker));
+        stats_topic_start(table_of(worker));
     }
     return failed;
 }
@@ -89,34 +102,25 @@ static void on_stop(struct worker *worker)
     }
 }
 
-static void on_letter(struct worker *worker, enum letter_kind kind, void *pointer)
+static void on_parcel(struct worker *worker, void *parcel)
 {
-    if (kind == LETTER_MESSAGE) {
-        fanout_receive(worker, pointer, &table_of(worker)->shared->bounds);
-    } else {
-        message_come_home(worker, pointer);
-    }
+    fanout_receive(worker, parcel, &table_of(worker)->shared->bounds);
 }
 
-static void on_undelivered(struct worker *worker, enum letter_kind kind, void *pointer)
+static void on_undelivered(struct worker *worker, void *parcel)
 {
-    switch (kind) {
-    case LETTER_MESSAGE:
-        counters_increment(&worker->counters, messages_dropped_mailbox);
-        worker_alarm(worker, ALARM_MAILBOX);
-        message_drop_hold(worker, pointer);
-        return;
-    case LETTER_MESSAGE_HOME:
-        /* Its memory must come home; the receiver lives until it does. */
-        worker_post_home(worker, ((struct message *)pointer)->home, pointer);
-        return;
-    case LETTER_CALL:
-        UNREACHABLE(); /* the loop sees to those itself */
-    }
+    parcel_give_up(worker, parcel);
 }
 
+static void on_work(struct worker *worker)
+{
+    engine_on_work(table_of(worker));
+}
+
+/* First what others wait for: they can work on it while this worker sends. */
 static void on_turn_end(struct worker *worker)
 {
+    fanout_flush(worker);
     engine_on_turn_end(table_of(worker));
 }
 
@@ -128,8 +132,9 @@ static bool is_drained(struct worker *worker)
 static const struct worker_ops ops = {
     .on_start = on_start,
     .on_stop = on_stop,
-    .on_letter = on_letter,
+    .on_parcel = on_parcel,
     .on_undelivered = on_undelivered,
+    .on_work = on_work,
     .on_turn_end = on_turn_end,
     .is_drained = is_drained,
 };
@@ -139,65 +144,28 @@ static void run_stop(struct worker *worker, struct call *call)
     if (!worker->stopping) {
         worker->stopping = true;
         if (worker->index == 0) {
-            report_stop(table_of(worker));
+            stats_topic_stop(table_of(worker));
         }
+        draining_stop(table_of(worker));
         engine_stop(table_of(worker));
     }
 }
 
-/* For on_alarm; written before the alarm is set. */
-static struct {
-    const struct run_clock *clock;
-    uint64_t due_ms;   /* of the clock */
-    uint64_t alarm_ms; /* of clock_monotonic_ms: when the alarm is to ring */
-} stop;
-
-/* clock_monotonic_ms of what a signal handler may call (signal-safety(7)). */
-static uint64_t handler_clock_ms(void)
+static void run_drain(struct worker *worker, struct call *call)
 {
-    struct timespec now;
+    struct conn_table *table = table_of(worker);
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    draining_start(table, (uint64_t)table->shared->config->drain_time_ms);
 }
 
-static void set_alarm(uint64_t wait_ms)
+static void post_to_all(struct server *server, struct call calls[static WORKERS_MAX],
+                        void (*run)(struct worker *worker, struct call *call))
 {
-    unsigned wait_s = (unsigned)(wait_ms + 999) / 1000;
-
-    stop.alarm_ms = handler_clock_ms() + wait_s * 1000;
-    alarm(wait_s);
-}
-
-/* Nothing may hold up the end of the process: not a stuck disk, not a fault of ours. But a pause of
- * the machine is no part of the time that a stop may take. */
-static void on_alarm(int signal_number)
-{
-    static const char text[] = "relay serve: a worker did not end in time; giving up\n";
-    uint64_t monotonic_ms = handler_clock_ms();
-    uint64_t now_ms = monotonic_ms - atomic_load(&stop.clock->paused_ms);
-
-    if (now_ms < stop.due_ms) {
-        set_alarm(stop.due_ms - now_ms);
-        return;
-    }
-    if (monotonic_ms >= stop.alarm_ms + PAUSE_MS_MIN) {
-        set_alarm(1000); /* it rang late: until then the workers know of the pause */
-        return;
-    }
-    ssize_t ignored UNUSED = write(STDERR_FILENO, text, sizeof text - 1);
-
-    _exit(1);
-}
-
-static void stop_workers(struct server *server)
-{
-    static struct call calls[WORKERS_MAX];
 
     for (unsigned i = 0; i < server->group.workers_count; i++) {
         struct worker *worker = &server->group.workers[i];
 
-        calls[i].run = run_stop;
+        calls[i].run = run;
         /* Without memory the kernel may refuse for a moment; the alarm bounds the tries. */
         while (mailbox_post_from_outside(&server->post, atomic_load(&worker->ring_fd), &calls[i]) !=
                0) {
@@ -206,102 +174,38 @@ static void stop_workers(struct server *server)
     }
 }
 
-/* Reads the workers' counters while they run: a moment's approximation. */
-static void log_counters(struct server *server, const char *event)
+/* Until no worker has a viewer any more, or a second signal comes. */
+static void drain(struct server *server, struct supervisor *supervisor)
 {
-    struct counters sum = {0};
-    char text[COUNTERS_JSON_SIZE];
-    struct json_writer json;
+    static struct call calls[WORKERS_MAX];
 
-    for (unsigned i = 0; i < server->group.workers_count; i++) {
-        counters_accumulate(&sum, &server->group.workers[i].counters);
-    }
-    json_writer_init(&json, text, sizeof text);
-    counters_write_json(&sum, &json);
-    /* At warn, so that the default level shows what the operator asked for. */
-    log_warn(event, LOG_JSON("counters", text),
-             LOG_INT("connections_open", atomic_load(&server->shared.connections)),
-             LOG_INT("topics", topic_registry_count(&server->topics) - 1), /* less our own */
-             LOG_INT("codes_waiting", code_store_count(server->shared.access.codes)),
-             LOG_INT("log_lines_lost", log_lines_lost()));
-}
-
-static void tidy_if_due(struct server *server, uint64_t now_ms)
-{
-    if (now_ms >= server->tidy_due_ms) {
-        bookings_tidy(server->shared.access.bookings, clock_wall_s());
-        server->tidy_due_ms = now_ms + (uint64_t)server->config->tidy_every_ms;
+    atomic_store(&server->shared.access.is_draining, true);
+    if (server->options.config->drain_time_ms > 0) {
+        atomic_store(&server->shared.drains, server->group.workers_count);
+        post_to_all(server, calls, run_drain);
+        supervisor_wait_drained(supervisor);
     }
 }
 
-/* Due by the clock, not by the silence between two signals: SIGUSR1 may come every second. Returns
- * how long to wait for the next time. */
-static struct timespec look_if_due(struct server *server)
+static void stop_workers(struct server *server)
 {
-    uint64_t now_ms = clock_monotonic_ms();
+    static struct call calls[WORKERS_MAX];
 
-    if (now_ms >= server->look_due_ms) {
-        tls_reload_if_changed(&server->tls);
-        tidy_if_due(server, now_ms);
-        server->look_due_ms = now_ms + FILES_LOOK_MS;
-    }
-    uint64_t left_ms = server->look_due_ms - now_ms;
-
-    return (struct timespec){.tv_sec = (time_t)(left_ms / 1000),
-                             .tv_nsec = (long)(left_ms % 1000) * 1000000};
+    post_to_all(server, calls, run_stop);
 }
 
-static void on_hangup(struct server *server)
+/* As many as there are descriptors for: the last ones are for files. */
+static uint32_t connections_max(const struct server_config *config)
 {
-    int failed = log_reopen();
+    struct rlimit limit = {.rlim_cur = RLIM_INFINITY};
+    rlim_t wanted = (rlim_t)config->connections_max;
 
-    if (failed != 0) {
-        log_error(
-            "cannot open the log file again, going on in the old one; correct the path or its "
-            "rights and send SIGHUP",
-            LOG_TEXT("file", server->config->log_file), LOG_TEXT("error", strerror(-failed)));
+    getrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= wanted + DESCRIPTORS_SPARE) {
+        return (uint32_t)wanted;
     }
-    tls_reload_now(&server->tls);
-    key_reload_now(&server->keys);
-    if (failed == 0) {
-        log_info("log file opened again", LOG_TEXT("signal", "SIGHUP"));
-    }
-}
-
-/* Signals are blocked before any thread exists, so only this thread takes them. */
-static void wait_for_stop(struct server *server, const sigset_t *signals)
-{
-    for (;;) {
-        struct timespec wait = look_if_due(server);
-        int signal_number = sigtimedwait(signals, NULL, &wait);
-
-        switch (signal_number) {
-        case -1: /* it is time to look */
-            break;
-        case SIGHUP:
-            on_hangup(server);
-            break;
-        case SIGUSR1:
-            log_counters(server, "counters");
-            break;
-        default:
-            log_info("stopping",
-                     LOG_TEXT("signal", signal_number == SIGINT ? "SIGINT" : "SIGTERM"));
-            return;
-        }
-    }
-}
-
-static void block_signals(sigset_t *signals)
-{
-    sigemptyset(signals);
-    sigaddset(signals, SIGINT);
-    sigaddset(signals, SIGTERM);
-    sigaddset(signals, SIGHUP);
-    sigaddset(signals, SIGUSR1);
-    pthread_sigmask(SIG_BLOCK, signals, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN); /* a file at its size limit is a failed write like others */
+    return limit.rlim_cur > 2 * DESCRIPTORS_SPARE ? (uint32_t)(limit.rlim_cur - DESCRIPTORS_SPARE)
+                                                  : DESCRIPTORS_SPARE;
 }
 
 static void raise_descriptor_limit(void)
@@ -338,12 +242,9 @@ static void warn_of_audience(const struct server_config *config)
 
 static void open_log(const struct server_config *config)
 {
-    enum log_level level = LOG_LEVEL_WARN;
-    int failed = log_level_parse(config->log_level, &level);
+    int failed = log_open(config->log_file, (enum log_level)config->log_level,
+                          (enum log_format)config->log_format);
 
-    CHECK(failed == 0); /* config_complete checked it */
-    failed = log_open(config->log_file, level,
-                      strcmp(config->log_format, "text") == 0 ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON);
     if (failed != 0) {
         log_warn("cannot open the log file, logging to stderr", LOG_TEXT("file", config->log_file),
                  LOG_TEXT("error", strerror(-failed)));
@@ -355,46 +256,167 @@ static void open_log(const struct server_config *config)
     }
 }
 
+static void warn_of_settings(const struct server_config *config)
+{
+    warn_of_descriptor_limit(config);
+    warn_of_audience(config);
+    if (config->buffer_size_replaced) {
+        log_warn("RELAY_BUFFER_SIZE is out of range and was replaced",
+                 LOG_INT("asked", config->buffer_size_asked), LOG_INT("used", config->buffer_size));
+    }
+}
+
+/* A socket unit with one port forgotten: no port below 1024 can be opened here. */
+static void warn_of_sockets(const struct listen_ports *ports)
+{
+    if (!ports->is_one && ports->access_is_shared != ports->relay_is_shared) {
+        log_warn("systemd passed a socket for one port only, the other was opened here; cure: a "
+                 "ListenStream= for it in the socket unit",
+                 LOG_INT("opened_here", ports->access_is_shared ? ports->relay : ports->access));
+    }
+}
+
+/* Each of the following says in one line why it failed, and leaves nothing behind then. */
+
 static int fail(const char *text)
 {
     fprintf(stderr, "relay serve: %s\n", text);
     return -1;
 }
 
-static int open_listeners(struct server *server, char *error)
+static void close_topics(struct server *server)
 {
-    const struct server_config *config = server->config;
-    unsigned workers = (unsigned)config->workers;
-
-    server->port_access = (uint16_t)config->port_access;
-    server->port_relay = (uint16_t)config->port_relay;
-    int failed = listen_open(config->bind_address, &server->port_access, server->fds_access,
-                             workers, error, ERROR_SIZE);
-
-    if (failed != 0) {
-        return failed;
+    if (server->shared.stats_topic != NULL) {
+        topic_unref(server->shared.stats_topic);
     }
-    if (config->port_access != 0 && config->port_access == config->port_relay) {
-        free(server->fds_relay);
-        server->fds_relay = server->fds_access;
-        return 0;
-    }
-    failed = listen_open(config->bind_address, &server->port_relay, server->fds_relay, workers,
-                         error, ERROR_SIZE);
-    for (unsigned i = 0; failed != 0 && i < workers; i++) {
-        close(server->fds_access[i]);
-    }
-    return failed;
+    topic_registry_deinit(&server->topics);
+    topic_counts_destroy(server->topics.counts);
 }
 
-static void close_listeners(struct server *server)
+static int open_topics(struct server *server)
 {
-    for (unsigned i = 0; i < (unsigned)server->config->workers; i++) {
-        close(server->fds_access[i]);
-        if (server->fds_relay != server->fds_access) {
-            close(server->fds_relay[i]);
-        }
+    topic_registry_init(&server->topics, (unsigned)server->config->workers);
+    server->topics.policies = &server->topic_policies;
+    server->topics.lease_idle_ms = (uint64_t)server->config->exclusive_idle_ms;
+    /* One more for our own. */
+    server->topics.counts = topic_counts_create((unsigned)server->config->metrics_topics + 1,
+                                                (unsigned)server->config->workers);
+    server->topics.cache_bounds =
+        (struct stream_cache_bounds){.bytes_max = (uint64_t)server->config->gop_cache_bytes,
+                                     .time_ms_max = (uint64_t)server->config->gop_cache_time_ms};
+    server->shared.topics = &server->topics;
+    server->shared.stats_topic = topic_find_or_create(&server->topics, STATS_TOPIC);
+    if (server->topics.counts == NULL || server->shared.stats_topic == NULL) {
+        close_topics(server);
+        return fail("out of memory");
     }
+    return 0;
+}
+
+static int open_bookings(struct server *server)
+{
+    const struct server_config *config = server->config;
+    struct access_context *access = &server->shared.access;
+
+    access->codes = code_store_create((uint32_t)config->codes_max, (uint64_t)config->code_ttl_ms);
+    if (access->codes == NULL) {
+        return fail("out of memory");
+    }
+    access->bookings = bookings_create((uint32_t)config->bookings_max, access->codes);
+    if (access->bookings == NULL) {
+        goto err_bookings;
+    }
+    access->places = places_create(server->shared.connections_max);
+    if (access->places == NULL) {
+        goto err_places;
+    }
+    return 0;
+
+err_places:
+    bookings_destroy(access->bookings);
+err_bookings:
+    code_store_destroy(access->codes);
+    return fail("out of memory");
+}
+
+static void close_bookings(struct server *server)
+{
+    places_destroy(server->shared.access.places);
+    bookings_destroy(server->shared.access.bookings);
+    code_store_destroy(server->shared.access.codes);
+}
+
+/* Options that only a parser of the server can judge. */
+static int check_options(struct server *server)
+{
+    if (publish_rate_parse(server->config->publish_rate, &server->publish_rate) != 0) {
+        return fail("RELAY_PUBLISH_RATE must be bytes,messages,burst, as in 4M,200,10s");
+    }
+    if (topic_policy_parse(server->config->topic_policy, &server->topic_policies) != 0) {
+        return fail("RELAY_TOPIC_POLICY must be pattern=policy, separated by commas, with auto, "
+                    "video, latest or data as the policy, alone or with +exclusive");
+    }
+    server->shared.publish_rate = &server->publish_rate;
+    return 0;
+}
+
+static int open_keys(struct server *server)
+{
+    char error[ERROR_SIZE];
+
+    return key_reload_init(&server->keys, server->config, error) == 0 ? 0 : fail(error);
+}
+
+static int check_kernel(void)
+{
+    char error[ERROR_SIZE];
+
+    return ring_probe(error, sizeof error) == 0 ? 0 : fail(error);
+}
+
+static int open_tls(struct server *server)
+{
+    char error[ERROR_SIZE];
+
+    return tls_reload_init(&server->tls, server->config, &server->shared, error) == 0 ? 0
+                                                                                      : fail(error);
+}
+
+/* Two relays on one machine, or another program there, are no reason not to start; an address that
+ * the operator chose is. */
+static int open_admin(struct server *server)
+{
+    char error[ERROR_SIZE];
+    const char *where = server->config->admin_listen;
+    int failed = admin_listener_open(&server->admin, where, error, sizeof error);
+
+    if (failed != 0 && config_table_is_default(server->config, "RELAY_ADMIN_LISTEN")) {
+        log_warn("the admin listener is off: its default address is taken; set RELAY_ADMIN_LISTEN",
+                 LOG_TEXT("address", where), LOG_TEXT("error", error));
+        return 0;
+    }
+    return failed == 0 ? 0 : fail(error);
+}
+
+static int open_ports(struct server *server)
+{
+    char error[ERROR_SIZE];
+
+    if (listen_ports_open(&server->ports, server->config, &server->activation, error,
+                          sizeof error) != 0) {
+        return fail(error);
+    }
+    if (open_admin(server) != 0) {
+        listen_ports_close(&server->ports);
+        return -1;
+    }
+    return 0;
+}
+
+static void close_ports(struct server *server)
+{
+    admin_listener_close(&server->admin);
+    listen_ports_close(&server->ports);
 }
 
 static void default_store_path(char path[static PATH_SIZE])
@@ -402,12 +424,12 @@ static void default_store_path(char path[static PATH_SIZE])
     const char *directory = getenv("STATE_DIRECTORY"); /* systemd: StateDirectory=relay */
 
     snprintf(path, PATH_SIZE, "%s/relay.db",
-             directory == NULL || directory[0] == '\0' ? "/var/lib/relay" : directory);
+             text_is_empty(directory) ? "/var/lib/relay" : directory);
 }
 
-static int open_store(struct server *server, char *error)
+static int open_store(struct server *server)
 {
-    char path[PATH_SIZE];
+    char path[PATH_SIZE], error[ERROR_SIZE];
 
     if (strcmp(server->config->store, "memory") == 0) {
         return 0;
@@ -417,9 +439,20 @@ static int open_store(struct server *server, char *error)
     } else {
         snprintf(path, sizeof path, "%s", server->config->store);
     }
-    server->store = booking_store_open(path, server->shared.access.bookings, error);
-    server->shared.store = server->store;
-    return server->store == NULL ? -EIO : 0;
+    server->shared.store = booking_store_open(path, server->shared.access.bookings, error);
+    return server->shared.store == NULL ? fail(error) : 0;
+}
+
+static int open_post(struct server *server)
+{
+    char error[ERROR_SIZE];
+    int failed = ring_open(&server->post, 4, 8);
+
+    if (failed != 0) {
+        ring_error_text(failed, error, sizeof error);
+        return fail(error);
+    }
+    return 0;
 }
 
 static size_t worker_memory(const struct server_config *config)
@@ -429,89 +462,17 @@ static size_t worker_memory(const struct server_config *config)
     return (size_t)(mib < WORKER_MEMORY_MIN ? WORKER_MEMORY_MIN : mib) * 1024 * 1024;
 }
 
-static int make_parts(struct server *server)
+static int start_workers(struct server *server)
 {
-    const struct server_config *config = server->config;
-    unsigned workers = (unsigned)config->workers;
-
-    server->tables = calloc(workers, sizeof *server->tables);
-    server->fds_access = calloc(workers, sizeof(int));
-    server->fds_relay = calloc(workers, sizeof(int));
-    topic_registry_init(&server->topics, workers);
-    server->shared = (struct conn_shared){
-        .phases = phases,
-        .on_command = report_on_command,
-        .config = config,
-        .access = {.keys = &server->keys.slot,
-                   .audience = config->audience,
-                   .url = config->url,
-                   .allow_no_booking_id = config->allow_no_booking_id,
-                   .cors_origins = config->cors_origins,
-                   .subprotocols = config->subprotocols,
-                   .codes = code_store_create((uint32_t)config->codes_max,
-                                              (uint64_t)config->code_ttl_ms)},
-        .topics = &server->topics,
-        .bounds = {.messages_max = (uint32_t)config->buffer_size,
-                   .bytes_max = (uint64_t)config->queue_bytes,
-                   .age_ms_max = (uint64_t)config->queue_age_ms},
-    };
-    server->group = (struct worker_group){
-        .ops = &ops, .context = server, .message_bytes_max = worker_memory(config)};
-    server->shared.access.bookings =
-        server->shared.access.codes == NULL
-            ? NULL
-            : bookings_create((uint32_t)config->bookings_max, server->shared.access.codes);
-    server->shared.stats_topic = topic_find_or_create(&server->topics, STATS_TOPIC);
-    server->shared.started_s = clock_wall_s();
-    return server->shared.access.bookings == NULL || server->shared.stats_topic == NULL ||
-                   server->tables == NULL || server->fds_access == NULL ||
-                   server->fds_relay == NULL || server->shared.access.codes == NULL
-               ? -ENOMEM
-               : 0;
-}
-
-static void destroy_parts(struct server *server)
-{
-    tls_reload_deinit(&server->tls);
-    bookings_destroy(server->shared.access.bookings);
-    if (server->shared.stats_topic != NULL) {
-        topic_unref(server->shared.stats_topic);
-    }
-    code_store_destroy(server->shared.access.codes);
-    topic_registry_deinit(&server->topics);
-    key_reload_deinit(&server->keys);
-    free(server->tables);
-    if (server->fds_relay != server->fds_access) {
-        free(server->fds_relay);
-    }
-    free(server->fds_access);
-}
-
-static int start(struct server *server)
-{
+    unsigned workers = (unsigned)server->config->workers;
     char error[ERROR_SIZE];
 
-    if (make_parts(server) != 0) {
+    server->tables = calloc(workers, sizeof *server->tables);
+    if (server->tables == NULL) {
         return fail("out of memory");
     }
-    if (address_list_parse(server->config->trusted_proxies, &server->shared.trusted_proxies) != 0) {
-        return fail("RELAY_TRUSTED_PROXIES must be addresses or networks, separated by commas");
-    }
-    if (key_reload_init(&server->keys, server->config, error) != 0 ||
-        ring_probe(error, sizeof error) != 0 ||
-        tls_reload_init(&server->tls, server->config, &server->shared, error) != 0 ||
-        open_listeners(server, error) != 0) {
-        return fail(error);
-    }
-    if (open_store(server, error) != 0) {
-        close_listeners(server);
-        return fail(error);
-    }
-    int failed = ring_open(&server->post, 4, 8);
+    int failed = worker_group_start(&server->group, workers);
 
-    if (failed == 0) {
-        failed = worker_group_start(&server->group, (unsigned)server->config->workers);
-    }
     if (failed == WORKER_GROUP_STUCK) {
         fail("cannot start a thread for each worker: raise the limit of processes (TasksMax) or "
              "lower "
@@ -519,51 +480,185 @@ static int start(struct server *server)
         _exit(1);
     }
     if (failed != 0) {
+        free(server->tables);
         ring_error_text(failed, error, sizeof error);
-        ring_close(&server->post);
-        booking_store_close(server->store);
         return fail(error);
     }
+    listen_ports_forget(&server->ports); /* each worker closes its own */
+    server->admin.fd = -1;
     return 0;
 }
 
-int server_run(const struct server_config *config)
+static void end_workers(struct server *server)
+{
+    worker_group_destroy(&server->group);
+    free(server->tables);
+}
+
+/* The parts are joined before they exist: each finds the others where they will be. */
+static void join_parts(struct server *server)
+{
+    const struct server_config *config = server->config;
+
+    server->shared = (struct conn_shared){
+        .phases = phases,
+        .connections_max = connections_max(config),
+        .on_command = stats_topic_on_command,
+        .config = config,
+        .options = &serve_option_table,
+        .access = {.keys = &server->keys.slot,
+                   .audience = config->audience,
+                   .url = config->url,
+                   .allow_no_booking_id = config->allow_no_booking_id,
+                   .watch_page = config->watch_page,
+                   .cors_origins = config->cors_origins,
+                   .subprotocols = (enum access_subprotocols)config->subprotocols},
+        .bounds = {.messages_max = (uint32_t)config->buffer_size,
+                   .bytes_max = (uint64_t)config->queue_bytes,
+                   .age_ms_max = (uint64_t)config->queue_age_ms,
+                   .video_age_ms_max = (uint64_t)config->max_age_ms},
+        .started_s = clock_wall_s(),
+    };
+    server->group = (struct worker_group){
+        .ops = &ops, .context = server, .message_bytes_max = worker_memory(config)};
+}
+
+/* From the first signal that is taken to the last connection that is closed. */
+static void serve(struct server *server)
+{
+    struct supervisor supervisor = {.options = &server->options,
+                                    .shared = &server->shared,
+                                    .group = &server->group,
+                                    .keys = &server->keys,
+                                    .tls = &server->tls,
+                                    .notifier = &server->notifier};
+
+    watchdog_init(&supervisor.watchdog, &server->notifier, &server->group, clock_monotonic_ms());
+    warn_of_settings(server->config);
+    warn_of_sockets(&server->ports);
+    atomic_store(&server->shared.is_ready, true);
+    /* Level warn on purpose: the one line that every operator and every script waits for. */
+    log_warn("listening", LOG_INT("access_port", server->ports.access),
+             LOG_INT("relay_port", server->ports.relay), LOG_TEXT("admin", server->admin.text),
+             LOG_INT("workers", server->config->workers), LOG_TEXT("version", RELAY_VERSION),
+             LOG_TEXT("kernel_tls", server->shared.tls == NULL ? "not used: plain TCP"
+                                                               : server->shared.ktls.text));
+    supervisor_tell_ready(&supervisor);
+    supervisor_wait(&supervisor);
+    drain(server, &supervisor);
+    supervisor_limit_stop(&server->group.clock, STOP_ALARM_S * 1000);
+    stop_workers(server);
+    worker_group_join(&server->group);
+    supervisor_log_counters(&supervisor, "stopped");
+}
+
+/* One ladder: what was opened is closed in reverse, after a clean stop from the top, after a
+ * failure from where it happened. */
+static int run(struct server *server)
+{
+    int status = 1;
+
+    join_parts(server);
+    if (open_topics(server) != 0) {
+        goto end;
+    }
+    if (open_bookings(server) != 0) {
+        goto end_topics;
+    }
+    if (check_options(server) != 0 || open_keys(server) != 0) {
+        goto end_bookings;
+    }
+    if (check_kernel() != 0 || open_tls(server) != 0) {
+        goto end_keys;
+    }
+    if (open_ports(server) != 0) {
+        goto end_tls;
+    }
+    if (open_store(server) != 0) {
+        goto end_ports;
+    }
+    if (open_post(server) != 0) {
+        goto end_store;
+    }
+    if (start_workers(server) != 0) {
+        goto end_post;
+    }
+    serve(server);
+    status = 0;
+    end_workers(server);
+end_post:
+    ring_close(&server->post);
+end_store:
+    booking_store_close(server->shared.store);
+end_ports:
+    close_ports(server);
+end_tls:
+    tls_reload_deinit(&server->tls);
+end_keys:
+    key_reload_deinit(&server->keys);
+end_bookings:
+    close_bookings(server);
+end_topics:
+    close_topics(server);
+end:
+    return status;
+}
+
+/* systemd hears of the end at the latest when the process ends. */
+static void open_notifier(struct server *server)
+{
+    int failed = notifier_init(&server->notifier);
+
+    if (failed != 0) {
+        log_warn("NOTIFY_SOCKET cannot be used: systemd does not hear that the service is ready",
+                 LOG_TEXT("error", strerror(-failed)));
+    }
+}
+
+static int take_activation(struct server *server)
+{
+    return activation_take(&server->activation) == 0
+               ? 0
+               : fail("LISTEN_FDS of the environment names sockets that are not there, or more "
+                      "than 16: start by systemd, or without it");
+}
+
+int server_check(const struct server_config *config)
 {
     struct server server = {.config = config};
-    sigset_t signals;
 
-    block_signals(&signals);
-    open_log(config);
-    raise_descriptor_limit();
-    if (start(&server) != 0) {
-        destroy_parts(&server);
-        log_close();
+    join_parts(&server);
+    if (check_options(&server) != 0 || open_keys(&server) != 0) {
         return 1;
     }
-    warn_of_descriptor_limit(config);
-    warn_of_audience(config);
-    if (config->buffer_size_replaced) {
-        log_warn("RELAY_BUFFER_SIZE is out of range and was replaced",
-                 LOG_INT("asked", config->buffer_size_asked), LOG_INT("used", config->buffer_size));
+    int failed = open_tls(&server);
+
+    if (failed == 0) {
+        tls_reload_deinit(&server.tls);
     }
-    /* Level warn on purpose: the one line that every operator and every script waits for. */
-    log_warn("listening", LOG_INT("access_port", server.port_access),
-             LOG_INT("relay_port", server.port_relay), LOG_INT("workers", config->workers),
-             LOG_TEXT("version", RELAY_VERSION),
-             LOG_TEXT("kernel_tls",
-                      server.shared.tls == NULL ? "not used: plain TCP" : server.shared.ktls.text));
-    wait_for_stop(&server, &signals);
-    stop.clock = &server.group.clock;
-    stop.due_ms = run_clock_at(stop.clock, clock_monotonic_ms()) + STOP_ALARM_S * 1000;
-    signal(SIGALRM, on_alarm);
-    set_alarm(STOP_ALARM_S * 1000);
-    stop_workers(&server);
-    worker_group_join(&server.group);
-    log_counters(&server, "stopped");
-    worker_group_destroy(&server.group);
-    booking_store_close(server.store);
-    ring_close(&server.post);
-    destroy_parts(&server);
+    key_reload_deinit(&server.keys);
+    return failed == 0 ? 0 : 1;
+}
+
+int server_run(const struct server_config *config, const struct config_source *source)
+{
+    struct server server = {.config = config};
+    int status;
+
+    /* Before anything is opened here that could have the number of a socket that is not there. */
+    if (take_activation(&server) != 0) {
+        return 1;
+    }
+    supervisor_block_signals();
+    open_log(config);
+    open_notifier(&server);
+    raise_descriptor_limit();
+    block_pool_prepare();
+    config_reload_init(&server.options, source, config, &server.shared);
+    status = run(&server);
+    activation_close(&server.activation);
+    config_reload_deinit(&server.options);
+    notifier_deinit(&server.notifier);
     log_close();
-    return 0;
+    return status;
 }

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -33,8 +32,8 @@ static void warn_of_flaws(const struct tls_context *context)
 
 static int init_kernel(const struct server_config *config, struct conn_shared *shared, char *error)
 {
-    shared->ktls_required = strcmp(config->ktls, "require") == 0;
-    if (strcmp(config->ktls, "off") == 0) {
+    shared->ktls_required = config->ktls == CONFIG_KTLS_REQUIRE;
+    if (config->ktls == CONFIG_KTLS_OFF) {
         snprintf(shared->ktls.text, sizeof shared->ktls.text, "off (RELAY_KTLS=off)");
     } else {
         ktls_probe(&shared->ktls);
@@ -47,13 +46,21 @@ static int init_kernel(const struct server_config *config, struct conn_shared *s
     return 0;
 }
 
+void tls_reload_deinit(struct tls_reload *reload)
+{
+    if (reload->enabled) {
+        tls_slot_deinit(&reload->slot);
+        reload->enabled = false;
+    }
+}
+
 int tls_reload_init(struct tls_reload *reload, const struct server_config *config,
                     struct conn_shared *shared, char error[static TLS_ERROR_SIZE])
 {
     *reload = (struct tls_reload){
         .settings = {.cert_files = config->tls_cert,
                      .key_files = config->tls_key,
-                     .tls13_only = strcmp(config->tls_min, "1.3") == 0,
+                     .tls13_only = config->tls_min == CONFIG_TLS_1_3,
                      .tickets = (unsigned)config->tls_tickets},
         .enabled = config->tls_cert[0] != '\0',
     };
@@ -64,7 +71,7 @@ int tls_reload_init(struct tls_reload *reload, const struct server_config *confi
         snprintf(error, TLS_ERROR_SIZE, "out of memory");
         return -ENOMEM;
     }
-    reload->stamp = tls_settings_stamp(&reload->settings);
+    reload->stamp = tls_context_stamp(&reload->settings);
     struct tls_context *context = tls_context_create(&reload->settings, error);
 
     if (context == NULL) {
@@ -74,15 +81,12 @@ int tls_reload_init(struct tls_reload *reload, const struct server_config *confi
     tls_slot_init(&reload->slot, context);
     shared->tls = &reload->slot;
     warn_of_flaws(context);
-    return init_kernel(config, shared, error);
-}
+    int failed = init_kernel(config, shared, error);
 
-void tls_reload_deinit(struct tls_reload *reload)
-{
-    if (reload->enabled) {
-        tls_slot_deinit(&reload->slot);
-        reload->enabled = false;
+    if (failed != 0) {
+        tls_reload_deinit(reload);
     }
+    return failed;
 }
 
 void tls_reload_now(struct tls_reload *reload)
@@ -93,7 +97,7 @@ void tls_reload_now(struct tls_reload *reload)
         return;
     }
     /* The stamp first: a change during the reading is seen the next time. */
-    reload->stamp = tls_settings_stamp(&reload->settings);
+    reload->stamp = tls_context_stamp(&reload->settings);
     struct tls_context *context = tls_context_create(&reload->settings, error);
 
     if (context == NULL) {
@@ -107,7 +111,7 @@ void tls_reload_now(struct tls_reload *reload)
 
 void tls_reload_if_changed(struct tls_reload *reload)
 {
-    if (reload->enabled && tls_settings_stamp(&reload->settings) != reload->stamp) {
+    if (reload->enabled && tls_context_stamp(&reload->settings) != reload->stamp) {
         tls_reload_now(reload);
     }
 }

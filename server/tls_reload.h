@@ -7,6 +7,7 @@
 #include "base/attributes.h"
 #include "server/config.h"
 #include "server/conn/conn_table.h"
+#include "server/tls/tls_slot.h"
 
 struct tls_reload {
     struct tls_slot slot;

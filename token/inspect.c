@@ -230,7 +230,7 @@ bool token_inspect(const struct token_inspection *inspection, struct bytes text,
     if (inspection->keys != NULL) {
         result = verify_explain(inspection->keys, text, inspection->now_s, &claims, &explanation);
     }
-    if (text.len <= TOKEN_BYTES_MAX && token_split(text, &parts)) {
+    if (text.len <= TOKEN_BYTES_MAX && verify_split(text, &parts)) {
         fputs("Header\n", out);
         part_print(out, parts.header, inspection->now_s);
         fputs(explanation.key == NULL ? "Claims (anybody may have written them)\n" : "Claims\n",

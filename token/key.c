@@ -236,7 +236,7 @@ static EVP_PKEY *public_read(BIO *text, char *reason)
     return pair;
 }
 
-/* Asks nobody for a password: the program may have no terminal. */
+/* Never prompts for a password: the program may have no terminal. */
 static int password_refuse(char *buf, int size, int writing, void *context)
 {
     *(bool *)context = true;

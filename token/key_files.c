@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/options/secret_file.h"
+#include "base/systemd/credential.h"
 #include "token/key.h"
 
 enum { ORIGIN_SIZE = PATH_MAX + 32 };
@@ -42,7 +43,7 @@ static bool line_refuse(const char *origin, const char *reason, char *error)
     return false;
 }
 
-/* A byte order mark or a stray control character would become part of a secret that nobody sees. */
+/* A byte order mark or a stray control character would become part of the secret, invisibly. */
 static bool secret_is_plain(struct bytes secret)
 {
     for (size_t i = 0; i < secret.len; i++) {
@@ -168,15 +169,16 @@ static bool public_folder_add(struct token_keys *keys, const char *folder, char 
 
 static bool public_path_add(struct token_keys *keys, struct bytes item, char *error)
 {
-    char path[PATH_MAX];
+    char name[PATH_MAX], path[PATH_MAX];
     struct stat info;
 
     if (item.len == 0) {
         return true;
     }
-    if (bytes_to_text(item, path, sizeof path) != 0) {
+    if (bytes_to_text(item, name, sizeof name) != 0) {
         return line_refuse("public keys", strerror(ENAMETOOLONG), error);
     }
+    credential_path(name, strlen(name), path, sizeof path);
     if (stat(path, &info) != 0) {
         return line_refuse(path, strerror(errno), error);
     }
@@ -190,12 +192,9 @@ bool key_files_add_public(struct token_keys *keys, const char *list,
     struct bytes rest = bytes_of_text(list);
 
     while (rest.len > 0) {
-        size_t len = bytes_find(rest, ',');
-
-        if (!public_path_add(keys, bytes_trim(bytes_of(rest.data, len)), error)) {
+        if (!public_path_add(keys, bytes_take_item(&rest), error)) {
             return false;
         }
-        rest = bytes_skip(rest, len + 1);
     }
     return true;
 }

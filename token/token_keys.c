@@ -112,16 +112,13 @@ bool token_keys_choose_hmac(struct token_keys *keys, const char *list,
 
     memset(keys->serves, 0, sizeof keys->serves);
     do {
-        size_t len = bytes_find(rest, ',');
-
-        if (!algorithm_choose(keys, bytes_trim(bytes_of(rest.data, len)))) {
+        if (!algorithm_choose(keys, bytes_take_item(&rest))) {
             snprintf(error, TOKEN_KEYS_ERROR_SIZE,
                      "RELAY_HMAC_ALGORITHMS can have HS256, HS384 and HS512, separated by commas, "
                      "but is %.200s",
                      list);
             return false;
         }
-        rest = bytes_skip(rest, len + 1);
     } while (rest.len > 0);
     return true;
 }

@@ -43,7 +43,7 @@ const char *token_result_text(enum token_result result)
     return texts[result];
 }
 
-bool token_split(struct bytes text, struct token_parts *ret_parts)
+bool verify_split(struct bytes text, struct token_parts *ret_parts)
 {
     size_t header_len = bytes_find(text, '.');
     struct bytes rest = bytes_skip(text, header_len + 1);
@@ -313,7 +313,7 @@ static enum token_result text_verify(const struct token_keys *keys, struct bytes
     if (text.len > TOKEN_BYTES_MAX) {
         return TOKEN_TOO_LONG;
     }
-    if (!token_split(text, &parts)) {
+    if (!verify_split(text, &parts)) {
         return TOKEN_MALFORMED;
     }
     enum token_result result = key_find(keys, &parts, &header, explanation);

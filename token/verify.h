@@ -18,7 +18,7 @@ struct token_parts {
 
 /* False unless there are three parts, the first two not empty. A third dot stays in the signature,
  * where decoding refuses it. */
-MUST_USE bool token_split(struct bytes text, struct token_parts *ret_parts);
+MUST_USE bool verify_split(struct bytes text, struct token_parts *ret_parts);
 
 /* Why a token is accepted or refused. */
 struct token_explanation {

@@ -45,7 +45,7 @@ static enum state skip_text(uint8_t c, enum state state, enum state after_cr)
 
 static enum state take_digit(struct http_chunked *chunked, uint8_t c)
 {
-    int digit = hex_digit_value(c);
+    int digit = bytes_hex_digit_value(c);
 
     if (digit < 0) {
         return MALFORMED;
@@ -77,6 +77,7 @@ static enum state after_blank(uint8_t c)
 static enum state after_size(struct http_chunked *chunked, uint8_t c)
 {
     chunked->content_len += chunked->chunk_len;
+    chunked->chunk_size = chunked->chunk_len;
     return expect(c, '\n', chunked->chunk_len > 0 ? CONTENT : TRAILER_FIRST);
 }
 
@@ -142,19 +143,8 @@ static size_t step_len(struct http_chunked *chunked, struct bytes input)
     return len;
 }
 
-enum http_chunked_result http_chunked_parse(struct http_chunked *chunked, struct bytes *input)
+static enum http_chunked_result result_of(const struct http_chunked *chunked)
 {
-    CHECK(chunked->state < DONE);
-    while (input->len > 0 && chunked->state < DONE) {
-        size_t len = step_len(chunked, *input);
-
-        if (len > chunked->wire_left) {
-            chunked->state = TOO_LARGE;
-            break;
-        }
-        chunked->wire_left -= len;
-        *input = bytes_skip(*input, len);
-    }
     switch ((enum state)chunked->state) {
     case DONE:
         return HTTP_CHUNKED_OK;
@@ -165,4 +155,48 @@ enum http_chunked_result http_chunked_parse(struct http_chunked *chunked, struct
     default:
         return HTTP_CHUNKED_MORE;
     }
+}
+
+enum http_chunked_result http_chunked_read(struct http_chunked *chunked, struct bytes *input,
+                                           struct bytes *ret_content)
+{
+    CHECK(chunked->state < DONE);
+    *ret_content = bytes_of(NULL, 0);
+    while (input->len > 0 && chunked->state < DONE && ret_content->len == 0) {
+        bool is_content = chunked->state == CONTENT;
+        size_t len = step_len(chunked, *input);
+
+        if (len > chunked->wire_left) {
+            chunked->state = TOO_LARGE;
+            break;
+        }
+        chunked->wire_left -= len;
+        if (is_content) {
+            *ret_content = bytes_of(input->data, len);
+        }
+        *input = bytes_skip(*input, len);
+    }
+    return result_of(chunked);
+}
+
+enum http_chunked_result http_chunked_parse(struct http_chunked *chunked, struct bytes *input)
+{
+    struct bytes ignored;
+    enum http_chunked_result result;
+
+    do {
+        result = http_chunked_read(chunked, input, &ignored);
+    } while (result == HTTP_CHUNKED_MORE && input->len > 0);
+    return result;
+}
+
+bool http_chunked_in_chunk(const struct http_chunked *chunked)
+{
+    return chunked->state == CONTENT;
+}
+
+void http_chunked_renew(struct http_chunked *chunked, size_t wire_max)
+{
+    chunked->content_len = http_chunked_in_chunk(chunked) ? chunked->chunk_len : 0;
+    chunked->wire_left = wire_max;
 }

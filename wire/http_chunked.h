@@ -1,6 +1,6 @@
 /* The chunked transfer coding (RFC 9112 §7.1), read strictly: every line ends in CR LF. The content
- * is discarded, its length is kept. The input need not outlive the call. Pure: no allocation, no
- * I/O, any thread. */
+ * is discarded or lent out, its length is kept. The input need not outlive the call. Pure: no
+ * allocation, no I/O, any thread. */
 #pragma once
 
 #include <stdbool.h>
@@ -19,6 +19,7 @@ enum http_chunked_result {
 
 struct http_chunked {
     size_t content_len; /* of the chunks announced so far */
+    size_t chunk_size;  /* of the last of them */
 
     /* Private to http_chunked.c. */
     size_t content_max;
@@ -35,3 +36,14 @@ void http_chunked_init(struct http_chunked *chunked, size_t content_max, size_t 
  * again after OK or an error. */
 MUST_USE enum http_chunked_result http_chunked_parse(struct http_chunked *chunked,
                                                      struct bytes *input);
+
+/* The same up to the end of one piece of content, which *ret_content borrows from the input; it is
+ * empty when the input holds none. HTTP_CHUNKED_MORE: call again while there is input. */
+MUST_USE enum http_chunked_result http_chunked_read(struct http_chunked *chunked,
+                                                    struct bytes *input, struct bytes *ret_content);
+
+/* True inside the content of a chunk. */
+bool http_chunked_in_chunk(const struct http_chunked *chunked);
+
+/* For a body without end: both limits count anew. */
+void http_chunked_renew(struct http_chunked *chunked, size_t wire_max);

@@ -96,10 +96,17 @@ void http_request_init(struct http_request *request)
     request->text_len = 0;
     request->line_start = 0;
     request->body_left = 0;
+    request->body_len = 0;
     request->is_chunked = false;
+    request->leaves_body = false;
     request->is_query = false;
     request->head_complete = false;
     request->complete = false;
+}
+
+void http_request_leave_body(struct http_request *request)
+{
+    request->leaves_body = true;
 }
 
 void http_request_wipe(struct http_request *request)
@@ -151,7 +158,8 @@ static enum http_request_result check_framing(const struct http_request *request
     if (bytes_to_uint64(value, &length) != 0 || length != request->parser.content_length) {
         return HTTP_REQUEST_MALFORMED;
     }
-    return length > HTTP_BODY_BYTES_MAX ? HTTP_REQUEST_BODY_TOO_LARGE : HTTP_REQUEST_OK;
+    return length > HTTP_BODY_BYTES_MAX && !request->leaves_body ? HTTP_REQUEST_BODY_TOO_LARGE
+                                                                 : HTTP_REQUEST_OK;
 }
 
 static enum http_request_result check_host(const struct http_request *request)
@@ -161,31 +169,53 @@ static enum http_request_result check_host(const struct http_request *request)
     bool is_allowed = hosts == 1 || (hosts == 0 && request->minor_version == 0);
 
     http_request_field(request, "Host", &host);
-    return is_allowed && request_authority_is_valid(host) ? HTTP_REQUEST_OK
-                                                          : HTTP_REQUEST_MALFORMED;
+    return is_allowed && request_target_authority_is_valid(host) ? HTTP_REQUEST_OK
+                                                                 : HTTP_REQUEST_MALFORMED;
 }
 
 static void prepare_body(struct http_request *request)
 {
     request->is_chunked = fields_named(request, "Transfer-Encoding") > 0;
-    request->body_left = request->is_chunked ? 0 : (size_t)request->parser.content_length;
-    request->has_body = request->body_left > 0;
-    request->complete = !request->is_chunked && request->body_left == 0;
+    request->body_len = request->is_chunked ? 0 : request->parser.content_length;
+    request->body_left = request->leaves_body ? 0 : (size_t)request->body_len;
+    request->has_body = request->body_len > 0;
+    request->complete = !request->is_chunked && request->body_len == 0;
     request->expects_continue = !request->complete && request->minor_version > 0 &&
                                 http_request_field_has_token(request, "Expect", "100-continue");
+    request->complete = request->complete || request->leaves_body;
     if (request->is_chunked) {
         http_chunked_init(&request->chunked, HTTP_BODY_BYTES_MAX, BODY_WIRE_BYTES_MAX);
     }
 }
 
+static const char *method_name(const struct http_request *request)
+{
+    if (request->leaves_body) {
+        return request->any_method;
+    }
+    return request->is_query ? "QUERY"
+                             : llhttp_method_name((llhttp_method_t)request->parser.method);
+}
+
+/* RFC 9112 §9.3, by our reading of the lists: llhttp's misses a token behind which a tab comes. */
+static bool keeps_alive(const struct http_request *request)
+{
+    return !http_request_field_has_token(request, "Connection", "close") &&
+           (request->minor_version > 0 ||
+            http_request_field_has_token(request, "Connection", "keep-alive"));
+}
+
+static bool asks_for_upgrade(const struct http_request *request)
+{
+    return fields_named(request, "Upgrade") > 0 && request->parser.method != HTTP_CONNECT &&
+           http_request_field_has_token(request, "Connection", "upgrade");
+}
+
 static enum http_request_result finish_head(struct http_request *request)
 {
-    const llhttp_t *parser = &request->parser;
-
-    request->method =
-        request->is_query ? "QUERY" : llhttp_method_name((llhttp_method_t)parser->method);
-    request->keep_alive = llhttp_should_keep_alive(parser) != 0;
-    request->is_upgrade = parser->upgrade != 0 && parser->method != HTTP_CONNECT;
+    request->method = method_name(request);
+    request->keep_alive = keeps_alive(request);
+    request->is_upgrade = asks_for_upgrade(request);
     enum http_request_result result = check_host(request);
 
     if (result == HTTP_REQUEST_OK) {
@@ -202,16 +232,25 @@ static bool is_digit(uint8_t c)
     return c >= '0' && c <= '9';
 }
 
+static const char stand_in[] = "PATCH";
+
 /* All registered methods are known. llhttp before 9.3 lacks QUERY, so it is given a method of the
  * same length that parses alike. line is in request->text. */
-static void take_method(struct http_request *request, struct bytes line, struct bytes method)
+static enum http_request_result take_method(struct http_request *request, struct bytes line,
+                                            struct bytes method)
 {
-    static const char query[] = "QUERY", stand_in[] = "PATCH";
+    static const char query[] = "QUERY";
 
+    if (request->leaves_body) {
+        return bytes_to_text(method, request->any_method, sizeof request->any_method) == 0
+                   ? HTTP_REQUEST_OK
+                   : HTTP_REQUEST_NOT_IMPLEMENTED;
+    }
     request->is_query = bytes_equal_text(method, query);
     if (request->is_query) {
         memcpy(request->text + request->line_start - line.len, stand_in, sizeof stand_in - 1);
     }
+    return HTTP_REQUEST_OK;
 }
 
 /* Exactly one space on each side of the target (RFC 9112 §3): llhttp skips several, also takes RTSP
@@ -238,8 +277,7 @@ static enum http_request_result check_request_line(struct http_request *request,
     request->minor_version = version.data[MINOR_AT] == '0' ? 0 : 1;
     request->text[request->line_start - version.len + MINOR_AT] =
         (char)('0' + request->minor_version);
-    take_method(request, line, bytes_of(line.data, method_len));
-    return HTTP_REQUEST_OK;
+    return take_method(request, line, bytes_of(line.data, method_len));
 }
 
 /* Chunked must come last, once and without parameters, or the end of the body is unknown (RFC 9112
@@ -249,8 +287,8 @@ static enum http_request_result check_transfer_coding(struct bytes codings)
     size_t count = 0;
 
     while (true) {
-        struct bytes coding = bytes_trim(bytes_of(codings.data, bytes_find(codings, ',')));
         bool is_last = bytes_find(codings, ',') == codings.len;
+        struct bytes coding = bytes_take_item(&codings);
 
         count++;
         if (bytes_equal_text_nocase(coding, "chunked") != is_last) {
@@ -259,7 +297,6 @@ static enum http_request_result check_transfer_coding(struct bytes codings)
         if (is_last) {
             return count == 1 ? HTTP_REQUEST_OK : HTTP_REQUEST_NOT_IMPLEMENTED;
         }
-        codings = bytes_skip(codings, bytes_find(codings, ',') + 1);
     }
 }
 
@@ -285,6 +322,20 @@ static enum http_request_result check_line(struct http_request *request, struct 
     return HTTP_REQUEST_OK;
 }
 
+/* A method that llhttp need not know is kept from it: the stand-in is seen instead. */
+static llhttp_errno_t execute(struct http_request *request, struct bytes line, bool in_request_line)
+{
+    if (in_request_line && request->leaves_body && line.len > 2) {
+        line = bytes_skip(line, bytes_find(line, ' '));
+        llhttp_errno_t error = llhttp_execute(&request->parser, stand_in, sizeof stand_in - 1);
+
+        if (error != HPE_OK) {
+            return error;
+        }
+    }
+    return llhttp_execute(&request->parser, (const char *)line.data, line.len);
+}
+
 /* line: one whole line of the head with its end, in request->text. Lines must end in CR LF, may
  * hold no other CR, and may not continue the previous one (obs-fold): the lenient readings that RFC
  * 9112 §2.2 and §5.2 allow are what request smuggling exploits. */
@@ -299,7 +350,7 @@ static enum http_request_result parse_line(struct http_request *request, struct 
     if (checked != HTTP_REQUEST_OK) {
         return fail(request, checked);
     }
-    llhttp_errno_t error = llhttp_execute(&request->parser, (const char *)line.data, line.len);
+    llhttp_errno_t error = execute(request, line, in_request_line);
 
     if (error == HPE_OK) {
         return HTTP_REQUEST_MORE;
@@ -454,26 +505,14 @@ bool http_request_last_field(const struct http_request *request, const char *nam
     return false;
 }
 
-static bool list_has_token(struct bytes list, const char *token)
-{
-    while (list.len > 0) {
-        size_t len = bytes_find(list, ',');
-
-        if (bytes_equal_text_nocase(bytes_trim(bytes_of(list.data, len)), token)) {
-            return true;
-        }
-        list = bytes_skip(list, len + 1);
-    }
-    return false;
-}
-
 bool http_request_field_has_token(const struct http_request *request, const char *name,
                                   const char *token)
 {
     for (unsigned i = 0; i < request->fields_count; i++) {
         const struct http_field *field = &request->fields[i];
 
-        if (bytes_equal_text_nocase(field->name, name) && list_has_token(field->value, token)) {
+        if (bytes_equal_text_nocase(field->name, name) &&
+            bytes_list_has_nocase(field->value, token)) {
             return true;
         }
     }

@@ -19,6 +19,7 @@ enum http_request_limits {
                                      is at most 8 KiB. */
     HTTP_FIELDS_MAX = 64,         /* more: 431 */
     HTTP_BODY_BYTES_MAX = 65536,  /* bodies are read and discarded; longer: 413 */
+    HTTP_METHOD_SIZE = 32,        /* of http_request_leave_body; longer: 501 */
 };
 
 struct http_field {
@@ -49,6 +50,8 @@ struct http_request {
     bool keep_alive;       /* by version and Connection */
     bool has_body;         /* a non-empty body was sent */
     bool is_upgrade;       /* Upgrade and Connection: upgrade were sent */
+    bool is_chunked;       /* the body is in chunks; otherwise it has body_len bytes */
+    uint64_t body_len;     /* by Content-Length */
 
     /* Valid after HTTP_REQUEST_MORE: the client may wait for 100 Continue before it sends its body
      * (RFC 9110 §10.1.1). A caller that sends it clears this. */
@@ -59,9 +62,10 @@ struct http_request {
     enum http_request_result failure; /* HTTP_REQUEST_OK: no error so far */
     size_t text_len;
     size_t line_start; /* in text, of the line being collected */
-    size_t body_left;  /* of Content-Length */
-    bool is_chunked;   /* then, instead: */
+    size_t body_left;  /* of Content-Length, or else: */
     struct http_chunked chunked;
+    bool leaves_body; /* and takes any method */
+    char any_method[HTTP_METHOD_SIZE];
     bool is_query;      /* the method is QUERY */
     bool head_complete; /* true exactly from the empty line on */
     bool complete;      /* true exactly after HTTP_REQUEST_OK */
@@ -70,6 +74,10 @@ struct http_request {
 
 /* Prepares for one request; also called between two requests of a kept-alive connection. */
 void http_request_init(struct http_request *request);
+
+/* For a caller that reads bodies itself: call after an init. A request is then whole with its head,
+ * whatever its method and the length of its body, and expects_continue is valid with it. */
+void http_request_leave_body(struct http_request *request);
 
 /* Overwrites the text, which may hold a token or a code. Only an init may follow. */
 void http_request_wipe(struct http_request *request);

@@ -53,7 +53,7 @@ static const struct {
     {505, "HTTP Version Not Supported"},
 };
 
-const char *http_status_text(unsigned status)
+const char *http_response_status_text(unsigned status)
 {
     for (size_t i = 0; i < ARRAY_LENGTH(status_texts); i++) {
         if (status_texts[i].status == status) {
@@ -132,7 +132,7 @@ int http_response_write(const struct http_response *response, char *data, size_t
     bool has_content = !is_interim && response->status != 204;
 
     append(&text, "HTTP/1.%u %u %s\r\n", response->minor_version == 0 && !is_interim ? 0u : 1u,
-           response->status, http_status_text(response->status));
+           response->status, http_response_status_text(response->status));
     if (response->content_type != NULL) {
         append(&text, "Content-Type: %s\r\n", response->content_type);
     }

@@ -8,6 +8,10 @@
 #include "base/attributes.h"
 #include "base/bytes.h"
 
+enum http_response_limits {
+    HTTP_RESPONSE_HEAD_MAX = 1024, /* of a response, without its extra_fields */
+};
+
 struct http_response {
     unsigned status;          /* 100, 101, 200, 204, 301, 400 … */
     const char *content_type; /* NULL: no Content-Type and no body (204) */
@@ -20,7 +24,7 @@ struct http_response {
 };
 
 /* Standard reason phrase (RFC 9110 §15), "Unknown" otherwise. */
-const char *http_status_text(unsigned status);
+const char *http_response_status_text(unsigned status);
 
 /* Returns the length written, or -ENOSPC. Content-Length is written unless the status is 1xx or
  * 204. Interim responses (1xx) carry extra_fields only; all others also Date (RFC 9110 §6.6.1), and

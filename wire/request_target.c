@@ -44,8 +44,8 @@ static bool name_is_valid(struct bytes name)
     while (name.len > 0) {
         bool is_escape = name.data[0] == '%';
 
-        if (is_escape ? name.len < 3 || hex_digit_value(name.data[1]) < 0 ||
-                            hex_digit_value(name.data[2]) < 0
+        if (is_escape ? name.len < 3 || bytes_hex_digit_value(name.data[1]) < 0 ||
+                            bytes_hex_digit_value(name.data[2]) < 0
                       : !is_name_char(name.data[0])) {
             return false;
         }
@@ -75,7 +75,7 @@ static bool is_port(struct bytes text)
     return true;
 }
 
-bool request_authority_is_valid(struct bytes authority)
+bool request_target_authority_is_valid(struct bytes authority)
 {
     size_t host_len;
     bool is_host;
@@ -94,7 +94,7 @@ bool request_authority_is_valid(struct bytes authority)
     return is_host && (rest.len == 0 || (rest.data[0] == ':' && is_port(bytes_skip(rest, 1))));
 }
 
-struct bytes url_path(const char *url)
+struct bytes request_target_path_of_url(const char *url)
 {
     const char *scheme_end = strstr(url, "://");
     struct bytes rest = bytes_of_text(scheme_end == NULL ? url : scheme_end + 3);
@@ -116,7 +116,7 @@ int request_target_split(struct bytes target, struct bytes *ret_path, struct byt
         size_t authority = first_of(bytes_skip(target, scheme), "/?#");
 
         if (authority == 0 || target.data[scheme] == ':' ||
-            !request_authority_is_valid(bytes_of(target.data + scheme, authority))) {
+            !request_target_authority_is_valid(bytes_of(target.data + scheme, authority))) {
             return -EINVAL;
         }
         rest = bytes_skip(target, scheme + authority);
@@ -141,7 +141,7 @@ static size_t parent_len(const char *text, size_t len)
     return len > 0 ? len - 1 : 0;
 }
 
-int request_path_clean(struct bytes path, char *text, size_t text_size)
+int request_target_clean_path(struct bytes path, char *text, size_t text_size)
 {
     size_t len = 0;
 
@@ -181,8 +181,8 @@ static int decode_next(struct bytes *in, bool plus_is_space)
     size_t used = 1;
 
     if (c == '%') {
-        int high = in->len >= 3 ? hex_digit_value(in->data[1]) : -1;
-        int low = in->len >= 3 ? hex_digit_value(in->data[2]) : -1;
+        int high = in->len >= 3 ? bytes_hex_digit_value(in->data[1]) : -1;
+        int low = in->len >= 3 ? bytes_hex_digit_value(in->data[2]) : -1;
 
         if (high < 0 || low < 0) {
             return -EINVAL;
@@ -218,7 +218,7 @@ static int decode(struct bytes in, bool plus_is_space, char *text, size_t text_s
     return 0;
 }
 
-int percent_decode(struct bytes in, char *text, size_t text_size)
+int request_target_decode(struct bytes in, char *text, size_t text_size)
 {
     return decode(in, false, text, text_size);
 }
@@ -228,7 +228,7 @@ static bool is_uri_char(uint8_t c)
     return is_name_char(c) || (c != '\0' && strchr("%:/?#[]@", c) != NULL);
 }
 
-int uri_escape(struct bytes in, char *text, size_t text_size)
+int request_target_escape(struct bytes in, char *text, size_t text_size)
 {
     static const char digits[] = "0123456789ABCDEF";
     size_t len = 0;
@@ -274,8 +274,8 @@ static bool form_equals(struct bytes in, const char *text)
     return in.len == 0 && *text == '\0';
 }
 
-int query_value(struct bytes query, const char *name, enum query_which which, char *text,
-                size_t text_size)
+int request_target_query_value(struct bytes query, const char *name, enum query_which which,
+                               char *text, size_t text_size)
 {
     struct bytes found = {0};
     bool is_found = false;

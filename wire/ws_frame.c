@@ -233,7 +233,7 @@ static bool is_close_code_allowed(uint16_t code)
            (code >= 3000 && code <= 4999);
 }
 
-enum ws_close_result ws_close_parse(struct bytes payload, uint16_t *ret_code)
+enum ws_close_result ws_frame_close_parse(struct bytes payload, uint16_t *ret_code)
 {
     if (payload.len == 0) {
         *ret_code = WS_CLOSE_NO_STATUS;
@@ -254,8 +254,8 @@ enum ws_close_result ws_close_parse(struct bytes payload, uint16_t *ret_code)
     return WS_CLOSE_OK;
 }
 
-void ws_close_error_text(enum ws_close_result result, struct bytes payload, char *text,
-                         size_t text_size)
+void ws_frame_close_error_text(enum ws_close_result result, struct bytes payload, char *text,
+                               size_t text_size)
 {
     const char *reason = "";
 
@@ -275,8 +275,8 @@ void ws_close_error_text(enum ws_close_result result, struct bytes payload, char
     snprintf(text, text_size, "%s", reason);
 }
 
-size_t ws_close_write(uint16_t code, const char *reason,
-                      uint8_t payload[static WS_CONTROL_PAYLOAD_MAX])
+size_t ws_frame_close_write(uint16_t code, const char *reason,
+                            uint8_t payload[static WS_CONTROL_PAYLOAD_MAX])
 {
     if (code == WS_CLOSE_NO_STATUS) {
         return 0;

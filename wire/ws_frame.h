@@ -99,14 +99,14 @@ enum ws_close_result {
 
 /* Payload of a close frame (§5.5.1). An empty payload gives WS_CLOSE_NO_STATUS. *ret_code is
  * untouched unless WS_CLOSE_OK. */
-MUST_USE enum ws_close_result ws_close_parse(struct bytes payload, uint16_t *ret_code);
+MUST_USE enum ws_close_result ws_frame_close_parse(struct bytes payload, uint16_t *ret_code);
 
 /* Names the fault, in practable/relay's words where it has them: "bad close code 1005", "invalid
  * utf8 payload in close frame". payload: the parsed one. Always terminated. */
-void ws_close_error_text(enum ws_close_result result, struct bytes payload, char *text,
-                         size_t text_size);
+void ws_frame_close_error_text(enum ws_close_result result, struct bytes payload, char *text,
+                               size_t text_size);
 
 /* Writes code and reason (cut to fit) as a close payload; returns its size. Code
  * WS_CLOSE_NO_STATUS gives an empty one. */
-size_t ws_close_write(uint16_t code, const char *reason,
-                      uint8_t payload[static WS_CONTROL_PAYLOAD_MAX]);
+size_t ws_frame_close_write(uint16_t code, const char *reason,
+                            uint8_t payload[static WS_CONTROL_PAYLOAD_MAX]);

@@ -83,10 +83,7 @@ bool ws_upgrade_first_offer(const struct http_request *request, struct bytes *re
         return false;
     }
     while (first.len == 0 && list.len > 0) { /* empty elements do not count (RFC 9110 §5.6.1.2) */
-        size_t len = bytes_find(list, ',');
-
-        first = bytes_trim(bytes_of(list.data, len));
-        list = bytes_skip(list, len + 1);
+        first = bytes_take_item(&list);
     }
     if (!http_is_token(first)) {
         return false;

@@ -66,9 +66,22 @@ static bool decimal_take(const char **text, struct decimal *ret_decimal)
     return has_digits;
 }
 
+/* Rounded down. False: more than 64 bits. */
+static bool decimal_in_ns(const struct decimal *decimal, uint64_t unit_ns, uint64_t *ret_ns)
+{
+    uint64_t fraction = decimal->digits % decimal->scale;
+    uint64_t whole_ns;
+
+    /* A unit of a second or more is a multiple of any scale, so no product is above it. */
+    fraction = unit_ns % decimal->scale == 0 ? fraction * (unit_ns / decimal->scale)
+                                             : fraction * unit_ns / decimal->scale;
+    return !__builtin_mul_overflow(decimal->digits / decimal->scale, unit_ns, &whole_ns) &&
+           !__builtin_add_overflow(whole_ns, fraction, ret_ns);
+}
+
 int duration_parse_ns(const char *text, int64_t *ret_ns)
 {
-    unsigned __int128 total_ns = 0;
+    uint64_t total_ns = 0;
 
     if (strcmp(text, "0") == 0) {
         *ret_ns = 0;
@@ -83,10 +96,10 @@ int duration_parse_ns(const char *text, int64_t *ret_ns)
         if (!decimal_take(&text, &decimal)) {
             return -EINVAL;
         }
-        uint64_t unit_ns = duration_unit_take(&text);
+        uint64_t unit_ns = duration_unit_take(&text), ns;
 
-        total_ns += (unsigned __int128)decimal.digits * unit_ns / decimal.scale;
-        if (unit_ns == 0 || total_ns > INT64_MAX) {
+        if (unit_ns == 0 || !decimal_in_ns(&decimal, unit_ns, &ns) ||
+            __builtin_add_overflow(total_ns, ns, &total_ns) || total_ns > INT64_MAX) {
             return -EINVAL;
         }
     }

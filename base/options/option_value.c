@@ -121,6 +121,24 @@ static int number_set(const struct option_spec *spec, const char *name, const ch
     return 0;
 }
 
+static int choice_set(const struct option_spec *spec, const char *name, const char *text,
+                      void *values, char *error)
+{
+    int value = OPTION_VALUE_UNKNOWN;
+    char names[OPTION_CHOICES_SIZE];
+    bool is_found = option_choices_find(spec->choices, text, &value);
+
+    memcpy(member(spec, values), &value, sizeof value);
+    if (is_found) {
+        return 0;
+    }
+    option_choices_write(spec->choices, ", ", " or ", names, sizeof names);
+    snprintf(error, OPTIONS_ERROR_SIZE,
+             spec->choices->has_old_words ? "%s can be %s but not %s" : "%s must be %s, not %s",
+             spec->env == NULL ? name : spec->env, names, text);
+    return -ENOENT;
+}
+
 int option_value_set(const struct option_spec *spec, const char *name, const char *text,
                      void *values, char error[static OPTIONS_ERROR_SIZE])
 {
@@ -134,8 +152,16 @@ int option_value_set(const struct option_spec *spec, const char *name, const cha
     case OPTION_INTEGER:
     case OPTION_DURATION:
         return number_set(spec, name, text, values, error);
+    case OPTION_CHOICE:
+        return choice_set(spec, name, text, values, error);
     }
     UNREACHABLE();
+}
+
+bool option_value_is_unknown(const struct option_spec *spec, const void *values)
+{
+    return spec->type == OPTION_CHOICE &&
+           *(const int *)member_const(spec, values) == OPTION_VALUE_UNKNOWN;
 }
 
 bool option_value_is_boolean(const struct option_spec *spec)
@@ -145,10 +171,56 @@ bool option_value_is_boolean(const struct option_spec *spec)
 
 bool option_value_is_empty(const struct option_spec *spec, const void *values)
 {
-    if (is_text(spec)) {
-        const char *text = *(char *const *)member_const(spec, values);
-
-        return text == NULL || *text == '\0';
+    switch (spec->type) {
+    case OPTION_TEXT:
+    case OPTION_SECRET:
+        return text_is_empty(*(char *const *)member_const(spec, values));
+    case OPTION_INTEGER:
+    case OPTION_DURATION:
+        return *(const int64_t *)member_const(spec, values) == 0;
+    case OPTION_BOOLEAN:
+    case OPTION_GO_BOOLEAN:
+    case OPTION_CHOICE:
+        return false;
     }
-    return !option_value_is_boolean(spec) && *(const int64_t *)member_const(spec, values) == 0;
+    UNREACHABLE();
+}
+
+static const char *choice_name(const struct option_spec *spec, int value)
+{
+    for (size_t i = 0; i < spec->choices->count; i++) {
+        if (spec->choices->list[i].value == value) {
+            return spec->choices->list[i].name;
+        }
+    }
+    return "";
+}
+
+void option_value_write(const struct option_spec *spec, const void *values, char *text,
+                        size_t text_size)
+{
+    const void *value = member_const(spec, values);
+
+    switch (spec->type) {
+    case OPTION_TEXT:
+        snprintf(text, text_size, "%s", *(char *const *)value == NULL ? "" : *(char *const *)value);
+        return;
+    case OPTION_SECRET:
+        snprintf(text, text_size, "%s", text_is_empty(*(char *const *)value) ? "" : "(secret)");
+        return;
+    case OPTION_BOOLEAN:
+    case OPTION_GO_BOOLEAN:
+        snprintf(text, text_size, "%s", *(const bool *)value ? "true" : "false");
+        return;
+    case OPTION_INTEGER:
+        snprintf(text, text_size, "%lld", (long long)*(const int64_t *)value);
+        return;
+    case OPTION_DURATION:
+        snprintf(text, text_size, "%lldms", (long long)*(const int64_t *)value);
+        return;
+    case OPTION_CHOICE:
+        snprintf(text, text_size, "%s", choice_name(spec, *(const int *)value));
+        return;
+    }
+    UNREACHABLE();
 }

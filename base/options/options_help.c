@@ -2,27 +2,33 @@
 
 #include "base/check.h"
 
-static const char *value_name(enum option_type type)
-{
-    switch (type) {
-    case OPTION_TEXT:
-        return "TEXT";
-    case OPTION_SECRET:
-        return "SECRET";
-    case OPTION_BOOLEAN:
-    case OPTION_GO_BOOLEAN:
-        return "true|false";
-    case OPTION_INTEGER:
-        return "N";
-    case OPTION_DURATION:
-        return "DURATION";
-    }
-    UNREACHABLE();
-}
-
 void options_help_print_values(const struct option_spec *spec, FILE *out)
 {
-    fputs(value_name(spec->type), out);
+    char names[OPTION_CHOICES_SIZE];
+
+    switch (spec->type) {
+    case OPTION_TEXT:
+        fputs("TEXT", out);
+        return;
+    case OPTION_SECRET:
+        fputs("SECRET", out);
+        return;
+    case OPTION_BOOLEAN:
+    case OPTION_GO_BOOLEAN:
+        fputs("true|false", out);
+        return;
+    case OPTION_INTEGER:
+        fputs("N", out);
+        return;
+    case OPTION_DURATION:
+        fputs("DURATION", out);
+        return;
+    case OPTION_CHOICE:
+        option_choices_write(spec->choices, "|", "|", names, sizeof names);
+        fputs(names, out);
+        return;
+    }
+    UNREACHABLE();
 }
 
 static void print_option(const struct option_spec *spec, FILE *out)

@@ -7,5 +7,5 @@
 
 void options_help_print(const struct option_table *table, FILE *out);
 
-/* The values of an option as they follow its flag: TEXT, N, true|false. */
+/* The values of an option as they follow its flag: TEXT, N, true|false, auto|off. */
 void options_help_print_values(const struct option_spec *spec, FILE *out);

@@ -37,10 +37,22 @@ static void print_option(const struct option_spec *spec, FILE *out)
     }
 }
 
+/* "relay client file" as one word: the name of its page. */
+static void print_name(const char *command, FILE *out)
+{
+    for (; *command != '\0'; command++) {
+        fputs(*command == ' ' ? "\\-" : (char[]){*command, '\0'}, out);
+    }
+}
+
 void options_manual_print(const struct option_table *table, const char *version, FILE *out)
 {
-    fprintf(out, ".TH RELAY 1 \"\" \"relay %s\" \"User Commands\"\n.SH NAME\n", version);
-    print_roff(table->command, out);
+    fprintf(out, ".TH \"");
+    print_name(table->command, out);
+    fprintf(out, "\" 1 \"\" \"relay %s\" \"User Commands\"\n.SH NAME\n", version);
+    print_name(table->command, out);
+    fprintf(out, " \\- ");
+    print_roff(table->summary, out);
     fprintf(out, ".SH SYNOPSIS\n.B ");
     print_roff(table->command, out);
     fprintf(out, "[options]\n.SH DESCRIPTION\n");
@@ -50,5 +62,5 @@ void options_manual_print(const struct option_table *table, const char *version,
         print_option(&table->specs[i], out);
     }
     fprintf(out, ".SH EXIT STATUS\n0 after success, another number after an error, which is said "
-                 "in one line.\n");
+                 "in one line.\n.SH SEE ALSO\n.BR relay (1)\n");
 }

@@ -1,16 +1,34 @@
 #include "base/options/options_markdown.h"
 
-static void print_range(const struct option_spec *spec, FILE *out)
+#include "base/check.h"
+
+static void print_values(const struct option_spec *spec, FILE *out)
 {
-    if (spec->type == OPTION_INTEGER || spec->type == OPTION_DURATION) {
-        fprintf(out, "%lld…%lld%s", (long long)spec->min, (long long)spec->max,
-                spec->type == OPTION_DURATION ? " ms" : "");
-    } else {
-        fprintf(out, "%s",
-                spec->type == OPTION_BOOLEAN      ? "true, false"
-                : spec->type == OPTION_GO_BOOLEAN ? "1, t, T, TRUE, true, True; else false"
-                                                  : "text");
+    char names[OPTION_CHOICES_SIZE];
+
+    switch (spec->type) {
+    case OPTION_TEXT:
+    case OPTION_SECRET:
+        fprintf(out, "text");
+        return;
+    case OPTION_BOOLEAN:
+        fprintf(out, "true, false");
+        return;
+    case OPTION_GO_BOOLEAN:
+        fprintf(out, "1, t, T, TRUE, true, True; else false");
+        return;
+    case OPTION_INTEGER:
+        fprintf(out, "%lld…%lld", (long long)spec->min, (long long)spec->max);
+        return;
+    case OPTION_DURATION:
+        fprintf(out, "%lld…%lld ms", (long long)spec->min, (long long)spec->max);
+        return;
+    case OPTION_CHOICE:
+        option_choices_write(spec->choices, ", ", ", ", names, sizeof names);
+        fprintf(out, "%s", names);
+        return;
     }
+    UNREACHABLE();
 }
 
 static void print_default(const struct option_spec *spec, FILE *out)
@@ -33,7 +51,7 @@ void options_markdown_print(const struct option_table *table, FILE *out)
         fprintf(out, "| `%s` | `--%s` | ", spec->env, spec->flag);
         print_default(spec, out);
         fprintf(out, " | ");
-        print_range(spec, out);
+        print_values(spec, out);
         fprintf(out, " | %s |\n", spec->help);
     }
 }

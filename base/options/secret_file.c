@@ -1,18 +1,27 @@
 #include "base/options/secret_file.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/systemd/credential.h"
 
 enum { SECRET_FILE_BYTES_MAX = 64 * 1024 };
 
+static FILE *open_file(const char *name)
+{
+    char path[PATH_MAX];
+
+    return fopen(credential_path(name, strlen(name), path, sizeof path) ? path : name, "re");
+}
+
 int secret_file_read(const char *path, char **ret_text)
 {
-    FILE *file = fopen(path, "re");
+    FILE *file = open_file(path);
 
     if (file == NULL) {
         return -errno;
@@ -53,11 +62,14 @@ static int secret_check(const char *text)
 {
     size_t len = strlen(text);
 
+    if (len == 0) {
+        return -ENODATA;
+    }
     if (strncmp(text, "\xef\xbb\xbf", 3) == 0 || strncmp(text, "\xff\xfe", 2) == 0 ||
         strncmp(text, "\xfe\xff", 2) == 0) {
         return -EILSEQ;
     }
-    return len > 0 && (is_blank(text[0]) || is_blank(text[len - 1])) ? -EBADMSG : 0;
+    return is_blank(text[0]) || is_blank(text[len - 1]) ? -EBADMSG : 0;
 }
 
 int secret_file_read_one(const char *path, char **ret_text)
@@ -87,6 +99,8 @@ const char *secret_file_reason(int failed)
         return "holds a NUL byte: save it as UTF-8, not UTF-16";
     case -EILSEQ:
         return "begins with a byte order mark: save it as UTF-8 without one";
+    case -ENODATA:
+        return "is empty";
     case -EBADMSG:
         return "begins or ends with a blank: remove it";
     default:

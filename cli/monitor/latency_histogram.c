@@ -5,36 +5,13 @@
 
 #include "base/attributes.h"
 #include "base/check.h"
+#include "base/octaves.h"
 
 enum { STEPS_LOG2 = 4, BAR_COLUMNS = 40 };
 
-static unsigned bucket_of(uint64_t latency_ns)
-{
-    if (latency_ns < LATENCY_HISTOGRAM_STEPS) {
-        return (unsigned)latency_ns;
-    }
-    unsigned exponent = 63u - (unsigned)__builtin_clzll(latency_ns);
-    unsigned step = (unsigned)(latency_ns >> (exponent - STEPS_LOG2)) % LATENCY_HISTOGRAM_STEPS;
-
-    return (exponent - STEPS_LOG2 + 1) * LATENCY_HISTOGRAM_STEPS + step;
-}
-
-/* The highest latency of the bucket. */
-static uint64_t bucket_end_ns(unsigned bucket)
-{
-    if (bucket < LATENCY_HISTOGRAM_STEPS) {
-        return bucket;
-    }
-    unsigned shift = bucket / LATENCY_HISTOGRAM_STEPS - 1;
-    uint64_t start = (uint64_t)(LATENCY_HISTOGRAM_STEPS + bucket % LATENCY_HISTOGRAM_STEPS)
-                     << shift;
-
-    return start + (UINT64_C(1) << shift) - 1;
-}
-
 void latency_histogram_record(struct latency_histogram *histogram, uint64_t latency_ns)
 {
-    histogram->counts[bucket_of(latency_ns)]++;
+    histogram->counts[octaves_bucket_of(latency_ns, STEPS_LOG2)]++;
     if (histogram->total == 0 || latency_ns < histogram->min_ns) {
         histogram->min_ns = latency_ns;
     }
@@ -47,20 +24,15 @@ void latency_histogram_record(struct latency_histogram *histogram, uint64_t late
 
 uint64_t latency_histogram_permille_ns(const struct latency_histogram *histogram, unsigned permille)
 {
-    /* The lowest latency with at least that many at or below it. */
-    unsigned __int128 wanted = ((unsigned __int128)histogram->total * permille + 999) / 1000;
-    uint64_t seen = 0;
+    unsigned bucket = octaves_find(histogram->counts, LATENCY_HISTOGRAM_BUCKETS, histogram->total,
+                                   permille * 1000);
 
-    CHECK(permille <= 1000);
-    for (unsigned i = 0; i < LATENCY_HISTOGRAM_BUCKETS; i++) {
-        seen += histogram->counts[i];
-        if (seen >= wanted && seen > 0) {
-            uint64_t end_ns = bucket_end_ns(i);
-
-            return end_ns < histogram->max_ns ? end_ns : histogram->max_ns;
-        }
+    if (bucket == LATENCY_HISTOGRAM_BUCKETS) {
+        return 0;
     }
-    return 0;
+    uint64_t end_ns = octaves_bucket_end(bucket, STEPS_LOG2);
+
+    return end_ns < histogram->max_ns ? end_ns : histogram->max_ns;
 }
 
 struct text {
@@ -101,7 +73,7 @@ static void append_octave(struct text *text, const struct latency_histogram *his
 {
     static const char bar[BAR_COLUMNS + 1] = "########################################";
     uint64_t start = octave == 0 ? 0 : UINT64_C(1) << (octave + STEPS_LOG2 - 1);
-    uint64_t end = bucket_end_ns((octave + 1) * LATENCY_HISTOGRAM_STEPS - 1);
+    uint64_t end = octaves_bucket_end((octave + 1) * LATENCY_HISTOGRAM_STEPS - 1, STEPS_LOG2);
     uint64_t count = octave_count(histogram, octave);
     int columns = (int)((double)count / (double)most * BAR_COLUMNS);
 
@@ -112,8 +84,8 @@ static void append_octave(struct text *text, const struct latency_histogram *his
 
 static void append_octaves(struct text *text, const struct latency_histogram *histogram)
 {
-    unsigned first = bucket_of(histogram->min_ns) / LATENCY_HISTOGRAM_STEPS;
-    unsigned last = bucket_of(histogram->max_ns) / LATENCY_HISTOGRAM_STEPS;
+    unsigned first = octaves_bucket_of(histogram->min_ns, STEPS_LOG2) / LATENCY_HISTOGRAM_STEPS;
+    unsigned last = octaves_bucket_of(histogram->max_ns, STEPS_LOG2) / LATENCY_HISTOGRAM_STEPS;
     uint64_t most = 1;
 
     for (unsigned i = first; i <= last; i++) {

@@ -18,7 +18,7 @@ struct monitor_settings {
     int64_t no_retrigger_within_ms;
     int64_t reconnect_every_ms;
     char *command;
-    char *log_level;
-    char *log_format;
+    int log_level;  /* enum log_level */
+    int log_format; /* enum log_format */
     char *log_file;
 };

@@ -15,11 +15,6 @@
 
 enum { WATCH_EVERY_S = 5 };
 
-static bool is_empty(const char *text)
-{
-    return text == NULL || *text == '\0';
-}
-
 static bool access_prepare(const struct status_settings *settings, struct http_get *get)
 {
     char *location;
@@ -44,7 +39,7 @@ static bool access_prepare(const struct status_settings *settings, struct http_g
                         "RELAY_STATUS_INSECURE\n");
         return false;
     }
-    get->ca_file = is_empty(settings->ca_file) ? NULL : settings->ca_file;
+    get->ca_file = text_is_empty(settings->ca_file) ? NULL : settings->ca_file;
     get->insecure = settings->insecure;
     get->user_agent = "relay-status/" RELAY_VERSION;
     get->timeout_ms = (uint32_t)settings->timeout_ms;
@@ -58,7 +53,7 @@ static char *token_take(const struct status_settings *settings, struct fault *fa
     char *token = NULL;
     int64_t mtime_s;
 
-    if (!is_empty(settings->token)) {
+    if (!text_is_empty(settings->token)) {
         if (!credential_is_valid(settings->token)) {
             fault_set(fault, RELAY_CLIENT_FAULT_REFUSED, "RELAY_STATUS_TOKEN is not a token");
             return NULL;

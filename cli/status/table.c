@@ -66,16 +66,32 @@ enum column {
     COLUMN_RX_LAST,
     COLUMN_RX_FPS,
     COLUMN_RX_SIZE,
+    COLUMN_DROPPED,
+    COLUMN_HOPS, /* one for each enum relay_status_hop, where any is known */
+    COLUMN_HOPS_END = COLUMN_HOPS + RELAY_STATUS_HOPS - 1,
     COLUMN_ADDRESS,
     COLUMN_AGENT,
     COLUMN_COUNT,
 };
 
 static const char *const titles[COLUMN_COUNT] = {
-    [COLUMN_TOPIC] = "TOPIC",     [COLUMN_ACCESS] = "RW",        [COLUMN_CONNECTED] = "CONNECTED",
-    [COLUMN_EXPIRES] = "EXPIRES", [COLUMN_TX_LAST] = "SENT",     [COLUMN_TX_FPS] = "PER S",
-    [COLUMN_TX_SIZE] = "BYTES",   [COLUMN_RX_LAST] = "RECEIVED", [COLUMN_RX_FPS] = "PER S",
-    [COLUMN_RX_SIZE] = "BYTES",   [COLUMN_ADDRESS] = "ADDRESS",  [COLUMN_AGENT] = "AGENT",
+    [COLUMN_TOPIC] = "TOPIC",
+    [COLUMN_ACCESS] = "RW",
+    [COLUMN_CONNECTED] = "CONNECTED",
+    [COLUMN_EXPIRES] = "EXPIRES",
+    [COLUMN_TX_LAST] = "SENT",
+    [COLUMN_TX_FPS] = "PER S",
+    [COLUMN_TX_SIZE] = "BYTES",
+    [COLUMN_RX_LAST] = "RECEIVED",
+    [COLUMN_RX_FPS] = "PER S",
+    [COLUMN_RX_SIZE] = "BYTES",
+    [COLUMN_DROPPED] = "DROPPED",
+    [COLUMN_HOPS + RELAY_STATUS_PUBLISH] = "PUBLISH MS",
+    [COLUMN_HOPS + RELAY_STATUS_RELAY] = "RELAY MS",
+    [COLUMN_HOPS + RELAY_STATUS_DELIVER] = "DELIVER MS",
+    [COLUMN_HOPS + RELAY_STATUS_DECODE] = "DECODE MS",
+    [COLUMN_ADDRESS] = "ADDRESS",
+    [COLUMN_AGENT] = "AGENT",
 };
 
 struct row {
@@ -100,6 +116,16 @@ static void row_put_direction(struct row *row, enum column first, bool has_stati
     snprintf(row->cells[first + 2], CELL_SIZE, "%.0f", direction->size);
 }
 
+/* "0.4/12": half of all take no longer, and nearly all. */
+static void cell_latency(char cell[static CELL_SIZE], const struct relay_status_latency *latency)
+{
+    if (latency->known) {
+        snprintf(cell, CELL_SIZE, "%.1f/%.1f", latency->p50_ms, latency->p99_ms);
+    } else {
+        memcpy(cell, "-", 2);
+    }
+}
+
 static void row_fill(struct row *row, const struct relay_status_report *report)
 {
     cell_text(row->cells[COLUMN_TOPIC], report->topic, TOPIC_SIZE);
@@ -109,6 +135,14 @@ static void row_fill(struct row *row, const struct relay_status_report *report)
     cell_time(row->cells[COLUMN_EXPIRES], report->expires_s);
     row_put_direction(row, COLUMN_TX_LAST, report->has_statistics, &report->tx);
     row_put_direction(row, COLUMN_RX_LAST, report->has_statistics, &report->rx);
+    if (report->has_statistics || report->dropped > 0) {
+        snprintf(row->cells[COLUMN_DROPPED], CELL_SIZE, "%" PRIu64, report->dropped);
+    } else {
+        memcpy(row->cells[COLUMN_DROPPED], "-", 2);
+    }
+    for (unsigned i = 0; i < RELAY_STATUS_HOPS; i++) {
+        cell_latency(row->cells[COLUMN_HOPS + i], &report->latency[i]);
+    }
     cell_text(row->cells[COLUMN_ADDRESS], report->remote_address, ADDRESS_SIZE);
     cell_text(row->cells[COLUMN_AGENT], report->user_agent, CELL_SIZE);
 }
@@ -124,12 +158,15 @@ static void row_measure(const struct row *row, int widths[static COLUMN_COUNT])
 
 static bool is_number(enum column column)
 {
-    return column >= COLUMN_TX_LAST && column <= COLUMN_RX_SIZE;
+    return column >= COLUMN_TX_LAST && column <= COLUMN_HOPS_END;
 }
 
 static void row_print(const struct row *row, const int widths[static COLUMN_COUNT], FILE *out)
 {
-    for (enum column i = 0; i < COLUMN_COUNT; i++) {
+    for (unsigned i = 0; i < COLUMN_COUNT; i++) {
+        if (widths[i] == 0) {
+            continue;
+        }
         int width = i == COLUMN_COUNT - 1 ? 0 : widths[i];
 
         fprintf(out, "%s%*s", i == 0 ? "" : "  ", is_number(i) ? width : -width, row->cells[i]);
@@ -162,6 +199,20 @@ static const struct relay_status_report **sorted(const struct relay_status_repor
     return list;
 }
 
+/* Most tables have none. */
+static void hide_unknown_hops(const struct relay_status_reports *reports,
+                              int widths[static COLUMN_COUNT])
+{
+    for (unsigned hop = 0; hop < RELAY_STATUS_HOPS; hop++) {
+        bool known = false;
+
+        for (size_t i = 0; i < reports->count; i++) {
+            known |= reports->list[i].latency[hop].known;
+        }
+        widths[COLUMN_HOPS + hop] = known ? widths[COLUMN_HOPS + hop] : 0;
+    }
+}
+
 void table_print(const struct relay_status_reports *reports, FILE *out)
 {
     const struct relay_status_report **list = sorted(reports);
@@ -183,6 +234,7 @@ void table_print(const struct relay_status_reports *reports, FILE *out)
         row_fill(&row, list[i]);
         row_measure(&row, widths);
     }
+    hide_unknown_hops(reports, widths);
     row_print(&head, widths, out);
     for (size_t i = 0; i < reports->count; i++) {
         row_fill(&row, list[i]);

@@ -8,6 +8,7 @@
 
 #include "base/attributes.h"
 #include "base/clock.h"
+#include "base/thread.h"
 #include "base/version.h"
 #include "cli/status/output.h"
 #include "client/relay_client.h"
@@ -150,14 +151,9 @@ static int report_all(struct mailbox *mailbox)
 
 static void mailbox_init(struct mailbox *mailbox, const struct status_settings *settings)
 {
-    pthread_condattr_t attributes;
-
     *mailbox = (struct mailbox){.settings = settings};
     pthread_mutex_init(&mailbox->mutex, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&mailbox->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    thread_condition_init(&mailbox->changed);
 }
 
 static void mailbox_deinit(struct mailbox *mailbox)

@@ -7,7 +7,7 @@
 #include "base/attributes.h"
 #include "client/net/fault.h"
 #include "client/net/http_answer.h"
-#include "client/net/url.h"
+#include "wire/address/url.h"
 
 /* Writes the request; its length, or -ENOSPC. The text holds the token: wipe it after use. */
 MUST_USE int access_request_write(const struct url *location, const char *token,

@@ -109,10 +109,13 @@ static enum progress request_send(struct getter *getter)
     char *text;
 
     url_authority(&get->url, authority);
-    int len = asprintf(&text,
-                       "GET %s HTTP/1.1\r\nHost: %s\r\nAuthorization: %s\r\nUser-Agent: %s\r\n"
-                       "Accept: application/json\r\nConnection: close\r\n\r\n",
-                       get->url.target, authority, get->token, get->user_agent);
+    int len =
+        asprintf(&text,
+                 "GET %s HTTP/1.1\r\nHost: %s\r\n%s%s%sUser-Agent: %s\r\n"
+                 "Accept: application/json\r\nConnection: close\r\n\r\n",
+                 get->url.target, authority,
+                 get->token == NULL ? "" : "Authorization: ", get->token == NULL ? "" : get->token,
+                 get->token == NULL ? "" : "\r\n", get->user_agent);
 
     if (len < 0) {
         return fault_set(getter->fault, RELAY_CLIENT_FAULT_HTTP, "out of memory");

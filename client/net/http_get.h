@@ -1,5 +1,5 @@
-/* One GET with a token, for tools: blocks, so never on a client's thread. The response may be
-   large.
+/* One GET, mostly with a token, for tools: blocks, so never on a client's thread. The response may
+   be large.
  */
 #pragma once
 
@@ -9,11 +9,11 @@
 
 #include "base/attributes.h"
 #include "client/net/fault.h"
-#include "client/net/url.h"
+#include "wire/address/url.h"
 
 struct http_get {
     struct url url;
-    const char *token;   /* value of Authorization; must be credential_is_valid */
+    const char *token;   /* value of Authorization, credential_is_valid; NULL: none */
     const char *ca_file; /* NULL: the system's store */
     bool insecure;       /* certificates are not verified */
     const char *user_agent;

@@ -1,6 +1,44 @@
 #include "client/net/opener.h"
 
+#include <stdlib.h>
+
+#include "base/bytes.h"
 #include "base/check.h"
+
+static const char *variable(const char *name, const char *other_name)
+{
+    const char *text = getenv(name);
+
+    return text_is_empty(text) ? getenv(other_name) : text;
+}
+
+static enum proxy_result proxy_of_environment(struct opener *opener)
+{
+    struct proxy_environment environment = {
+        .http = variable("HTTP_PROXY", "http_proxy"),
+        .https = variable("HTTPS_PROXY", "https_proxy"),
+        .no_proxy = variable("NO_PROXY", "no_proxy"),
+    };
+
+    return proxy_choose(&environment, opener->target.url, &opener->proxy);
+}
+
+static enum progress proxy_find(struct opener *opener, struct fault *fault)
+{
+    const struct opener_target *target = &opener->target;
+    enum proxy_result result = target->proxy == NULL
+                                   ? proxy_of_environment(opener)
+                                   : proxy_take(target->proxy, target->url, &opener->proxy);
+
+    opener->uses_proxy = result == PROXY_USE;
+    if (result == PROXY_INVALID) {
+        return fault_set(fault, RELAY_CLIENT_FAULT_CONNECT, "%s is not a usable http:// address",
+                         target->proxy != NULL ? "the proxy"
+                         : target->url->tls    ? "HTTPS_PROXY"
+                                               : "HTTP_PROXY");
+    }
+    return PROGRESS_DONE;
+}
 
 enum progress opener_start(struct opener *opener, const struct opener_target *target,
                            struct transport *transport, struct fault *fault)
@@ -8,7 +46,11 @@ enum progress opener_start(struct opener *opener, const struct opener_target *ta
     opener->target = *target;
     opener->transport = transport;
     opener->step = OPENER_RESOLVE;
-    return resolver_start(&opener->resolver, target->url, fault);
+    if (proxy_find(opener, fault) != PROGRESS_DONE) {
+        return PROGRESS_FAILED;
+    }
+    return resolver_start(&opener->resolver, opener->uses_proxy ? &opener->proxy.url : target->url,
+                          fault);
 }
 
 static enum progress resolve_advance(struct opener *opener, uint64_t now_ms, struct fault *fault)
@@ -34,6 +76,16 @@ static enum progress tls_start(struct opener *opener, struct fault *fault)
     return transport_start_tls(opener->transport, &opener->tls, target->url, fault);
 }
 
+/* The transport leads to the host. */
+static enum progress reached(struct opener *opener, struct fault *fault)
+{
+    if (opener->target.url->tls) {
+        return tls_start(opener, fault);
+    }
+    opener->step = OPENER_DONE;
+    return PROGRESS_DONE;
+}
+
 static enum progress dial_advance(struct opener *opener, uint64_t now_ms, struct fault *fault)
 {
     int fd = -1;
@@ -43,11 +95,20 @@ static enum progress dial_advance(struct opener *opener, uint64_t now_ms, struct
         return progress;
     }
     transport_open(opener->transport, fd);
-    if (opener->target.url->tls) {
-        return tls_start(opener, fault);
+    if (!opener->uses_proxy) {
+        return reached(opener, fault);
     }
-    opener->step = OPENER_DONE;
+    tunnel_start(&opener->tunnel, &opener->proxy, opener->target.url);
+    bytes_wipe(opener->proxy.credentials, sizeof opener->proxy.credentials);
+    opener->step = OPENER_TUNNEL;
     return PROGRESS_DONE;
+}
+
+static enum progress tunnel_step(struct opener *opener, struct fault *fault)
+{
+    enum progress progress = tunnel_advance(&opener->tunnel, opener->transport, fault);
+
+    return progress == PROGRESS_DONE ? reached(opener, fault) : progress;
 }
 
 static enum progress tls_advance(struct opener *opener, struct fault *fault)
@@ -67,6 +128,8 @@ static enum progress step_advance(struct opener *opener, uint64_t now_ms, struct
         return resolve_advance(opener, now_ms, fault);
     case OPENER_DIAL:
         return dial_advance(opener, now_ms, fault);
+    case OPENER_TUNNEL:
+        return tunnel_step(opener, fault);
     case OPENER_TLS:
         return tls_advance(opener, fault);
     case OPENER_DONE:
@@ -93,6 +156,7 @@ unsigned opener_poll_fds(const struct opener *opener, struct pollfd *fds)
         return 1;
     case OPENER_DIAL:
         return dialer_poll_fds(&opener->dialer, fds);
+    case OPENER_TUNNEL:
     case OPENER_TLS:
         fds[0] = transport_pollfd(opener->transport);
         return 1;
@@ -112,6 +176,7 @@ const char *opener_missing(const struct opener *opener)
     static const char *const texts[] = {
         [OPENER_RESOLVE] = "address for the host name",
         [OPENER_DIAL] = "TCP connection",
+        [OPENER_TUNNEL] = "answer of the proxy",
         [OPENER_TLS] = "end of the TLS handshake",
         [OPENER_DONE] = "connection",
     };
@@ -125,6 +190,7 @@ void opener_cancel(struct opener *opener)
     if (opener->transport != NULL) {
         transport_close(opener->transport);
     }
+    bytes_wipe(opener->tunnel.request, sizeof opener->tunnel.request);
 }
 
 void opener_forget_trust(struct opener *opener)

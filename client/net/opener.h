@@ -1,7 +1,8 @@
-/* The way to a URL's host: its addresses, TCP to the first that answers, and TLS where the URL
- * wants it. One step at a time between calls of poll(2), so it serves the client's connection,
- * which has other things to look at, as well as a caller that waits in a loop (http_get.c). Owner
- * thread only; never blocks but to read the CA file. */
+/* The way to a URL's host: its addresses, or those of the proxy that the caller or the environment
+ * names, TCP to the first that answers, CONNECT through the proxy, and TLS where the URL wants it.
+ * One step at a time between calls of poll(2), so it serves the client's connection, which has
+ * other things to look at, as well as a caller that waits in a loop (http_get.c). Owner thread
+ * only; never blocks but to read the CA file. */
 #pragma once
 
 #include <poll.h>
@@ -14,15 +15,18 @@
 #include "client/net/resolver.h"
 #include "client/net/tls.h"
 #include "client/net/transport.h"
-#include "client/net/url.h"
+#include "client/net/tunnel.h"
+#include "wire/address/proxy.h"
+#include "wire/address/url.h"
 
 enum { OPENER_FDS_MAX = DIALER_SOCKETS_MAX };
 
-enum opener_step { OPENER_RESOLVE, OPENER_DIAL, OPENER_TLS, OPENER_DONE };
+enum opener_step { OPENER_RESOLVE, OPENER_DIAL, OPENER_TUNNEL, OPENER_TLS, OPENER_DONE };
 
 /* Where to, and by which trust. The caller's, until the opener is done or cancelled. */
 struct opener_target {
     const struct url *url;
+    const char *proxy;   /* NULL: what the environment names */
     const char *ca_file; /* NULL: the system's store */
     bool insecure;       /* certificates are not verified */
 };
@@ -33,6 +37,9 @@ struct opener {
     struct resolver resolver;
     struct addresses addresses;
     struct dialer dialer;
+    bool uses_proxy;
+    struct proxy proxy;
+    struct tunnel tunnel;
     struct tls_context tls;      /* made when first wanted, and kept */
     struct transport *transport; /* the caller's, closed */
 };

@@ -4,13 +4,14 @@
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+#include "base/thread.h"
 
 struct resolver_job {
     atomic_int references; /* the helper's and the owner's */
@@ -48,20 +49,14 @@ static void *job_run(void *context)
     return NULL;
 }
 
-/* Signals are left to the application's own threads. */
-static int thread_start(struct resolver_job *job)
+static int start_thread(struct resolver_job *job)
 {
-    pthread_attr_t attributes;
     pthread_t thread;
-    sigset_t all, before;
+    int failed = thread_start(&thread, job_run, job);
 
-    sigfillset(&all);
-    pthread_attr_init(&attributes);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(&thread, &attributes, job_run, job);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
+    if (failed == 0) {
+        pthread_detach(thread);
+    }
     return failed;
 }
 
@@ -80,7 +75,7 @@ static struct resolver_job *job_create(const struct url *url)
     atomic_init(&job->references, 2);
     snprintf(job->host, sizeof job->host, "%s", url->host);
     snprintf(job->port, sizeof job->port, "%u", url->port);
-    if (thread_start(job) != 0) {
+    if (start_thread(job) != 0) {
         close(job->fd);
         free(job);
         return NULL;
@@ -143,7 +138,7 @@ static void move_to(struct addresses *addresses, unsigned from, unsigned to)
     addresses->lens[to] = len;
 }
 
-void addresses_interleave(struct addresses *addresses)
+void resolver_interleave(struct addresses *addresses)
 {
     for (unsigned to = 1; to < addresses->count; to++) {
         for (unsigned from = to; from < addresses->count; from++) {
@@ -181,7 +176,7 @@ enum progress resolver_take(struct resolver *resolver, struct addresses *ret_add
         for (const struct addrinfo *info = job->list; info != NULL; info = info->ai_next) {
             addresses_add(&addresses, info);
         }
-        addresses_interleave(&addresses);
+        resolver_interleave(&addresses);
         *ret_addresses = addresses;
     }
     resolver_abandon(resolver);

@@ -9,7 +9,7 @@
 
 #include "base/attributes.h"
 #include "client/net/fault.h"
-#include "client/net/url.h"
+#include "wire/address/url.h"
 
 enum resolver_limits { RESOLVER_ADDRESSES_MAX = 16 };
 
@@ -40,4 +40,4 @@ MUST_USE enum progress resolver_take(struct resolver *resolver, struct addresses
 void resolver_abandon(struct resolver *resolver);
 
 /* Reorders so that address families alternate, beginning with that of the first address. */
-void addresses_interleave(struct addresses *addresses);
+void resolver_interleave(struct addresses *addresses);

@@ -11,8 +11,8 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "base/openssl_error.h"
-#include "base/pem_file.h"
+#include "base/openssl/openssl_error.h"
+#include "base/openssl/pem_file.h"
 
 /* OpenSSL's own socket BIO writes with write(2), which raises SIGPIPE in a process that did not ask
  * for it. This one sends with MSG_NOSIGNAL; its data is the session. */

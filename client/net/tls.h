@@ -9,7 +9,7 @@
 
 #include "base/attributes.h"
 #include "client/net/fault.h"
-#include "client/net/url.h"
+#include "wire/address/url.h"
 
 enum tls_sizes { TLS_CAUSE_SIZE = 512 };
 

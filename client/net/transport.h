@@ -46,6 +46,9 @@ struct pollfd transport_pollfd(const struct transport *transport);
 /* Bytes the peer has not acknowledged yet (SIOCOUTQ); 0 when unknown. */
 uint64_t transport_unacknowledged(const struct transport *transport);
 
+/* Reads and forgets what has arrived, without decrypting it. True: the stream has ended. */
+MUST_USE bool transport_discard(struct transport *transport);
+
 /* Ends our direction of the stream; reading continues. */
 void transport_shutdown(struct transport *transport);
 void transport_close(struct transport *transport);

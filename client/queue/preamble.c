@@ -28,7 +28,8 @@ int preamble_create(const struct relay_client_slice *messages, size_t count, siz
     if (total_len(messages, count, bytes_max, &len) != 0) {
         return -EMSGSIZE;
     }
-    struct preamble *preamble = malloc(sizeof *preamble + count * sizeof messages[0] + len);
+    size_t each = sizeof messages[0] + RELAY_V1_ENVELOPE_SIZE;
+    struct preamble *preamble = malloc(sizeof *preamble + count * each + len);
 
     if (preamble == NULL) {
         return -ENOMEM;
@@ -38,6 +39,7 @@ int preamble_create(const struct relay_client_slice *messages, size_t count, siz
     uint8_t *bytes = (uint8_t *)&preamble->messages[count];
 
     for (size_t i = 0; i < count; i++) {
+        bytes += RELAY_V1_ENVELOPE_SIZE;
         if (messages[i].len > 0) {
             memcpy(bytes, messages[i].data, messages[i].len);
         }
@@ -46,6 +48,14 @@ int preamble_create(const struct relay_client_slice *messages, size_t count, siz
     }
     *ret_preamble = preamble;
     return 0;
+}
+
+uint8_t *preamble_envelope(const struct preamble *preamble, size_t index)
+{
+    /* Behind the struct, so it is not constant. */
+    uint8_t *bytes = (uint8_t *)(uintptr_t)preamble->messages[index].data;
+
+    return bytes - RELAY_V1_ENVELOPE_SIZE;
 }
 
 struct preamble *preamble_ref(struct preamble *preamble)

@@ -47,6 +47,7 @@ struct ring_message *ring_message_create(enum relay_client_type type,
         .len = len,
         .type = type,
         .random_access = (flags & RELAY_CLIENT_RANDOM_ACCESS) != 0,
+        .on_demand = (flags & RELAY_CLIENT_ON_DEMAND) != 0,
     };
     for (size_t i = 0; i < slices_count; i++) {
         if (slices[i].len > 0) {
@@ -81,12 +82,13 @@ void ring_count_drop(struct ring *ring, size_t len, enum ring_cause cause)
     ring->dropped_bytes += len;
 }
 
-/* Removes the oldest message that is not in flight. The few in flight move up by one slot. */
-static struct ring_message *take_waiting(struct ring *ring)
+/* Removes the message at this position. Those before it, mostly the few in flight, move up by one
+ * slot. */
+static struct ring_message *take_at(struct ring *ring, uint32_t position)
 {
-    struct ring_message *message = message_at(ring, ring->in_flight);
+    struct ring_message *message = message_at(ring, position);
 
-    for (uint32_t position = ring->in_flight; position > 0; position--) {
+    for (; position > 0; position--) {
         ring->slots[slot_index(ring, position)] = message_at(ring, position - 1);
     }
     ring->head = slot_index(ring, 1);
@@ -97,7 +99,7 @@ static struct ring_message *take_waiting(struct ring *ring)
 
 static void drop_oldest(struct ring *ring, enum ring_cause cause)
 {
-    struct ring_message *message = take_waiting(ring);
+    struct ring_message *message = take_at(ring, ring->in_flight);
 
     ring_count_drop(ring, message->len, cause);
     ring_message_destroy(message);
@@ -106,6 +108,16 @@ static void drop_oldest(struct ring *ring, enum ring_cause cause)
 static bool has_waiting(const struct ring *ring)
 {
     return ring->count > ring->in_flight;
+}
+
+struct ring_message *ring_take_on_demand(struct ring *ring)
+{
+    for (uint32_t position = ring->in_flight; position < ring->count; position++) {
+        if (message_at(ring, position)->on_demand) {
+            return take_at(ring, position);
+        }
+    }
+    return NULL;
 }
 
 void ring_drop_all(struct ring *ring, enum ring_cause cause)

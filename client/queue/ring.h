@@ -10,14 +10,19 @@
 #include "base/attributes.h"
 #include "client/queue/preamble.h"
 #include "client/relay_client.h"
+#include "wire/subprotocol/relay_v1.h"
 
 struct ring_message {
-    uint64_t queued_ns;  /* monotonic */
+    uint64_t sent_ns;    /* by the application; monotonic, as all times */
+    uint64_t queued_ns;  /* when it came into the ring */
     uint64_t end_offset; /* where its frame ends in the connection's stream; set in flight */
     size_t len;
     enum relay_client_type type;
     bool random_access;
-    struct preamble *preamble; /* a reference, or NULL */
+    bool on_demand;
+    struct preamble *preamble;                /* a reference, or NULL */
+    struct ring_message *next;                /* while it is held (hold.h) */
+    uint8_t envelope[RELAY_V1_ENVELOPE_SIZE]; /* in front of the data, for relay.v1 */
     uint8_t data[];
 };
 
@@ -65,6 +70,9 @@ bool ring_has_room(const struct ring *ring, size_t len);
 /* Takes the message, making room as the drop policy says: 0. -EAGAIN: not taken, the caller keeps
  * the message; counted as dropped unless the policy is RELAY_CLIENT_DROP_NONE. */
 MUST_USE int ring_push(struct ring *ring, struct ring_message *message, uint64_t now_ns);
+
+/* Removes the oldest message that is on demand and not in flight; NULL: there is none. */
+MUST_USE struct ring_message *ring_take_on_demand(struct ring *ring);
 
 /* Counts a message that was never pushed. */
 void ring_count_drop(struct ring *ring, size_t len, enum ring_cause cause);

@@ -7,14 +7,14 @@
 #include <stdint.h>
 
 #include "base/attributes.h"
-#include "perf/load/transport.h"
+#include "perf/load/load_transport.h"
 
 enum connector_role { CONNECTOR_VIEWER, CONNECTOR_PUBLISHER };
 
-enum connector_sizes { CONNECTOR_EARLY_SIZE = 4096 };
+enum connector_sizes { CONNECTOR_EARLY_SIZE = 16384 };
 
 struct connection {
-    struct transport transport;
+    struct load_transport transport;
     uint8_t early[CONNECTOR_EARLY_SIZE]; /* frames that came with the end of the handshake */
     size_t early_len;
 };
@@ -25,5 +25,5 @@ struct connector {
     /* Returns 0 with a connection that has joined its topic and still blocks, or -errno with the
      * reason in error. */
     int (*open)(void *ctx, unsigned topic, enum connector_role role,
-                struct connection *ret_connection, char error[static TRANSPORT_ERROR_SIZE]);
+                struct connection *ret_connection, char error[static LOAD_TRANSPORT_ERROR_SIZE]);
 };

@@ -30,7 +30,7 @@ struct load {
     struct load_view view;
     struct load_conn *conns; /* publishers first, one per topic; then viewers */
     size_t conns_count;
-    struct publisher *publishers;
+    struct load_publisher *publishers;
     size_t publishers_count;
     int epoll_fd;
     int timer_fd;
@@ -94,6 +94,9 @@ static void window_begin(struct load *load, uint64_t now_ns)
     load->view.window_start_ns = now_ns;
     load->view.window_end_ns = now_ns + load->config->window_ns;
     load->phase_end_ns = load->view.window_end_ns;
+    if (load->config->on_window != NULL) {
+        load->config->on_window(load->config->on_window_ctx);
+    }
 }
 
 static void window_end(struct load *load, uint64_t now_ns)
@@ -114,7 +117,7 @@ static void window_end(struct load *load, uint64_t now_ns)
 static bool is_drained(const struct load *load)
 {
     for (size_t i = 0; i < load->publishers_count; i++) {
-        if (publisher_is_waiting(&load->publishers[i]) && load_conn_is_open(&load->conns[i])) {
+        if (load_publisher_is_waiting(&load->publishers[i]) && load_conn_is_open(&load->conns[i])) {
             return false;
         }
     }
@@ -177,7 +180,7 @@ static int conn_watch(struct load *load, struct load_conn *conn)
     if (epoll_ctl(load->epoll_fd, EPOLL_CTL_ADD, conn->transport.fd, &event) != 0) {
         return -errno;
     }
-    return transport_set_nonblocking(&conn->transport);
+    return load_transport_set_nonblocking(&conn->transport);
 }
 
 static int conn_connect(struct load *load, struct load_conn *conn, char *error)
@@ -194,7 +197,8 @@ static int conn_connect(struct load *load, struct load_conn *conn, char *error)
     frame_reader_init(&conn->reader, load->config->scenario.bytes);
     failed = conn_watch(load, conn);
     if (failed != 0) {
-        snprintf(error, TRANSPORT_ERROR_SIZE, "cannot watch a connection: %s", strerror(-failed));
+        snprintf(error, LOAD_TRANSPORT_ERROR_SIZE, "cannot watch a connection: %s",
+                 strerror(-failed));
         return failed;
     }
     load_conn_on_bytes(&load->view, conn, bytes_of(connection.early, connection.early_len));
@@ -208,10 +212,10 @@ static int connect_all(struct load *load, char *error)
         int failed = conn_connect(load, &load->conns[i], error);
 
         if (failed != 0) {
-            char reason[TRANSPORT_ERROR_SIZE];
+            char reason[LOAD_TRANSPORT_ERROR_SIZE];
 
             memcpy(reason, error, sizeof reason);
-            snprintf(error, TRANSPORT_ERROR_SIZE, "connection %zu of %zu: %.200s",
+            snprintf(error, LOAD_TRANSPORT_ERROR_SIZE, "connection %zu of %zu: %.200s",
                      load->conns_count - i, load->conns_count, reason);
             return failed;
         }
@@ -238,8 +242,9 @@ static int conns_create(struct load *load)
             continue;
         }
         load->conns[i].publisher = &load->publishers[i];
-        if (publisher_init(&load->publishers[i], scenario->bytes, load->config->connector.is_masked,
-                           load->view.run, (uint32_t)i) != 0) {
+        if (load_publisher_init(&load->publishers[i], scenario->bytes,
+                                load->config->connector.is_masked, load->view.run,
+                                (uint32_t)i) != 0) {
             return -ENOMEM;
         }
     }
@@ -263,7 +268,8 @@ static int load_init(struct load *load, char *error)
         failed = conns_create(load);
     }
     if (failed != 0) {
-        snprintf(error, TRANSPORT_ERROR_SIZE, "cannot set up the generator: %s", strerror(-failed));
+        snprintf(error, LOAD_TRANSPORT_ERROR_SIZE, "cannot set up the generator: %s",
+                 strerror(-failed));
     }
     return failed;
 }
@@ -274,7 +280,7 @@ static void load_deinit(struct load *load)
         load_conn_end(&load->conns[i], load->config->connector.is_masked);
     }
     for (size_t i = 0; load->publishers != NULL && i < load->publishers_count; i++) {
-        publisher_deinit(&load->publishers[i]);
+        load_publisher_deinit(&load->publishers[i]);
     }
     free(load->conns);
     free(load->publishers);
@@ -345,7 +351,7 @@ static int load_measure(struct load *load, char *error)
         failed = load->failed;
     }
     if (failed != 0) {
-        snprintf(error, TRANSPORT_ERROR_SIZE, "the server's process has ended");
+        snprintf(error, LOAD_TRANSPORT_ERROR_SIZE, "the server's process has ended");
         return failed;
     }
     totals_collect(load);
@@ -353,7 +359,7 @@ static int load_measure(struct load *load, char *error)
 }
 
 int load_run(const struct load_config *config, struct load_result *ret_result,
-             char error[static TRANSPORT_ERROR_SIZE])
+             char error[static LOAD_TRANSPORT_ERROR_SIZE])
 {
     struct load load = {
         .config = config,

@@ -24,6 +24,8 @@ struct load_config {
     struct process_set server;
     uint64_t warmup_ns;
     uint64_t window_ns;
+    void (*on_window)(void *ctx); /* called at the window's start; must not block; NULL: nothing */
+    void *on_window_ctx;
 };
 
 /* All counts are of the measured window but for `whole_run`. */
@@ -35,7 +37,8 @@ struct load_result {
     uint64_t delivered_bytes;      /* their payload */
     uint64_t late;                 /* sent after LOAD_LATE_AFTER_MS: this machine was too slow */
     uint64_t skipped;              /* not sent at all: this machine was far too slow */
-    uint64_t held;                 /* not sent: the server had not taken the one before */
+    uint64_t held;                 /* not sent: the server had not taken the one before, or had
+                                    * ended the connection */
     uint64_t own_cpu_ns;           /* the generator's */
     char first_cut[LOAD_CUT_SIZE]; /* how the server first ended a connection; empty: never */
 
@@ -65,4 +68,4 @@ struct load_result {
 /* Returns 0, or -errno with a reason in error when the run could not be made. Whether the figures
  * are to be trusted is for the caller to judge by the counts. */
 MUST_USE int load_run(const struct load_config *config, struct load_result *ret_result,
-                      char error[static TRANSPORT_ERROR_SIZE]);
+                      char error[static LOAD_TRANSPORT_ERROR_SIZE]);

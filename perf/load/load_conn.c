@@ -8,7 +8,7 @@
 #include "base/clock.h"
 
 enum {
-    PUBLISHER_READS_MAX = 16,
+    LOAD_PUBLISHER_READS_MAX = 16,
     OPCODE_CLOSE = 8,
     OPCODE_PONG = 10,
 };
@@ -24,7 +24,7 @@ static void conn_lost(struct load_view *view, struct load_conn *conn, const char
     char *reason = view->result->first_cut;
     va_list arguments;
 
-    transport_close(&conn->transport);
+    load_transport_close(&conn->transport);
     if (view->result->whole_run.closed++ > 0) {
         return;
     }
@@ -55,11 +55,11 @@ static void conn_on_close_frame(struct load_view *view, struct load_conn *conn)
 /* One write after the other: a frame that has begun must end before the next begins. */
 static void conn_flush(struct load_view *view, struct load_conn *conn)
 {
-    struct publisher *publisher = conn->publisher;
+    struct load_publisher *publisher = conn->publisher;
     int result = 0;
 
     if (publisher != NULL && conn->pong_sent == 0) {
-        result = publisher_flush(publisher, &conn->transport);
+        result = load_publisher_flush(publisher, &conn->transport);
     }
     while (result == 0 && conn->pong_sent < conn->pong_len) {
         ssize_t sent = conn->transport.ops->write(&conn->transport, conn->pong + conn->pong_sent,
@@ -71,7 +71,7 @@ static void conn_flush(struct load_view *view, struct load_conn *conn)
     if (result == 0 && conn->pong_len > 0) {
         conn->pong_len = 0;
         conn->pong_sent = 0;
-        result = publisher != NULL ? publisher_flush(publisher, &conn->transport) : 0;
+        result = publisher != NULL ? load_publisher_flush(publisher, &conn->transport) : 0;
     }
     if (result != 0 && result != -EAGAIN) {
         conn_lost(view, conn, "sending failed: %s", strerror(-result));
@@ -83,8 +83,8 @@ static void conn_on_ping(struct load_view *view, struct load_conn *conn)
     if (conn->pong_len > 0) {
         return; /* the latest ping may go unanswered while an answer is under way (§5.5.3) */
     }
-    conn->pong_len = control_frame_write(OPCODE_PONG, conn->reader.control,
-                                         conn->reader.control_len, conn->pong);
+    conn->pong_len = load_publisher_control_write(OPCODE_PONG, conn->reader.control,
+                                                  conn->reader.control_len, conn->pong);
     conn_flush(view, conn);
 }
 
@@ -177,7 +177,7 @@ void load_conn_on_event(struct load_view *view, struct load_conn *conn)
     if (conn->publisher != NULL) {
         /* Edge-triggered: read until there is nothing more. A relay sends only pings to a
          * publisher, so this ends; the limit is for servers that echo. */
-        for (unsigned i = 0; i < PUBLISHER_READS_MAX && conn_read(view, conn); i++) {
+        for (unsigned i = 0; i < LOAD_PUBLISHER_READS_MAX && conn_read(view, conn); i++) {
         }
         if (load_conn_is_open(conn)) {
             conn_flush(view, conn);
@@ -190,29 +190,27 @@ void load_conn_on_event(struct load_view *view, struct load_conn *conn)
 
 void load_conn_publish(struct load_view *view, struct load_conn *conn)
 {
-    if (!load_conn_is_open(conn)) {
-        return;
-    }
-    if (publisher_is_waiting(conn->publisher) || conn->pong_sent > 0) {
+    if (!load_conn_is_open(conn) || load_publisher_is_waiting(conn->publisher) ||
+        conn->pong_sent > 0) {
         view->result->held += view->in_window;
         return;
     }
-    publisher_begin(conn->publisher, clock_monotonic_ns());
+    load_publisher_begin(conn->publisher, clock_monotonic_ns());
     view->result->published += view->in_window;
     conn_flush(view, conn);
 }
 
 void load_conn_end(struct load_conn *conn, bool is_websocket)
 {
-    uint8_t frame[PUBLISHER_PONG_BYTES_MAX];
+    uint8_t frame[LOAD_PUBLISHER_PONG_BYTES_MAX];
     static const uint8_t normal[] = {0x03, 0xe8}; /* 1000 */
-    bool is_between_frames = conn->publisher == NULL || !publisher_is_waiting(conn->publisher);
+    bool is_between_frames = conn->publisher == NULL || !load_publisher_is_waiting(conn->publisher);
 
     if (load_conn_is_open(conn) && is_websocket && is_between_frames) {
-        size_t len = control_frame_write(OPCODE_CLOSE, normal, sizeof normal, frame);
+        size_t len = load_publisher_control_write(OPCODE_CLOSE, normal, sizeof normal, frame);
 
         /* Best effort: a server that cannot take it sees the connection end. */
         (void)!conn->transport.ops->write(&conn->transport, frame, len);
     }
-    transport_close(&conn->transport);
+    load_transport_close(&conn->transport);
 }

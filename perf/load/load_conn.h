@@ -8,7 +8,7 @@
 #include "base/bytes.h"
 #include "perf/load/frame_reader.h"
 #include "perf/load/load.h"
-#include "perf/load/publisher.h"
+#include "perf/load/load_publisher.h"
 
 enum load_conn_sizes { LOAD_RECEIVE_BYTES = 256 * 1024 };
 
@@ -23,13 +23,13 @@ struct load_view {
 };
 
 struct load_conn {
-    struct transport transport;
+    struct load_transport transport;
     struct frame_reader reader;
-    struct publisher *publisher; /* NULL for viewers */
+    struct load_publisher *publisher; /* NULL for viewers */
     unsigned topic;
     uint64_t next_sequence;
     uint64_t received;
-    uint8_t pong[PUBLISHER_PONG_BYTES_MAX];
+    uint8_t pong[LOAD_PUBLISHER_PONG_BYTES_MAX];
     size_t pong_len;
     size_t pong_sent;
 };

@@ -217,22 +217,23 @@ int floor_start(struct floor *floor, const struct scenario *scenario, int cpu)
 }
 
 static int floor_open(void *ctx, unsigned topic, enum connector_role role,
-                      struct connection *ret_connection, char error[static TRANSPORT_ERROR_SIZE])
+                      struct connection *ret_connection,
+                      char error[static LOAD_TRANSPORT_ERROR_SIZE])
 {
     const struct floor *floor = ctx;
-    struct transport_peer peer = {.host = "127.0.0.1", .port = floor->port};
+    struct load_transport_peer peer = {.host = "127.0.0.1", .port = floor->port};
     struct hello hello = {.topic = topic, .role = role};
-    struct transport *transport = &ret_connection->transport;
+    struct load_transport *transport = &ret_connection->transport;
     uint8_t joined;
-    int failed = transport_open(&peer, transport, error);
+    int failed = load_transport_open(&peer, transport, error);
 
     if (failed != 0) {
         return failed;
     }
     if (transport->ops->write(transport, &hello, sizeof hello) != sizeof hello ||
         transport->ops->read(transport, &joined, 1) != 1) {
-        snprintf(error, TRANSPORT_ERROR_SIZE, "the floor does not respond");
-        transport_close(transport);
+        snprintf(error, LOAD_TRANSPORT_ERROR_SIZE, "the floor does not respond");
+        load_transport_close(transport);
         return -ECONNRESET;
     }
     return 0;

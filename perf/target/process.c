@@ -108,6 +108,8 @@ static int memory_add(pid_t pid, struct process_usage *usage)
     while (fgets(line, sizeof line, file) != NULL) {
         if (sscanf(line, "VmRSS: %" SCNu64, &kib) == 1) {
             usage->rss_bytes += kib * 1024;
+        } else if (sscanf(line, "VmHWM: %" SCNu64, &kib) == 1) {
+            usage->rss_peak_bytes += kib * 1024;
         } else if (sscanf(line, "RssAnon: %" SCNu64, &kib) == 1) {
             usage->rss_anon_bytes += kib * 1024;
         }

@@ -22,6 +22,7 @@ struct process_usage {
     uint64_t system_ns;      /* likewise */
     uint64_t rss_bytes;      /* resident, shared pages of the program included */
     uint64_t rss_anon_bytes; /* resident and private: heap, stacks, pools */
+    uint64_t rss_peak_bytes; /* the most that was resident since the process began */
     unsigned threads;
 };
 

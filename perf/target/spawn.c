@@ -96,6 +96,9 @@ static void environment_set(const struct spawn_config *config, const struct spaw
     if (config->workers > 0) {
         set_number("RELAY_WORKERS", config->workers);
     }
+    if (config->connections_max > 0) {
+        set_number("RELAY_CONNECTIONS_MAX", config->connections_max);
+    }
     if (config->tls_cert != NULL) {
         setenv("RELAY_TLS_CERT", config->tls_cert, 1);
         setenv("RELAY_TLS_KEY", config->tls_key, 1);

@@ -20,6 +20,7 @@ struct spawn_config {
     const char *log_path; /* its output is appended there when it has ended; NULL: not kept */
     int cpu;              /* -1: any */
     int workers;          /* 0: the server's own default */
+    int connections_max;  /* likewise */
     const char *tls_cert; /* NULL: plain */
     const char *tls_key;
 };

@@ -2,13 +2,16 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/check.h"
 #include "base/json_writer.h"
 #include "server/access/auth.h"
 #include "server/access/cors.h"
 #include "server/access/routes.h"
+#include "server/access/watch.h"
 #include "wire/request_target.h"
 
 static void finish(struct access_reply *reply, unsigned status, const struct json_writer *json,
@@ -56,7 +59,8 @@ static void reply_with_code(struct access_reply *reply, unsigned status, int cod
     finish(reply, status, &json, reason);
 }
 
-void access_reply_framework(struct access_reply *reply, unsigned status, const char *message,
+/* message may repeat what was sent; reason may not: it goes into the log. */
+static void reply_framework(struct access_reply *reply, unsigned status, const char *message,
                             const char *reason)
 {
     reply_with_code(reply, status, (int)status, message, reason);
@@ -82,6 +86,19 @@ void access_reply_long(struct access_reply *reply, unsigned status, const char *
     reply->long_body = body;
     reply->long_body_is_shared = false;
     reply->body_len = body_len;
+}
+
+void access_reply_copy(struct access_reply *reply, const char *content_type, const char *text,
+                       size_t len)
+{
+    char *copy = malloc(len);
+
+    if (copy == NULL) {
+        access_reply_error(reply, 503, "out of memory");
+        return;
+    }
+    memcpy(copy, text, len);
+    access_reply_long(reply, 200, content_type, copy, len);
 }
 
 void access_reply_error(struct access_reply *reply, unsigned status, const char *message)
@@ -133,7 +150,7 @@ static void reply_not_found(struct access_reply *reply, const char *path)
     char message[HTTP_TARGET_BYTES_MAX + 32];
 
     snprintf(message, sizeof message, "path %s was not found", path);
-    access_reply_framework(reply, 404, message, "unknown path");
+    reply_framework(reply, 404, message, "unknown path");
 }
 
 static void reply_wrong_method(const struct access_call *call, const struct route_match *match,
@@ -143,7 +160,7 @@ static void reply_wrong_method(const struct access_call *call, const struct rout
 
     snprintf(message, sizeof message, "method %s is not allowed, but [%s] are",
              call->request->method, match->allowed);
-    access_reply_framework(reply, 405, message, "method not allowed");
+    reply_framework(reply, 405, message, "method not allowed");
     /* The message is as clients know it; the field also names the method that is implied. */
     snprintf(message, sizeof message, "%s%s", match->allowed,
              strstr(match->allowed, "GET") != NULL ? ",HEAD" : "");
@@ -174,19 +191,27 @@ static bool check_body_type(const struct access_call *call, struct access_reply 
     snprintf(message, sizeof message,
              "unsupported media type \"%.*s\", only [application/json] are allowed",
              (int)(type.len > 100 ? 100 : type.len), (const char *)type.data);
-    access_reply_framework(reply, 415, message, "type of the body not accepted");
+    reply_framework(reply, 415, message, "type of the body not accepted");
     return false;
 }
 
-static bool list_accepts_json(struct bytes accept)
+/* One type, all of its kind, or all. */
+static bool range_allows(struct bytes range, const char *type)
+{
+    size_t kind_len = bytes_find(bytes_of_text(type), '/') + 1;
+
+    return bytes_equal_text_nocase(range, "*/*") || bytes_equal_text_nocase(range, type) ||
+           (range.len == kind_len + 1 && range.data[kind_len] == '*' &&
+            strncasecmp((const char *)range.data, type, kind_len) == 0);
+}
+
+static bool list_allows(struct bytes accept, const char *type)
 {
     while (accept.len > 0) {
         struct bytes one = bytes_of(accept.data, bytes_find(accept, ','));
 
         accept = bytes_skip(accept, one.len + 1);
-        one = media_type(one);
-        if (bytes_equal_text_nocase(one, "*/*") || bytes_equal_text_nocase(one, "application/*") ||
-            bytes_equal_text_nocase(one, "application/json")) {
+        if (range_allows(media_type(one), type)) {
             return true;
         }
     }
@@ -194,27 +219,32 @@ static bool list_accepts_json(struct bytes accept)
 }
 
 /* Several fields of the name are one list (RFC 9110 §5.3). */
-static bool check_accept(const struct access_call *call, struct access_reply *reply)
+bool access_accepts(const struct http_request *request, const char *type)
 {
     bool is_sent = false;
 
-    for (unsigned i = 0; i < call->request->fields_count; i++) {
-        const struct http_field *field = &call->request->fields[i];
+    for (unsigned i = 0; i < request->fields_count; i++) {
+        const struct http_field *field = &request->fields[i];
 
         if (!bytes_equal_text_nocase(field->name, "Accept")) {
             continue;
         }
-        if (list_accepts_json(field->value)) {
+        if (list_allows(field->value, type)) {
             return true;
         }
         is_sent = true;
     }
-    if (!is_sent) {
+    return !is_sent;
+}
+
+static bool check_accept(const struct access_call *call, struct access_reply *reply)
+{
+    if (call->route->kind != ROUTE_JSON || access_accepts(call->request, "application/json")) {
         return true;
     }
-    access_reply_framework(
-        reply, 406, "unsupported media type requested, only [application/json] are available",
-        "no answer of a type that Accept allows");
+    reply_framework(reply, 406,
+                    "unsupported media type requested, only [application/json] are available",
+                    "no answer of a type that Accept allows");
     return false;
 }
 
@@ -226,52 +256,72 @@ static bool authenticate(struct access_call *call, struct access_reply *reply)
         return true;
     }
     counters_increment(call->counters, sessions_refused);
-    access_reply_framework(reply, 401, refusal.message, refusal.reason);
+    reply_framework(reply, 401, refusal.message, refusal.reason);
     return false;
 }
 
-void access_handle(struct access_call *call, struct access_reply *reply)
+void access_reply_init(struct access_reply *reply)
+{
+    reply->action = ACCESS_ACTION_NONE;
+    reply->booking_id[0] = '\0';
+    reply->exp_s = 0;
+    reply->topic[0] = '\0';
+    reply->pictures = 0;
+    reply->long_body = NULL;
+    reply->long_body_is_shared = false;
+    reply->status = 0;
+    reply->content_type = NULL;
+    reply->body_len = 0;
+    reply->fields[0] = '\0';
+    reply->reason[0] = '\0';
+}
+
+/* False: refused. */
+static bool find_route(struct access_call *call, struct access_reply *reply)
 {
     char path[HTTP_TARGET_BYTES_MAX + 1];
     struct bytes raw_path;
     struct route_match match;
 
-    reply->long_body = NULL;
-    reply->reason[0] = '\0';
-    reply->action = ACCESS_ACTION_NONE;
-    cors_fields(call->context->cors_origins, call->request, reply->fields, sizeof reply->fields);
-    if (cors_is_preflight(call->context->cors_origins, call->request, reply->fields,
-                          sizeof reply->fields)) {
-        access_reply_empty(reply, 204);
-        return;
-    }
     if (request_target_split(call->request->target, &raw_path, &call->query) != 0 ||
-        request_path_clean(raw_path, path, sizeof path) != 0) {
-        access_reply_framework(reply, 400, "request target is malformed", "malformed path");
-        return;
+        request_target_clean_path(raw_path, path, sizeof path) != 0) {
+        reply_framework(reply, 400, "request target is malformed", "malformed path");
+        return false;
+    }
+    if (strcmp(path, WATCH_PATH) == 0 && !call->context->watch_page) {
+        reply_not_found(reply, path);
+        return false;
     }
     switch (routes_find(call->request->method, path, &match)) {
     case ROUTE_NOT_FOUND:
         reply_not_found(reply, path);
-        return;
+        return false;
     case ROUTE_WRONG_METHOD:
         reply_wrong_method(call, &match, reply);
-        return;
+        return false;
     case ROUTE_FOUND:
-        call->route = match.route;
         break;
     }
+    call->route = match.route;
     call->has_parameter =
-        percent_decode(match.parameter, call->parameter, sizeof call->parameter) == 0 &&
+        request_target_decode(match.parameter, call->parameter, sizeof call->parameter) == 0 &&
         call->parameter[0] != '\0';
-    if (match.route->is_public) {
-        match.route->handle(call, reply);
+    return true;
+}
+
+void access_handle(struct access_call *call, struct access_reply *reply)
+{
+    const char *cors_origins = call->context->cors_origins;
+
+    access_reply_init(reply);
+    cors_fields(cors_origins, call->request, reply->fields, sizeof reply->fields);
+    if (cors_is_preflight(cors_origins, call->request, reply->fields, sizeof reply->fields)) {
+        access_reply_empty(reply, 204);
         return;
     }
-    if (!authenticate(call, reply)) {
-        return;
-    }
-    if (check_body_type(call, reply) && check_accept(call, reply)) {
-        match.route->handle(call, reply);
+    if (find_route(call, reply) && (call->route->kind == ROUTE_PUBLIC ||
+                                    (authenticate(call, reply) && check_body_type(call, reply) &&
+                                     check_accept(call, reply)))) {
+        call->route->handle(call, reply);
     }
 }

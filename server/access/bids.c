@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/access/bookings.h"
 #include "server/access/routes.h"
+#include "server/bookings/bookings.h"
 #include "wire/request_target.h"
 
 enum { CODE_REQUIRED = 602, CODE_WRONG_TYPE = 601 };
@@ -36,8 +36,8 @@ static int parse_int64(const char *text, int64_t *ret_value)
 
 static bool take_booking(const struct access_call *call, struct access_reply *reply)
 {
-    int failed =
-        query_value(call->query, "bid", QUERY_LAST, reply->booking_id, sizeof reply->booking_id);
+    int failed = request_target_query_value(call->query, "bid", QUERY_LAST, reply->booking_id,
+                                            sizeof reply->booking_id);
 
     if (failed == -ENOSPC) {
         access_reply_validation(reply, CODE_WRONG_TYPE, "bid in query is too long");
@@ -54,7 +54,7 @@ static bool take_expiry(const struct access_call *call, struct access_reply *rep
 {
     char text[128] = "";
     char message[256];
-    int failed = query_value(call->query, "exp", QUERY_LAST, text, sizeof text);
+    int failed = request_target_query_value(call->query, "exp", QUERY_LAST, text, sizeof text);
 
     if (failed == -ENOENT || (failed == 0 && text[0] == '\0')) {
         access_reply_validation(reply, CODE_REQUIRED, "exp in query is required");
@@ -97,7 +97,7 @@ void bids_deny_post(struct access_call *call, struct access_reply *reply)
     access_reply_empty(reply, 204);
     if (failed != 0) {
         counters_increment(call->counters, denials_refused_full);
-        alarms_raise(call->alarms, ALARM_BOOKINGS, call->now_ms, NULL);
+        alarms_raise(call->alarms, ALARM_BOOKINGS, call->now_ms);
         access_reply_error(reply, 503,
                            "too many denied bookings: connections were cut, but the booking "
                            "is not remembered");

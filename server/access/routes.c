@@ -3,15 +3,21 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "server/access/snapshot.h"
+#include "server/access/watch.h"
+
 static const struct route routes[] = {
-    {"POST", "/session/*", session_post, false},
-    {"POST", "/bids/deny", bids_deny_post, false},
-    {"GET", "/bids/deny", bids_deny_get, false},
-    {"POST", "/bids/allow", bids_allow_post, false},
-    {"GET", "/bids/allow", bids_allow_get, false},
-    {"GET", "/status", status_get, false},
-    {"GET", "/docs", docs_get, true},
-    {"GET", "/swagger.json", swagger_get, true},
+    {"POST", "/session/*", session_post, ROUTE_JSON},
+    {"POST", "/bids/deny", bids_deny_post, ROUTE_JSON},
+    {"GET", "/bids/deny", bids_deny_get, ROUTE_JSON},
+    {"POST", "/bids/allow", bids_allow_post, ROUTE_JSON},
+    {"GET", "/bids/allow", bids_allow_get, ROUTE_JSON},
+    {"GET", "/status", status_get, ROUTE_JSON},
+    {"GET", "/snapshot/*", snapshot_get, ROUTE_PICTURES},
+    {"GET", WATCH_PATH, watch_get, ROUTE_PUBLIC},
+    {"GET", "/docs", docs_get, ROUTE_PUBLIC},
+    {"GET", "/swagger.json", swagger_get, ROUTE_PUBLIC},
+    {"GET", "/openapi.json", docs_openapi_get, ROUTE_PUBLIC},
 };
 
 static bool path_matches(const char *pattern, const char *path, struct bytes *ret_parameter)

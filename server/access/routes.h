@@ -3,11 +3,17 @@
 
 #include "server/access/access.h"
 
+enum route_kind {
+    ROUTE_JSON,
+    ROUTE_PICTURES, /* the handler looks at Accept */
+    ROUTE_PUBLIC,   /* no token is asked for, and Accept does not matter: it is for browsers */
+};
+
 struct route {
     const char *method;
     const char *path; /* a last segment of "*" takes one path segment as the parameter */
     void (*handle)(struct access_call *call, struct access_reply *reply);
-    bool is_public; /* no token is asked for, and Accept does not matter: it is for browsers */
+    enum route_kind kind;
 };
 
 enum route_result { ROUTE_FOUND, ROUTE_NOT_FOUND, ROUTE_WRONG_METHOD };
@@ -29,3 +35,4 @@ void bids_allow_get(struct access_call *call, struct access_reply *reply);
 void status_get(struct access_call *call, struct access_reply *reply);
 void docs_get(struct access_call *call, struct access_reply *reply);
 void swagger_get(struct access_call *call, struct access_reply *reply);
+void docs_openapi_get(struct access_call *call, struct access_reply *reply);

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "base/json_writer.h"
-#include "server/access/permission.h"
 #include "server/access/routes.h"
+#include "server/bookings/permission.h"
 
 /* In this order and these words, which existing clients show. */
 static const char *refusal(const struct access_call *call)
@@ -55,49 +55,77 @@ static void refuse_full(const struct access_call *call, struct access_reply *rep
     uint64_t after_ms = code_store_room_after_ms(call->context->codes, call->now_ms);
 
     counters_increment(call->counters, codes_refused_full);
-    alarms_raise(call->alarms, ALARM_CODES, call->now_ms, NULL);
+    alarms_raise(call->alarms, ALARM_CODES, call->now_ms);
     access_reply_error(reply, 503, "too many unused codes, try again later");
     access_reply_retry_after(reply, after_ms);
 }
 
-void session_post(struct access_call *call, struct access_reply *reply)
+static void refuse_crowded(const struct access_call *call, struct access_reply *reply)
+{
+    counters_increment(call->counters, places_refused);
+    alarms_raise(call->alarms, ALARM_PLACES, call->now_ms);
+    access_reply_error(reply, 503, PLACES_CROWDED);
+    access_reply_retry_after(reply, PLACES_RETRY_MS);
+}
+
+static bool may_have_code(const struct access_call *call, struct access_reply *reply)
 {
     const char *reason = refusal(call);
-    struct permission permission;
-    char code[CODE_SIZE];
-    bool is_new = false;
 
     if (reason != NULL) {
-        counters_increment(call->counters, sessions_refused);
         access_reply_string(reply, 401, reason);
-        return;
+        return false;
     }
     if (call->claims.booking_id[0] == '\0' && !call->context->allow_no_booking_id) {
-        counters_increment(call->counters, sessions_refused);
         access_reply_error(reply, 400, "empty bookingID field is not permitted");
+        return false;
+    }
+    return true;
+}
+
+static void give(struct access_call *call, struct access_reply *reply,
+                 const struct permission *permission, const struct grant *grant)
+{
+    counters_increment(call->counters, sessions_granted);
+    reply_uri(call, grant->code, reply);
+    if (grant->is_new) {
+        reply->action = ACCESS_ACTION_NOTE;
+        reply->exp_s = permission->exp_s;
+        memcpy(reply->booking_id, permission->booking_id, sizeof reply->booking_id);
+    }
+}
+
+void session_post(struct access_call *call, struct access_reply *reply)
+{
+    struct permission permission;
+    struct grant grant;
+
+    if (atomic_load(&call->context->is_draining)) {
+        access_reply_error(reply, 503, ACCESS_DRAINING);
+        access_reply_retry_after(reply, ACCESS_DRAINING_RETRY_MS);
+        return;
+    }
+    if (!may_have_code(call, reply)) {
+        counters_increment(call->counters, sessions_refused);
         return;
     }
     permission_from_claims(&permission, &call->claims);
-    int failed = bookings_grant(call->context->bookings, &permission, call->now_ms, call->now_s,
-                                code, &is_new);
+    if (places_look(call->context->places, &permission) != 0) {
+        refuse_crowded(call, reply);
+        return;
+    }
+    int failed =
+        bookings_grant(call->context->bookings, &permission, call->now_ms, call->now_s, &grant);
 
     if (failed == -EACCES) {
         counters_increment(call->counters, sessions_refused);
         access_reply_error(
             reply, 400,
             "bookingID has been deny-listed, probably because the session was cancelled");
-        return;
-    }
-    if (failed != 0) {
+    } else if (failed != 0) {
         refuse_full(call, reply);
-        return;
+    } else {
+        give(call, reply, &permission, &grant);
+        bytes_wipe(&grant, sizeof grant);
     }
-    counters_increment(call->counters, sessions_granted);
-    reply_uri(call, code, reply);
-    if (is_new) {
-        reply->action = ACCESS_ACTION_NOTE;
-        reply->exp_s = permission.exp_s;
-        memcpy(reply->booking_id, permission.booking_id, sizeof reply->booking_id);
-    }
-    bytes_wipe(code, sizeof code);
 }

@@ -1,4 +1,4 @@
-/* GET /status: who is connected. The list is gathered from all workers by the layer above. */
+/* GET /status: the open connections. The list is gathered from all workers by the layer above. */
 #include "server/access/routes.h"
 
 void status_get(struct access_call *call, struct access_reply *reply)

@@ -150,7 +150,7 @@ void address_to_text(const struct sockaddr_storage *address, char *text, size_t 
 }
 
 /* Proxies append to what the client claimed, in the field or as another one: only the end is worth
- * something, so that is what is kept of a long one. Half an address would be somebody else's. */
+ * something, so that is what is kept of a long one. Half an address would be another client's. */
 void address_forwarded(const struct http_request *request, char text[static REPORTED_ADDRESS_SIZE])
 {
     struct bytes value = {0};

@@ -8,10 +8,13 @@
 #include <sys/socket.h>
 
 #include "base/attributes.h"
-#include "server/limits.h"
 #include "wire/http_request.h"
 
-enum address_limits { ADDRESS_NETWORKS_MAX = 64 };
+enum address_limits {
+    ADDRESS_NETWORKS_MAX = 64,
+    REMOTE_ADDRESS_SIZE = 64,
+    REPORTED_ADDRESS_SIZE = 128, /* X-Forwarded-For: several addresses */
+};
 
 /* IPv4 is kept as IPv6 ::ffff:a.b.c.d, as a socket for both families reports it. */
 struct address_network {

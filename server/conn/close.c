@@ -32,6 +32,8 @@ static void enter_closing(struct conn *conn, enum close_reason reason)
     conn_enter_phase(conn, PHASE_CLOSING);
 }
 
+static void conn_close_join(struct conn *conn);
+
 static void op_on_complete_ignored(struct op *op, struct conn *conn)
 {
     CHECK(!op->in_flight);
@@ -91,6 +93,7 @@ static bool is_notified(struct conn *conn)
  * up later, when its number may belong to another connection. */
 static void send_fin(struct conn *conn)
 {
+    CHECK(!conn->fin_sent && conn_send_idle(conn));
     shutdown(conn->fd, SHUT_WR);
     conn->fin_sent = true;
 }
@@ -125,6 +128,7 @@ static void submit_close(struct conn *conn)
 {
     struct ring *ring = &conn->worker->ring;
 
+    CHECK(conn->phase == PHASE_CLOSING && !conn->close_submitted);
     discard_unsent(conn);
     ring_reserve(ring, 3);
     submit_cancel(conn, &conn->recv_op, &conn->cancel_receive_op);
@@ -134,6 +138,7 @@ static void submit_close(struct conn *conn)
 
     io_uring_prep_close(sqe, conn->fd);
     conn->close_submitted = true;
+    unfinished_remove(&conn->table->unfinished, conn);
 }
 
 static bool is_quiet(const struct conn *conn)
@@ -148,6 +153,7 @@ static void release(struct conn *conn)
 {
     CHECK(is_quiet(conn));
     CHECK(conn->fd == -1);
+    CHECK(list_empty(&conn->booking_node) && list_empty(&conn->subscriber.node));
     conn_send_abandon(conn);
     send_queue_clear(&conn->subscriber.queue, conn->worker);
     if (conn->transport->release != NULL) {
@@ -162,9 +168,23 @@ static void release(struct conn *conn)
     conn_table_put(conn->table, conn);
 }
 
-void conn_close_join(struct conn *conn)
+/* Holds whenever something of a close has happened. */
+static void check_close(const struct conn *conn)
 {
     CHECK(conn->phase == PHASE_CLOSING);
+    CHECK(conn->notify_submitted || !conn->notify_op.in_flight);
+    CHECK(conn->close_submitted ||
+          (!conn->close_op.in_flight && !conn->cancel_receive_op.in_flight &&
+           !conn->cancel_send_op.in_flight));
+    /* Nothing may go out behind the FIN, which says that nothing was cut off. */
+    CHECK(!conn->fin_sent || !conn->send_op.in_flight);
+}
+
+/* After each completion while closing: goes on with the close; may release the connection, which is
+ * not ours after that. */
+static void conn_close_join(struct conn *conn)
+{
+    check_close(conn);
     if (conn->close_submitted) {
         if (is_quiet(conn)) {
             release(conn);
@@ -219,6 +239,32 @@ void conn_close_now(struct conn *conn, enum close_reason reason)
     }
 }
 
+bool conn_close_oldest(struct conn_table *table)
+{
+    struct conn *oldest = unfinished_oldest(&table->unfinished);
+
+    if (oldest == NULL) {
+        return false;
+    }
+    conn_close_now(oldest, CLOSE_EVICTED);
+    counters_increment(&oldest->worker->counters, connections_evicted); /* closing already or not */
+    conn_table_vacate(table, oldest);
+    return true;
+}
+
+void conn_close_count_memory(struct conn *conn)
+{
+    counters_increment(&conn->worker->counters, http_refused_memory);
+    worker_alarm(conn->worker, ALARM_REQUEST_MEMORY);
+}
+
+void conn_close_for_memory(struct conn *conn)
+{
+    conn_close_count_memory(conn);
+    conn_close_now(conn, CLOSE_IO_ERROR);
+    conn_close_oldest(conn->table);
+}
+
 static uint64_t linger_ms(const struct conn *conn)
 {
     return conn->worker->stopping ? STOP_LINGER_MS : CLOSE_LINGER_MS;
@@ -240,6 +286,9 @@ static void arm_linger(struct conn *conn)
 static void closing_on_enter(struct conn *conn)
 {
     *state_of(conn) = (struct phase_closing){.started_ms = conn->worker->now_ms};
+    if (!unfinished_has(conn)) {
+        unfinished_add(&conn->table->unfinished, conn); /* it has no other place any more */
+    }
     arm_linger(conn);
 }
 

@@ -7,6 +7,13 @@
 #include "server/hub/message.h"
 #include "wire/ws_close_watch.h"
 
+enum close_limits {
+    CLOSE_LINGER_MS = 2000,  /* for the peer's Close or FIN after ours */
+    STOP_LINGER_MS = 700,    /* the same at a stop, and between looks at a slow viewer then */
+    STOP_DEADLINE_MS = 4000, /* for a slow viewer that takes what waits for it */
+};
+_Static_assert(STOP_LINGER_MS < CLOSE_LINGER_MS, "a stop hastens what is closing already");
+
 void conn_close_init(struct conn *conn);
 /* Polite: stops receiving into the phase, sends what is in flight and the Close (WebSocket), then
  * FIN, then waits for the peer's end. Only the first reason counts. The connection is still there
@@ -17,9 +24,13 @@ void conn_close_begin(struct conn *conn, enum close_reason reason);
 void conn_close_idle(struct conn *conn, enum close_reason reason);
 /* At once: cancels everything and closes. */
 void conn_close_now(struct conn *conn, enum close_reason reason);
-/* After each completion while closing: goes on with the close; may release the connection, which is
- * not ours after that. */
-void conn_close_join(struct conn *conn);
+/* The memory of requests is exhausted: counts it and raises the alarm. */
+void conn_close_count_memory(struct conn *conn);
+/* The same, closing the connection at once, and the one that is to make room: the next one finds
+ * some memory. */
+void conn_close_for_memory(struct conn *conn);
+/* At once, the one that is to make room (unfinished.h); its place is free. False: there is none. */
+bool conn_close_oldest(struct conn_table *table);
 /* A WebSocket: as conn_close_begin, after a last message (NULL: none), whose reference is given up.
  * watch: looks for the peer's Close, whose sender is then not waited for; NULL: the peer's bytes
  * cannot be told apart any more. */

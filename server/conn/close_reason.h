@@ -17,11 +17,14 @@
     X(CLOSE_HTTP_DONE, "request answered", NOT_COUNTED, 0)                                         \
     X(CLOSE_HTTP_REFUSED, "request refused", NOT_COUNTED, 0)                                       \
     X(CLOSE_HANDSHAKE_TIMEOUT, "no request in time", COUNTED(handshake_timeouts), 0)               \
+    X(CLOSE_EVICTED, "made room for another", NOT_COUNTED, 0)                                      \
     X(CLOSE_PROTOCOL_ERROR, "protocol error", COUNTED(closed_protocol_error),                      \
       WS_CLOSE_PROTOCOL_ERROR)                                                                     \
     X(CLOSE_INVALID_TEXT, "text that is not UTF-8", COUNTED(closed_invalid_text),                  \
       WS_CLOSE_INVALID_TEXT)                                                                       \
     X(CLOSE_TOO_BIG, "message too big", COUNTED(closed_too_big), WS_CLOSE_TOO_BIG)                 \
+    X(CLOSE_TOO_FAST, "published too fast", COUNTED(closed_too_fast), WS_CLOSE_POLICY)             \
+    X(CLOSE_TOO_SLOW, "viewer too slow", COUNTED(closed_too_slow), WS_CLOSE_POLICY)                \
     X(CLOSE_EXPIRED, "token expired", COUNTED(closed_expired), WS_CLOSE_EXPIRED)                   \
     X(CLOSE_DENIED, "token denied", COUNTED(closed_denied), WS_CLOSE_DENIED)                       \
     X(CLOSE_DRAIN, "server is stopping", COUNTED(closed_drain), WS_CLOSE_GOING_AWAY)               \

@@ -13,15 +13,39 @@ const struct phase_ops *conn_phase_ops(const struct conn *conn)
     return ops_of(conn, conn->phase);
 }
 
+/* One way only: no phase comes back. */
+static bool may_follow(enum conn_phase phase, enum conn_phase next)
+{
+    switch (phase) {
+    case PHASE_FREE:
+        return next == PHASE_TLS || next == PHASE_HTTP;
+    case PHASE_TLS:
+        return next == PHASE_HTTP || next == PHASE_CLOSING;
+    case PHASE_HTTP:
+        return next == PHASE_WEBSOCKET || next == PHASE_CLOSING;
+    case PHASE_WEBSOCKET:
+        return next == PHASE_CLOSING;
+    case PHASE_CLOSING:
+        return next == PHASE_FREE;
+    case PHASE_COUNT:
+        break;
+    }
+    UNREACHABLE();
+}
+
 void conn_enter_phase(struct conn *conn, enum conn_phase phase)
 {
-    CHECK(conn->phase != phase);
+    CHECK(may_follow(conn->phase, phase));
     if (conn->phase != PHASE_FREE && ops_of(conn, conn->phase)->on_leave != NULL) {
         ops_of(conn, conn->phase)->on_leave(conn);
     }
     timer_disarm(&conn->deadline);
     conn->awaits_answer = false;
     conn->phase = phase;
+    unfinished_stop_waiting(&conn->table->unfinished, conn);
+    if (phase == PHASE_WEBSOCKET || phase == PHASE_FREE) {
+        unfinished_remove(&conn->table->unfinished, conn);
+    }
     if (phase != PHASE_FREE && ops_of(conn, phase)->on_enter != NULL) {
         ops_of(conn, phase)->on_enter(conn);
     }

@@ -22,7 +22,7 @@ enum conn_phase {
 
 /* Room for what a phase keeps about a connection; its type stands in the phase's own header, with a
  * function x_of(conn) that gives it. */
-enum { PHASE_STATE_BYTES = 1408 };
+enum { PHASE_STATE_BYTES = 1216 };
 
 struct transport_ops;
 
@@ -34,6 +34,7 @@ struct conn {
     enum listener_role role;
     enum close_reason close_reason; /* the first one, while PHASE_CLOSING */
     struct op recv_op, send_op, notify_op, cancel_receive_op, cancel_send_op, close_op;
+    bool has_place;        /* counts among the connections; not once it was evicted */
     bool awaits_answer;    /* deferred.h; false when the phase is left */
     bool peer_ended;       /* its FIN or close_notify came */
     bool receive_blocked;  /* receiving would break the connection (TLS key change) */
@@ -41,7 +42,6 @@ struct conn {
     bool fin_sent;         /* our direction of TCP ended */
     bool discard_unsent;   /* the peer takes nothing: the close resets */
     bool close_submitted;  /* the descriptor is being closed: nothing may be started */
-
     const struct transport_ops *transport; /* transport.h */
     struct conn_tls tls;
     struct subscriber subscriber;       /* its queue holds everything that is sent, HTTP too */
@@ -53,11 +53,13 @@ struct conn {
     uint64_t taken_ms;                  /* when a look found that they had grown; 0: none did */
     uint64_t messages_sent, bytes_sent; /* data messages; bytes of everything */
     uint64_t first_sent_ms, last_sent_ms;
-    struct list booking_node; /* in its table's bucket, while PHASE_WEBSOCKET */
-    uint64_t serial;          /* a new one for each connection */
-    struct list open_node;    /* all open connections; the free list while PHASE_FREE */
-    struct list ready_node;   /* something is queued and no send is in flight */
-    struct list starved_node; /* the receive pool was empty */
+    struct unfinished_entry unfinished; /* while it is no WebSocket yet */
+    struct list booking_node;           /* in its table's bucket, while PHASE_WEBSOCKET */
+    uint64_t serial;                    /* a new one for each connection */
+    struct list open_node;              /* all open connections; the free list while PHASE_FREE */
+    struct list ready_node;             /* something is queued and no send is in flight */
+    struct list paced_node;             /* its inbox waits for a turn: it sends too fast */
+    struct list starved_node;           /* the receive pool was empty */
     _Alignas(16) uint8_t phase_state[PHASE_STATE_BYTES]; /* of the phase; dies when it is left */
 };
 
@@ -65,6 +67,9 @@ struct conn {
 struct phase_ops {
     void (*on_enter)(struct conn *conn);
     void (*on_bytes)(struct conn *conn, struct bytes bytes);
+    /* Whether it takes more bytes now. NULL: it always does. */
+    bool (*wants_bytes)(const struct conn *conn);
+    void (*on_turn)(struct conn *conn); /* after unfinished_await_turn, or of a paced_node */
     void (*on_sent)(struct conn *conn); /* the queue ran empty */
     void (*on_eof)(struct conn *conn);
     void (*on_deadline)(struct conn *conn);
@@ -77,8 +82,8 @@ struct phase_ops {
     void (*on_leave)(struct conn *conn);
 };
 
-/* Those of this folder; the others are above it, and handed down in conn_shared.phases. */
-extern const struct phase_ops phase_tls_ops, phase_closing_ops;
+/* The last one; the others are above this folder, and handed down in conn_shared.phases. */
+extern const struct phase_ops phase_closing_ops;
 
 void conn_enter_phase(struct conn *conn, enum conn_phase phase);
 const struct phase_ops *conn_phase_ops(const struct conn *conn);

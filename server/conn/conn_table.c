@@ -3,38 +3,84 @@
 #include "base/check.h"
 #include "server/conn/conn.h"
 
-struct conn *conn_table_take(struct conn_table *table)
+void conn_table_init(struct conn_table *table, struct worker *worker, struct conn_shared *shared)
 {
-    struct conn_shared *shared = table->shared;
-    struct conn *conn;
-
-    if (atomic_fetch_add(&shared->connections, 1) >= (uint32_t)shared->config->connections_max) {
-        atomic_fetch_sub(&shared->connections, 1);
-        return NULL;
+    *table = (struct conn_table){.worker = worker,
+                                 .shared = shared,
+                                 .refusals_log_limit = {.lines_max = REFUSALS_LOGGED_MAX}};
+    unfinished_init(&table->unfinished);
+    list_init(&table->free);
+    list_init(&table->open);
+    list_init(&table->paced);
+    list_init(&table->ready);
+    list_init(&table->starved);
+    for (unsigned i = 0; i < BOOKING_BUCKETS; i++) {
+        list_init(&table->bookings[i]);
     }
+}
+
+bool conn_table_is_full(const struct conn_table *table)
+{
+    return atomic_load(&table->shared->connections) >= table->shared->connections_max;
+}
+
+/* NULL when all are used, which takes thousands of evictions in one turn. */
+static struct conn *take_unused(struct conn_table *table)
+{
+    struct conn *conn = NULL;
+
     if (!list_empty(&table->free)) {
-        conn = container_of(table->free.next, struct conn, open_node);
-        list_remove(&conn->open_node);
-    } else {
-        CHECK(table->conns_made < table->conns_max);
+        conn = container_of(list_take_first(&table->free), struct conn, open_node);
+    } else if (table->conns_made < table->conns_max) {
         conn = &table->conns[table->conns_made];
         table->conns_made++;
     }
+    return conn;
+}
+
+struct conn *conn_table_take(struct conn_table *table)
+{
+    struct conn_shared *shared = table->shared;
+    bool is_full = atomic_fetch_add(&shared->connections, 1) >= shared->connections_max;
+    struct conn *conn = is_full ? NULL : take_unused(table);
+
+    if (conn == NULL) {
+        atomic_fetch_sub(&shared->connections, 1);
+        return NULL;
+    }
+    conn->has_place = true;
+    CHECK(conn->phase == PHASE_FREE);
     list_append(&table->open, &conn->open_node);
     table->open_count++;
     return conn;
 }
 
+void conn_table_vacate(struct conn_table *table, struct conn *conn)
+{
+    CHECK(conn->has_place);
+    CHECK(atomic_load(&table->shared->connections) > 0);
+    conn->has_place = false;
+    table->evicting++;
+    atomic_fetch_sub(&table->shared->connections, 1);
+}
+
 void conn_table_put(struct conn_table *table, struct conn *conn)
 {
+    CHECK(conn->phase == PHASE_FREE);
     CHECK(table->open_count > 0);
     list_remove(&conn->open_node);
     list_prepend(&table->free, &conn->open_node); /* the warmest memory is used first */
     table->open_count--;
-    atomic_fetch_sub(&table->shared->connections, 1);
+    if (conn->has_place) {
+        atomic_fetch_sub(&table->shared->connections, 1);
+    } else {
+        CHECK(table->evicting > 0);
+        table->evicting--;
+    }
+    unfinished_retry(&table->unfinished);
 }
 
 struct list *conn_table_booking(struct conn_table *table, const char *booking_id)
 {
-    return &table->bookings[text_hash(0, booking_id) % BOOKING_BUCKETS];
+    return &table->bookings[bytes_hash(0, bytes_of_text(booking_id)) % BOOKING_BUCKETS];
 }

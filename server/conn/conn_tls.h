@@ -7,7 +7,8 @@
 
 #include "server/tls/ktls.h"
 
-struct handshake_input; /* phase_tls.c */
+struct block_pool;
+struct handshake_input; /* tls/phase_tls.c */
 
 /* Kept while the kernel could follow a KeyUpdate. */
 struct rekey {
@@ -19,7 +20,8 @@ struct rekey {
 
 /* Records that are made and not yet sent. */
 struct tls_output {
-    uint8_t *records; /* a block, or NULL */
+    uint8_t *records; /* a block of pool, or NULL */
+    struct block_pool *pool;
     uint32_t len, sent;
     size_t plain_len; /* bytes of the send queue that are in it */
 };
@@ -30,5 +32,5 @@ struct conn_tls {
     struct rekey *rekey;                /* transport_kernel: a block, or NULL */
     struct ktls_record *control_record; /* the same, which recv_op may use; freed at the end */
     struct ktls_record *notify_record;  /* both: a block for notify_op */
-    struct handshake_input *handshake;  /* transport_tls_handshake: a block of worker.requests */
+    struct handshake_input *handshake;  /* phase_tls: a block of worker.requests */
 };

@@ -10,23 +10,15 @@
 #include "server/conn/listener.h"
 #include "server/conn/receive.h"
 #include "server/conn/send.h"
+#include "server/hub/stream_cache.h"
 
 int engine_init(struct conn_table *table, struct worker *worker, struct conn_shared *shared,
-                const int *fds, const enum listener_role *roles, unsigned listeners_count)
+                const struct listener_socket *sockets, unsigned listeners_count)
 {
     CHECK(listeners_count <= LISTENERS_MAX);
-    *table = (struct conn_table){.worker = worker,
-                                 .shared = shared,
-                                 .conns_max = (uint32_t)shared->config->connections_max,
-                                 .listeners_count = listeners_count,
-                                 .refusals_log_limit = {.lines_max = REFUSALS_LOGGED_MAX}};
-    list_init(&table->free);
-    list_init(&table->open);
-    list_init(&table->ready);
-    list_init(&table->starved);
-    for (unsigned i = 0; i < BOOKING_BUCKETS; i++) {
-        list_init(&table->bookings[i]);
-    }
+    conn_table_init(table, worker, shared);
+    table->conns_max = shared->connections_max + EVICTED_MAX;
+    table->listeners_count = listeners_count;
     timer_init(&table->accept_retry, listener_on_retry);
     void *pages = mmap(NULL, table->conns_max * sizeof(struct conn), PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -42,7 +34,7 @@ int engine_init(struct conn_table *table, struct worker *worker, struct conn_sha
         }
     }
     for (unsigned i = 0; i < listeners_count; i++) {
-        table->listeners[i] = (struct listener){.fd = fds[i], .role = roles[i], .table = table};
+        table->listeners[i] = (struct listener){.socket = sockets[i], .table = table};
         listener_start(&table->listeners[i]);
     }
     return 0;
@@ -80,37 +72,96 @@ static void follow_wall_clock(struct conn_table *table)
     }
 }
 
-void engine_on_turn_end(struct conn_table *table)
+static void send_ready(struct conn_table *table)
 {
-    follow_wall_clock(table);
     while (!list_empty(&table->ready)) {
-        struct conn *conn = container_of(table->ready.next, struct conn, ready_node);
+        struct conn *conn = container_of(list_take_first(&table->ready), struct conn, ready_node);
 
-        list_remove(&conn->ready_node);
+        CHECK(conn->phase != PHASE_FREE);
         conn_send_next(conn);
     }
+}
+
+/* Their buffers are back now; before that a new receive would only spin. */
+static void receive_starved(struct conn_table *table)
+{
+    struct list starved;
+
     if (list_empty(&table->starved)) {
         return;
     }
-    /* Their buffers are back now; before that a new receive would only spin. */
-    struct list starved;
-
     recv_pool_flush(&table->worker->recv_pool);
     list_take_all(&starved, &table->starved);
     while (!list_empty(&starved)) {
-        struct conn *conn = container_of(starved.next, struct conn, starved_node);
+        struct conn *conn = container_of(list_take_first(&starved), struct conn, starved_node);
 
-        list_remove(&conn->starved_node);
+        CHECK(conn->phase != PHASE_FREE && !conn->recv_op.in_flight);
         conn_receive_start(conn);
+    }
+}
+
+void engine_on_turn_end(struct conn_table *table)
+{
+    follow_wall_clock(table);
+    send_ready(table);
+    receive_starved(table);
+    table->burst_spent = 0;
+    table->worker->work_waits = unfinished_waits(&table->unfinished) || !list_empty(&table->paced);
+}
+
+static uint64_t us_from_now(uint64_t us)
+{
+    return clock_monotonic_ns() + us * 1000;
+}
+
+/* Sending an answer takes the kernel longer than it takes to make it, and what is sent is on its
+ * way before the data of others is taken again. */
+static void serve_unfinished(struct conn_table *table)
+{
+    uint64_t end_ns = us_from_now(UNFINISHED_US_MAX);
+    size_t left = block_pool_left(&table->worker->requests);
+    size_t left_min = left > UNFINISHED_BYTES_MAX ? left - UNFINISHED_BYTES_MAX : 0;
+    struct conn *conn;
+
+    do {
+        conn = unfinished_next(&table->unfinished);
+        if (conn != NULL) {
+            conn_phase_ops(conn)->on_turn(conn);
+        }
+    } while (conn != NULL && block_pool_left(&table->worker->requests) > left_min &&
+             clock_monotonic_ns() < end_ns);
+}
+
+/* One that has more goes to the end. */
+static void serve_paced(struct conn_table *table)
+{
+    uint64_t end_ns = us_from_now(PACED_US_MAX);
+
+    do {
+        struct conn *conn = container_of(list_take_first(&table->paced), struct conn, paced_node);
+
+        conn_phase_ops(conn)->on_turn(conn);
+    } while (!list_empty(&table->paced) && clock_monotonic_ns() < end_ns);
+}
+
+void engine_on_work(struct conn_table *table)
+{
+    if (unfinished_waits(&table->unfinished)) {
+        serve_unfinished(table);
+    }
+    if (!list_empty(&table->paced)) {
+        serve_paced(table);
     }
 }
 
 void engine_stop(struct conn_table *table)
 {
+    CHECK(table->worker->stopping); /* or listeners would be armed again, and closes linger */
     for (unsigned i = 0; i < table->listeners_count; i++) {
         listener_stop(&table->listeners[i]);
     }
     timer_disarm(&table->accept_retry);
+    stream_cache_drop_all(table->worker, table->shared->topics);
     list_for_each(node, &table->open)
     {
         struct conn *conn = container_of(node, struct conn, open_node);
@@ -122,7 +173,7 @@ void engine_stop(struct conn_table *table)
 bool engine_is_drained(const struct conn_table *table)
 {
     for (unsigned i = 0; i < table->listeners_count; i++) {
-        if (table->listeners[i].accept_op.in_flight || table->listeners[i].fd >= 0) {
+        if (!listener_is_stopped(&table->listeners[i])) {
             return false;
         }
     }

@@ -4,13 +4,25 @@
 
 #include "server/conn/conn_table.h"
 
+enum engine_limits {
+    UNFINISHED_US_MAX = 1000, /* of a turn, for handshakes and requests, plus the last of them */
+    UNFINISHED_BYTES_MAX = 1024 * 1024, /* likewise, of their answers, which are sent behind it */
+    PACED_US_MAX = 1000,                /* the same for those that send too fast */
+    EVICTED_MAX = 4096,                 /* of a worker, that are being closed for others' sake */
+    WALL_STEP_MS_MIN = 250, /* of the wall clock; less is not worth a look at every token */
+};
+
 /* Takes over the listening descriptors. 0 or -errno. On the worker's thread. */
 MUST_USE int engine_init(struct conn_table *table, struct worker *worker,
-                         struct conn_shared *shared, const int *fds,
-                         const enum listener_role *roles, unsigned listeners_count);
+                         struct conn_shared *shared, const struct listener_socket *sockets,
+                         unsigned listeners_count);
 
 /* CHECKs that no connection is open. */
 void engine_deinit(struct conn_table *table);
+
+/* Handshakes, requests, and connections that send too fast: for so long that the data of others
+ * hardly waits; the rest have a later turn. */
+void engine_on_work(struct conn_table *table);
 
 /* End of a turn: sends, and receives that had no buffer. */
 void engine_on_turn_end(struct conn_table *table);

@@ -7,7 +7,6 @@
 #include "base/check.h"
 #include "server/conn/close.h"
 #include "server/conn/conn.h"
-#include "server/conn/phase_tls.h"
 #include "server/conn/receive.h"
 #include "server/conn/send.h"
 #include "server/conn/transport.h"
@@ -15,7 +14,7 @@
 static void refuse(struct worker *worker, int fd)
 {
     counters_increment(&worker->counters, connections_refused_limit);
-    close(fd); /* after the count: who sees the one sees the other */
+    close(fd); /* after the count, so that a peer that sees the close finds it counted */
     worker_alarm(worker, ALARM_CONNECTIONS);
 }
 
@@ -25,10 +24,12 @@ static void pause_accept(struct listener *listener, int error)
 {
     struct worker *worker = listener->table->worker;
 
+    CHECK(!listener->paused && !listener->accept_op.in_flight);
     listener->paused = true;
     counters_increment(&worker->counters, accept_pauses);
     timer_arm(&worker->timers, &listener->table->accept_retry, worker->now_ms + ACCEPT_RETRY_MS);
-    alarms_raise(&worker->alarms, ALARM_DESCRIPTORS, worker->now_ms, strerror(-error));
+    alarms_raise_about(&worker->alarms, ALARM_DESCRIPTORS, worker->now_ms, "error",
+                       strerror(-error));
 }
 
 /* Errors of one connection that is gone; all others would come again at once. */
@@ -45,7 +46,7 @@ static void accept_on_complete(struct op *op, int result, uint32_t flags)
     if (result >= 0 && table->worker->stopping) {
         close(result);
     } else if (result >= 0) {
-        conn_open(table, result, listener->role);
+        conn_open(table, result, listener->socket.role);
     } else if (!is_of_connection(result) && !table->worker->stopping) {
         pause_accept(listener, result);
     }
@@ -54,15 +55,22 @@ static void accept_on_complete(struct op *op, int result, uint32_t flags)
     }
 }
 
+/* The kernel wakes the first of those that wait for a shared socket: each accepts one and goes to
+ * the end, or the first would have all connections. */
 void listener_start(struct listener *listener)
 {
     struct worker *worker = listener->table->worker;
+    int fd = listener->socket.fd;
 
-    CHECK(listener->fd >= 0);
+    CHECK(fd >= 0);
     op_init(&listener->accept_op, accept_on_complete);
     struct io_uring_sqe *sqe = ring_sqe(&worker->ring, &listener->accept_op);
 
-    io_uring_prep_multishot_accept(sqe, listener->fd, NULL, NULL, SOCK_CLOEXEC);
+    if (listener->socket.is_shared) {
+        io_uring_prep_accept(sqe, fd, NULL, NULL, SOCK_CLOEXEC);
+    } else {
+        io_uring_prep_multishot_accept(sqe, fd, NULL, NULL, SOCK_CLOEXEC);
+    }
 }
 
 void listener_on_retry(struct timer *timer)
@@ -77,14 +85,41 @@ void listener_on_retry(struct timer *timer)
     }
 }
 
-/* shutdown ends the armed accept with an error; close alone would leave it in the kernel. */
+static void cancel_on_complete(struct op *op, int result, uint32_t flags)
+{
+    CHECK(!op->in_flight);
+}
+
+static void cancel(struct listener *listener)
+{
+    if (listener->accept_op.in_flight) {
+        op_init(&listener->cancel_op, cancel_on_complete);
+        struct io_uring_sqe *sqe = ring_sqe(&listener->table->worker->ring, &listener->cancel_op);
+
+        io_uring_prep_cancel64(sqe, op_user_data(&listener->accept_op), 0);
+    }
+}
+
+/* shutdown ends the armed accept with an error; close alone would leave it in the kernel. A shared
+ * socket goes on listening for the next start of the service. */
 void listener_stop(struct listener *listener)
 {
-    if (listener->fd >= 0) {
-        shutdown(listener->fd, SHUT_RDWR);
-        close(listener->fd);
-        listener->fd = -1;
+    if (listener->socket.fd < 0) {
+        return;
     }
+    if (listener->socket.is_shared) {
+        cancel(listener);
+    } else {
+        shutdown(listener->socket.fd, SHUT_RDWR);
+    }
+    close(listener->socket.fd);
+    listener->socket.fd = -1;
+}
+
+bool listener_is_stopped(const struct listener *listener)
+{
+    return !listener->accept_op.in_flight && !listener->cancel_op.in_flight &&
+           listener->socket.fd < 0;
 }
 
 static void on_deadline(struct timer *timer)
@@ -97,13 +132,17 @@ static void on_deadline(struct timer *timer)
 void conn_open(struct conn_table *table, int fd, enum listener_role role)
 {
     struct worker *worker = table->worker;
+
+    if (conn_table_is_full(table)) {
+        conn_close_oldest(table);
+    }
     struct conn *conn = conn_table_take(table);
 
     if (conn == NULL) {
         refuse(worker, fd);
         return;
     }
-    CHECK(conn->phase == PHASE_FREE);
+    CHECK(conn->phase == PHASE_FREE && fd >= 0);
     conn->fd = fd;
     conn->worker = worker;
     conn->table = table;
@@ -114,9 +153,12 @@ void conn_open(struct conn_table *table, int fd, enum listener_role role)
     conn->bytes_acked = 0;
     conn->taken_ms = 0;
     conn->first_sent_ms = 0;
+    unfinished_entry_init(&conn->unfinished);
     list_init(&conn->booking_node);
+    list_init(&conn->paced_node);
     list_init(&conn->starved_node);
     list_init(&conn->subscriber.node);
+    list_init(&conn->subscriber.room_node);
     timer_init(&conn->deadline, on_deadline);
     timer_init(&conn->liveness, NULL);
     timer_init(&conn->expiry, NULL);
@@ -124,10 +166,10 @@ void conn_open(struct conn_table *table, int fd, enum listener_role role)
     conn_send_init(conn);
     conn_close_init(conn);
     counters_increment(&worker->counters, connections_accepted);
+    unfinished_add(&table->unfinished, conn);
     conn->transport = &transport_plain;
-    if (table->shared->tls != NULL) {
+    if (table->shared->tls != NULL && role != LISTENER_ADMIN) {
         conn_enter_phase(conn, PHASE_TLS);
-        tls_start(conn);
     } else {
         conn_enter_phase(conn, PHASE_HTTP);
         conn_receive_start(conn);

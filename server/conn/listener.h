@@ -3,8 +3,15 @@
 
 #include "server/conn/conn_table.h"
 
+enum listener_limits {
+    ACCEPT_RETRY_MS = 100, /* after running out of descriptors */
+};
+
 void listener_start(struct listener *listener);
 void listener_stop(struct listener *listener);
+
+/* True when it is stopped and the kernel holds nothing of it. */
+bool listener_is_stopped(const struct listener *listener);
 void listener_on_retry(struct timer *timer);
 
 /* A new descriptor becomes a connection in PHASE_TLS or PHASE_HTTP; at the bound it is closed. */

@@ -26,6 +26,7 @@ static void take_error(struct conn *conn, int error)
     if (error == -ENOBUFS) {
         /* A state, not a failure: nothing is lost, buffers are back at the end of this turn. */
         counters_increment(&conn->worker->counters, recv_starved);
+        CHECK(list_empty(&conn->starved_node));
         list_append(&conn->table->starved, &conn->starved_node);
     } else if (conn->transport->on_receive_failed == NULL ||
                !conn->transport->on_receive_failed(conn, error)) {
@@ -59,7 +60,7 @@ static void recv_on_complete(struct op *op, int result, uint32_t flags)
     if (!conn->close_submitted) {
         take_result(conn, result, flags);
     }
-    recv_pool_return(pool, flags); /* whoever needs the bytes has moved them */
+    recv_pool_return(pool, flags); /* the bytes have been moved where they are needed */
     conn_completed(conn);
 }
 
@@ -77,13 +78,18 @@ void conn_receive_init(struct conn *conn)
 
 void conn_receive_start(struct conn *conn)
 {
+    const struct phase_ops *ops = conn_phase_ops(conn);
+
     if (conn->recv_op.in_flight || conn->close_submitted || conn->peer_ended ||
-        conn->receive_blocked || !list_empty(&conn->starved_node)) {
+        conn->receive_blocked || !list_empty(&conn->starved_node) ||
+        (ops->wants_bytes != NULL && !ops->wants_bytes(conn))) {
         return;
     }
     struct io_uring_sqe *sqe = ring_sqe(&conn->worker->ring, &conn->recv_op);
 
-    io_uring_prep_recv_multishot(sqe, conn->fd, NULL, 0, 0);
+    /* Not multishot, which costs no less here: one buffer of each connection in a turn, so that
+     * none is ahead of the others, and a phase can stop its peer. */
+    io_uring_prep_recv(sqe, conn->fd, NULL, RECV_BUFFER_BYTES, 0);
     sqe->flags |= IOSQE_BUFFER_SELECT;
     sqe->buf_group = RECV_POOL_GROUP;
 }

@@ -1,5 +1,5 @@
-/* The one receive of a connection: multishot, into the worker's shared buffers. Owner worker only;
- * never blocks. */
+/* The one receive of a connection, into a buffer that its worker's connections share: armed again
+ * after each, while the phase wants bytes. Owner worker only; never blocks. */
 #pragma once
 
 #include "server/conn/conn.h"

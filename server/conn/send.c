@@ -10,9 +10,11 @@
 #include "base/check.h"
 #include "server/conn/conn.h"
 #include "server/conn/transport.h"
+#include "server/hub/drop_policy.h"
 
 void conn_send_wake(struct conn *conn)
 {
+    CHECK(conn->phase != PHASE_FREE);
     if (!conn->send_op.in_flight && list_empty(&conn->ready_node)) {
         list_append(&conn->table->ready, &conn->ready_node);
     }
@@ -55,7 +57,9 @@ static unsigned end_batch(struct conn *conn, size_t plain_len)
     struct send_queue *queue = &conn->subscriber.queue;
 
     CHECK(!conn->send_op.in_flight);
-    block_pool_put(&conn->worker->blocks, conn->tls.output.records);
+    if (conn->tls.output.records != NULL) {
+        block_pool_put(conn->tls.output.pool, conn->tls.output.records);
+    }
     conn->tls.output = (struct tls_output){0};
     return queue->in_flight > 0 ? send_queue_end(queue, conn->worker, plain_len) : 0;
 }
@@ -67,13 +71,19 @@ void conn_send_abandon(struct conn *conn)
 
 static void take_sent(struct conn *conn, size_t wire_len)
 {
+    uint64_t payload_before = conn->subscriber.queue.payload_sent;
     size_t plain_len;
 
     if (!conn->transport->on_sent(conn, wire_len, &plain_len)) {
         count_sent(conn, wire_len, 0); /* some records are still to go */
         return;
     }
-    count_sent(conn, wire_len, end_batch(conn, plain_len));
+    unsigned completed = end_batch(conn, plain_len);
+
+    count_sent(conn, wire_len, completed);
+    topic_counts_add(conn->subscriber.counts, messages_sent, completed);
+    topic_counts_add(conn->subscriber.counts, bytes_sent,
+                     conn->subscriber.queue.payload_sent - payload_before);
 }
 
 static void take_failure(struct conn *conn, int error)
@@ -114,14 +124,18 @@ void conn_send_init(struct conn *conn)
     conn->tls.output = (struct tls_output){0};
     list_init(&conn->ready_node);
     send_queue_init(&conn->subscriber.queue);
+    conn->subscriber.lag = (struct lag){0};
+    conn->subscriber.counts = NULL;
     conn->subscriber.on_queued = on_queued;
+    conn->subscriber.on_dropped = NULL;
+    conn->subscriber.on_wants_key = NULL;
 }
 
 bool conn_send(struct conn *conn, struct message *message)
 {
-    message->is_control = true;
-    bool queued = send_queue_push(&conn->subscriber.queue, conn->worker,
-                                  &conn->table->shared->bounds, &message->home_share);
+    CHECK(!message_is_published(message));
+    bool queued = drop_policy_push(&conn->subscriber, conn->worker, &conn->table->shared->bounds,
+                                   &message->home_share);
 
     share_unref(conn->worker, &message->home_share);
     if (queued) {
@@ -137,6 +151,7 @@ void conn_send_next(struct conn *conn)
     if (conn->send_op.in_flight || conn->close_submitted || conn->notify_submitted) {
         return;
     }
+    drop_policy_drop_old(&conn->subscriber, worker, &conn->table->shared->bounds);
     if (!conn->transport->send_next(conn)) {
         return;
     }

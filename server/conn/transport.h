@@ -1,7 +1,7 @@
 /* The way of bytes between socket and phase: plain, or as TLS records that the kernel or OpenSSL
- * makes and opens. One table for each way. A connection begins with transport_plain; with TLS it
- * changes to transport_tls_handshake at once, and to transport_kernel or transport_user after the
- * handshake. */
+ * makes and opens. One table for each way. A connection begins with transport_plain; those with TLS
+ * are above, in conn/tls: one for the handshake, and one each for records made by the kernel and in
+ * user space. */
 #pragma once
 
 #include <stdbool.h>
@@ -32,8 +32,7 @@ struct transport_ops {
     void (*release)(struct conn *conn);
 };
 
-extern const struct transport_ops transport_plain, transport_tls_handshake, transport_kernel,
-    transport_user;
+extern const struct transport_ops transport_plain;
 
 /* For transports whose bytes are those of the queue. */
 void transport_pass_received(struct conn *conn, struct bytes bytes);

@@ -27,14 +27,11 @@ bool transport_send_frames(struct conn *conn)
     /* First of all: getting a slot may submit, and slices taken before that would be given out
      * again. */
     ring_reserve(&worker->ring, 1);
-    bool many = queue->count > 1;
-    unsigned room = queue->count < SEND_SLICES_MAX ? queue->count : SEND_SLICES_MAX;
+    unsigned room = send_queue_slices(queue);
+    bool many = room > 1;
     struct iovec *slices = many ? ring_iovecs(&worker->ring, room + HEADER_SLICES) : one;
-    unsigned count = send_queue_begin(queue, worker, &conn->table->shared->bounds, slices, room);
+    unsigned count = send_queue_begin(queue, slices, room);
 
-    if (count == 0) {
-        return false; /* what waited became too old */
-    }
     struct io_uring_sqe *sqe = ring_sqe(&worker->ring, &conn->send_op);
 
     if (count == 1) {

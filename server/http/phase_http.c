@@ -9,15 +9,22 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "server/access/access.h"
-#include "server/access/audit.h"
+#include "server/admin/admin.h"
 #include "server/conn/address.h"
 #include "server/conn/close.h"
+#include "server/conn/receive.h"
 #include "server/conn/send.h"
-#include "server/http/control.h"
+#include "server/http/audit.h"
+#include "server/http/booking_change.h"
+#include "server/http/snapshot_fetch.h"
+#include "server/report/report.h"
 #include "server/websocket/phase_websocket.h"
 #include "wire/http_response.h"
 #include "wire/request_target.h"
 #include "wire/ws_upgrade.h"
+
+_Static_assert((int)RECV_BUFFER_BYTES >= (int)HTTP_HEAD_BYTES_MAX,
+               "a request head fits one buffer");
 
 enum { REDIRECT_FIELDS_SIZE = HTTP_TARGET_BYTES_MAX + 64 };
 
@@ -55,36 +62,69 @@ static void release_request(struct conn *conn)
     phase_http_of(conn)->request = NULL;
 }
 
+static void http_on_leave(struct conn *conn)
+{
+    release_request(conn);
+    inbox_clear(&phase_http_of(conn)->inbox, &conn->worker->requests);
+}
+
+/* The oldest of the busiest network gives way. The memory of its requests is free at once, that of
+ * an answer when the kernel has let go of it. False: none but this one could, or enough do. */
+static bool evict_other(struct conn *conn)
+{
+    struct conn_table *table = conn->table;
+
+    if (table->evicting >= HTTP_EVICTING_MAX || unfinished_oldest(&table->unfinished) == conn ||
+        !conn_close_oldest(table)) {
+        return false;
+    }
+    conn_close_count_memory(conn);
+    return true;
+}
+
+/* Without memory it has a later turn, when those that were evicted are gone. */
+static void await_memory(struct conn *conn)
+{
+    if (conn->table->evicting == 0) {
+        conn_close_count_memory(conn);
+        conn_close_now(conn, CLOSE_IO_ERROR);
+    } else {
+        unfinished_await_memory(&conn->table->unfinished, conn);
+    }
+}
+
+static struct http_request *make_request(struct conn *conn)
+{
+    struct http_request *request;
+
+    do {
+        request = block_pool_take(&conn->worker->requests, sizeof *request);
+    } while (request == NULL && evict_other(conn));
+    return request;
+}
+
 /* The request's memory is taken with its first byte, so a silent connection costs none. */
 static bool take_request(struct conn *conn)
 {
     if (phase_http_of(conn)->request != NULL) {
         return true;
     }
-    phase_http_of(conn)->request =
-        block_pool_take(&conn->worker->requests, sizeof(struct http_request));
+    phase_http_of(conn)->request = make_request(conn);
     if (phase_http_of(conn)->request == NULL) {
-        counters_increment(&conn->worker->counters, http_refused_memory);
-        worker_alarm(conn->worker, ALARM_REQUEST_MEMORY);
+        await_memory(conn);
         return false;
     }
     http_request_init(phase_http_of(conn)->request);
     return true;
 }
 
-/* The reserve is for short ones, among them those that stand in for a long one. */
-static struct message *create_answer(struct worker *worker, size_t size)
+static struct message *create_answer(struct conn *conn, size_t size)
 {
-    struct message *message = NULL;
+    struct message *message =
+        size > MESSAGE_BYTES_MAX ? NULL : message_create_unframed(conn->worker, size);
 
-    if (size > MESSAGE_BYTES_MAX) {
-        return NULL;
-    }
-    message = size > ANSWER_RESERVED_BYTES_MAX ? message_create(worker, size)
-                                               : message_create_reserved(worker, size);
     if (message == NULL) {
-        counters_increment(&worker->counters, messages_dropped_memory);
-        worker_alarm(worker, ALARM_MESSAGE_MEMORY);
+        conn_close_count_memory(conn);
     }
     return message;
 }
@@ -92,7 +132,7 @@ static struct message *create_answer(struct worker *worker, size_t size)
 static bool send_response(struct conn *conn, const struct http_response *response)
 {
     size_t size = HTTP_RESPONSE_HEAD_MAX + strlen(response->extra_fields) + response->body.len;
-    struct message *message = create_answer(conn->worker, size);
+    struct message *message = create_answer(conn, size);
 
     if (message == NULL) {
         return false;
@@ -129,7 +169,7 @@ static bool send_continue(struct conn *conn)
     return send_response(conn, &response);
 }
 
-/* Room for what the log says about who asked. */
+/* Room for the description of the client in the log. */
 struct asker {
     char peer[REMOTE_ADDRESS_SIZE], reported[REPORTED_ADDRESS_SIZE], user_agent[USER_AGENT_SIZE];
 };
@@ -140,7 +180,7 @@ static struct audit audit_of(struct conn *conn, const struct http_request *reque
 {
     const struct conn_shared *shared = conn->table->shared;
 
-    address_of_client(conn->fd, request, &shared->trusted_proxies, asker->peer, asker->reported);
+    address_of_client(conn->fd, request, &shared->config->trusted, asker->peer, asker->reported);
     asker->user_agent[0] = '\0';
     if (request != NULL) {
         http_request_field_text(request, "User-Agent", asker->user_agent, sizeof asker->user_agent);
@@ -233,7 +273,7 @@ static void finish_reply(struct conn *conn, struct access_reply *reply, bool kee
 
 /* Logs the client of a refusal now, and keeps that of a booking change for when it is done. */
 static void tell_who(struct conn *conn, const struct access_call *call,
-                     const struct access_reply *reply, struct control_actor *ret_actor)
+                     const struct access_reply *reply, struct booking_change_actor *ret_actor)
 {
     struct asker asker;
     struct audit audit = audit_of(conn, call->request, &asker);
@@ -247,7 +287,7 @@ static void tell_who(struct conn *conn, const struct access_call *call,
 }
 
 /* Not kept alive: what the client sent behind its request was thrown away while it waited. */
-void http_answer_deferred(struct conn *conn, struct access_reply *reply)
+void phase_http_answer_deferred(struct conn *conn, struct access_reply *reply)
 {
     CHECK(conn->phase == PHASE_HTTP);
     struct answer_form form = {.head_only = phase_http_of(conn)->head_only,
@@ -256,6 +296,32 @@ void http_answer_deferred(struct conn *conn, struct access_reply *reply)
     memcpy(reply->fields, phase_http_of(conn)->fields, sizeof reply->fields);
     send_long_reply(conn, reply, &form);
     finish_reply(conn, reply, false);
+    conn_receive_start(conn);
+}
+
+/* The part of the request that its own worker cannot do alone. True: the reply can be sent now. */
+static bool carry_out(struct conn *conn, struct access_reply *reply,
+                      const struct booking_change_actor *actor)
+{
+    switch (reply->action) {
+    case ACCESS_ACTION_NONE:
+        return true;
+    case ACCESS_ACTION_NOTE:
+        booking_change_note(conn, reply);
+        return true;
+    case ACCESS_ACTION_DENY:
+    case ACCESS_ACTION_ALLOW:
+        return booking_change_carry_out(conn, reply, actor, phase_http_answer_deferred);
+    case ACCESS_ACTION_STATUS:
+        if (report_for_request(conn, phase_http_answer_deferred)) {
+            return false;
+        }
+        access_reply_error(reply, 503, "out of memory");
+        return true;
+    case ACCESS_ACTION_SNAPSHOT:
+        return snapshot_fetch_carry_out(conn, reply, phase_http_answer_deferred);
+    }
+    UNREACHABLE();
 }
 
 static void answer_access(struct conn *conn, const struct http_request *request)
@@ -271,24 +337,27 @@ static void answer_access(struct conn *conn, const struct http_request *request)
         .now_s = clock_wall_s(),
     };
 
-    struct control_actor actor = {0};
+    struct booking_change_actor actor = {0};
+    bool is_admin = conn->role == LISTENER_ADMIN;
 
-    access_handle(&call, &reply);
-    if (reply.status >= 400 || reply.action != ACCESS_ACTION_NONE) {
+    if (is_admin) {
+        admin_handle(conn, &call, &reply);
+    } else {
+        access_handle(&call, &reply);
+    }
+    /* Probes of the admin listener would fill the log while the relay is not ready. */
+    if ((reply.status >= 400 && !is_admin) || reply.action != ACCESS_ACTION_NONE) {
         tell_who(conn, &call, &reply, &actor);
     }
-    /* First: a deferred answer may be given before control_run returns. */
+    /* First: a deferred answer may be given before carry_out returns. */
     memcpy(phase_http_of(conn)->fields, reply.fields, sizeof phase_http_of(conn)->fields);
     phase_http_of(conn)->minor_version = request->minor_version;
     phase_http_of(conn)->head_only = http_request_is_head(request);
-    if (!control_run(conn, &reply, &actor, http_answer_deferred)) {
+    if (!carry_out(conn, &reply, &actor)) {
         return;
     }
-    /* A client that sends many requests and reads no answers is not kept alive; the last one says
-     * so. */
     struct answer_form form = {
-        .keep_alive = request->keep_alive && conn->subscriber.queue.count < PIPELINED_ANSWERS_MAX &&
-                      conn->subscriber.queue.count < shared->bounds.messages_max,
+        .keep_alive = request->keep_alive,
         .head_only = http_request_is_head(request),
         .minor_version = request->minor_version,
     };
@@ -297,14 +366,21 @@ static void answer_access(struct conn *conn, const struct http_request *request)
     finish_reply(conn, &reply, form.keep_alive && sent);
 }
 
-static void send_error(struct conn *conn, const struct http_request *request, unsigned status,
-                       const char *reason)
+static void send_error(struct conn *conn, const struct http_request *request,
+                       const struct admission *admission)
 {
     struct answer_form form = {.head_only = http_request_is_head(request),
                                .minor_version = request->minor_version};
     struct access_reply reply = {0};
 
-    access_reply_error(&reply, status, reason);
+    access_reply_error(&reply, admission->status, admission->reason);
+    if (admission->status == 503 && atomic_load(&conn->table->shared->access.is_draining)) {
+        access_reply_retry_after(&reply, ACCESS_DRAINING_RETRY_MS);
+    } else if (admission->status == 503) {
+        counters_increment(&conn->worker->counters, places_refused);
+        worker_alarm(conn->worker, ALARM_PLACES);
+        access_reply_retry_after(&reply, PLACES_RETRY_MS);
+    }
     send_reply(conn, &reply, &form);
 }
 
@@ -336,7 +412,7 @@ static void answer_refusal(struct conn *conn, const struct http_request *request
         send_plain(conn, request, 405, "Method Not Allowed\n", "Allow: GET\r\n");
         break;
     default:
-        send_error(conn, request, admission->status, admission->reason);
+        send_error(conn, request, admission);
     }
 }
 
@@ -388,9 +464,10 @@ static void answer_relay(struct conn *conn, const struct http_request *request, 
     if (admission.status != 101) {
         refuse_upgrade(conn, request, &admission);
     } else if (!accept_upgrade(conn, request, &admission)) {
+        admission_undo(&conn->table->shared->access, &admission);
         conn_close_now(conn, CLOSE_IO_ERROR);
     } else {
-        websocket_open(conn, &admission, request, rest);
+        phase_websocket_open(conn, &admission, request, rest);
     }
 }
 
@@ -398,7 +475,7 @@ static void answer_relay(struct conn *conn, const struct http_request *request, 
  * it. */
 static void strip_prefix(struct http_request *request, const char *url)
 {
-    struct bytes path = url_path(url);
+    struct bytes path = request_target_path_of_url(url);
 
     if (path.len > 0 && request->target.len > path.len &&
         memcmp(request->target.data, path.data, path.len) == 0 &&
@@ -407,7 +484,7 @@ static void strip_prefix(struct http_request *request, const char *url)
     }
 }
 
-/* On a port for both, who asks for a WebSocket gets one. */
+/* On a port for both, a request for an upgrade goes to the relay. */
 static bool is_for_relay(const struct conn *conn, const struct http_request *request)
 {
     if (conn->role == LISTENER_BOTH) {
@@ -423,7 +500,9 @@ static void answer(struct conn *conn, struct http_request *request, struct bytes
     counters_increment(&conn->worker->counters, http_requests);
     bool for_relay = is_for_relay(conn, request);
 
-    strip_prefix(request, for_relay ? shared->access.url : shared->access.audience);
+    if (conn->role != LISTENER_ADMIN) {
+        strip_prefix(request, for_relay ? shared->access.url : shared->access.audience);
+    }
     if (for_relay) {
         answer_relay(conn, request, rest);
     } else {
@@ -443,7 +522,32 @@ static void await_more(struct conn *conn, struct http_request *request)
     }
 }
 
-/* The receive buffer is ours until this turn of it ends, and it may hold a token or a code. */
+static bool http_wants_bytes(const struct conn *conn)
+{
+    return inbox_is_empty(&phase_http_seen(conn)->inbox);
+}
+
+/* The next request may have its turn as soon as the answer before it has gone. */
+static void await_turn(struct conn *conn)
+{
+    if (!http_wants_bytes(conn) && conn_send_idle(conn)) {
+        unfinished_await_turn(&conn->table->unfinished, conn);
+    }
+}
+
+/* After a turn: the peer's end, if it came with the request; else the next one, or more bytes. */
+static void go_on(struct conn *conn)
+{
+    if (conn->peer_ended && (conn->phase == PHASE_WEBSOCKET || conn->phase == PHASE_HTTP)) {
+        conn_phase_ops(conn)->on_eof(conn);
+    }
+    if (conn->phase == PHASE_HTTP && !conn->awaits_answer) {
+        await_turn(conn);
+    }
+    conn_receive_start(conn);
+}
+
+/* The inbox is ours, and it may hold a token or a code. */
 static void wipe_input(struct bytes bytes, size_t len)
 {
     bytes_wipe((uint8_t *)(uintptr_t)bytes.data, len);
@@ -459,40 +563,78 @@ static enum http_request_result parse_and_wipe(struct http_request *request, str
     return result;
 }
 
+/* Answers a whole request. What is behind it in the inbox is the next one, or belongs to the
+ * WebSocket that it opens. */
+static void take_whole(struct conn *conn)
+{
+    struct http_request *request = phase_http_of(conn)->request;
+    struct inbox inbox = phase_http_of(conn)->inbox;
+
+    /* The answer may leave this phase, which would free both while they are in use. */
+    phase_http_of(conn)->request = NULL;
+    phase_http_of(conn)->inbox = (struct inbox){0};
+    answer(conn, request, inbox_bytes(&inbox));
+    put_request(conn, request);
+    if (conn->phase == PHASE_HTTP) {
+        arm_deadline(conn);
+    }
+    if (conn->phase == PHASE_HTTP && !conn->awaits_answer) {
+        phase_http_of(conn)->inbox = inbox;
+    } else {
+        inbox_clear(&inbox, &conn->worker->requests);
+    }
+}
+
+/* One request for each turn, and none while the answer of the one before waits for its reader. */
+static void http_on_turn(struct conn *conn)
+{
+    struct inbox *inbox = &phase_http_of(conn)->inbox;
+    struct bytes bytes = inbox_bytes(inbox);
+
+    if (bytes.len == 0 || conn->awaits_answer || !conn_send_idle(conn) || !take_request(conn)) {
+        return;
+    }
+    struct http_request *request = phase_http_of(conn)->request;
+    enum http_request_result result = parse_and_wipe(request, &bytes);
+
+    inbox_skip(inbox, &conn->worker->requests, inbox_bytes(inbox).len - bytes.len);
+    if (result == HTTP_REQUEST_MORE) {
+        await_more(conn, request);
+    } else if (result != HTTP_REQUEST_OK) {
+        refuse_malformed(conn, result);
+    } else {
+        take_whole(conn);
+    }
+    go_on(conn);
+}
+
+static bool add_bytes(struct conn *conn, struct bytes bytes)
+{
+    bool is_added;
+
+    do {
+        is_added = inbox_add(&phase_http_of(conn)->inbox, &conn->worker->requests, bytes);
+    } while (!is_added && evict_other(conn));
+    return is_added;
+}
+
 static void http_on_bytes(struct conn *conn, struct bytes bytes)
 {
-    while (conn->phase == PHASE_HTTP && bytes.len > 0 && !conn->awaits_answer) {
-        if (!take_request(conn)) {
-            conn_close_now(conn, CLOSE_IO_ERROR);
-            return;
-        }
-        struct http_request *request = phase_http_of(conn)->request;
-        enum http_request_result result = parse_and_wipe(request, &bytes);
-
-        if (result == HTTP_REQUEST_MORE) {
-            await_more(conn, request);
-            return;
-        }
-        if (result != HTTP_REQUEST_OK) {
-            refuse_malformed(conn, result);
-            return;
-        }
-        /* The answer may leave this phase, which would free the request while it is in use. */
-        phase_http_of(conn)->request = NULL;
-        answer(conn, request, bytes);
-        put_request(conn, request);
-        if (conn->phase == PHASE_HTTP) {
-            arm_deadline(conn);
-        }
+    if (conn->awaits_answer) {
+        /* The answer is the last one. */
+    } else if (add_bytes(conn, bytes)) {
+        unfinished_await_turn(&conn->table->unfinished, conn);
+    } else {
+        conn_close_for_memory(conn);
     }
-    wipe_input(bytes, bytes.len); /* thrown away, or taken by the WebSocket */
+    wipe_input(bytes, bytes.len); /* the receive buffer, ours until this completion ends */
 }
 
 /* A peer that half-closed after its request still gets the answer. */
 static void http_on_eof(struct conn *conn)
 {
-    if (conn->awaits_answer) {
-        return; /* the answer closes */
+    if (conn->awaits_answer || !http_wants_bytes(conn)) {
+        return; /* the answer closes, or the turn */
     }
     conn_close_begin(conn, CLOSE_BY_PEER);
 }
@@ -510,12 +652,20 @@ static void http_on_deadline(struct conn *conn)
         conn_close_now(conn, CLOSE_HTTP_DONE);
     } else {
         conn_close_begin(conn, CLOSE_HTTP_DONE); /* a slow reader gets the rest of a long answer */
+        conn_receive_start(conn);
     }
 }
 
 /* A deferred answer closes its connection itself; the worker waits for it anyway. */
 static void http_on_end(struct conn *conn, enum close_reason reason)
 {
+    if (!http_wants_bytes(conn)) {
+        http_on_turn(conn); /* a request that waits for its turn is answered */
+        if (conn->phase != PHASE_HTTP) {
+            conn_end(conn, reason);
+            return;
+        }
+    }
     if (conn->awaits_answer && reason == CLOSE_DRAIN) {
         return;
     }
@@ -526,14 +676,18 @@ static void http_on_end(struct conn *conn, enum close_reason reason)
     } else {
         conn_close_begin(conn, reason);
     }
+    conn_receive_start(conn);
 }
 
 const struct phase_ops phase_http_ops = {
     .on_enter = http_on_enter,
     .on_bytes = http_on_bytes,
+    .wants_bytes = http_wants_bytes,
+    .on_turn = http_on_turn,
+    .on_sent = await_turn,
     .on_eof = http_on_eof,
     .on_deadline = http_on_deadline,
     .on_failed = conn_close_now,
     .on_end = http_on_end,
-    .on_leave = release_request,
+    .on_leave = http_on_leave,
 };

@@ -4,8 +4,14 @@
 
 #include "server/access/access.h"
 #include "server/conn/conn.h"
+#include "server/loop/inbox.h"
+
+enum phase_http_limits {
+    HTTP_EVICTING_MAX = 16, /* connections being closed, while others are evicted for memory */
+};
 
 struct phase_http {
+    struct inbox inbox;              /* waits for a turn, or for an answer to be sent */
     struct http_request *request;    /* a block of worker.requests, while a request is being read */
     char fields[ACCESS_FIELDS_SIZE]; /* of that answer */
     unsigned minor_version;          /* the same */
@@ -19,7 +25,12 @@ static inline struct phase_http *phase_http_of(struct conn *conn)
     return (struct phase_http *)(void *)conn->phase_state;
 }
 
+static inline const struct phase_http *phase_http_seen(const struct conn *conn)
+{
+    return (const struct phase_http *)(const void *)conn->phase_state;
+}
+
 extern const struct phase_ops phase_http_ops;
 
 /* The answer of a request that was deferred. Frees reply->long_body. */
-void http_answer_deferred(struct conn *conn, struct access_reply *reply);
+void phase_http_answer_deferred(struct conn *conn, struct access_reply *reply);

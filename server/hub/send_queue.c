@@ -1,8 +1,10 @@
 #include "server/hub/send_queue.h"
 
-#include <string.h>
+#include <stdlib.h>
 
 #include "base/check.h"
+#include "server/hub/topic.h"
+#include "server/hub/v1/envelopes.h"
 
 void send_queue_init(struct send_queue *queue)
 {
@@ -15,43 +17,84 @@ bool send_queue_empty(const struct send_queue *queue)
     return queue->count == 0;
 }
 
-static struct share **entry(struct send_queue *queue, unsigned index)
+static struct send_entry *entry_at(struct send_queue *queue, unsigned index)
 {
     return &queue->entries[(queue->head + index) & (queue->capacity - 1u)];
 }
 
-static size_t entry_bytes(const struct share *share)
+static bool has_block(const struct send_queue *queue)
 {
-    return (size_t)share->message->header_len + share->message->payload_len;
+    return queue->entries != queue->inline_entries;
 }
 
-/* Entries that must not be dropped: in flight, or begun. */
-static unsigned pinned(const struct send_queue *queue)
+static void put_block(struct send_queue *queue, struct worker *worker)
 {
-    return queue->in_flight > 0 ? queue->in_flight : queue->sent_offset > 0 ? 1 : 0;
+    if (!has_block(queue)) {
+        return;
+    }
+    if (queue->topic != NULL) {
+        topic_credit(queue->topic, worker, block_pool_capacity(queue->entries));
+    }
+    block_pool_put(&worker->blocks, queue->entries);
 }
 
-/* Messages without a frame header are HTTP responses; they precede all frames. */
-static bool is_answer(const struct share *share)
+static void charge_block(const struct send_queue *queue, const struct worker *worker,
+                         const struct send_entry *block)
 {
-    return share->message->header_len == 0;
+    if (queue->topic != NULL) {
+        topic_charge(queue->topic, worker, block_pool_capacity(block));
+    }
+}
+
+static void end_charge(struct send_queue *queue)
+{
+    if (queue->topic != NULL) {
+        topic_unref(queue->topic);
+        queue->topic = NULL;
+    }
 }
 
 static void release_block(struct send_queue *queue, struct worker *worker)
 {
-    if (queue->entries != queue->inline_entries) {
-        block_pool_put(&worker->blocks, queue->entries);
-    }
+    put_block(queue, worker);
+    end_charge(queue);
     queue->entries = queue->inline_entries;
     queue->capacity = SEND_QUEUE_INLINE;
     queue->head = 0;
 }
 
-/* Accounts for a removed entry. */
-static void forget(struct send_queue *queue, struct worker *worker, struct share *share)
+/* Accounts for a new entry, which gets a reference. */
+static void take_in(struct send_queue *queue, const struct send_entry *entry)
 {
-    queue->bytes -= entry_bytes(share);
-    share_unref(worker, share);
+    size_t len = send_entry_len(entry); /* CHECKs that the message has the part */
+
+    share_ref(entry->share);
+    queue->bytes += len;
+    queue->parts_count = (uint16_t)(queue->parts_count + (entry->part != MESSAGE_WHOLE));
+    if (entry->is_catch_up) {
+        queue->catch_up_count++;
+        queue->catch_up_bytes += len;
+    }
+}
+
+/* Accounts for a removed entry. */
+static void let_go(struct send_queue *queue, struct worker *worker, const struct send_entry *entry)
+{
+    size_t len = send_entry_len(entry);
+
+    queue->bytes -= len;
+    queue->parts_count = (uint16_t)(queue->parts_count - (entry->part != MESSAGE_WHOLE));
+    if (entry->is_catch_up) {
+        queue->catch_up_count--;
+        queue->catch_up_bytes -= len;
+    }
+    share_unref(worker, entry->share);
+}
+
+/* The same, and it was perhaps the last. */
+static void forget(struct send_queue *queue, struct worker *worker, struct send_entry entry)
+{
+    let_go(queue, worker, &entry);
     if (queue->count == 0) {
         CHECK(queue->bytes == 0);
         release_block(queue, worker);
@@ -60,265 +103,189 @@ static void forget(struct send_queue *queue, struct worker *worker, struct share
 
 static void pop(struct send_queue *queue, struct worker *worker)
 {
-    struct share *share = *entry(queue, 0);
+    struct send_entry entry = *entry_at(queue, 0);
 
     CHECK(queue->count > 0);
     queue->head = (uint16_t)((queue->head + 1) & (queue->capacity - 1u));
     queue->count--;
-    queue->sent_offset = 0;
-    forget(queue, worker, share);
+    forget(queue, worker, entry);
 }
 
-/* Removes entry index by moving the earlier ones up by one place: at most the few in flight. */
-static void remove_at(struct send_queue *queue, struct worker *worker, unsigned index)
+void send_queue_charge(struct send_queue *queue, struct worker *worker, struct topic *topic)
 {
-    struct share *removed = *entry(queue, index);
-
-    for (unsigned i = index; i > 0; i--) {
-        *entry(queue, i) = *entry(queue, i - 1);
+    CHECK(queue->topic == NULL || queue->topic == topic);
+    if (queue->topic != NULL) {
+        return;
     }
-    *entry(queue, 0) = removed;
-    uint32_t sent_offset = queue->sent_offset;
-    bool was_first = index == 0;
-
-    pop(queue, worker);
-    queue->sent_offset = was_first ? 0 : sent_offset;
-}
-
-void send_queue_drop_waiting(struct send_queue *queue, struct worker *worker)
-{
-    while (queue->count > pinned(queue) && !is_answer(*entry(queue, queue->count - 1u))) {
-        struct share *last = *entry(queue, queue->count - 1u);
-
-        queue->count--;
-        forget(queue, worker, last);
+    topic_ref(topic);
+    queue->topic = topic;
+    if (has_block(queue)) {
+        charge_block(queue, worker, queue->entries);
     }
 }
 
 void send_queue_clear(struct send_queue *queue, struct worker *worker)
 {
     CHECK(queue->in_flight == 0);
+    queue->sent_offset = 0;
     while (queue->count > 0) {
         pop(queue, worker);
     }
+    end_charge(queue); /* of one that was empty before */
+    free(queue->envelopes);
+    queue->envelopes = NULL;
 }
 
-/* Index of the oldest entry that may be dropped, or count. */
-static unsigned oldest_droppable(struct send_queue *queue)
+void send_queue_remove(struct send_queue *queue, struct worker *worker, unsigned index)
 {
-    unsigned index = pinned(queue);
+    struct send_entry removed = *entry_at(queue, index);
 
-    while (index < queue->count && (*entry(queue, index))->message->is_control) {
-        index++;
+    CHECK(index >= send_queue_pinned(queue) && index < queue->count);
+    if (index == queue->count - 1u) {
+        queue->count--;
+        forget(queue, worker, removed);
+        return;
     }
-    return index;
-}
-
-static bool drop_oldest(struct send_queue *queue, struct worker *worker)
-{
-    unsigned index = oldest_droppable(queue);
-
-    if (index == queue->count) {
-        return false;
+    /* The earlier ones move up by one place: at most the few that are in flight or go first. */
+    for (unsigned i = index; i > 0; i--) {
+        *entry_at(queue, i) = *entry_at(queue, i - 1);
     }
-    remove_at(queue, worker, index);
-    return true;
+    *entry_at(queue, 0) = removed;
+    pop(queue, worker);
 }
 
 static bool grow(struct send_queue *queue, struct worker *worker, unsigned capacity)
 {
-    struct share **entries =
-        block_pool_take_reserved(&worker->blocks, capacity * sizeof(struct share *));
+    struct send_entry *entries =
+        block_pool_take_reserved(&worker->blocks, capacity * sizeof(struct send_entry));
 
     if (entries == NULL) {
         return false;
     }
     for (unsigned i = 0; i < queue->count; i++) {
-        entries[i] = *entry(queue, i);
+        entries[i] = *entry_at(queue, i);
     }
-    if (queue->entries != queue->inline_entries) {
-        block_pool_put(&worker->blocks, queue->entries);
-    }
+    charge_block(queue, worker, entries);
+    put_block(queue, worker);
     queue->entries = entries;
     queue->capacity = (uint16_t)capacity;
     queue->head = 0;
     return true;
 }
 
-static unsigned burst_max(const struct send_queue_bounds *bounds)
+/* Empties place index by moving the earlier ones down by one place. */
+static void make_gap(struct send_queue *queue, unsigned index)
 {
-    return bounds->messages_max > SEND_BURST_MAX ? bounds->messages_max : SEND_BURST_MAX;
-}
-
-/* A viewer that has taken everything sent is not slow: a burst that came in one turn is about to be
- * sent, and only then does its bound mean anything. */
-static unsigned waiting_max(const struct send_queue *queue, const struct send_queue_bounds *bounds)
-{
-    return pinned(queue) > 0 ? bounds->messages_max : burst_max(bounds);
-}
-
-static uint64_t pinned_bytes(struct send_queue *queue)
-{
-    uint64_t bytes = 0;
-
-    for (unsigned i = 0; i < pinned(queue); i++) {
-        bytes += entry_bytes(*entry(queue, i));
-    }
-    return bytes;
-}
-
-/* Never more than is left of the message's memory: however many slow viewers and topics there are,
- * their queues then leave an equal share for new messages. */
-static uint64_t waiting_bytes_max(const struct send_queue_bounds *bounds,
-                                  const struct worker *worker, const struct share *share)
-{
-    uint64_t left = worker_memory_left(worker, share->message->home);
-
-    return left < bounds->bytes_max ? left : bounds->bytes_max;
-}
-
-static bool is_over_bounds(struct send_queue *queue, const struct worker *worker,
-                           const struct send_queue_bounds *bounds, const struct share *share)
-{
-    unsigned waiting = queue->count - pinned(queue);
-
-    if (waiting == 0) {
-        return false;
-    }
-    uint64_t bytes_max = waiting_bytes_max(bounds, worker, share);
-    uint64_t bytes = queue->bytes + entry_bytes(share);
-
-    return waiting >= waiting_max(queue, bounds) ||
-           (bytes > bytes_max && bytes - pinned_bytes(queue) > bytes_max);
-}
-
-/* The newest message is always queued, even when nothing older can be dropped. */
-static bool make_room(struct send_queue *queue, struct worker *worker,
-                      const struct send_queue_bounds *bounds, const struct share *share)
-{
-    if (share->message->is_control) {
-        /* Regardless of a burst's backlog: a ping or Close that cannot be queued costs the viewer
-         * its connection. */
-        return queue->count - pinned(queue) < burst_max(bounds) + SEND_QUEUE_CONTROL;
-    }
-    while (is_over_bounds(queue, worker, bounds, share) && drop_oldest(queue, worker)) {
-        counters_increment(&worker->counters, messages_dropped_queue);
-    }
-    return true;
-}
-
-/* Index of the next urgent entry: right after those in flight, the HTTP responses (no frame may
- * overtake the 101) and waiting urgent ones. */
-static unsigned urgent_end(struct send_queue *queue)
-{
-    unsigned index = pinned(queue);
-
-    while (index < queue->count &&
-           ((*entry(queue, index))->message->is_urgent || is_answer(*entry(queue, index)))) {
-        index++;
-    }
-    return index;
-}
-
-/* Inserts by moving the few preceding entries down by one place: a ping must not wait for all the
- * data of a slow viewer. */
-static void insert_urgent(struct send_queue *queue, struct share *share)
-{
-    unsigned position = urgent_end(queue);
-
     queue->head = (uint16_t)((queue->head - 1u) & (queue->capacity - 1u));
-    for (unsigned i = 0; i < position; i++) {
-        *entry(queue, i) = *entry(queue, i + 1);
+    for (unsigned i = 0; i < index; i++) {
+        *entry_at(queue, i) = *entry_at(queue, i + 1);
     }
-    *entry(queue, position) = share;
 }
 
-bool send_queue_replace_pong(struct send_queue *queue, struct worker *worker, struct share *share)
+bool send_queue_insert(struct send_queue *queue, struct worker *worker, unsigned index,
+                       struct send_entry entry)
 {
-    unsigned first = pinned(queue);
-    unsigned pongs = 0;
-    struct share **newest = NULL;
-
-    for (unsigned i = first; i < urgent_end(queue); i++) {
-        if ((*entry(queue, i))->message->is_pong) {
-            newest = entry(queue, i);
-            pongs++;
-        }
-    }
-    if (pongs < PONGS_QUEUED_MAX) {
-        return false;
-    }
-    struct share *old = *newest;
-
-    share_ref(share);
-    *newest = share;
-    queue->bytes += entry_bytes(share);
-    queue->bytes -= entry_bytes(old);
-    share_unref(worker, old);
-    return true;
-}
-
-bool send_queue_push(struct send_queue *queue, struct worker *worker,
-                     const struct send_queue_bounds *bounds, struct share *share)
-{
-    if (!make_room(queue, worker, bounds, share)) {
-        counters_increment(&worker->counters, messages_dropped_queue);
-        return false;
-    }
+    CHECK(index >= send_queue_pinned(queue) && index <= queue->count);
     if (queue->count == queue->capacity && !grow(queue, worker, queue->capacity * 4u)) {
         counters_increment(&worker->counters, messages_dropped_memory);
         worker_alarm(worker, ALARM_MESSAGE_MEMORY);
         return false;
     }
-    share_ref(share);
-    if (share->message->is_urgent) {
-        insert_urgent(queue, share);
-    } else {
-        *entry(queue, queue->count) = share;
+    if (index < queue->count) {
+        make_gap(queue, index);
     }
+    take_in(queue, &entry);
+    *entry_at(queue, index) = entry;
     queue->count++;
-    queue->bytes += entry_bytes(share);
     return true;
 }
 
-void send_queue_drop_old(struct send_queue *queue, struct worker *worker,
-                         const struct send_queue_bounds *bounds)
+void send_queue_replace(struct send_queue *queue, struct worker *worker, unsigned index,
+                        struct send_entry entry)
 {
-    unsigned index = oldest_droppable(queue);
+    struct send_entry old = *entry_at(queue, index);
 
-    /* Another worker's clock reading may be a little ahead of this one's: no subtraction. */
-    while (bounds->age_ms_max > 0 && index < queue->count &&
-           (*entry(queue, index))->message->received_ms + bounds->age_ms_max < worker->now_ms) {
-        remove_at(queue, worker, index);
-        counters_increment(&worker->counters, messages_dropped_age);
-        index = oldest_droppable(queue);
-    }
+    CHECK(index >= send_queue_pinned(queue) && index < queue->count);
+    take_in(queue, &entry);
+    *entry_at(queue, index) = entry;
+    let_go(queue, worker, &old);
 }
 
-unsigned send_queue_begin(struct send_queue *queue, struct worker *worker,
-                          const struct send_queue_bounds *bounds, struct iovec *slices,
-                          unsigned slices_max)
+/* The slices of entry index, of which the first bytes may be sent. */
+static unsigned slice(const struct send_queue *queue, unsigned index, struct iovec *slices)
+{
+    const struct send_entry *entry = send_queue_entry(queue, index);
+    size_t skip = index == 0 ? queue->sent_offset : 0;
+
+    if (queue->envelopes != NULL) {
+        return envelopes_slices(queue->envelopes, index, entry, skip, slices);
+    }
+    return message_part_slices(entry->share->message, (enum message_part)entry->part, skip, slices);
+}
+
+static size_t length_of(const struct iovec *slices, unsigned count)
+{
+    size_t len = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        len += slices[i].iov_len;
+    }
+    return len;
+}
+
+static unsigned entries_max(const struct send_queue *queue)
+{
+    return queue->envelopes != NULL && queue->count > ENVELOPES_MAX ? ENVELOPES_MAX : queue->count;
+}
+
+unsigned send_queue_begin(struct send_queue *queue, struct iovec *slices, unsigned slices_max)
 {
     size_t total = 0;
-    unsigned count = 0;
+    unsigned entries = 0;
+    unsigned used = 0;
 
     CHECK(queue->in_flight == 0);
-    send_queue_drop_old(queue, worker, bounds);
-    while (count < queue->count && count < slices_max) {
-        struct bytes bytes = message_bytes((*entry(queue, count))->message);
+    if (queue->envelopes != NULL) {
+        envelopes_begin(queue->envelopes);
+    }
+    while (entries < entries_max(queue)) {
+        struct iovec own[SEND_ENTRY_SLICES_MAX];
+        unsigned count = slice(queue, entries, own);
+        size_t len = length_of(own, count);
 
-        if (count == 0) {
-            bytes = bytes_skip(bytes, queue->sent_offset);
-        } else if (total + bytes.len > SEND_BYTES_MAX) {
+        if (used + count > slices_max || (entries > 0 && total + len > SEND_BYTES_MAX)) {
             break;
         }
-        slices[count] =
-            (struct iovec){.iov_base = (void *)(uintptr_t)bytes.data, .iov_len = bytes.len};
-        total += bytes.len;
-        count++;
+        for (unsigned i = 0; i < count; i++) {
+            slices[used++] = own[i];
+        }
+        total += len;
+        entries++;
     }
-    queue->in_flight = (uint16_t)count;
-    return count;
+    CHECK(entries > 0 || queue->count == 0);
+    queue->in_flight = (uint16_t)entries;
+    return used;
+}
+
+/* Bytes of the first entry, which was at that place of the send. */
+static size_t frame_len(const struct send_queue *queue, unsigned place)
+{
+    const struct send_entry *entry = send_queue_entry(queue, 0);
+
+    return queue->envelopes == NULL ? send_entry_len(entry)
+                                    : envelopes_frame_len(queue->envelopes, place, entry);
+}
+
+/* A viewer that joins begins with messages that are old on purpose. Another worker may have looked
+ * at the clock later than this one. */
+static void count_delivery(struct worker *worker, const struct send_entry *entry)
+{
+    uint64_t received_ms = entry->share->message->received_ms;
+
+    if (!entry->is_catch_up) {
+        histogram_add(&worker->deliveries,
+                      worker->now_ms > received_ms ? (worker->now_ms - received_ms) * 1000 : 0);
+    }
 }
 
 unsigned send_queue_end(struct send_queue *queue, struct worker *worker, size_t len)
@@ -327,19 +294,27 @@ unsigned send_queue_end(struct send_queue *queue, struct worker *worker, size_t 
 
     CHECK(queue->in_flight > 0);
     queue->in_flight = 0;
-    while (len > 0) {
+    for (unsigned place = 0; len > 0; place++) {
         CHECK(queue->count > 0);
-        size_t left = entry_bytes(*entry(queue, 0)) - queue->sent_offset;
+        const struct send_entry *entry = send_queue_entry(queue, 0);
+        const struct message *message = entry->share->message;
+        size_t left = frame_len(queue, place) - queue->sent_offset;
 
         if (len < left) {
             queue->sent_offset += (uint32_t)len;
+            if (queue->envelopes != NULL) {
+                envelopes_keep(queue->envelopes, place);
+            }
             return completed;
         }
         len -= left;
-        const struct message *message = (*entry(queue, 0))->message;
-
-        completed += !message->is_control;
-        queue->payload_sent += message->is_control ? 0 : message->payload_len;
+        queue->sent_offset = 0;
+        if (message_is_published(message)) {
+            completed++;
+            count_delivery(worker, entry);
+            queue->payload_sent +=
+                message_part_payload_len(message, (enum message_part)entry->part);
+        }
         pop(queue, worker);
     }
     return completed;

@@ -6,12 +6,16 @@
 #include "base/check.h"
 #include "base/random.h"
 #include "server/hub/subscriber.h"
+#include "server/hub/v1/lease.h"
 
 void topic_registry_init(struct topic_registry *registry, unsigned workers_count)
 {
     *registry = (struct topic_registry){.workers_count = workers_count};
     pthread_mutex_init(&registry->mutex, NULL);
     random_bytes(&registry->hash_key, sizeof registry->hash_key);
+    for (unsigned i = 0; i < WORKERS_MAX; i++) {
+        list_init(&registry->caches[i]);
+    }
 }
 
 void topic_registry_deinit(struct topic_registry *registry)
@@ -29,18 +33,7 @@ uint32_t topic_registry_count(struct topic_registry *registry)
     return count;
 }
 
-/* FNV-1a with a random start: only holders of a signed token can choose topic names. */
-static uint32_t hash_name(const struct topic_registry *registry, const char *name)
-{
-    uint32_t hash = UINT32_C(2166136261) ^ registry->hash_key;
-
-    for (; *name != '\0'; name++) {
-        hash = (hash ^ (uint8_t)*name) * UINT32_C(16777619);
-    }
-    return hash;
-}
-
-static struct topic **find_place(struct topic_registry *registry, uint32_t hash, const char *name)
+static struct topic **find_place(struct topic_registry *registry, uint64_t hash, const char *name)
 {
     struct topic **place = &registry->buckets[hash % TOPIC_BUCKETS];
 
@@ -50,27 +43,50 @@ static struct topic **find_place(struct topic_registry *registry, uint32_t hash,
     return place;
 }
 
-static struct topic *create(struct topic_registry *registry, uint32_t hash, const char *name)
+static void init_parts(struct topic *topic)
+{
+    for (unsigned i = 0; i < topic->registry->workers_count; i++) {
+        struct topic_part *part = &topic->parts[i];
+
+        list_init(&part->subscribers);
+        part->subscribers_count = 0;
+        part->published = 0;
+        part->streams_count = 0;
+        part->cache = NULL;
+        part->budget = (struct budget){0};
+        part->parcel = NULL;
+        underway_init(&part->underway);
+        audience_part_init(&part->audience, topic);
+    }
+}
+
+static struct topic *create(struct topic_registry *registry, uint64_t hash, const char *name)
 {
     size_t size = sizeof(struct topic) + registry->workers_count * sizeof(struct topic_part);
+    bool is_exclusive = topic_policy_is_exclusive(registry->policies, name);
+    struct lease *lease = is_exclusive ? lease_create(registry->lease_idle_ms) : NULL;
     struct topic *topic = aligned_alloc(64, (size + 63) / 64 * 64);
 
-    if (topic == NULL) {
+    if (topic == NULL || (is_exclusive && lease == NULL)) {
+        lease_destroy(lease);
+        free(topic);
         return NULL;
     }
-    *topic = (struct topic){.registry = registry, .hash = hash};
+    *topic = (struct topic){.registry = registry,
+                            .hash = hash,
+                            .policy = topic_policy_find(registry->policies, name),
+                            .lease = lease};
     memcpy(topic->name, name, strlen(name) + 1);
-    for (unsigned i = 0; i < registry->workers_count; i++) {
-        list_init(&topic->parts[i].subscribers);
-        topic->parts[i].subscribers_count = 0;
-    }
+    init_parts(topic);
+    topic->counts_row = topic_counts_take(registry->counts, name);
     registry->topics_count++;
     return topic;
 }
 
 struct topic *topic_find_or_create(struct topic_registry *registry, const char *name)
 {
-    uint32_t hash = hash_name(registry, name);
+    /* A random start is enough: only holders of a signed token can choose names. */
+    uint64_t hash = bytes_hash(registry->hash_key, bytes_of_text(name));
 
     if (strlen(name) >= TOPIC_NAME_SIZE) {
         return NULL;
@@ -90,9 +106,26 @@ struct topic *topic_find_or_create(struct topic_registry *registry, const char *
     return topic;
 }
 
+struct topic_counts *topic_counts_at(const struct topic *topic, const struct worker *worker)
+{
+    return topic_counts_of(topic->registry->counts, topic->counts_row, worker->index);
+}
+
 void topic_ref(struct topic *topic)
 {
     atomic_fetch_add_explicit(&topic->references, 1, memory_order_relaxed);
+}
+
+static void check_unused(const struct topic *topic)
+{
+    CHECK(atomic_load(&topic->interested) == 0);
+    for (unsigned i = 0; i < topic->registry->workers_count; i++) {
+        CHECK(topic->parts[i].budget.bytes == 0);
+        CHECK(topic->parts[i].parcel == NULL);
+        underway_check_empty(&topic->parts[i].underway);
+        CHECK(topic->parts[i].cache == NULL);
+        audience_part_check_empty(&topic->parts[i].audience);
+    }
 }
 
 static void destroy_unreferenced(struct topic *topic)
@@ -104,9 +137,11 @@ static void destroy_unreferenced(struct topic *topic)
         struct topic **place = find_place(registry, topic->hash, topic->name);
 
         CHECK(*place == topic);
-        CHECK(atomic_load(&topic->interested) == 0);
+        check_unused(topic);
         *place = topic->next_in_bucket;
         registry->topics_count--;
+        topic_counts_put(registry->counts, topic->counts_row);
+        lease_destroy(topic->lease);
         free(topic);
     }
     pthread_mutex_unlock(&registry->mutex);
@@ -127,10 +162,42 @@ void topic_unref(struct topic *topic)
     destroy_unreferenced(topic);
 }
 
+uint16_t topic_next_source(struct topic *topic)
+{
+    return (uint16_t)(1 + atomic_fetch_add(&topic->sources, 1) % UINT16_MAX);
+}
+
+void topic_charge(struct topic *topic, const struct worker *worker, size_t bytes)
+{
+    struct budget *budget = &topic->parts[worker->index].budget;
+
+    if (budget->bytes == 0) {
+        topic_ref(topic);
+    }
+    budget_charge(budget, bytes);
+}
+
+void topic_credit(struct topic *topic, const struct worker *worker, size_t bytes)
+{
+    struct budget *budget = &topic->parts[worker->index].budget;
+
+    budget_credit(budget, bytes);
+    if (budget->bytes == 0) {
+        topic_unref(topic);
+    }
+}
+
+bool topic_may_take(const struct topic *topic, const struct worker *worker, size_t bytes)
+{
+    return budget_may_take(&topic->parts[worker->index].budget, bytes,
+                           worker_memory_left(worker, worker->index));
+}
+
 void topic_subscribe(struct topic *topic, struct worker *worker, struct subscriber *subscriber)
 {
     struct topic_part *part = &topic->parts[worker->index];
 
+    CHECK(list_empty(&subscriber->node));
     list_append(&part->subscribers, &subscriber->node);
     part->subscribers_count++;
     if (part->subscribers_count == 1) {
@@ -142,7 +209,7 @@ void topic_unsubscribe(struct topic *topic, struct worker *worker, struct subscr
 {
     struct topic_part *part = &topic->parts[worker->index];
 
-    CHECK(part->subscribers_count > 0);
+    CHECK(part->subscribers_count > 0 && !list_empty(&subscriber->node));
     list_remove(&subscriber->node);
     part->subscribers_count--;
     if (part->subscribers_count == 0) {

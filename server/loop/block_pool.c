@@ -1,5 +1,6 @@
 #include "server/loop/block_pool.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 
 #include "base/check.h"
@@ -143,12 +144,46 @@ void *block_pool_take(struct block_pool *pool, size_t size)
     return take(pool, size, pool->bytes_max - pool->bytes_reserved);
 }
 
+void *block_pool_grow(struct block_pool *pool, void *data, size_t size)
+{
+    struct block *block = header_of(data);
+    unsigned index = class_of(size);
+
+    CHECK(index < BLOCK_CLASSES && block->used == 1);
+    if (index <= block->class_index) {
+        return data;
+    }
+    size_t more = class_bytes(index) - class_bytes(block->class_index);
+
+    if (more > block_pool_left(pool)) {
+        return NULL;
+    }
+    if (pool->bytes_held + more > pool->bytes_max) {
+        block_pool_trim(pool, pool->bytes_max - more - bytes_used(pool));
+    }
+    struct block *grown = realloc(block, class_bytes(index) + sizeof *block);
+
+    if (grown == NULL) {
+        return NULL;
+    }
+    grown->class_index = index;
+    pool->bytes_held += more;
+    return grown + 1;
+}
+
+/* A fixed threshold: by default it rises with each large block that is freed, and then large ones
+ * are copied when they grow. */
+void block_pool_prepare(void)
+{
+    mallopt(M_MMAP_THRESHOLD, BLOCK_MOVED_BYTES_MIN);
+}
+
 void *block_pool_take_reserved(struct block_pool *pool, size_t size)
 {
     return take(pool, size, pool->bytes_max);
 }
 
-size_t block_capacity(const void *data)
+size_t block_pool_capacity(const void *data)
 {
     return class_bytes(((const struct block *)data - 1)->class_index);
 }

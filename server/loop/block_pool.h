@@ -11,7 +11,8 @@
 
 enum block_pool_sizes {
     BLOCK_CLASS_BYTES_MIN = 64,
-    BLOCK_CLASSES = 4 * 18 + 1, /* 64 B … 16 MiB in steps of a quarter */
+    BLOCK_CLASSES = 4 * 18 + 1,         /* 64 B … 16 MiB in steps of a quarter */
+    BLOCK_MOVED_BYTES_MIN = 256 * 1024, /* so large, growing moves pages and copies nothing */
 };
 
 struct block;
@@ -41,11 +42,19 @@ MUST_USE void *block_pool_take(struct block_pool *pool, size_t size);
  * the rest (Close, pings, responses). */
 MUST_USE void *block_pool_take_reserved(struct block_pool *pool, size_t size);
 
+/* Makes a block larger, which keeps its bytes and may move; a small one is copied, a large one
+ * (BLOCK_MOVED_BYTES_MIN) moved by the kernel, if block_pool_prepare was called: its pages stay,
+ * and none is touched. NULL, with the block unchanged, when the bound is reached. */
+MUST_USE void *block_pool_grow(struct block_pool *pool, void *data, size_t size);
+
+/* For the whole process, before the first pool: large blocks have pages of their own. */
+void block_pool_prepare(void);
+
 /* Memory that block_pool_take may still give, in total. */
 size_t block_pool_left(const struct block_pool *pool);
 
 /* Usable bytes of a block: the size of its class. */
-size_t block_capacity(const void *data);
+size_t block_pool_capacity(const void *data);
 
 /* Accepts NULL. */
 void block_pool_put(struct block_pool *pool, void *data);

@@ -1,21 +1,15 @@
-/* Letters between threads: one 64-bit word each, carried by IORING_OP_MSG_RING into the completion
- * queue of the receiving worker. A letter is a kind and a pointer; ownership of the pointee passes
- * to the receiver. Letters from one thread to one worker arrive in the order they were posted. */
+/* Posts letters between threads: IORING_OP_MSG_RING carries them into the completion queue of the
+ * receiving worker. Letters from one thread to one worker arrive in the order they were posted. */
 #pragma once
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "server/loop/letter.h"
 #include "server/loop/ring.h"
 
 struct worker;
-
-enum letter_kind {
-    LETTER_MESSAGE,      /* struct message: publish it to this worker's subscribers */
-    LETTER_MESSAGE_HOME, /* struct message: no holds are left; back to this worker's pool */
-    LETTER_CALL,         /* struct call: run it on this worker */
-};
 
 /* Work for another thread. The caller keeps the memory alive until run was called; run may return
  * it by another letter. */
@@ -24,13 +18,6 @@ struct call {
     bool counted;        /* private: the receiver may not end before it arrived */
     _Atomic bool posted; /* private: makes writes before the post visible to run */
 };
-
-/* The letter in transit. */
-uint64_t letter_pack(enum letter_kind kind, const void *pointer, unsigned target);
-enum letter_kind letter_kind(uint64_t letter);
-unsigned letter_target(uint64_t letter); /* index of the worker it is for */
-void *letter_pointer(uint64_t letter);
-bool letter_is(uint64_t user_data);
 
 /* Posts through `from`, the ring of the calling thread; it leaves with that ring's next submit.
  * When the kernel cannot deliver, the sender gets a completion with OP_TAG_UNDELIVERED set. */

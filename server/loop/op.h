@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/check.h"
+
 struct op {
     /* result: 0 or more, or -errno; flags: of the completion. in_flight is already up to date. */
     void (*on_complete)(struct op *op, int result, uint32_t flags);
@@ -21,10 +23,11 @@ enum op_user_data {
     OP_TAG_MASK = 7,
 };
 
+/* Zero before the first time. Not while it is in flight: its completion would be lost. */
 static inline void op_init(struct op *op, void (*on_complete)(struct op *, int, uint32_t))
 {
+    CHECK(!op->in_flight);
     op->on_complete = on_complete;
-    op->in_flight = false;
     op->generation++;
 }
 

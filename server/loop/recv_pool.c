@@ -4,7 +4,6 @@
 #include <sys/mman.h>
 
 #include "base/check.h"
-#include "server/limits.h"
 
 static const size_t ring_bytes = sizeof(struct io_uring_buf) * RECV_BUFFERS;
 static const size_t memory_bytes = (size_t)RECV_BUFFER_BYTES * RECV_BUFFERS;
@@ -89,10 +88,12 @@ void recv_pool_return(struct recv_pool *pool, uint32_t flags)
 void recv_pool_arrive(struct recv_pool *pool, uint32_t flags)
 {
     pool->out += (flags & IORING_CQE_F_BUFFER) != 0;
+    CHECK(pool->out <= RECV_BUFFERS);
 }
 
 void recv_pool_flush(struct recv_pool *pool)
 {
+    CHECK(pool->returned <= RECV_BUFFERS);
     if (pool->returned > 0) {
         io_uring_buf_ring_advance(pool->buffers, (int)pool->returned);
         pool->returned = 0;

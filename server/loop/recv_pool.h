@@ -1,4 +1,4 @@
-/* The provided-buffer ring of one worker: buffers lent to the kernel for multishot receives and
+/* The provided-buffer ring of one worker: buffers lent to the kernel for receives and
  * taken back in the same turn of the loop, so that no slow viewer ever holds one. Owner worker
  * only. */
 #pragma once
@@ -10,6 +10,12 @@
 #include "server/loop/ring.h"
 
 enum recv_pool_ids { RECV_POOL_GROUP = 0 };
+
+enum recv_pool_limits {
+    RECV_BUFFER_BYTES = 16384, /* one full TLS record */
+    RECV_BUFFERS = 256,        /* per worker: 4 MiB */
+};
+_Static_assert((RECV_BUFFERS & (RECV_BUFFERS - 1)) == 0, "the kernel wants a power of two");
 
 struct recv_pool {
     struct io_uring_buf_ring *buffers;

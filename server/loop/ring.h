@@ -9,6 +9,12 @@
 #include "base/attributes.h"
 #include "server/loop/op.h"
 
+enum ring_limits {
+    RING_SQ_ENTRIES = 1024,
+    RING_CQ_ENTRIES = 16384,
+    RING_IOVECS = 8192, /* slices between two submits; more submit early */
+};
+
 struct ring {
     struct io_uring uring;
     struct iovec *iovecs; /* slices of sends that are prepared but not yet submitted */

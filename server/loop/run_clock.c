@@ -1,7 +1,5 @@
 #include "server/loop/run_clock.h"
 
-#include "server/limits.h"
-
 enum {
     LOOK_EVERY_MS = 50, /* finer resolution is not worth the shared cache line */
     GAP_MS_MIN = WAIT_MS_MAX + PAUSE_MS_MIN,

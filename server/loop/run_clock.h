@@ -10,6 +10,11 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+enum run_clock_limits {
+    WAIT_MS_MAX = 500,  /* of a worker, so that a pause shows */
+    PAUSE_MS_MIN = 500, /* beyond that: a shorter one is a busy machine */
+};
+
 struct run_clock {
     pthread_mutex_t mutex;      /* for the look that finds a pause */
     _Atomic uint64_t paused_ms; /* in total */

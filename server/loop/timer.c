@@ -51,6 +51,7 @@ void timer_arm(struct timer_wheel *wheel, struct timer *timer, uint64_t due_ms)
 
 void timer_disarm(struct timer *timer)
 {
+    CHECK(timer->armed == !list_empty(&timer->node));
     list_remove(&timer->node);
     timer->armed = false;
 }
@@ -64,9 +65,9 @@ static void run_slot(struct timer_wheel *wheel, unsigned slot, uint64_t now_ms)
     /* A handler may disarm any timer of this list, so the first one is looked up again each
      * time. */
     while (!list_empty(&waiting)) {
-        struct timer *timer = container_of(waiting.next, struct timer, node);
+        struct timer *timer = container_of(list_take_first(&waiting), struct timer, node);
 
-        list_remove(&timer->node);
+        CHECK(timer->armed);
         if (timer->due_ms > now_ms) {
             list_append(&wheel->slots[slot], &timer->node); /* a later round of the wheel */
             mark(wheel, slot, true);

@@ -6,7 +6,8 @@
 #include <stdint.h>
 
 #include "base/list.h"
-#include "server/limits.h"
+
+enum timer_limits { TIMER_TICK_MS = 100, TIMER_SLOTS = 512 };
 
 struct timer {
     struct list node;

@@ -1,57 +1,76 @@
 #include "server/loop/worker.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "server/limits.h"
+#include "base/thread.h"
 
 enum { DRAIN_POLL_MS = 10, TRIM_EVERY_MS = 10000 };
 
-/* The kernel had no memory for the completion. A message is lost for that worker; a call must
- * arrive. */
+/* A letter that was counted when it was posted has arrived, or came back. */
+static void uncount_letter(struct worker *target)
+{
+    uint32_t pending = atomic_fetch_sub_explicit(&target->letters_pending, 1, memory_order_relaxed);
+
+    CHECK(pending > 0);
+}
+
+static void post_home(struct worker *from, unsigned home, struct outbox_item *items)
+{
+    counters_increment(&from->counters, letters_sent);
+    mailbox_post(&from->ring,
+                 atomic_load_explicit(&from->group->workers[home].ring_fd, memory_order_relaxed),
+                 letter_pack(LETTER_HOME, items, home));
+}
+
+/* The kernel had no memory for the completion. A parcel is lost for that worker; a call must
+ * arrive, and memory come home: its receiver lives until it does. */
 static void take_undelivered(struct worker *worker, uint64_t letter)
 {
     struct worker *target = &worker->group->workers[letter_target(letter)];
     enum letter_kind kind = letter_kind(letter);
 
     counters_increment(&worker->counters, letters_failed);
-    if (kind != LETTER_MESSAGE_HOME) {
-        atomic_fetch_sub_explicit(&target->letters_pending, 1, memory_order_relaxed);
+    if (kind != LETTER_HOME) {
+        uncount_letter(target);
     }
-    if (kind == LETTER_CALL) {
+    switch (kind) {
+    case LETTER_PARCEL:
+        worker->group->ops->on_undelivered(worker, letter_pointer(letter));
+        return;
+    case LETTER_HOME:
+        post_home(worker, target->index, letter_pointer(letter));
+        return;
+    case LETTER_CALL:
         worker_call(worker, target, letter_pointer(letter));
         return;
     }
-    worker->group->ops->on_undelivered(worker, kind, letter_pointer(letter));
 }
 
 static void take_letter(struct worker *worker, uint64_t letter)
 {
-    const struct worker_ops *ops = worker->group->ops;
-    enum letter_kind kind = letter_kind(letter);
     void *pointer = letter_pointer(letter);
 
-    switch (kind) {
+    switch (letter_kind(letter)) {
     case LETTER_CALL: {
         struct call *call = pointer;
 
         CHECK(atomic_load_explicit(&call->posted, memory_order_acquire));
         if (call->counted) {
-            atomic_fetch_sub_explicit(&worker->letters_pending, 1, memory_order_relaxed);
+            uncount_letter(worker);
         }
         call->run(worker, call);
         return;
     }
-    case LETTER_MESSAGE:
-        atomic_fetch_sub_explicit(&worker->letters_pending, 1, memory_order_relaxed);
-        ops->on_letter(worker, kind, pointer);
+    case LETTER_PARCEL:
+        uncount_letter(worker);
+        worker->group->ops->on_parcel(worker, pointer);
         return;
-    case LETTER_MESSAGE_HOME:
-        ops->on_letter(worker, kind, pointer);
+    case LETTER_HOME:
+        worker_take_home(worker, pointer);
         return;
     }
 }
@@ -92,9 +111,11 @@ static bool take_completions(struct worker *worker)
 
     io_uring_for_each_cqe(&worker->ring.uring, head, cqe)
     {
+        bool is_letter = letter_is(io_uring_cqe_get_data64(cqe)); /* of many messages */
+
         take_completion(worker, cqe);
         count++;
-        if (count % TURN_LOOK_EVERY == 0 &&
+        if ((is_letter || count % TURN_LOOK_EVERY == 0) &&
             clock_monotonic_ms() >= worker->looked_ms + TURN_MS_MAX) {
             counters_increment(&worker->counters, turns_cut_short);
             all = false;
@@ -124,6 +145,9 @@ static int64_t wait_ms(const struct worker *worker, int64_t wait_ms_max)
 {
     int64_t timers_ms = timer_wheel_wait_ms(&worker->timers, worker->now_ms);
 
+    if (worker->work_waits) {
+        return 0;
+    }
     return timers_ms < 0 || timers_ms > wait_ms_max ? wait_ms_max : timers_ms;
 }
 
@@ -151,11 +175,20 @@ static void turn(struct worker *worker, int64_t wait_ms_max)
 {
     recv_pool_flush(&worker->recv_pool);
     wait_for_completions(worker, wait_ms_max);
+    uint64_t woke_ns = clock_monotonic_ns();
+
+    atomic_store_explicit(&worker->turned_ms, worker->now_ms, memory_order_relaxed);
     counters_increment(&worker->counters, turns);
+    if (worker->work_waits) {
+        worker->group->ops->on_work(worker);
+        look_at_clock(worker); /* its time is not taken from the completions */
+    }
     run_timers(worker, take_completions(worker));
     worker->group->ops->on_turn_end(worker);
+    worker_post_homeward(worker);
     atomic_store_explicit(&worker->blocks_left, block_pool_left(&worker->blocks),
                           memory_order_relaxed);
+    histogram_add(&worker->turns, (clock_monotonic_ns() - woke_ns) / 1000);
 }
 
 size_t worker_memory_left(const struct worker *asking, unsigned index)
@@ -164,6 +197,12 @@ size_t worker_memory_left(const struct worker *asking, unsigned index)
         return block_pool_left(&asking->blocks);
     }
     return atomic_load_explicit(&asking->group->workers[index].blocks_left, memory_order_relaxed);
+}
+
+bool worker_memory_has_half(const struct worker *asking, unsigned index, size_t bytes)
+{
+    /* All workers have equal parts. */
+    return worker_memory_left(asking, index) > asking->blocks.bytes_max / 2 + bytes;
 }
 
 /* A worker that has nothing left keeps running until all others have nothing left either: their
@@ -175,7 +214,9 @@ static bool may_end(struct worker *worker, bool *drained)
     }
     if (!*drained && worker->group->ops->is_drained(worker)) {
         *drained = true;
-        atomic_fetch_sub(&worker->group->undrained, 1);
+        unsigned undrained = atomic_fetch_sub(&worker->group->undrained, 1);
+
+        CHECK(undrained > 0);
     }
     return *drained && atomic_load(&worker->group->undrained) == 0 &&
            atomic_load(&worker->letters_pending) == 0 && worker->blocks.blocks_used == 0;
@@ -223,7 +264,9 @@ static int start(struct worker *worker)
     block_pool_init(&worker->blocks, worker->group->message_bytes_max);
     block_pool_reserve(&worker->blocks, worker->group->message_bytes_max / 16);
     block_pool_init(&worker->requests, REQUEST_MEMORY_BYTES);
+    block_pool_reserve(&worker->requests, REQUEST_MEMORY_BYTES / 16);
     atomic_store(&worker->blocks_left, block_pool_left(&worker->blocks));
+    atomic_store(&worker->turned_ms, worker->now_ms);
     atomic_store(&worker->ring_fd, worker->ring.uring.ring_fd);
     return worker->group->ops->on_start(worker);
 }
@@ -266,18 +309,6 @@ static int first_error(const struct worker_group *group)
     return 0;
 }
 
-static int start_thread(struct worker *worker)
-{
-    sigset_t all, old;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    int failed = -pthread_create(&worker->thread, NULL, thread_main, worker);
-
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    return failed;
-}
-
 int worker_group_start(struct worker_group *group, unsigned workers_count)
 {
     CHECK(workers_count > 0 && workers_count <= WORKERS_MAX);
@@ -293,7 +324,7 @@ int worker_group_start(struct worker_group *group, unsigned workers_count)
         group->workers[i] = (struct worker){.index = i, .group = group, .ring_fd = -1};
     }
     for (unsigned i = 0; i < workers_count; i++) {
-        int failed = start_thread(&group->workers[i]);
+        int failed = thread_start(&group->workers[i].thread, thread_main, &group->workers[i]);
 
         if (failed != 0) {
             /* The running threads wait at the barrier for the full count: the process must exit. */
@@ -330,9 +361,29 @@ void worker_group_destroy(struct worker_group *group)
     group->workers = NULL;
 }
 
+bool worker_group_turns(const struct worker_group *group, uint64_t now_ms)
+{
+    for (unsigned i = 0; i < group->workers_count; i++) {
+        uint64_t turned_ms =
+            atomic_load_explicit(&group->workers[i].turned_ms, memory_order_relaxed);
+
+        /* It may have looked at the clock later than the caller. */
+        if (now_ms > turned_ms && now_ms - turned_ms > WORKER_STUCK_MS) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void worker_alarm(struct worker *worker, enum alarm_kind kind)
 {
-    alarms_raise(&worker->alarms, kind, worker->now_ms, NULL);
+    alarms_raise(&worker->alarms, kind, worker->now_ms);
+}
+
+void worker_alarm_about(struct worker *worker, enum alarm_kind kind, const char *key,
+                        const char *text)
+{
+    alarms_raise_about(&worker->alarms, kind, worker->now_ms, key, text);
 }
 
 void worker_call(struct worker *from, struct worker *target, struct call *call)
@@ -343,7 +394,7 @@ void worker_call(struct worker *from, struct worker *target, struct call *call)
     mailbox_post_call(&from->ring, atomic_load(&target->ring_fd), call, target->index);
 }
 
-bool worker_post_message(struct worker *from, unsigned target_index, void *message)
+bool worker_post_parcel(struct worker *from, unsigned target_index, void *parcel)
 {
     struct worker *target = &from->group->workers[target_index];
 
@@ -354,15 +405,29 @@ bool worker_post_message(struct worker *from, unsigned target_index, void *messa
     atomic_fetch_add_explicit(&target->letters_pending, 1, memory_order_relaxed);
     counters_increment(&from->counters, letters_sent);
     mailbox_post(&from->ring, atomic_load_explicit(&target->ring_fd, memory_order_relaxed),
-                 letter_pack(LETTER_MESSAGE, message, target_index));
+                 letter_pack(LETTER_PARCEL, parcel, target_index));
     return true;
 }
 
-void worker_post_home(struct worker *from, unsigned target_index, void *message)
+void worker_post_homeward(struct worker *from)
 {
-    struct worker *target = &from->group->workers[target_index];
+    struct outbox_item *items;
+    unsigned home;
 
-    counters_increment(&from->counters, letters_sent);
-    mailbox_post(&from->ring, atomic_load_explicit(&target->ring_fd, memory_order_relaxed),
-                 letter_pack(LETTER_MESSAGE_HOME, message, target_index));
+    if (from->stopping) {
+        outbox_hurry(&from->outbox); /* this turn may be its last */
+    }
+    while ((items = outbox_take_homeward(&from->outbox, &home)) != NULL) {
+        post_home(from, home, items);
+    }
+}
+
+void worker_take_home(struct worker *worker, struct outbox_item *items)
+{
+    while (items != NULL) {
+        struct outbox_item *next = outbox_next(items);
+
+        items->come_home(worker, items);
+        items = next;
+    }
 }

@@ -21,23 +21,12 @@ static X509 *issuer_among(STACK_OF(X509) * others, X509 *certificate)
     return NULL;
 }
 
-/* The last certificate that can be reached. Each one is visited once: two authorities may have
- * signed each other. */
-static X509 *chain_top(SSL_CTX *ctx)
+static bool file_has_issuer_of(SSL_CTX *ctx, X509 *certificate)
 {
     STACK_OF(X509) *others = NULL;
-    X509 *top = SSL_CTX_get0_certificate(ctx);
 
     SSL_CTX_get0_chain_certs(ctx, &others);
-    for (int i = 0; i < sk_X509_num(others); i++) {
-        X509 *issuer = issuer_among(others, top);
-
-        if (issuer == NULL || X509_self_signed(top, 0) == 1) {
-            break;
-        }
-        top = issuer;
-    }
-    return top;
+    return issuer_among(others, certificate) != NULL;
 }
 
 static bool store_has_issuer_of(X509 *certificate)
@@ -73,11 +62,12 @@ static void name_write(const X509_NAME *name, char text[static TLS_CHAIN_NAME_SI
 
 bool tls_chain_lacks_issuer(SSL_CTX *ctx, char issuer[static TLS_CHAIN_NAME_SIZE])
 {
-    X509 *top = chain_top(ctx);
+    X509 *certificate = SSL_CTX_get0_certificate(ctx);
 
-    if (X509_self_signed(top, 0) == 1 || store_has_issuer_of(top)) {
+    if (X509_self_signed(certificate, 0) == 1 || file_has_issuer_of(ctx, certificate) ||
+        store_has_issuer_of(certificate)) {
         return false;
     }
-    name_write(X509_get_issuer_name(top), issuer);
+    name_write(X509_get_issuer_name(certificate), issuer);
     return true;
 }

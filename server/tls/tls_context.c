@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +11,9 @@
 #include <unistd.h>
 
 #include "base/check.h"
-#include "base/openssl_error.h"
-#include "base/pem_file.h"
+#include "base/openssl/openssl_error.h"
+#include "base/openssl/pem_file.h"
+#include "base/systemd/credential.h"
 #include "server/tls/tls_chain.h"
 #include "server/tls/tls_session.h"
 
@@ -33,8 +35,6 @@ static const char ciphers_12[] =
 /* Item index of a comma-separated list as a path. False when there is none. */
 static bool list_item(const char *list, unsigned index, char path[static PATH_SIZE])
 {
-    const char *directory = getenv("CREDENTIALS_DIRECTORY");
-
     for (; index > 0; index--) {
         list = strchr(list, ',');
         if (list == NULL) {
@@ -42,18 +42,12 @@ static bool list_item(const char *list, unsigned index, char path[static PATH_SI
         }
         list++;
     }
-    int len = (int)strcspn(list, ",");
+    size_t len = strcspn(list, ",");
 
     if (len == 0) {
         return false;
     }
-    if (directory != NULL && memchr(list, '/', (size_t)len) == NULL) {
-        snprintf(path, PATH_SIZE, "%s/%.*s", directory, len, list);
-        if (access(path, R_OK) == 0) {
-            return true;
-        }
-    }
-    snprintf(path, PATH_SIZE, "%.*s", len, list);
+    credential_path(list, len, path, PATH_SIZE);
     return true;
 }
 
@@ -274,7 +268,7 @@ static uint64_t mix(uint64_t stamp, uint64_t value)
     return (stamp ^ value) * UINT64_C(0x100000001b3);
 }
 
-uint64_t tls_settings_stamp(const struct tls_settings *settings)
+uint64_t tls_context_stamp(const struct tls_settings *settings)
 {
     const char *const lists[] = {settings->cert_files, settings->key_files};
     uint64_t stamp = 0;
@@ -329,36 +323,4 @@ void tls_context_find_flaws(const struct tls_context *context, tls_context_on_fl
                     "certificates (certbot: fullchain.pem)");
         }
     }
-}
-
-void tls_slot_init(struct tls_slot *slot, struct tls_context *context)
-{
-    pthread_mutex_init(&slot->mutex, NULL);
-    slot->context = context;
-}
-
-void tls_slot_deinit(struct tls_slot *slot)
-{
-    tls_context_unref(slot->context);
-    slot->context = NULL;
-    pthread_mutex_destroy(&slot->mutex);
-}
-
-struct tls_context *tls_slot_get(struct tls_slot *slot)
-{
-    pthread_mutex_lock(&slot->mutex);
-    struct tls_context *context = tls_context_ref(slot->context);
-
-    pthread_mutex_unlock(&slot->mutex);
-    return context;
-}
-
-void tls_slot_replace(struct tls_slot *slot, struct tls_context *context)
-{
-    pthread_mutex_lock(&slot->mutex);
-    struct tls_context *old = slot->context;
-
-    slot->context = context;
-    pthread_mutex_unlock(&slot->mutex);
-    tls_context_unref(old);
 }

@@ -5,8 +5,6 @@
 #pragma once
 
 #include <openssl/ssl.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -38,22 +36,8 @@ void tls_context_unref(struct tls_context *context);
 MUST_USE SSL *tls_context_new_ssl(struct tls_context *context);
 
 /* A number that changes when one of the files does; 0 when none is readable. Blocks on the
-   files.
- */
-uint64_t tls_settings_stamp(const struct tls_settings *settings);
-
-/* The current set of a running server: workers take a reference, a reload replaces it. Any
- * thread. */
-struct tls_slot {
-    pthread_mutex_t mutex;
-    struct tls_context *context;
-};
-void tls_slot_init(struct tls_slot *slot, struct tls_context *context); /* takes the reference */
-void tls_slot_deinit(struct tls_slot *slot);
-/* Returns a reference for the caller. */
-struct tls_context *tls_slot_get(struct tls_slot *slot);
-/* Takes the reference; handshakes in progress keep the old set alive. */
-void tls_slot_replace(struct tls_slot *slot, struct tls_context *context);
+ * files. */
+uint64_t tls_context_stamp(const struct tls_settings *settings);
 
 /* Reports each certificate that clients may refuse. flaw and cure are constants, issuer may be
  * empty. Blocks on the files of the system's store. */

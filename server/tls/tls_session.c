@@ -8,7 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
-#include "base/openssl_error.h"
+#include "base/openssl/openssl_error.h"
 
 struct tls_session {
     SSL *ssl;
@@ -287,8 +287,8 @@ static size_t parse_hex(const char *text, uint8_t *bytes, size_t size)
     size_t len = 0;
 
     while (len < size) {
-        int high = hex_digit_value((uint8_t)text[0]);
-        int low = high < 0 ? -1 : hex_digit_value((uint8_t)text[1]);
+        int high = bytes_hex_digit_value((uint8_t)text[0]);
+        int low = high < 0 ? -1 : bytes_hex_digit_value((uint8_t)text[1]);
 
         if (low < 0) {
             break;

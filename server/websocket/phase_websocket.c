@@ -1,5 +1,4 @@
-/* The WebSocket phase: frames in, messages to the hub; control frames answered; liveness; expiry.
- */
+/* The WebSocket phase: frames in, messages to the hub; control frames answered. */
 #include "server/websocket/phase_websocket.h"
 
 #include <string.h>
@@ -12,265 +11,98 @@
 #include "server/conn/receive.h"
 #include "server/conn/send.h"
 #include "server/conn/transport.h"
+#include "server/hub/drop_policy.h"
 #include "server/hub/fanout.h"
+#include "server/hub/stream_cache.h"
+#include "server/hub/stream_join.h"
+#include "server/websocket/attendance.h"
+#include "server/websocket/close_frame.h"
+#include "server/websocket/deadlines.h"
+#include "server/websocket/message_room.h"
+#include "server/websocket/websocket_log.h"
 #include "wire/ws_mask.h"
 
-enum { TAKING_PONG_TIMEOUTS = 4 };
 enum { TEXT_PIECE_MAX = 4096 }; /* still in the first cache when it is checked after the copy */
 
-static uint64_t ping_interval_ms(const struct conn *conn)
-{
-    return (uint64_t)conn->table->shared->config->ping_interval_ms;
-}
-
-/* From a ping that was sent to its pong. */
-static uint64_t pong_timeout_ms(const struct conn *conn)
-{
-    return ping_interval_ms(conn) * 10 / 9;
-}
-
-/* From the first byte of a message to its last: a minute, where pings are sent by default. */
-static uint64_t assembly_timeout_ms(const struct conn *conn)
-{
-    return ping_interval_ms(conn) * 12 / 5;
-}
-
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-    return a < b ? a : b;
-}
-
-/* Reasons that come between two reads, not in the middle of one: the parser then stands where the
- * next bytes go on, and the peer's Close can be told from the rest. */
-static bool may_wait_for_close(enum close_reason reason)
-{
-    return reason == CLOSE_DRAIN || reason == CLOSE_EXPIRED || reason == CLOSE_DENIED ||
-           reason == CLOSE_ASSEMBLY_TIMEOUT;
-}
-
-static void close_saying(struct conn *conn, enum close_reason reason, uint16_t code,
-                         const char *text)
-{
-    const struct phase_websocket *ws = phase_websocket_seen(conn);
-    uint8_t payload[WS_CONTROL_PAYLOAD_MAX];
-    size_t len = ws_close_write(code, text, payload);
-    struct ws_close_watch watch;
-
-    CHECK(conn->phase == PHASE_WEBSOCKET);
-    ws_close_watch_init(&watch, &ws->parser, ws->in_payload ? &ws->frame : NULL, ws->payload_done);
-    /* Messages accepted before a stop are still delivered; for other reasons the peer gets none. */
-    if (reason != CLOSE_DRAIN) {
-        send_queue_drop_waiting(&conn->subscriber.queue, conn->worker);
-    }
-    conn_close_saying(conn, reason,
-                      message_create_control(conn->worker, WS_OPCODE_CLOSE, bytes_of(payload, len)),
-                      may_wait_for_close(reason) ? &watch : NULL);
-}
-
-static void close_websocket(struct conn *conn, enum close_reason reason, const char *text)
-{
-    close_saying(conn, reason, close_reason_code(reason), text);
-}
-
-static void arm_liveness(struct conn *conn)
-{
-    struct phase_websocket *ws = phase_websocket_of(conn);
-    uint64_t due_ms = earlier(ws->ping_due_ms, ws->pong_due_ms);
-
-    if (ws->assembly_started_ms != 0) {
-        due_ms = earlier(due_ms, ws->assembly_started_ms + assembly_timeout_ms(conn));
-    }
-    timer_arm(&conn->worker->timers, &conn->liveness, due_ms);
-}
-
-/* A slow viewer that takes bytes is alive: our ping is still on its way behind them. Small windows
- * open seldom, so the last seconds count. */
-static bool is_taking(struct conn *conn)
-{
-    uint64_t write_timeout_ms = (uint64_t)conn->table->shared->config->write_timeout_ms;
-    uint64_t window_ms = earlier(write_timeout_ms, TAKING_PONG_TIMEOUTS * pong_timeout_ms(conn));
-    uint64_t now_ms = conn->worker->now_ms;
-
-    return conn_send_taken_since(conn, now_ms > window_ms ? now_ms - window_ms : 0);
-}
-
-/* The pong may be among what is not read yet. Once only: of a TLS record that never ends, bytes
- * wait for ever. */
-static bool may_be_unread(struct conn *conn)
-{
-    struct phase_websocket *ws = phase_websocket_of(conn);
-    bool waits = !ws->pong_is_graced && conn_receive_waits(conn);
-
-    ws->pong_is_graced |= waits;
-    return waits;
-}
-
-/* A pong is due for a ping that was sent, not for one that memory had no room for, and from the
- * first one that is not answered. */
-static void send_ping(struct conn *conn)
-{
-    struct phase_websocket *ws = phase_websocket_of(conn);
-    struct message *message =
-        message_create_control(conn->worker, WS_OPCODE_PING, bytes_of(NULL, 0));
-
-    ws->ping_due_ms = conn->worker->now_ms + ping_interval_ms(conn);
-    if (message != NULL) {
-        message->is_urgent = true;
-        if (conn_send(conn, message) && ws->pong_due_ms == NO_PONG_DUE) {
-            ws->pong_due_ms = conn->worker->now_ms + pong_timeout_ms(conn);
-        }
-    }
-    is_taking(conn); /* what it took before the ping is seen before it */
-}
-
-static bool assembly_is_late(const struct conn *conn)
-{
-    uint64_t started_ms = phase_websocket_seen(conn)->assembly_started_ms;
-
-    return started_ms != 0 && conn->worker->now_ms - started_ms >= assembly_timeout_ms(conn);
-}
-
-static void on_liveness(struct timer *timer)
-{
-    struct conn *conn = container_of(timer, struct conn, liveness);
-    struct phase_websocket *ws = phase_websocket_of(conn);
-    uint64_t now_ms = conn->worker->now_ms;
-
-    CHECK(conn->phase == PHASE_WEBSOCKET);
-    if (now_ms >= ws->pong_due_ms) {
-        if (!is_taking(conn) && !may_be_unread(conn)) {
-            conn_close_now(conn, CLOSE_NO_PONG);
-            return;
-        }
-        ws->pong_due_ms = now_ms + PONG_GRACE_MS;
-    }
-    if (assembly_is_late(conn)) {
-        close_websocket(conn, CLOSE_ASSEMBLY_TIMEOUT, "message not completed in time");
-        return;
-    }
-    if (now_ms >= ws->ping_due_ms) {
-        send_ping(conn);
-    }
-    arm_liveness(conn);
-}
-
-/* Token times are of the wall clock, which may step: the timer asks it again. */
-static void arm_expiry(struct conn *conn)
-{
-    int64_t left_s = phase_websocket_of(conn)->exp_s - clock_wall_s();
-    uint64_t wait_ms;
-
-    if (left_s <= 0) {
-        wait_ms = 0;
-    } else {
-        uint64_t into_second_ms = clock_wall_ns() / 1000000u % 1000u;
-
-        wait_ms = earlier((uint64_t)left_s, 3600) * 1000 - into_second_ms;
-    }
-    timer_arm(&conn->worker->timers, &conn->expiry, conn->worker->now_ms + wait_ms);
-}
-
-static void on_expiry(struct timer *timer)
-{
-    struct conn *conn = container_of(timer, struct conn, expiry);
-
-    CHECK(conn->phase == PHASE_WEBSOCKET);
-    if (clock_wall_s() < phase_websocket_of(conn)->exp_s) {
-        arm_expiry(conn);
-        return;
-    }
-    close_websocket(conn, CLOSE_EXPIRED, "token expired");
-}
-
-static const char *shown_address(const struct conn *conn)
-{
-    const struct phase_websocket *ws = phase_websocket_seen(conn);
-
-    if (conn->table->shared->config->privacy) {
-        return "";
-    }
-    return ws->reported_address[0] != '\0' ? ws->reported_address : ws->remote_address;
-}
-
-static void log_opened(const struct conn *conn)
-{
-    const struct phase_websocket *ws = phase_websocket_seen(conn);
-
-    log_info("new connection", LOG_TEXT("topic", ws->topic->name),
-             LOG_TEXT("booking_id", ws->booking_id), LOG_BOOL("can_read", ws->can_read),
-             LOG_BOOL("can_write", ws->can_write), LOG_JSON("scopes", ws->scopes_json),
-             LOG_INT("expires_at", ws->exp_s), LOG_TEXT("remote_addr", shown_address(conn)),
-             LOG_TEXT("user_agent", ws->user_agent), LOG_INT("worker", conn->worker->index));
-}
-
-static void log_closed(const struct conn *conn)
-{
-    const struct phase_websocket *ws = phase_websocket_seen(conn);
-
-    log_info("connection closed", LOG_TEXT("reason", close_reason_text(conn->close_reason)),
-             LOG_TEXT("topic", ws->topic->name), LOG_TEXT("booking_id", ws->booking_id),
-             LOG_JSON("scopes", ws->scopes_json), LOG_TEXT("remote_addr", shown_address(conn)),
-             LOG_TEXT("user_agent", ws->user_agent),
-             LOG_INT("duration_ms", conn->worker->now_ms - ws->opened_ms),
-             LOG_INT("messages_received", ws->messages_received),
-             LOG_INT("bytes_received", ws->bytes_received),
-             LOG_INT("messages_sent", conn->messages_sent), LOG_INT("bytes_sent", conn->bytes_sent),
-             LOG_INT("worker", conn->worker->index));
-}
-
 static void websocket_on_bytes(struct conn *conn, struct bytes bytes);
+static void websocket_on_room(struct subscriber *subscriber);
 
-void websocket_open(struct conn *conn, const struct admission *admission,
-                    const struct http_request *request, struct bytes bytes)
+/* Memory is out, behind the 101. */
+static void refuse_open(struct conn *conn, const struct admission *admission, struct topic *topic)
+{
+    if (topic != NULL) {
+        topic_unref(topic);
+    }
+    admission_undo(&conn->table->shared->access, admission);
+    conn_close_now(conn, CLOSE_IO_ERROR);
+}
+
+void phase_websocket_open(struct conn *conn, const struct admission *admission,
+                          const struct http_request *request, struct bytes bytes)
 {
     struct phase_websocket *ws = phase_websocket_of(conn);
     uint64_t now_ms = conn->worker->now_ms;
     struct topic *topic =
         topic_find_or_create(conn->table->shared->topics, admission->permission.topic);
+    struct exchange *exchange = topic != NULL && admission->is_v1
+                                    ? exchange_create(conn, admission->permission.can_read)
+                                    : NULL;
 
-    if (topic == NULL) {
-        conn_close_now(conn, CLOSE_IO_ERROR);
+    if (topic == NULL || (admission->is_v1 && exchange == NULL)) {
+        refuse_open(conn, admission, topic);
         return;
     }
     conn_enter_phase(conn, PHASE_WEBSOCKET);
     *ws = (struct phase_websocket){.topic = topic,
+                                   .exchange = exchange,
                                    .exp_s = admission->permission.exp_s,
                                    .can_read = admission->permission.can_read,
                                    .can_write = admission->permission.can_write,
                                    .opened_ms = now_ms,
-                                   .opened_s = clock_wall_s(),
-                                   .ping_due_ms = now_ms + ping_interval_ms(conn),
-                                   .pong_due_ms = NO_PONG_DUE};
+                                   .opened_s = clock_wall_s()};
     memcpy(ws->booking_id, admission->permission.booking_id, sizeof ws->booking_id);
     memcpy(ws->scopes_json, admission->permission.scopes_json, sizeof ws->scopes_json);
+    pace_init(&ws->pace, now_ms);
     ws_frame_parser_init(&ws->parser, WS_ROLE_CLIENT);
     http_request_field_text(request, "User-Agent", ws->user_agent, sizeof ws->user_agent);
-    address_of_client(conn->fd, request, &conn->table->shared->trusted_proxies, ws->remote_address,
+    address_of_client(conn->fd, request, &conn->table->shared->config->trusted, ws->remote_address,
                       ws->reported_address);
-    timer_init(&conn->liveness, on_liveness);
-    timer_init(&conn->expiry, on_expiry);
-    arm_liveness(conn);
-    arm_expiry(conn);
-    if (ws->can_read) {
-        topic_subscribe(topic, conn->worker, &conn->subscriber);
-    }
+    deadlines_start(conn);
+    conn->subscriber.on_dropped = losses_on_dropped;
+    conn->subscriber.on_room = websocket_on_room;
+    attendance_join(conn, &admission->wishes);
     list_append(conn_table_booking(conn->table, ws->booking_id), &conn->booking_node);
     counters_increment(&conn->worker->counters, websockets_opened);
-    log_opened(conn);
+    websocket_log_opened(conn);
     websocket_on_bytes(conn, bytes);
+}
+
+static void stop_waiting(struct conn *conn)
+{
+    list_remove(&conn->paced_node);
+    list_remove(&conn->subscriber.room_node);
 }
 
 static void websocket_on_leave(struct conn *conn)
 {
     struct phase_websocket *ws = phase_websocket_of(conn);
 
-    log_closed(conn);
+    websocket_log_closed(conn);
+    conn->subscriber.on_dropped = NULL;
+    topic_counts_leave(conn->subscriber.counts, ws->can_read, ws->can_write);
+    conn->subscriber.counts = NULL; /* its row may be another topic's soon */
     list_remove(&conn->booking_node);
-    timer_disarm(&conn->liveness);
-    timer_disarm(&conn->expiry);
+    stop_waiting(conn);
+    inbox_clear(&ws->inbox, &conn->worker->blocks);
+    deadlines_stop(conn);
+    stream_cache_end(conn->worker, ws->topic, &conn->subscriber);
+    recogniser_deinit(&ws->recogniser, conn->worker, ws->topic);
     if (ws->can_read) {
+        stream_join_end(&conn->subscriber);
         topic_unsubscribe(ws->topic, conn->worker, &conn->subscriber);
     }
+    attendance_leave(conn);
+    places_give(conn->table->shared->access.places, ws->booking_id, ws->topic->name);
     topic_unref(ws->topic);
     if (ws->message != NULL) {
         share_unref(conn->worker, &ws->message->home_share);
@@ -284,24 +116,14 @@ static bool is_control(enum ws_opcode opcode)
 
 static void fail_protocol(struct conn *conn, const char *text)
 {
-    close_websocket(conn, CLOSE_PROTOCOL_ERROR, text);
+    close_frame_say(conn, CLOSE_PROTOCOL_ERROR, text);
 }
 
 /* RFC 6455 §8.1. Nothing of the message was published: viewers that check text would have to fail
  * their own connections. */
 static void fail_text(struct conn *conn)
 {
-    close_websocket(conn, CLOSE_INVALID_TEXT, "invalid utf8 in text message");
-}
-
-/* How much room a message gets that has len bytes so far announced. Memory for a large one grows as
- * its bytes arrive: an announcement alone must not take megabytes from the others. */
-static size_t room_for(const struct phase_websocket *ws)
-{
-    size_t arrived = ws->message == NULL ? 0 : ws->message->payload_len;
-    size_t room = arrived * 4 > MESSAGE_FIRST_BYTES_MAX ? arrived * 4 : MESSAGE_FIRST_BYTES_MAX;
-
-    return ws->message_len < room ? (size_t)ws->message_len : room;
+    close_frame_say(conn, CLOSE_INVALID_TEXT, "invalid utf8 in text message");
 }
 
 static void drop_message(struct conn *conn)
@@ -314,54 +136,125 @@ static void drop_message(struct conn *conn)
     }
 }
 
-/* Without memory the message is read and thrown away: the stream goes on with the next one, and the
- * loss is counted. */
-static void make_room(struct conn *conn)
+/* It is read and thrown away: the stream goes on with the next one. Its part so far may be
+ * megabytes, which others need now. */
+static void discard_message(struct conn *conn, enum alarm_kind kind)
+{
+    worker_alarm_about(conn->worker, kind, "topic", phase_websocket_of(conn)->topic->name);
+    phase_websocket_of(conn)->discarding = true;
+    drop_message(conn);
+}
+
+/* Bytes that are not the publisher's payload. */
+static size_t envelope_size(const struct phase_websocket *ws)
+{
+    return ws->exchange == NULL ? 0 : RELAY_V1_ENVELOPE_SIZE;
+}
+
+/* Behind its head. The room is never made larger: copies of a token would be left behind. */
+static void make_control_room(struct conn *conn)
 {
     struct phase_websocket *ws = phase_websocket_of(conn);
-    bool has_room;
+    size_t len = ws->frame.fin ? (size_t)ws->message_len : RELAY_V1_CONTROL_MAX;
 
+    CHECK(ws->message == NULL && len > envelope_size(ws));
+    ws->message = message_room_for_control(conn->worker, ws->topic, len - envelope_size(ws));
     if (ws->message == NULL) {
-        ws->message = message_create(conn->worker, room_for(ws));
-        has_room = ws->message != NULL;
-    } else {
-        has_room = message_grow(conn->worker, &ws->message, room_for(ws));
-    }
-    if (!has_room) {
-        counters_increment(&conn->worker->counters, messages_dropped_memory);
-        worker_alarm(conn->worker, ALARM_MESSAGE_MEMORY);
+        counters_increment(&conn->worker->counters, v1_controls_ignored);
         ws->discarding = true;
-        drop_message(conn); /* its part so far may be megabytes, which others need now */
     }
 }
 
-static void begin_data_frame(struct conn *conn)
+static void make_room(struct conn *conn, size_t here)
+{
+    struct phase_websocket *ws = phase_websocket_of(conn);
+
+    if (ws->exchange != NULL && exchange_is_control(ws->exchange)) {
+        make_control_room(conn);
+        return;
+    }
+    size_t arrived = ws->message == NULL ? 0 : ws->message->payload_len;
+    size_t room_max =
+        ws->frame.fin ? (size_t)ws->message_len - envelope_size(ws) : MESSAGE_BYTES_MAX;
+
+    switch (message_room_take(conn->worker, ws->topic, &ws->message,
+                              message_room_for(arrived, here, room_max))) {
+    case MESSAGE_ROOM_OK:
+        return;
+    case MESSAGE_ROOM_OVER_SHARE:
+        counters_increment(&conn->worker->counters, messages_dropped_share);
+        discard_message(conn, ALARM_MESSAGE_SHARE);
+        return;
+    case MESSAGE_ROOM_NO_MEMORY:
+        counters_increment(&conn->worker->counters, messages_dropped_memory);
+        discard_message(conn, ALARM_MESSAGE_MEMORY);
+    }
+}
+
+/* Its bytes go to other connections, if it may publish. */
+static void begin_payload(struct conn *conn, enum ws_opcode opcode)
+{
+    struct phase_websocket *ws = phase_websocket_of(conn);
+
+    ws->opcode = opcode;
+    ws->checks_text = opcode == WS_OPCODE_TEXT &&
+                      conn->table->shared->config->text_utf8 == CONFIG_TEXT_UTF8_CHECK;
+    utf8_stream_init(&ws->text);
+    if (!ws->can_write) {
+        counters_increment(&conn->worker->counters, messages_discarded_readonly);
+        ws->discarding = true;
+    }
+}
+
+static void begin_message(struct conn *conn)
+{
+    struct phase_websocket *ws = phase_websocket_of(conn);
+
+    ws->message_len = 0;
+    ws->discarding = false;
+    if (ws->exchange == NULL) {
+        begin_payload(conn, ws->frame.opcode);
+    } else if (ws->frame.opcode == WS_OPCODE_BINARY) {
+        ws->checks_text = false;
+        exchange_begin_message(ws->exchange);
+    } else {
+        fail_protocol(conn, "relay.v1: messages are binary");
+    }
+}
+
+/* A control message is short, and the first frame may be too short to tell. */
+static bool is_too_big(const struct phase_websocket *ws)
+{
+    size_t len_max = ws->exchange != NULL && exchange_is_control(ws->exchange)
+                         ? RELAY_V1_CONTROL_MAX
+                         : MESSAGE_BYTES_MAX + envelope_size(ws);
+
+    return ws->message_len > len_max;
+}
+
+static void begin_data_frame(struct conn *conn, size_t here)
 {
     struct phase_websocket *ws = phase_websocket_of(conn);
 
     if (ws->frame.opcode != WS_OPCODE_CONTINUATION) {
-        ws->opcode = ws->frame.opcode;
-        ws->message_len = 0;
-        ws->discarding = false;
-        ws->checks_text =
-            ws->opcode == WS_OPCODE_TEXT && conn->table->shared->config->text_is_checked;
-        utf8_stream_init(&ws->text);
-        if (!ws->can_write) {
-            counters_increment(&conn->worker->counters, messages_discarded_readonly);
-            ws->discarding = true;
-        }
+        begin_message(conn);
     }
-    if (ws->frame.payload_len > MESSAGE_BYTES_MAX - ws->message_len) {
-        close_websocket(conn, CLOSE_TOO_BIG, "");
+    if (conn->phase != PHASE_WEBSOCKET) {
+        return;
+    }
+    if (ws->frame.payload_len > MESSAGE_BYTES_MAX + envelope_size(ws) - ws->message_len) {
+        close_frame_say(conn, CLOSE_TOO_BIG, "");
         return;
     }
     ws->message_len += ws->frame.payload_len;
-    if (!ws->discarding) {
-        make_room(conn);
+    if (is_too_big(ws)) {
+        close_frame_say(conn, CLOSE_TOO_BIG, "");
+    } else if (ws->message == NULL && !ws->discarding && ws->exchange == NULL) {
+        make_room(conn, here < ws->frame.payload_len ? here : (size_t)ws->frame.payload_len);
     }
 }
 
-static void begin_frame(struct conn *conn)
+static void begin_frame(struct conn *conn, size_t here)
 {
     struct phase_websocket *ws = phase_websocket_of(conn);
 
@@ -369,8 +262,25 @@ static void begin_frame(struct conn *conn)
     ws->payload_done = 0;
     ws->control_len = 0;
     if (!is_control(ws->frame.opcode)) {
-        begin_data_frame(conn);
+        begin_data_frame(conn, here);
     }
+}
+
+/* A connection that may not publish sends nothing on to others, however fast. */
+static bool is_too_fast(struct conn *conn)
+{
+    struct phase_websocket *ws = phase_websocket_of(conn);
+    const struct publish_rate *rate = conn->table->shared->publish_rate;
+
+    return ws->can_write && rate != NULL &&
+           !publish_meter_take(&ws->meter, rate, conn->worker->now_ms, ws->message_len);
+}
+
+static void close_too_fast(struct conn *conn)
+{
+    worker_alarm_about(conn->worker, ALARM_PUBLISH_RATE, "topic",
+                       phase_websocket_of(conn)->topic->name);
+    close_frame_say(conn, CLOSE_TOO_FAST, "published faster than this relay allows");
 }
 
 static void publish(struct conn *conn)
@@ -378,21 +288,30 @@ static void publish(struct conn *conn)
     struct phase_websocket *ws = phase_websocket_of(conn);
     struct message *message = ws->message;
 
+    size_t len = (size_t)ws->message_len - envelope_size(ws);
+    uint32_t sequence = (uint32_t)ws->messages_received;
+
     ws->message = NULL;
     ws->assembly_started_ms = 0;
     ws->messages_received++;
-    ws->bytes_received += ws->message_len;
+    ws->bytes_received += len;
     ws->last_received_ms = conn->worker->now_ms;
     ws->first_received_ms =
         ws->first_received_ms == 0 ? ws->last_received_ms : ws->first_received_ms;
     counters_increment(&conn->worker->counters, messages_received);
-    counters_add(&conn->worker->counters, bytes_received, ws->message_len);
+    counters_add(&conn->worker->counters, bytes_received, len);
+    topic_counts_receive(conn->subscriber.counts, len, conn->worker->now_ms);
     if (message == NULL) {
         CHECK(ws->discarding);
         return;
     }
-    message->received_ms = conn->worker->now_ms;
+    if (!attendance_may_publish(conn)) {
+        share_unref(conn->worker, &message->home_share);
+        return;
+    }
+    attendance_stamp(conn, message, sequence);
     message_frame(message, ws->opcode);
+    recogniser_take(&ws->recogniser, conn->worker, message);
     if (ws->topic == conn->table->shared->stats_topic) {
         conn->table->shared->on_command(conn->worker,
                                         bytes_of(message->payload, message->payload_len));
@@ -411,10 +330,8 @@ static void answer_ping(struct conn *conn)
         counters_increment(&conn->worker->counters, pongs_skipped);
         return;
     }
-    pong->is_urgent = true;
-    pong->is_pong = true;
     /* A peer that pings without reading gets an answer to some only, among them the last. */
-    if (send_queue_replace_pong(&conn->subscriber.queue, conn->worker, &pong->home_share)) {
+    if (drop_policy_replace_answer(&conn->subscriber.queue, conn->worker, &pong->home_share)) {
         counters_increment(&conn->worker->counters, pongs_skipped);
         share_unref(conn->worker, &pong->home_share);
     } else {
@@ -427,15 +344,15 @@ static void answer_close(struct conn *conn)
     struct phase_websocket *ws = phase_websocket_of(conn);
     struct bytes payload = bytes_of(ws->control, ws->control_len);
     uint16_t code;
-    enum ws_close_result result = ws_close_parse(payload, &code);
+    enum ws_close_result result = ws_frame_close_parse(payload, &code);
     char text[WS_CLOSE_REASON_MAX + 1];
 
     if (result != WS_CLOSE_OK) {
-        ws_close_error_text(result, payload, text, sizeof text);
+        ws_frame_close_error_text(result, payload, text, sizeof text);
         fail_protocol(conn, text);
         return;
     }
-    close_saying(conn, CLOSE_BY_PEER, code, "");
+    close_frame_say_code(conn, CLOSE_BY_PEER, code, "");
 }
 
 static void end_control_frame(struct conn *conn)
@@ -447,8 +364,7 @@ static void end_control_frame(struct conn *conn)
         answer_ping(conn);
         break;
     case WS_OPCODE_PONG:
-        ws->pong_due_ms = NO_PONG_DUE;
-        ws->pong_is_graced = false;
+        deadlines_take_pong(conn);
         break;
     case WS_OPCODE_CLOSE:
         answer_close(conn);
@@ -460,6 +376,55 @@ static void end_control_frame(struct conn *conn)
     }
 }
 
+static void end_payload(struct conn *conn)
+{
+    struct phase_websocket *ws = phase_websocket_of(conn);
+
+    if (ws->checks_text && !ws->discarding && !utf8_stream_is_whole(&ws->text)) {
+        fail_text(conn);
+    } else if (is_too_fast(conn)) {
+        close_too_fast(conn);
+    } else {
+        publish(conn);
+    }
+}
+
+static void end_control_message(struct conn *conn)
+{
+    struct phase_websocket *ws = phase_websocket_of(conn);
+    struct message *body = ws->message;
+
+    ws->message = NULL;
+    ws->assembly_started_ms = 0;
+    if (ws->discarding) {
+        return;
+    }
+    exchange_on_control(conn, body == NULL ? bytes_of(NULL, 0)
+                                           : bytes_of(body->payload, body->payload_len));
+    if (body != NULL) {
+        share_unref(conn->worker, &body->home_share);
+    }
+}
+
+/* A message of relay.v1. */
+static void end_enveloped(struct conn *conn)
+{
+    struct phase_websocket *ws = phase_websocket_of(conn);
+
+    if (exchange_is_control(ws->exchange)) {
+        end_control_message(conn);
+        return;
+    }
+    if (!exchange_has_envelope(ws->exchange)) {
+        fail_protocol(conn, "relay.v1: message shorter than its envelope");
+        return;
+    }
+    if (ws->message == NULL && !ws->discarding) {
+        make_room(conn, 0); /* it is empty */
+    }
+    end_payload(conn);
+}
+
 static void end_frame(struct conn *conn)
 {
     struct phase_websocket *ws = phase_websocket_of(conn);
@@ -467,11 +432,10 @@ static void end_frame(struct conn *conn)
     ws->in_payload = false;
     if (is_control(ws->frame.opcode)) {
         end_control_frame(conn);
-    } else if (ws->frame.fin && ws->checks_text && !ws->discarding &&
-               !utf8_stream_is_whole(&ws->text)) {
-        fail_text(conn);
+    } else if (ws->frame.fin && ws->exchange != NULL) {
+        end_enveloped(conn);
     } else if (ws->frame.fin) {
-        publish(conn);
+        end_payload(conn);
     }
 }
 
@@ -505,6 +469,34 @@ static size_t take_data(struct conn *conn, struct bytes bytes)
     return len;
 }
 
+/* The envelope in front of a payload, or a control message's first bytes. */
+static size_t take_head(struct conn *conn, struct bytes bytes)
+{
+    struct phase_websocket *ws = phase_websocket_of(conn);
+    size_t len = exchange_take_head(ws->exchange, bytes, ws->frame.mask, ws->payload_done);
+
+    if (is_too_big(ws)) {
+        close_frame_say(conn, CLOSE_TOO_BIG, "");
+    } else if (len > 0 && exchange_has_envelope(ws->exchange)) {
+        begin_payload(conn, exchange_says_text(ws->exchange) ? WS_OPCODE_TEXT : WS_OPCODE_BINARY);
+    }
+    return len;
+}
+
+static size_t take_message(struct conn *conn, struct bytes bytes)
+{
+    struct phase_websocket *ws = phase_websocket_of(conn);
+
+    if (ws->exchange != NULL && exchange_wants_head(ws->exchange)) {
+        return take_head(conn, bytes);
+    }
+    if (!ws->discarding &&
+        (ws->message == NULL || ws->message->payload_len == ws->message->payload_capacity)) {
+        make_room(conn, bytes.len);
+    }
+    return ws->discarding ? bytes.len : take_data(conn, bytes);
+}
+
 /* Returns the bytes after the payload, or after the part of it that was taken. */
 static struct bytes take_payload(struct conn *conn, struct bytes bytes)
 {
@@ -518,12 +510,7 @@ static struct bytes take_payload(struct conn *conn, struct bytes bytes)
     if (is_control(ws->frame.opcode)) {
         len = take_control(ws, bytes_of(bytes.data, len));
     } else {
-        if (!ws->discarding && ws->message->payload_len == ws->message->payload_capacity) {
-            make_room(conn);
-        }
-        if (!ws->discarding) {
-            len = take_data(conn, bytes_of(bytes.data, len));
-        }
+        len = take_message(conn, bytes_of(bytes.data, len));
     }
     if (conn->phase == PHASE_WEBSOCKET) {
         ws->payload_done += len;
@@ -554,7 +541,7 @@ static bool step(struct conn *conn, struct bytes *bytes)
             fail_frame(conn, result);
             return false;
         }
-        begin_frame(conn);
+        begin_frame(conn, bytes->len);
         if (conn->phase != PHASE_WEBSOCKET) {
             return false;
         }
@@ -566,26 +553,180 @@ static bool step(struct conn *conn, struct bytes *bytes)
     return conn->phase == PHASE_WEBSOCKET && bytes->len > 0;
 }
 
-static void websocket_on_bytes(struct conn *conn, struct bytes bytes)
+static void spend(struct conn *conn, uint32_t units_before, uint32_t cost)
 {
-    while (bytes.len > 0 && step(conn, &bytes)) {
-    }
-    if (conn->phase == PHASE_WEBSOCKET && phase_websocket_of(conn)->message != NULL &&
-        phase_websocket_of(conn)->assembly_started_ms == 0) {
-        phase_websocket_of(conn)->assembly_started_ms = conn->worker->now_ms;
-        arm_liveness(conn);
+    pace_spend(&phase_websocket_of(conn)->pace, cost);
+    if (units_before >= PACE_SLICE) {
+        conn->table->burst_spent += cost;
     }
 }
 
-/* Without a Close it is an abrupt end, and nobody waits for what is queued. A peer that ended only
+static struct underway *underway_of(const struct conn *conn)
+{
+    return &phase_websocket_seen(conn)->topic->parts[conn->worker->index].underway;
+}
+
+/* Other workers keep up with what is published here. Bytes that are not published need no room. */
+static bool has_room(const struct conn *conn)
+{
+    return !phase_websocket_seen(conn)->can_write || underway_has_room(underway_of(conn));
+}
+
+enum service {
+    SERVICE_CREDIT, /* while it has credit, and there is some of all in this turn */
+    SERVICE_SLICE,  /* in its turn: one slice of a flood */
+    SERVICE_ALL,    /* it cannot wait */
+};
+
+static bool may_go_on(struct conn *conn, enum service service, uint32_t units)
+{
+    switch (service) {
+    case SERVICE_CREDIT:
+        return pace_has_credit(&phase_websocket_of(conn)->pace, conn->worker->now_ms) &&
+               pace_has_turn(units, conn->table->burst_spent) && has_room(conn);
+    case SERVICE_SLICE:
+        return units < PACE_SLICE && has_room(conn);
+    case SERVICE_ALL:
+        return true;
+    }
+    UNREACHABLE();
+}
+
+/* Processes frames while they may be. Returns what is left. */
+static struct bytes take_frames(struct conn *conn, struct bytes bytes, enum service service)
+{
+    struct phase_websocket *ws = phase_websocket_of(conn);
+    uint32_t cost = pace_units(ws->topic->parts[conn->worker->index].subscribers_count);
+    uint32_t units = 0;
+    bool more = bytes.len > 0;
+
+    while (more && may_go_on(conn, service, units)) {
+        if (!ws->in_payload) {
+            spend(conn, units, cost);
+            units += cost;
+        }
+        more = step(conn, &bytes);
+    }
+    return more ? bytes : bytes_of(NULL, 0);
+}
+
+static void watch_assembly(struct conn *conn)
+{
+    if (conn->phase == PHASE_WEBSOCKET && phase_websocket_of(conn)->message != NULL) {
+        deadlines_begin_message(conn);
+    }
+}
+
+static void await_turn(struct conn *conn)
+{
+    list_append(&conn->table->paced, &conn->paced_node);
+}
+
+static void websocket_on_room(struct subscriber *subscriber)
+{
+    await_turn(container_of(subscriber, struct conn, subscriber));
+}
+
+static void await_room(struct conn *conn)
+{
+    counters_increment(&conn->worker->counters, publishers_held);
+    underway_await_room(underway_of(conn), &conn->subscriber);
+}
+
+/* Out of credit: others are served first, and nothing more is received until then. Without room
+ * its messages would take more memory than its bytes do. False: there is no memory for that. */
+static bool keep_for_later(struct conn *conn, struct bytes bytes)
+{
+    struct inbox *inbox = &phase_websocket_of(conn)->inbox;
+    bool is_first = inbox_is_empty(inbox);
+
+    /* Live messages need the memory more than floods do. */
+    if (is_first && has_room(conn) &&
+        !worker_memory_has_half(conn->worker, conn->worker->index, 0)) {
+        return false;
+    }
+    if (!inbox_add(inbox, &conn->worker->blocks, bytes)) {
+        return false;
+    }
+    if (is_first && !has_room(conn)) {
+        await_room(conn);
+    } else if (is_first) {
+        counters_increment(&conn->worker->counters, publishers_paced);
+        await_turn(conn);
+    }
+    return true;
+}
+
+/* The order of bytes is kept: all that was kept before is processed first. */
+static void take_all(struct conn *conn, struct bytes bytes)
+{
+    struct inbox inbox = phase_websocket_of(conn)->inbox;
+    struct bytes kept = inbox_bytes(&inbox);
+
+    phase_websocket_of(conn)->inbox = (struct inbox){0};
+    stop_waiting(conn);
+    take_frames(conn, kept, SERVICE_ALL);
+    inbox_clear(&inbox, &conn->worker->blocks);
+    if (conn->phase == PHASE_WEBSOCKET) {
+        take_frames(conn, bytes, SERVICE_ALL);
+    }
+}
+
+static void websocket_on_bytes(struct conn *conn, struct bytes bytes)
+{
+    if (inbox_is_empty(&phase_websocket_of(conn)->inbox)) {
+        bytes = take_frames(conn, bytes, SERVICE_CREDIT);
+    }
+    if (bytes.len > 0 && !keep_for_later(conn, bytes)) {
+        take_all(conn, bytes);
+    }
+    watch_assembly(conn);
+}
+
+static bool websocket_wants_bytes(const struct conn *conn)
+{
+    return inbox_is_empty(&phase_websocket_seen(conn)->inbox);
+}
+
+static void websocket_on_turn(struct conn *conn)
+{
+    struct inbox inbox = phase_websocket_of(conn)->inbox;
+    struct block_pool *pool = &conn->worker->blocks;
+
+    /* A frame may end the phase, which would free it while it is in use. */
+    phase_websocket_of(conn)->inbox = (struct inbox){0};
+    struct bytes left = take_frames(conn, inbox_bytes(&inbox), SERVICE_SLICE);
+
+    if (conn->phase != PHASE_WEBSOCKET) {
+        inbox_clear(&inbox, pool);
+        return;
+    }
+    inbox_skip(&inbox, pool, inbox_bytes(&inbox).len - left.len);
+    phase_websocket_of(conn)->inbox = inbox;
+    watch_assembly(conn);
+    if (left.len > 0 && !has_room(conn)) {
+        await_room(conn);
+    } else if (left.len > 0) {
+        await_turn(conn);
+    } else if (conn->peer_ended) {
+        conn_phase_ops(conn)->on_eof(conn);
+    } else {
+        conn_receive_start(conn);
+    }
+}
+
+/* Without a Close it is an abrupt end, and no peer waits for what is queued. A peer that ended only
  * its own direction is told by close_notify that ours was not cut off. */
 static void websocket_on_eof(struct conn *conn)
 {
+    if (!websocket_wants_bytes(conn)) {
+        return; /* the turn ends it */
+    }
     if (conn->transport->notify == NULL) {
         conn_close_now(conn, CLOSE_BY_PEER);
         return;
     }
-    send_queue_drop_waiting(&conn->subscriber.queue, conn->worker);
+    drop_policy_drop_waiting(&conn->subscriber.queue, conn->worker);
     conn_close_begin(conn, CLOSE_BY_PEER);
 }
 
@@ -594,7 +735,7 @@ static void websocket_on_deadline(struct conn *conn)
     if (conn_send_stalled(conn)) {
         conn_close_now(conn, CLOSE_SEND_STALLED);
     } else if (conn->send_op.in_flight) {
-        send_queue_drop_old(&conn->subscriber.queue, conn->worker, &conn->table->shared->bounds);
+        drop_policy_drop_old(&conn->subscriber, conn->worker, &conn->table->shared->bounds);
         timer_arm(&conn->worker->timers, &conn->deadline, conn_send_look_ms(conn));
     }
 }
@@ -603,19 +744,21 @@ static void websocket_on_end(struct conn *conn, enum close_reason reason)
 {
     switch (reason) {
     case CLOSE_DRAIN:
-        close_websocket(conn, reason, "server is stopping");
+        close_frame_say(conn, reason, "server is stopping");
         return;
     case CLOSE_DENIED:
-        close_websocket(conn, reason, "booking cancelled");
+        close_frame_say(conn, reason, "booking cancelled");
         return;
     default:
         CHECK(reason == CLOSE_REKEY);
-        close_websocket(conn, reason, "re-key not supported by this kernel, reconnect");
+        close_frame_say(conn, reason, "re-key not supported by this kernel, reconnect");
     }
 }
 
 const struct phase_ops phase_websocket_ops = {
     .on_bytes = websocket_on_bytes,
+    .wants_bytes = websocket_wants_bytes,
+    .on_turn = websocket_on_turn,
     .on_eof = websocket_on_eof,
     .on_deadline = websocket_on_deadline,
     .on_failed = conn_close_now,

@@ -1,15 +1,29 @@
 /* PHASE_WEBSOCKET: a connection that was admitted to a topic. */
 #pragma once
 
-#include "server/access/admission.h"
 #include "server/conn/conn.h"
+#include "server/hub/v1/lease.h"
+#include "server/loop/inbox.h"
+#include "server/websocket/admission.h"
+#include "server/websocket/losses.h"
+#include "server/websocket/pace.h"
+#include "server/websocket/publish_rate.h"
+#include "server/websocket/recogniser.h"
+#include "server/websocket/v1/exchange.h"
 #include "wire/http_request.h"
 #include "wire/utf8_stream.h"
 #include "wire/ws_frame.h"
 
+enum phase_websocket_limits {
+    USER_AGENT_SIZE = 128,
+};
+
 #define NO_PONG_DUE UINT64_MAX
 
 struct phase_websocket {
+    struct pace pace;
+    struct publish_meter meter;
+    struct inbox inbox; /* of the worker's blocks; while out of credit */
     struct ws_frame_parser parser;
     struct ws_frame frame; /* whose payload is being read, while in_payload */
     uint64_t payload_done;
@@ -20,6 +34,7 @@ struct phase_websocket {
     enum ws_opcode opcode;            /* of the message, from its first frame */
     bool checks_text;                 /* the message is text, and RELAY_TEXT_UTF8=check */
     struct utf8_stream text;          /* of it, while checks_text */
+    struct recogniser recogniser;     /* of what it publishes */
     struct message *message;          /* the one being assembled, or NULL */
     uint64_t message_len;             /* payload bytes announced for it so far */
     uint64_t assembly_started_ms;     /* 0: no message is incomplete */
@@ -28,6 +43,11 @@ struct phase_websocket {
     char scopes_json[PERMISSION_SCOPES_SIZE];
     int64_t exp_s;
     bool can_read, can_write;
+    bool has_published;        /* something; it counts among the topic's publishers */
+    uint16_t source;           /* of its messages, among the publishers of the topic */
+    struct losses losses;      /* that it had, as a slow viewer */
+    struct lease_claim claim;  /* where the topic has a lease */
+    struct exchange *exchange; /* of relay.v1; NULL: it did not ask */
     uint64_t opened_ms;
     int64_t opened_s;
     uint64_t ping_due_ms;
@@ -55,5 +75,5 @@ static inline const struct phase_websocket *phase_websocket_seen(const struct co
 extern const struct phase_ops phase_websocket_ops;
 
 /* From PHASE_HTTP, when the 101 is queued; bytes: what came behind the request. */
-void websocket_open(struct conn *conn, const struct admission *admission,
-                    const struct http_request *request, struct bytes bytes);
+void phase_websocket_open(struct conn *conn, const struct admission *admission,
+                          const struct http_request *request, struct bytes bytes);

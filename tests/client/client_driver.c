@@ -84,11 +84,9 @@ static void option_set(struct relay_client_options *options, const char *key, co
     const struct {
         const char *key;
         const char **target;
-    } texts[] = {{"location", &options->location},
-                 {"token", &options->token},
-                 {"token_file", &options->token_file},
-                 {"ca_file", &options->ca_file},
-                 {"user_agent", &options->user_agent}};
+    } texts[] = {{"location", &options->location},     {"token", &options->token},
+                 {"token_file", &options->token_file}, {"ca_file", &options->ca_file},
+                 {"proxy", &options->proxy},           {"user_agent", &options->user_agent}};
     const struct {
         const char *key;
         uint32_t *target;
@@ -130,6 +128,10 @@ static void option_set(struct relay_client_options *options, const char *key, co
         options->queue_bytes_max = strtoull(value, NULL, 10);
     } else if (strcmp(key, "queue_age_max_ms") == 0) {
         options->queue_age_max_ms = strtoull(value, NULL, 10);
+    } else if (strcmp(key, "receive_queue_bytes_max") == 0) {
+        options->receive_queue_bytes_max = strtoull(value, NULL, 10);
+    } else if (strcmp(key, "receive_age_max_ms") == 0) {
+        options->receive_age_max_ms = strtoull(value, NULL, 10);
     } else if (strcmp(key, "drop") == 0) {
         options->drop = drop_parse(value);
     } else {
@@ -196,7 +198,7 @@ static void show_statistics(struct driver *driver)
     output(driver,
            json_pack(
                "{s:s, s:I, s:I, s:s, s:i, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
-               "s:I, s:I, s:I, s:I}",
+               "s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
                "state", relay_client_state_text(s.state), "connects", (json_int_t)s.connects,
                "connect_failures", (json_int_t)s.connect_failures, "last_fault",
                relay_client_fault_text(s.last_fault), "last_http_status", s.last_http_status,
@@ -208,7 +210,28 @@ static void show_statistics(struct driver *driver)
                (json_int_t)s.queue_messages, "queue_bytes", (json_int_t)s.queue_bytes,
                "kernel_unsent_bytes", (json_int_t)s.kernel_unsent_bytes, "rtt_ns",
                (json_int_t)s.rtt_ns, "connected_ns", (json_int_t)s.connected_ns,
-               "send_latency_max_ns", (json_int_t)s.send_latency_max_ns));
+               "send_latency_max_ns", (json_int_t)s.send_latency_max_ns, "receive_queue_messages",
+               (json_int_t)s.receive_queue_messages, "receive_drops_age",
+               (json_int_t)s.receive_drops_age, "receive_drops_overflow",
+               (json_int_t)s.receive_drops_overflow));
+}
+
+/* MS: the next message, as text, or the result of waiting for it that long. */
+static void receive(struct driver *driver, const char *arguments)
+{
+    struct relay_client_message *message = NULL;
+    int result =
+        relay_client_receive(driver->client, (uint32_t)strtoul(arguments, NULL, 10), &message);
+
+    if (result != 0) {
+        output(driver, json_pack("{s:i}", "received", result));
+        return;
+    }
+    output(driver, json_pack("{s:i, s:s, s:s%, s:b, s:I}", "received", 0, "type",
+                             message->type == RELAY_CLIENT_TEXT ? "text" : "binary", "text",
+                             message->data, message->len, "gap", message->gap, "age_us",
+                             (json_int_t)((clock_monotonic_ns() - message->received_ns) / 1000)));
+    relay_client_message_destroy(message);
 }
 
 /* Runs a call that may wait and tells its result and time. */
@@ -231,6 +254,8 @@ static void timed(struct driver *driver, const char *command, const char *argume
         relay_client_flush(driver->client);
     } else if (strcmp(command, "cancel") == 0) {
         relay_client_cancel_waits(driver->client, a != 0);
+    } else if (strcmp(command, "set_receive_queue") == 0) {
+        relay_client_set_receive_queue(driver->client, a, b);
     } else if (strcmp(command, "token") == 0) {
         result = relay_client_set_token(driver->client, arguments);
     } else if (strcmp(command, "destroy") == 0) {
@@ -256,6 +281,8 @@ static void command_run(struct driver *driver, char *line)
         send_bytes(driver, arguments);
     } else if (strcmp(line, "stats") == 0) {
         show_statistics(driver);
+    } else if (strcmp(line, "receive") == 0) {
+        receive(driver, arguments);
     } else {
         timed(driver, line, arguments);
     }

@@ -330,14 +330,45 @@ class RawConnection:
         self.send(ws_raw.encode_frame(opcode, payload, mask=options.pop("mask", b""), **options))
 
     def hold(self):
-        """Says nothing more until the client goes away."""
+        """Says nothing more until the client has ended its direction, then ends the other."""
         with contextlib.suppress(OSError):
             while self.sock.recv(65536):
                 self.heard.set()
+            self.sock.shutdown(socket.SHUT_WR)
 
     def reset(self):
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.sock.close()
+
+
+def pass_on(source, target):
+    """The bytes of one direction, and its end."""
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+
+
+def connect_proxy(credentials=None, asked=None):
+    """A script for RawServer: a proxy whose CONNECTs all lead to this machine, whatever the name.
+    Their heads are added to `asked`; without the basic credentials, encoded, it refuses."""
+    def script(connection, _):
+        line, fields = connection.read_head()
+        if asked is not None:
+            asked.append((line, fields))
+        if credentials is not None and \
+                fields.get("proxy-authorization") != f"Basic {credentials}":
+            connection.send(b"HTTP/1.1 407 Proxy Authentication Required\r\n"
+                            b"Proxy-Authenticate: Basic realm=lab\r\nContent-Length: 0\r\n\r\n")
+            return
+        port = int(line.split()[1].rsplit(":", 1)[1])
+        with socket.create_connection(("127.0.0.1", port), timeout=WAIT_S) as relay:
+            connection.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            back = threading.Thread(target=pass_on, args=(relay, connection.sock), daemon=True)
+            back.start()
+            pass_on(connection.sock, relay)
+            back.join()
+    return script
 
 
 def parse_frame(data):

@@ -10,8 +10,8 @@ import time
 import unittest.mock
 
 import relay_support
-from client_support import (CODE, TOKEN, ClientTestCase, Driver, http_answer, uri_answer,
-                            wait_until)
+from client_support import (CODE, TOKEN, ClientTestCase, Driver, connect_proxy, http_answer,
+                            uri_answer, wait_until)
 from ws_raw import BINARY, CLOSE, PING, PONG, TEXT, close_payload, encode_frame
 
 FAST = {"reconnect_delay_ms": 10, "reconnect_delay_max_ms": 40}
@@ -300,13 +300,68 @@ class Connecting(ClientTestCase):
                 driver.start()  # and once more from the beginning
                 driver.state("failed", mark)
 
-    def test_proxies_of_the_environment_are_ignored(self):
+    def proxied(self, script, **variables):
+        """A proxy whose script gets each connection, named by the environment."""
+        proxy = self.server(script)
+        names = {name: None for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY",
+                                         "NO_PROXY", "no_proxy")}
+        environment = {**os.environ, "HTTP_PROXY": f"http://me:p%40ss@127.0.0.1:{proxy.port}",
+                       **variables}
+        patch = unittest.mock.patch.dict(
+            os.environ, {name: value for name, value in environment.items()
+                         if name not in names or name in ("HTTP_PROXY", *variables)}, clear=True)
+        patch.start()
+        self.addCleanup(patch.stop)
+        return proxy
+
+    def test_proxies_of_the_environment_are_used(self):
+        seen = []
+
+        def script(connection, _):
+            seen.append(connection.read_head())
+            connection.send(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            connection.upgrade()
+            connection.hold()
+        self.proxied(script)
+        self.connected("ws://relay.invalid/session/t0", insecure=1)
+        line, fields = seen[0]
+        self.assertEqual(line, "CONNECT relay.invalid:80 HTTP/1.1")
+        self.assertEqual(fields["proxy-authorization"], "Basic bWU6cEBzcw==")
+
+    def test_a_proxy_that_refuses_is_reported_without_its_password(self):
+        self.proxied(lambda connection, _: (
+            connection.read_head(), connection.send(b"HTTP/1.1 407 No\r\n\r\n")))
+        driver = self.driver("ws://relay.invalid/session/t0", insecure=1, no_reconnect=1)
+        driver.start()
+        event = driver.state("failed")
+        self.assertIn("the proxy refuses: 407 No", event["text"])
+        self.assertNotIn("p@ss", event["text"])
+
+    def test_no_proxy_is_used_for_this_machine_and_where_no_proxy_says_so(self):
         server = self.ws_server()
-        nowhere = "http://127.0.0.1:9"
-        names = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY",
-                 "ALL_PROXY", "ws_proxy", "wss_proxy")
-        with unittest.mock.patch.dict(os.environ, {name: nowhere for name in names}):
-            self.connected(server.url)
+        proxy = self.proxied(lambda connection, _: None, NO_PROXY="relay.invalid")
+        self.connected(server.url)
+        driver = self.driver("ws://relay.invalid/session/t0", insecure=1, no_reconnect=1)
+        driver.start()
+        self.assertEqual(driver.state("failed", timeout_s=30)["fault"], "resolve")
+        self.assertEqual(proxy.accepted, [])
+
+    def test_a_proxy_that_is_named_comes_before_the_environment(self):
+        asked = []
+        server = self.ws_server()
+        named = self.server(connect_proxy(asked=asked))
+        other = self.proxied(lambda connection, _: None, NO_PROXY="relay.invalid")
+        self.connected(f"ws://relay.invalid:{server.port}/session/t0", insecure=1,
+                       proxy=f"127.0.0.1:{named.port}")
+        self.assertEqual([line for line, _ in asked],
+                         [f"CONNECT relay.invalid:{server.port} HTTP/1.1"])
+        self.assertEqual(other.accepted, [])
+        other = self.proxied(lambda connection, _: None)
+        driver = self.driver("ws://relay.invalid/session/t0", insecure=1, no_reconnect=1,
+                             proxy="none")
+        driver.start()
+        self.assertEqual(driver.state("failed", timeout_s=30)["fault"], "resolve")
+        self.assertEqual(other.accepted, [])
 
     def test_an_unknown_host_is_a_fault_of_the_name(self):
         driver = self.driver("https://relay.invalid/session/t0", no_reconnect=1)

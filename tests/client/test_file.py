@@ -203,7 +203,7 @@ class File(ClientTestCase):
             ({"RELAY_CLIENT_TOKEN": TOKEN}, "RELAY_CLIENT_SESSION not set\n"),
             ({"RELAY_CLIENT_SESSION": session, "RELAY_CLIENT_TOKEN": TOKEN,
               "RELAY_CLIENT_MODE": "hex"},
-             "RELAY_CLIENT_MODE can be text or binary but not hex\n"),
+             "RELAY_CLIENT_MODE must be text or binary, not hex\n"),
             ({"RELAY_CLIENT_SESSION": session, "RELAY_CLIENT_TOKEN": TOKEN,
               "RELAY_CLIENT_FILE": "/nonexistent/x.log"},
              "cannot open RELAY_CLIENT_FILE=/nonexistent/x.log: No such file or directory\n"),

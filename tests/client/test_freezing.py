@@ -22,11 +22,17 @@ AFTER_S = 0.3                 # what the peer takes once the client runs again
 FAST = {"reconnect_delay_ms": 20, "reconnect_delay_max_ms": 100}
 
 
-def freeze(driver, seconds=FREEZE_S * TIME_SCALE):
+@contextlib.contextmanager
+def stopped(driver):
     os.kill(driver.process.pid, signal.SIGSTOP)
     os.waitid(os.P_PID, driver.process.pid, os.WSTOPPED | os.WNOWAIT)
-    time.sleep(seconds)
+    yield
     os.kill(driver.process.pid, signal.SIGCONT)
+
+
+def freeze(driver, seconds=FREEZE_S * TIME_SCALE):
+    with stopped(driver):
+        time.sleep(seconds)
 
 
 class Freezing(ClientTestCase):
@@ -52,6 +58,23 @@ class Freezing(ClientTestCase):
     def assert_kept(self, driver):
         self.assertEqual([event for event in driver.events() if event["fault"] != "none"], [])
         self.assertEqual(driver.stats()["connects"], 1)
+
+    def test_what_came_while_the_client_was_frozen_is_old(self):
+        server = self.ws_server()
+        age_ms = 300 * TIME_SCALE
+        driver = self.driver(server.url, receive_queue_bytes_max=1 << 20,
+                             receive_age_max_ms=age_ms, **FAST)
+        driver.start()
+        driver.state("connected")
+        relay_support.wait_until(lambda: server.connections, "the connection")
+        with stopped(driver):
+            server.send("stale")
+            time.sleep(3 * age_ms / 1000)
+        relay_support.wait_until(lambda: driver.stats()["messages_received"] == 1, "the message")
+        server.send("fresh")
+        line = driver.ask(f"receive {int(relay_support.WAIT_S * 1000)}", "received")
+        self.assertEqual((line["text"], line["gap"]), ("fresh", True))
+        self.assertEqual(driver.stats()["receive_drops_age"], 1)
 
     def test_a_pong_that_was_not_yet_sent_is_not_late(self):
         answered = threading.Event()

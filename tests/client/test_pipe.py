@@ -13,6 +13,8 @@ import relay_support
 from client_support import CLI, TOKEN, ClientTestCase, http_answer, uri_answer, wait_until
 from ws_raw import TEXT
 
+MAX_AGE_S = 1 * relay_support.TIME_SCALE
+
 
 class Pipe(ClientTestCase):
     def tool(self, url, *arguments, **environment):
@@ -68,6 +70,47 @@ class Pipe(ClientTestCase):
         wait_until(lambda: sum(map(len, server.messages)) >= len(data), "all bytes")
         self.assertEqual(b"".join(server.messages), data)
         self.assertTrue(all(isinstance(m, bytes) and 0 < len(m) <= 1000 for m in server.messages))
+
+    def test_what_waited_too_long_is_not_sent(self):
+        frames = []
+
+        def script(connection, _):
+            connection.upgrade()
+            frame = connection.read_frame()
+            while frame[0] != TEXT:  # a ping
+                frame = connection.read_frame()
+            frames.append(frame)
+            connection.hold()
+
+        server = self.server(script, listen=False)
+        process = self.tool(server.url("ws"), "--send-max-age", f"{MAX_AGE_S}s")
+        process.stdin.write(b"stale\n")
+        process.stdin.flush()
+        time.sleep(3 * MAX_AGE_S)  # its age is what is tested
+        server.start()
+
+        def arrives():  # what is written before the next attempt may grow old as well
+            process.stdin.write(b"fresh\n")
+            process.stdin.flush()
+            return frames
+
+        wait_until(arrives, "a message")
+        self.assertEqual(frames[0][:2], (TEXT, b"fresh"))
+
+    def test_what_came_while_it_was_stopped_is_not_written(self):
+        server = self.ws_server()
+        process = self.tool(server.url, "--max-age", f"{MAX_AGE_S}s")
+        wait_until(lambda: server.connections, "the connection")
+        server.send("first")
+        self.assertEqual(process.stdout.readline(), b"first\n")
+        process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
+        server.send("stale")
+        time.sleep(3 * MAX_AGE_S)
+        process.send_signal(signal.SIGCONT)
+        server.ping()  # it runs, and has read what came before
+        server.send("fresh")
+        self.assertEqual(process.stdout.readline(), b"fresh\n")
 
     def test_messages_become_lines(self):
         server = self.ws_server()

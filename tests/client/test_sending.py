@@ -320,6 +320,21 @@ class Sending(ClientTestCase):
                 wait_until(lambda answers=answers: answers, "the Close")
                 self.assertEqual(answers[0][:2], (CLOSE, code.to_bytes(2, "big")))
 
+    def test_the_reason_of_a_refusal_arrives_behind_data_that_is_not_read(self):
+        # RFC 6455 section 7.1.1: a socket closed with unread bytes resets the connection, and the
+        # reset destroys the Close.
+        size = 16 * 1024 * 1024
+        answers = []
+
+        def script(connection, _):
+            connection.upgrade(b"\x82\x7f" + size.to_bytes(8, "big") + bytes(size))
+            answers.append(connection.read_frame()[:2])
+        driver = self.driver(self.server(script).url("ws"), no_reconnect=1)
+        driver.start()
+        self.assertIn("larger than 10 MiB", driver.state("failed")["text"])
+        wait_until(lambda: answers, "the Close")
+        self.assertEqual(answers[0], (CLOSE, (1009).to_bytes(2, "big")))
+
 
 if __name__ == "__main__":
     relay_support.main()

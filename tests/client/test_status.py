@@ -78,7 +78,7 @@ class Topic(StatusTestCase):
         self.assertEqual(head.split()[:5], ["TOPIC", "RW", "CONNECTED", "EXPIRES", "SENT"])
         self.assertEqual(row.split(), ["pend00-st-data", "r-", "2026-11-23", "09:21:20",
                                        "2026-11-23", "10:21:20", "1.20s", "24.1", "15980",
-                                       "never", "0.0", "0", "192.0.2.1", "ua/1"])
+                                       "never", "0.0", "0", "0", "192.0.2.1", "ua/1"])
         self.assertEqual(err, "")
 
     def test_json_is_what_the_relay_said(self):
@@ -204,7 +204,7 @@ class Access(StatusTestCase):
         server = self.answering(http_answer(200, body))
         out, _ = self.run_tool("--access", self.base(server))
         self.assertEqual(out.splitlines()[1].split(),
-                         ["t0", "r-", "2026-11-23", "09:21:20", *"-------", "-", "-"])
+                         ["t0", "r-", "2026-11-23", "09:21:20", *"--------", "-", "-"])
         first, fields = self.heads[0]
         self.assertEqual(first, "GET /ed0/access/status HTTP/1.1")
         self.assertEqual(fields["authorization"], TOKEN)

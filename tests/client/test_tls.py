@@ -12,7 +12,7 @@ import unittest.mock
 import warnings
 
 import relay_support
-from client_support import Certificates, ClientTestCase, uri_answer, wait_until
+from client_support import Certificates, ClientTestCase, connect_proxy, uri_answer, wait_until
 
 
 class Tls(ClientTestCase):
@@ -128,6 +128,46 @@ class Tls(ClientTestCase):
                 text = self.refused(url, ca_file=path)
                 self.assertIn(f"CA file {path}: {cause}", text)
                 self.assertNotIn(" lib", text)
+
+    def behind_proxy(self, tls):
+        """An access server and a WebSocket server of the name relay.invalid, which no one but the
+        proxy finds: the access server, the proxy, and what the proxy was asked."""
+        asked = []
+        server = self.ws_server(tls=tls, echo=True)
+
+        def script(connection, _):
+            connection.read_head()
+            connection.send(uri_answer(f"wss://relay.invalid:{server.port}/session/t0"))
+        proxy = self.server(connect_proxy("bWU6cEBzcw==", asked))  # "me:p@ss"
+        return self.server(script, tls=tls), proxy, asked
+
+    def test_tls_is_the_relays_through_a_proxy_with_credentials(self):
+        access, proxy, asked = self.behind_proxy(
+            self.certificates.context("hidden", "DNS:relay.invalid"))
+        driver = self.connected(
+            f"https://relay.invalid:{access.port}/session/t0", ca_file=self.ca_file,
+            proxy=f"http://me:p%40ss@127.0.0.1:{proxy.port}")
+        for size in (10, 1000000):
+            driver.ask(f"send binary 1 1 {size}", "accepted")
+        wait_until(lambda: len(driver.messages()) == 2, "the echoes")
+        self.assertEqual([m["len"] for m in driver.messages()], [10, 1000000])
+        self.assertEqual(driver.call("stop 1000")["result"], 0)
+        self.assertEqual(len(asked), 2, "the access request and the WebSocket")
+        for line, fields in asked:
+            self.assertRegex(line, r"^CONNECT relay\.invalid:\d+ HTTP/1\.1$")
+            self.assertNotIn("authorization", fields, "tokens are none of the proxy's business")
+
+    def test_a_proxy_that_refuses_and_a_certificate_of_another_name_are_told(self):
+        access, proxy, _ = self.behind_proxy(self.good)
+        location = f"https://relay.invalid:{access.port}/session/t0"
+        driver = self.driver(location, no_reconnect=1, ca_file=self.ca_file,
+                             proxy=f"http://me:wrong-word@127.0.0.1:{proxy.port}")
+        driver.start()
+        text = driver.state("failed")["text"]
+        self.assertIn("the proxy refuses: 407 Proxy Authentication Required", text)
+        self.assertNotIn("wrong-word", text)
+        self.assertIn("relay.invalid", self.refused(
+            location, ca_file=self.ca_file, proxy=f"http://me:p%40ss@127.0.0.1:{proxy.port}"))
 
     def test_the_name_is_verified_not_only_the_address(self):
         tls = self.certificates.context("address", names="IP:127.0.0.1")

@@ -22,7 +22,6 @@ DECISIONS = {
     "K7": "Of the HMAC algorithms HS256 alone is accepted, unless `RELAY_HMAC_ALGORITHMS` lists "
           "others; public keys may verify tokens "
           "beside it. Clocks may differ by 30 s in `nbf` and `iat`, by nothing in `exp`.",
-    "N": "Not there yet: comes with `relay host`.",
     "F": "practable/relay has a fault or a gap here; this relay does not.",
 }
 

@@ -1,8 +1,10 @@
-"""GET /docs and GET /swagger.json: public, offline, and true."""
+"""GET /docs, GET /swagger.json and GET /openapi.json: public, offline, and true."""
 
 import html.parser
 import json
+import os
 import re
+import subprocess
 
 import relay_support
 from relay_support import SharedRelayTestCase
@@ -57,7 +59,7 @@ class Docs(SharedRelayTestCase):
         links.feed(text)
         self.assertEqual(links.open, [])
         self.assertEqual(links.fetched, [])
-        self.assertEqual(links.followed, ["swagger.json"])
+        self.assertEqual(links.followed, ["openapi.json", "swagger.json"])
         self.assertEqual(links.title, "RelayAccess")
         self.assertNotIn("<script", text)
         self.assertNotRegex(text, r"url\(|@import")
@@ -92,6 +94,27 @@ class Docs(SharedRelayTestCase):
                     swagger = relay.request("GET", target).json()
                     self.assertEqual(swagger["basePath"], path)
 
+    def test_the_same_is_served_as_openapi(self):
+        for audience, path in (("https://relay.test", "/"),
+                               ("https://relay.test/ed0/access", "/ed0/access")):
+            relay = self.start(RELAY_AUDIENCE=audience)
+            openapi = relay.request("GET", "/openapi.json").json()
+            swagger = relay.request("GET", "/swagger.json").json()
+            self.assertEqual((openapi["openapi"], openapi["servers"]), ("3.1.0", [{"url": path}]))
+            self.assertEqual(openapi["info"]["version"], swagger["info"]["version"])
+            self.assertEqual({name: list(each) for name, each in openapi["paths"].items()},
+                             {name: list(each) for name, each in swagger["paths"].items()})
+            for reference in re.findall(r'"\$ref": ?"#/([^"]*)"', json.dumps(openapi)):
+                place = openapi
+                for name in reference.split("/"):
+                    self.assertIn(name, place, reference)
+                    place = place[name]
+
+    def test_openapi_follows_swagger(self):
+        done = subprocess.run([os.path.join(relay_support.SOURCE, "scripts", "openapi.py"),
+                               "--check"], capture_output=True, text=True, check=False)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
     def test_every_reference_of_the_description_exists(self):
         swagger = self.get("/swagger.json").json()
         for reference in re.findall(r'"\$ref": ?"#/([^"]*)"', json.dumps(swagger)):
@@ -113,12 +136,12 @@ class Docs(SharedRelayTestCase):
                                       if name != "tls"])  # this is plain TCP
 
     def test_other_methods_and_head(self):
-        for target in ("/docs", "/swagger.json"):
+        for target in ("/docs", "/swagger.json", "/openapi.json"):
             self.assertEqual(self.relay.request("POST", target, body=b"x").status, 405)
             self.assertEqual(self.relay.request("HEAD", target).body, b"")
 
     def test_not_on_the_port_of_the_websockets(self):
-        for target in ("/docs", "/swagger.json"):
+        for target in ("/docs", "/swagger.json", "/openapi.json"):
             self.assertEqual(self.relay.request("GET", target,
                                                 port=self.relay.relay_port).status, 404)
 

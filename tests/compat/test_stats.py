@@ -89,7 +89,8 @@ class Topic(StatsCase):
          "canRead, canWrite, connected, expiresAt, remoteAddr, scopes, topic, "
          "userAgent; up to 0.7 also stats",
          "the same with `stats` between scopes and topic, which practable's status "
-         "service wants; over TLS also tls, as the last",
+         "service wants; over TLS also tls, of a slow viewer dropped, and with relay.v1 "
+         "latency, as the last",
          "F")
     def test_keys_order_and_shapes(self):
         relay = self.start(RELAY_STATS_EVERY="1h")

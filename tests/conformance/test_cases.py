@@ -9,12 +9,16 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 import unittest
 
-import relay_support
-from cases import NORMAL, Frame, all_cases
+sys.path.insert(0, os.path.join(os.environ["RELAY_SOURCE"], "tests", "host"))
+
+import relay_support  # noqa: E402
+from cases import INVALID, NORMAL, Frame, all_cases
 from echo_peer import EchoPeer
+from host_support import HostTestCase
 from relay_support import WAIT_S, SharedRelayTestCase
 from ws_raw import BINARY, CLOSE, PING, TEXT, ClosedByPeer, RawClient, accept_key, close_payload, \
     encode_frame
@@ -96,6 +100,25 @@ class Server(SharedRelayTestCase):
         topic = f"case-{case.number}"
         with EchoPeer(self.relay.uri(topic)):
             link = self.relay.raw(topic)
+            try:
+                Tester(link, None, echo_may_lack=True).run(case)
+            finally:
+                link.kill()
+
+
+class Host(HostTestCase):
+    def test_every_case_but_those_of_text_that_is_not_utf8(self):
+        """Local programs of `relay host`. Text that is not UTF-8 reaches the others as bytes."""
+        host = self.start(RELAY_HOST_LOG_LEVEL="info", RELAY_HOST_QUEUE_AGE="1h")
+        for case in all_cases():
+            if case.close != INVALID:
+                with self.subTest(case.number):
+                    self.check(host, case)
+
+    def check(self, host, case):
+        feed = f"case-{case.number}".replace(".", "-")
+        with EchoPeer(f"ws://127.0.0.1:{host.port}/ws/{feed}"):
+            link = host.local(feed)
             try:
                 Tester(link, None, echo_may_lack=True).run(case)
             finally:

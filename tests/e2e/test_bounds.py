@@ -52,59 +52,121 @@ class Watch:
             raise failure
 
 
-class ConnectionLimit(RelayTestCase):
-    LIMIT = 20
+class Places(RelayTestCase):
+    """Connections are RELAY_CONNECTIONS_MAX: a sixteenth is not for WebSockets, another not for
+    those that only read, and one booking may hold four times what it leaves to others."""
 
-    def refused(self, relay):
-        """True when a new connection is closed at once, or told so in HTTP."""
-        client = RawClient(relay.access_port, timeout_s=relay_support.WAIT_S)
-        try:
-            client.send(b"GET /nope HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-            data = client.read_end()
-        except ConnectionError:
-            data = b""
-        finally:
-            client.kill()
-        return not data or data.startswith(b"HTTP/1.1 503 ")
+    LIMIT = 64
+    READERS = LIMIT - 2 * (LIMIT // 16)
 
-    def test_the_next_one_is_refused_and_the_places_come_back(self):
-        relay = self.start(RELAY_CONNECTIONS_MAX=str(self.LIMIT), RELAY_WORKERS="1")
+    def fill(self, relay, **changes):
+        """WebSockets until one is refused, which is the reply that is returned with them."""
+        joined = []
+        while True:
+            reply = relay.session("t0", relay.token("t0", ("read",), **changes))
+            if reply.status != 200:
+                return joined, reply
+            joined.append(self.track(relay.viewer(**changes)))
+            self.assertLessEqual(len(joined), self.LIMIT)
+
+    def test_silent_connections_make_room(self):
+        relay = self.start(RELAY_CONNECTIONS_MAX=str(self.LIMIT), RELAY_WORKERS="1",
+                           RELAY_HANDSHAKE_TIMEOUT="10m")
         viewer, publisher = self.track(relay.viewer()), self.track(relay.publisher())
-        relay_support.wait_until(
-            lambda: relay.counters()["connections_closed"]
-            == relay.counters()["connections_accepted"] - 2, "the access requests to be over")
-        for _ in range(3):
-            fds = relay.fds()
-            idle = [RawClient(relay.relay_port) for _ in range(self.LIMIT - 2)]
-            accepted = relay.counters()
-            before = accepted["connections_refused_limit"]
-            for _ in range(5):
-                self.assertTrue(self.refused(relay))
-            self.assertGreaterEqual(relay.counters()["connections_refused_limit"], before + 5)
-            publisher.send_message("inside")
-            self.assertEqual(viewer.message(), (TEXT, b"inside"))
-            closed = relay.counters()["connections_closed"]
-            for client in idle:
-                client.kill()
-            relay.wait_counter("connections_closed", closed + len(idle))
-            self.assertFalse(self.refused(relay))
-            relay_support.wait_until(lambda: relay.fds() <= fds, "descriptors to come back")
+        for number in range(4 * self.LIMIT):
+            silent = self.track(RawClient(relay.access_port if number % 2 else relay.relay_port))
+            if number % 3 == 0:
+                silent.send(b"G")
+        relay.wait_counter("connections_accepted", 4 * self.LIMIT)
+        publisher.send_message("inside")
+        self.assertEqual(viewer.message(), (TEXT, b"inside"))
+        late = self.track(relay.viewer())
+        publisher.send_message("late")
+        self.assertEqual(late.message(), (TEXT, b"late"))
+        admin = relay.token("t0", ("relay:admin",))
+        denied = relay.request("POST", f"/bids/deny?bid=x&exp={int(time.time()) + 60}",
+                               {"Authorization": admin})
+        self.assertEqual(denied.status, 204)
+        counters = relay.counters()
+        self.assertGreaterEqual(counters["connections_evicted"], 3 * self.LIMIT)
+        self.assertEqual(counters["connections_refused_limit"], 0)
+
+    def test_one_booking_leaves_places_to_others(self):
+        relay = self.start(RELAY_CONNECTIONS_MAX=str(self.LIMIT), RELAY_WORKERS="2")
+        one, reply = self.fill(relay, booking_id="one")
+        self.assertEqual((reply.status, reply.headers["Retry-After"]), (503, "5"))
+        self.assertIn("of this booking", reply.json()["message"])
+        self.assertLess(len(one), self.READERS)
+        self.assertGreaterEqual(len(one), self.READERS // 2)
+        other, reply = self.fill(relay, booking_id="other")
+        self.assertGreaterEqual(len(other), 8)
+        self.assertEqual(reply.status, 503)
+        counters = relay.counters()
+        self.assertGreaterEqual(counters["places_refused"], 2)
+        relay.wait_line("WebSockets are refused: their places, or one booking's share of them, are "
+                        "taken; raise RELAY_CONNECTIONS_MAX and LimitNOFILE")
+        for client in one:
+            client.kill()
+        relay.wait_counter("connections_closed", counters["connections_closed"] + len(one))
+        self.track(relay.viewer(booking_id="one"))
+
+    def test_a_code_without_a_place_is_refused_at_the_upgrade(self):
+        relay = self.start(RELAY_CONNECTIONS_MAX=str(self.LIMIT), RELAY_WORKERS="1")
+        targets = [relay.target("t0", ("read",), booking_id="one") for _ in range(self.LIMIT)]
+        statuses = []
+        for target in targets:
+            client = self.track(RawClient(relay.relay_port))
+            client.ask_upgrade(target)
+            statuses.append(client.reply().status)
+        refused = statuses.count(503)
+        self.assertEqual(statuses.count(101) + refused, self.LIMIT)
+        self.assertGreater(refused, self.LIMIT - self.READERS)
+        self.assertEqual(relay.counters()["places_refused"], refused)
+
+    def test_hosts_get_in_where_readers_do_not(self):
+        relay = self.start(RELAY_CONNECTIONS_MAX=str(self.LIMIT), RELAY_WORKERS="1")
+        for number in range(self.READERS):
+            self.track(relay.viewer(booking_id=f"booking {number}"))
+        reply = relay.session("t0", relay.token("t0", ("read",), booking_id="late"))
+        self.assertEqual(reply.status, 503)
+        self.track(relay.publisher(booking_id="host"))
 
     def test_the_refusals_do_not_flood_the_log(self):
         relay = self.start(RELAY_CONNECTIONS_MAX=str(self.LIMIT), RELAY_WORKERS="1",
-                           RELAY_LOG_LEVEL="warn", RELAY_HANDSHAKE_TIMEOUT="10m")
+                           RELAY_LOG_LEVEL="warn")
         start = time.monotonic()
-        for client in [RawClient(relay.relay_port) for _ in range(self.LIMIT)]:
-            self.track(client)
-        relay.wait_counter("connections_accepted", self.LIMIT)
+        self.fill(relay, booking_id="one")
+        token = relay.token("t0", ("read",), booking_id="one")
         lines = len(relay.output)
         for _ in range(200):
-            self.refused(relay)
-        relay.wait_counter("connections_refused_limit", 200)
+            self.assertEqual(relay.session("t0", token).status, 503)
         alarms = relay.alarms("RELAY_CONNECTIONS_MAX")
-        self.assertIn("refused", alarms[0]["msg"])
         self.assertLessEqual(len(alarms), 1 + (time.monotonic() - start) / ALARM_PERIOD_S)
-        self.assertLess(len(relay.output) - lines, 30)
+        self.assertLess(len(relay.output) - lines, 130)
+
+
+class UnreadAnswers(RelayTestCase):
+    ATTACKERS = 200
+    PICTURES = 50
+
+    def test_they_take_no_memory_from_messages(self):
+        """128 answers of 200 connections each are many times the memory of messages."""
+        relay = self.start(RELAY_WORKERS="1", RELAY_MESSAGE_MEMORY="32")
+        viewer, publisher = self.track(relay.viewer()), self.track(relay.publisher())
+        pipelined = b"GET /swagger.json HTTP/1.1\r\nHost: x\r\n\r\n" * 127
+        for _ in range(self.ATTACKERS):
+            client = self.track(RawClient(relay.access_port, rcvbuf=4096))
+            client.send(pipelined)
+        relay.wait_counter("http_requests", self.ATTACKERS)
+        for number in range(self.PICTURES):
+            picture = b"%d: " % number + os.urandom(20000)
+            publisher.send_frame(BINARY, picture)
+            self.assertEqual(viewer.message(), (BINARY, picture))
+        relay.uri()  # others get codes, and WebSockets
+        self.track(relay.viewer())
+        counters = relay.counters()
+        self.assertEqual(counters["messages_dropped_memory"], 0)
+        self.assertLess(counters["http_requests"], 127 * self.ATTACKERS)
 
 
 class ReceivePool(RelayTestCase):
@@ -135,6 +197,28 @@ class Assembly(RelayTestCase):
             client.send_frame(PONG, frame.payload)
         self.assertEqual(frame.close(), (1008, b"message not completed in time"))
         self.assertEqual(relay.counters()["closed_assembly_timeout"], 1)
+
+
+class Rates(RelayTestCase):
+    BURST = 20
+
+    def test_one_that_publishes_too_fast_is_closed_and_others_are_not(self):
+        relay = self.start(RELAY_PUBLISH_RATE=f"0,1,{self.BURST}s")
+        viewer = self.track(relay.viewer())
+        fast, slow = self.track(relay.publisher()), self.track(relay.publisher())
+        for number in range(4 * self.BURST):
+            fast.send_message(f"fast {number}")
+        self.assertEqual(fast.expect_close(),
+                         (1008, b"published faster than this relay allows"))
+        slow.send_message("slow")
+        texts = [viewer.message()[1]]
+        while texts[-1] != b"slow":
+            texts.append(viewer.message()[1])
+        self.assertGreaterEqual(len(texts), self.BURST + 1)
+        self.assertLess(len(texts), 4 * self.BURST)
+        self.assertEqual(texts[:-1], [b"fast %d" % number for number in range(len(texts) - 1)])
+        self.assertEqual(relay.counters()["closed_too_fast"], 1)
+        self.assertEqual(len(relay.alarms("RELAY_PUBLISH_RATE")), 1)
 
 
 class Descriptors(RelayTestCase):
@@ -184,6 +268,10 @@ class MessageMemory(RelayTestCase):
             publisher.send(frame[:-1])
         received = []
 
+        def dropped():
+            counters = relay.counters()
+            return counters["messages_dropped_memory"] + counters["messages_dropped_share"]
+
         def view():
             while True:
                 opcode, payload = viewer.message(relay_support.WAIT_S * 3)
@@ -197,7 +285,7 @@ class MessageMemory(RelayTestCase):
             publisher.send(frame[-1:])
             publisher.barrier()
         relay_support.wait_until(
-            lambda: len(received) + relay.counters()["messages_dropped_memory"] == len(publishers),
+            lambda: len(received) + dropped() == len(publishers),
             "each message to be delivered or counted as dropped")
         self.assertGreater(len(relay.alarms("RELAY_MESSAGE_MEMORY")), 0)
         publishers[0].send_message("end")
@@ -210,6 +298,51 @@ class MessageMemory(RelayTestCase):
             self.assertEqual(viewer.message(), (BINARY, b"after"))
         publishers[5].send(frames[5])
         self.assertTrue(viewer.message() == (BINARY, payloads[5]), "arrived changed")
+
+
+class Announcements(RelayTestCase):
+    """A topic that announces much and sends little, or that fills its messages, beside a camera."""
+
+    ATTACKERS = 300
+    ANNOUNCED = 256 * 1024
+    PICTURES = 50
+
+    def start_beside(self):
+        relay = self.start(RELAY_WORKERS="1", RELAY_MESSAGE_MEMORY="32")
+        viewer = self.track(relay.viewer("camera"))
+        camera = self.track(relay.publisher("camera"))
+        return relay, camera, viewer
+
+    def show_pictures(self, camera, viewer):
+        for number in range(self.PICTURES):
+            picture = b"%d: " % number + os.urandom(400_000)  # more than there is between others
+            camera.send_frame(BINARY, picture)
+            self.assertEqual(viewer.message(), (BINARY, picture))
+
+    def test_what_is_announced_takes_no_memory(self):
+        relay, camera, viewer = self.start_beside()
+        begun = encode_frame(BINARY, b"8 bytes.", length=self.ANNOUNCED)
+        for _ in range(self.ATTACKERS):
+            self.track(relay.publisher("greedy")).send(begun)
+        self.show_pictures(camera, viewer)
+        counters = relay.counters()
+        self.assertEqual(counters["messages_dropped_memory"], 0)
+        self.assertEqual(counters["messages_dropped_share"], 0)
+
+    def test_a_topic_that_fills_its_messages_leaves_memory_to_others(self):
+        relay, camera, viewer = self.start_beside()
+        begun = encode_frame(BINARY, bytes(self.ANNOUNCED), fin=False, mask=b"\0\0\0\0")
+        for _ in range(self.ATTACKERS):
+            attacker = self.track(relay.publisher("greedy"))
+            attacker.send(begun)
+            attacker.barrier()
+        self.show_pictures(camera, viewer)
+        counters = relay.counters()
+        self.assertEqual(counters["messages_dropped_memory"], 0)
+        self.assertGreater(counters["messages_dropped_share"], self.ATTACKERS // 4)
+        self.assertLess(counters["messages_dropped_share"], self.ATTACKERS)
+        relay.wait_line("messages are dropped: their topic holds its share of the message memory; "
+                        "raise RELAY_MESSAGE_MEMORY")
 
 
 class Crowds(RelayTestCase):
@@ -256,6 +389,27 @@ class Crowds(RelayTestCase):
             client.reset() if number % 5 == 0 else client.kill()
         relay.wait_counter("connections_closed", 301)
         relay_support.wait_until(lambda: relay.fds() <= fds, "descriptors to come back")
+
+    def test_a_viewer_that_loses_too_much_data_is_closed(self):
+        relay = self.start(RELAY_DATA_LOSSES="100", RELAY_BUFFER_SIZE="16",
+                           RELAY_WRITE_TIMEOUT="1h")
+        watch = Watch(self, relay)
+        stalled = self.track(relay.raw("t0", ("read",), rcvbuf=4096))
+        reader = self.track(relay.viewer())
+        publisher = self.track(relay.publisher())
+        sent = 0
+        while not relay.lines_of("connection closed"):
+            publisher.send_message(os.urandom(64 * 1024))
+            sent += 1
+            self.assertEqual(reader.message()[0], BINARY)
+            self.assertLess(sent, 3000)
+        closed = relay.wait_line("connection closed")
+        self.assertEqual(closed["reason"], "viewer too slow")
+        while (frame := stalled.frame()).opcode == BINARY:
+            pass
+        self.assertEqual(frame.close(), (1008, b"too slow: lost more data than this relay allows"))
+        watch.end()
+        relay.wait_counter("closed_too_slow", 1)
 
     def test_many_viewers_of_one_topic(self):
         relay = self.start(RELAY_CODES_MAX="4096")

@@ -1,16 +1,21 @@
-"""A lecture hall at the door: 2,000 viewers with one token in two seconds, default options.
-The same over TLS is tests/tls/test_crowd.py. And a class of our own clients from far away."""
+"""A lecture hall at the door: 2,000 viewers with one token in two seconds, default options. 200
+hosts that come back at once after a restart. The same over TLS is tests/tls/test_crowd.py. And a
+class of our own clients from far away."""
 
 import asyncio
 import subprocess
 import threading
 
 import relay_support
-from crowd import CrowdTests
+from crowd import CrowdTests, HostsTests
 from relay_support import RelayTestCase
 
 
 class Crowd(CrowdTests, RelayTestCase):
+    pass
+
+
+class Hosts(HostsTests, RelayTestCase):
     pass
 
 

@@ -134,6 +134,9 @@ class Delivery(SharedRelayTestCase):
 
     def test_a_burst_larger_than_the_queue_of_a_viewer_arrives_whole(self):
         """Only a viewer that does not take what it is sent is slow."""
+        if "thread" in relay_support.cache_value("RELAY_SANITIZE"):
+            self.skipTest("under the thread sanitizer a burst takes some turns, between which the "
+                          "bound of what waits counts")
         count = 4 * 128  # the default of RELAY_BUFFER_SIZE, several times in one segment
         publisher = self.raw("burst", ("write",))
         viewers = [self.raw("burst", ("read",)) for _ in range(6)]

@@ -5,10 +5,12 @@ pile up and the figures with and without a stalled viewer can be compared. Gener
 machine is shared.
 """
 
+import fcntl
 import os
 import selectors
 import statistics
 import struct
+import termios
 import time
 
 import relay_support
@@ -17,6 +19,13 @@ from ws_raw import BINARY, RawClient, encode_frame
 
 MEBIBYTE = 1 << 20
 TINY_RECEIVE_BUFFER = 4096
+# SOCKET_UNSENT_BYTES, and the packet of 64 KiB on loopback that was begun below it.
+UNSENT_BYTES_MAX = 32 * 1024 + 64 * 1024 + 4096
+
+
+def unread_bytes(sock):
+    """Bytes in the receive buffer of the socket."""
+    return struct.unpack("i", fcntl.ioctl(sock, termios.FIONREAD, b"\0\0\0\0"))[0]
 
 
 def receive_by_all(viewers, payload, timeout_s):
@@ -82,6 +91,21 @@ class Stalled(RelayTestCase):
         self.assertLess(median_s, 2 * reference_s + 0.002)
         counters = relay.counters()
         self.assertGreater(counters["messages_dropped_queue"] + counters["messages_dropped_age"], 0)
+
+    def test_what_it_has_not_taken_waits_where_it_can_be_dropped(self):
+        """In the kernel there is what is on its way, and little more: the rest is in the queue."""
+        relay = self.start(RELAY_WORKERS="1")
+        publisher = self.track(relay.publisher())
+        (slow,) = self.stalled(relay)
+        before = relay.counters()["bytes_sent"]  # the responses that opened both
+        for _ in range(40):
+            publisher.send_frame(BINARY, os.urandom(self.MESSAGE_BYTES), mask=b"\0\0\0\0")
+        publisher.barrier()
+        relay.wait_counter("sends_short", 1)
+        sent = relay.counters()["bytes_sent"] - before
+        taken = unread_bytes(slow.sock)
+        print(f"{sent - taken} of {40 * self.MESSAGE_BYTES} bytes wait in the kernel")
+        self.assertLess(sent - taken, UNSENT_BYTES_MAX)
 
     def test_memory_stays_within_the_bound(self):
         """Messages are shared: the queues of all stalled viewers hold the same bytes."""
@@ -190,6 +214,18 @@ class Stalled(RelayTestCase):
                 while last != 99:  # or no message comes any more, which raises
                     last = struct.unpack(">Q", slow.message()[1][:8])[0]
 
+    def test_of_a_topic_that_is_about_the_latest_it_gets_the_last(self):
+        relay = self.start(RELAY_TOPIC_POLICY="t?=latest")
+        publisher, viewers = self.track(relay.publisher()), self.viewers(relay, 1)
+        (slow,) = self.stalled(relay)
+        self.publish(publisher, viewers, 40)
+        numbers = [struct.unpack(">Q", payload[:8])[0] for _, payload in slow.barrier()]
+        self.assertEqual(numbers, sorted(set(numbers)))
+        self.assertEqual(numbers[-1], 39)
+        # Two are in the kernel or begun when it stalls.
+        self.assertLessEqual(len(numbers), 6)
+        self.assertEqual(relay.counters()["messages_dropped_latest"], 40 - len(numbers))
+
     def test_old_messages_are_not_kept_for_it(self):
         relay = self.start(RELAY_QUEUE_AGE="500ms", RELAY_BUFFER_SIZE="512",
                            RELAY_QUEUE_BYTES=str(64 * MEBIBYTE))
@@ -206,6 +242,27 @@ class Stalled(RelayTestCase):
         self.assertEqual(slow.barrier(), [])
         self.assertLess(count, 201)
         self.assertEqual(relay.counters()["messages_dropped_age"], 201 - count)
+
+    def test_it_may_ask_for_less_than_the_operator_allows(self):
+        relay = self.start(RELAY_QUEUE_AGE="1m", RELAY_BUFFER_SIZE="512",
+                           RELAY_QUEUE_BYTES=str(64 * MEBIBYTE))
+        publisher, viewers = self.track(relay.publisher()), self.viewers(relay, 1)
+        patient = self.stalled(relay)[0]
+        hasty = self.track(RawClient(relay.relay_port, rcvbuf=TINY_RECEIVE_BUFFER,
+                                     timeout_s=relay_support.WAIT_S))
+        hasty.upgrade(relay.target("t0", ("read",)) + "&max-age=300")
+        self.publish(publisher, viewers, 100)
+        time.sleep(0.4)  # for the messages to grow old
+        self.publish(publisher, viewers, 1)
+        received = [len(slow.barrier()) for slow in (patient, hasty)]
+        self.assertEqual(received[0], 101)
+        self.assertLess(received[1], 20)
+        dropped = 101 - received[1]
+        self.assertEqual(relay.counters()["messages_dropped_age"], dropped)
+        reports = relay.request("GET", "/status", {"Authorization": relay.token(
+            "", ("relay:stats",))}).json()
+        self.assertEqual([report["dropped"] for report in reports if "dropped" in report],
+                         [{"data": dropped}])
 
     def test_a_viewer_that_reads_again_gets_whole_messages_in_order(self):
         relay = self.start(RELAY_BUFFER_SIZE="16")

@@ -72,7 +72,8 @@ class Startup(unittest.TestCase):
                 ("RELAY_URL", "relay.test"), ("RELAY_URL", "wss://relay.test/"),
                 ("RELAY_URL", "wss://"), ("RELAY_URL", "wss://relay.test "),
                 ("RELAY_AUDIENCE", "relay.test"), ("RELAY_AUDIENCE", "wss://relay.test"),
-                ("RELAY_AUDIENCE", "https://relay.test\n")):
+                ("RELAY_AUDIENCE", "https://relay.test\n"), ("RELAY_PUBLISH_RATE", "4MB"),
+                ("RELAY_PUBLISH_RATE", "4M;200"), ("RELAY_TOPIC_POLICY", "t0=newest")):
             with self.subTest(name=name, value=value):
                 done = relay_run("serve", **self.environment(**{name: value}))
                 self.check_declined(done, name)

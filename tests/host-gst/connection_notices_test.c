@@ -1,6 +1,6 @@
 /* Goal: a user learns each cause once, is not flooded by a connection that comes and goes, and sees
  * the error code that fits. Method: made-up events and times; no network. */
-#include "host-gst/connection_notices.h"
+#include "host-gst/link/connection_notices.h"
 
 #include <gst/check/gstcheck.h>
 
@@ -31,7 +31,7 @@ static void check_steps(const struct step *steps, guint count)
 {
     struct connection_notices notices;
 
-    connection_notices_init(&notices, false);
+    connection_notices_init(&notices, false, false);
     for (guint i = 0; i < count; i++) {
         struct relay_client_event event = event_of(steps[i].state, steps[i].fault, steps[i].code);
         enum notice notice = connection_notices_next(&notices, &event, steps[i].at_ms);
@@ -94,8 +94,8 @@ GST_START_TEST(warns_of_an_insecure_connection_once_per_minute)
     };
     struct connection_notices insecure, verified;
 
-    connection_notices_init(&insecure, true);
-    connection_notices_init(&verified, false);
+    connection_notices_init(&insecure, true, false);
+    connection_notices_init(&verified, false, false);
     for (guint i = 0; i < G_N_ELEMENTS(steps); i++) {
         struct relay_client_event event = event_of(steps[i].state, FAULT(NONE), 0);
 
@@ -109,19 +109,30 @@ GST_END_TEST;
 static const struct {
     enum relay_client_fault fault;
     int code;
-    int before, after; /* the first connection */
+    int before, after; /* the first connection of a sink; */
+    int of_source;     /* before that of a source */
 } errors[] = {
-    {FAULT(TOKEN_FILE), 0, GST_RESOURCE_ERROR_NOT_FOUND, GST_RESOURCE_ERROR_NOT_FOUND},
-    {FAULT(RESOLVE), 0, GST_RESOURCE_ERROR_OPEN_WRITE, GST_RESOURCE_ERROR_WRITE},
-    {FAULT(CONNECT), 0, GST_RESOURCE_ERROR_OPEN_WRITE, GST_RESOURCE_ERROR_WRITE},
-    {FAULT(TLS), 0, GST_RESOURCE_ERROR_OPEN_WRITE, GST_RESOURCE_ERROR_OPEN_WRITE},
-    {FAULT(TIMEOUT), 0, GST_RESOURCE_ERROR_OPEN_WRITE, GST_RESOURCE_ERROR_WRITE},
-    {FAULT(REFUSED), 401, GST_RESOURCE_ERROR_NOT_AUTHORIZED, GST_RESOURCE_ERROR_NOT_AUTHORIZED},
-    {FAULT(HTTP), 404, GST_RESOURCE_ERROR_NOT_FOUND, GST_RESOURCE_ERROR_NOT_FOUND},
-    {FAULT(HTTP), 409, GST_RESOURCE_ERROR_BUSY, GST_RESOURCE_ERROR_BUSY},
-    {FAULT(HTTP), 500, GST_RESOURCE_ERROR_OPEN_WRITE, GST_RESOURCE_ERROR_WRITE},
-    {FAULT(CLOSED), 1006, GST_RESOURCE_ERROR_OPEN_WRITE, GST_RESOURCE_ERROR_WRITE},
-    {FAULT(STALLED), 0, GST_RESOURCE_ERROR_OPEN_WRITE, GST_RESOURCE_ERROR_WRITE},
+    {FAULT(TOKEN_FILE), 0, GST_RESOURCE_ERROR_NOT_FOUND, GST_RESOURCE_ERROR_NOT_FOUND,
+     GST_RESOURCE_ERROR_NOT_FOUND},
+    {FAULT(RESOLVE), 0, GST_RESOURCE_ERROR_OPEN_WRITE, GST_RESOURCE_ERROR_WRITE,
+     GST_RESOURCE_ERROR_OPEN_READ},
+    {FAULT(CONNECT), 0, GST_RESOURCE_ERROR_OPEN_WRITE, GST_RESOURCE_ERROR_WRITE,
+     GST_RESOURCE_ERROR_OPEN_READ},
+    {FAULT(TLS), 0, GST_RESOURCE_ERROR_OPEN_WRITE, GST_RESOURCE_ERROR_OPEN_WRITE,
+     GST_RESOURCE_ERROR_OPEN_READ},
+    {FAULT(TIMEOUT), 0, GST_RESOURCE_ERROR_OPEN_WRITE, GST_RESOURCE_ERROR_WRITE,
+     GST_RESOURCE_ERROR_OPEN_READ},
+    {FAULT(REFUSED), 401, GST_RESOURCE_ERROR_NOT_AUTHORIZED, GST_RESOURCE_ERROR_NOT_AUTHORIZED,
+     GST_RESOURCE_ERROR_NOT_AUTHORIZED},
+    {FAULT(HTTP), 404, GST_RESOURCE_ERROR_NOT_FOUND, GST_RESOURCE_ERROR_NOT_FOUND,
+     GST_RESOURCE_ERROR_NOT_FOUND},
+    {FAULT(HTTP), 409, GST_RESOURCE_ERROR_BUSY, GST_RESOURCE_ERROR_BUSY, GST_RESOURCE_ERROR_BUSY},
+    {FAULT(HTTP), 500, GST_RESOURCE_ERROR_OPEN_WRITE, GST_RESOURCE_ERROR_WRITE,
+     GST_RESOURCE_ERROR_OPEN_READ},
+    {FAULT(CLOSED), 1006, GST_RESOURCE_ERROR_OPEN_WRITE, GST_RESOURCE_ERROR_WRITE,
+     GST_RESOURCE_ERROR_OPEN_READ},
+    {FAULT(STALLED), 0, GST_RESOURCE_ERROR_OPEN_WRITE, GST_RESOURCE_ERROR_WRITE,
+     GST_RESOURCE_ERROR_OPEN_READ},
 };
 
 GST_START_TEST(each_fault_has_its_error)
@@ -129,9 +140,32 @@ GST_START_TEST(each_fault_has_its_error)
     struct relay_client_event event =
         event_of(RELAY_CLIENT_WAITING, errors[__i__].fault, errors[__i__].code);
 
-    fail_unless(notice_error_of(&event, false).domain == GST_RESOURCE_ERROR);
-    fail_unless_equals_int(notice_error_of(&event, false).code, errors[__i__].before);
-    fail_unless_equals_int(notice_error_of(&event, true).code, errors[__i__].after);
+    struct connection_notices sink, source;
+
+    connection_notices_init(&sink, false, false);
+    connection_notices_init(&source, false, true);
+    fail_unless(connection_notices_error_of(&sink, &event).domain == GST_RESOURCE_ERROR);
+    fail_unless_equals_int(connection_notices_error_of(&sink, &event).code, errors[__i__].before);
+    fail_unless_equals_int(connection_notices_error_of(&source, &event).code,
+                           errors[__i__].of_source);
+    sink.connected_before = true;
+    fail_unless_equals_int(connection_notices_error_of(&sink, &event).code, errors[__i__].after);
+}
+GST_END_TEST;
+
+GST_START_TEST(only_a_receiver_ends_cleanly)
+{
+    struct relay_client_event clean = event_of(RELAY_CLIENT_FAILED, FAULT(CLOSED), 1000);
+    struct relay_client_event away = event_of(RELAY_CLIENT_FAILED, FAULT(CLOSED), 1001);
+    struct relay_client_event again = event_of(RELAY_CLIENT_WAITING, FAULT(CLOSED), 1000);
+    struct connection_notices sink, source;
+
+    connection_notices_init(&sink, false, false);
+    connection_notices_init(&source, false, true);
+    fail_unless_equals_int(connection_notices_next(&sink, &clean, 1), NOTICE_ERROR);
+    fail_unless_equals_int(connection_notices_next(&source, &away, 1), NOTICE_ERROR);
+    fail_unless_equals_int(connection_notices_next(&source, &again, 1), NOTICE_WARNING);
+    fail_unless_equals_int(connection_notices_next(&source, &clean, 1), NOTICE_NONE);
 }
 GST_END_TEST;
 
@@ -144,6 +178,7 @@ static Suite *connection_notices_suite(void)
     tcase_add_test(tests, warns_once_per_cause_and_minute);
     tcase_add_test(tests, says_connected_first_and_after_each_warning);
     tcase_add_test(tests, warns_of_an_insecure_connection_once_per_minute);
+    tcase_add_test(tests, only_a_receiver_ends_cleanly);
     tcase_add_loop_test(tests, each_fault_has_its_error, 0, G_N_ELEMENTS(errors));
     return suite;
 }

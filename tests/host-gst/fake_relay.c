@@ -451,6 +451,33 @@ void fake_relay_set_behaviour(struct fake_relay *relay, enum fake_behaviour beha
     g_mutex_unlock(&relay->lock);
 }
 
+static gsize frame_head(guint8 head[10], int type, gsize len)
+{
+    gsize size = len < 126 ? 2 : len < 65536 ? 4 : 10;
+
+    head[0] = (guint8)(0x80 | type);
+    head[1] = (guint8)(size == 2 ? len : size == 4 ? 126 : 127);
+    for (gsize i = 2; i < size; i++) {
+        head[i] = (guint8)((guint64)len >> 8 * (size - 1 - i));
+    }
+    return size;
+}
+
+void fake_relay_send(struct fake_relay *relay, int type, const void *data, gsize len)
+{
+    guint8 head[10];
+    gsize head_len = frame_head(head, type, len);
+
+    g_mutex_lock(&relay->lock);
+    for (guint i = 0; i < PEERS_MAX; i++) {
+        if (relay->peers[i] != -1 && relay->open[i] && !relay->ended[i]) {
+            write_all(relay->peers[i], head, head_len);
+            write_all(relay->peers[i], data, len);
+        }
+    }
+    g_mutex_unlock(&relay->lock);
+}
+
 void fake_relay_close_sockets(struct fake_relay *relay, guint16 code)
 {
     const guint8 frame[] = {0x88, 2, (guint8)(code >> 8), (guint8)code};

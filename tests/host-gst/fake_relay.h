@@ -1,6 +1,6 @@
-/* A relay for tests of the sink, inside the test program and sharing no code with it: the access
- * API and the WebSocket on one loopback port, with faults at command. Every function may be called
- * from any thread; waits have a deadline and fail the test when it passes. */
+/* A relay for tests of the elements, inside the test program and sharing no code with it: the
+ * access API and the WebSocket on one loopback port, with faults at command. Every function may be
+ * called from any thread; waits have a deadline and fail the test when it passes. */
 #pragma once
 
 #include <glib.h>
@@ -27,6 +27,9 @@ char *fake_relay_location(const struct fake_relay *relay, bool secure);
 
 void fake_relay_set_behaviour(struct fake_relay *relay, enum fake_behaviour behaviour);
 
+/* Sends a message to every open WebSocket. */
+void fake_relay_send(struct fake_relay *relay, int type, const void *data, gsize len);
+
 /* Ends every open WebSocket with this close code; 0: resets them. */
 void fake_relay_close_sockets(struct fake_relay *relay, guint16 code);
 
@@ -46,5 +49,5 @@ struct fake_blackhole;
 struct fake_blackhole *fake_blackhole_start(guint16 *ret_port);
 void fake_blackhole_stop(struct fake_blackhole *blackhole);
 
-/* A loopback port nobody listens on. */
+/* A loopback port on which connections are refused. */
 guint16 fake_closed_port(void);

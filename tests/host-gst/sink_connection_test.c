@@ -6,7 +6,7 @@
 #include <gst/check/gstcheck.h>
 #include <string.h>
 
-#include "tests/host-gst/sink_fixture.h"
+#include "tests/host-gst/fixture.h"
 
 /* --- settings --- */
 
@@ -153,7 +153,7 @@ GST_END_TEST;
 /* --- faults --- */
 
 /* The text of the next warning, which has this error; the caller's to free. */
-static char *warning_text(struct sink_fixture *fixture, GQuark domain, int code)
+static char *warning_text(struct fixture *fixture, GQuark domain, int code)
 {
     GstMessage *message = fixture_wait_message(fixture, GST_MESSAGE_WARNING);
     GError *error = NULL;
@@ -167,7 +167,7 @@ static char *warning_text(struct sink_fixture *fixture, GQuark domain, int code)
     return text;
 }
 
-static void expect_warning(struct sink_fixture *fixture, GQuark domain, int code, const char *part)
+static void expect_warning(struct fixture *fixture, GQuark domain, int code, const char *part)
 {
     char *text = warning_text(fixture, domain, code);
 
@@ -178,7 +178,7 @@ static void expect_warning(struct sink_fixture *fixture, GQuark domain, int code
 
 GST_START_TEST(a_refusal_is_told_once_and_then_the_connection)
 {
-    struct sink_fixture fixture;
+    struct fixture fixture;
     GstMessage *message;
 
     fixture_init(&fixture);
@@ -200,11 +200,11 @@ GST_END_TEST;
 
 GST_START_TEST(a_connection_that_proves_nothing_is_warned_of)
 {
-    struct sink_fixture fixture;
+    struct fixture fixture;
     char *text;
 
     fixture_init(&fixture);
-    g_object_set(fixture.sink, "tls-verify", FALSE, NULL);
+    g_object_set(fixture.element, "tls-verify", FALSE, NULL);
     fixture_play(&fixture, "image/jpeg");
     text = warning_text(&fixture, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS);
     fail_unless(strstr(text, "tls-verify") != NULL, "%s", text);
@@ -215,11 +215,11 @@ GST_END_TEST;
 
 GST_START_TEST(a_closed_port_is_a_warning_and_buffers_keep_flowing)
 {
-    struct sink_fixture fixture;
+    struct fixture fixture;
     char *location = g_strdup_printf("http://127.0.0.1:%u/session/test", fake_closed_port());
 
     fixture_init(&fixture);
-    g_object_set(fixture.sink, "location", location, NULL);
+    g_object_set(fixture.element, "location", location, NULL);
     fixture_play(&fixture, "image/jpeg");
     expect_warning(&fixture, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_OPEN_WRITE, "127.0.0.1");
     for (guint i = 0; i < 50; i++) {
@@ -240,7 +240,7 @@ static const struct {
 
 GST_START_TEST(however_the_connection_ends_there_is_another)
 {
-    struct sink_fixture fixture;
+    struct fixture fixture;
 
     fixture_init(&fixture);
     fixture_play(&fixture, "image/jpeg");
@@ -264,14 +264,14 @@ static const struct {
 
 GST_START_TEST(gives_up_when_told_so)
 {
-    struct sink_fixture fixture;
+    struct fixture fixture;
     GstMessage *message;
     GError *error = NULL;
     char *token;
     gint64 deadline_us = g_get_monotonic_time() + FIXTURE_WAIT_S * G_TIME_SPAN_SECOND;
 
     fixture_init(&fixture);
-    g_object_set(fixture.sink, "auto-reconnect", limits[__i__].auto_reconnect, "retries",
+    g_object_set(fixture.element, "auto-reconnect", limits[__i__].auto_reconnect, "retries",
                  limits[__i__].retries, NULL);
     fake_relay_set_behaviour(fixture.relay, FAKE_REFUSE);
     fixture_play(&fixture, "image/jpeg");
@@ -294,19 +294,19 @@ GST_END_TEST;
 
 GST_START_TEST(how_it_connects_again_may_change_while_playing)
 {
-    struct sink_fixture fixture;
+    struct fixture fixture;
 
     fixture_init(&fixture);
-    g_object_set(fixture.sink, "reconnect-delay", 60000, "reconnect-delay-max", 60000, NULL);
+    g_object_set(fixture.element, "reconnect-delay", 60000, "reconnect-delay-max", 60000, NULL);
     fake_relay_set_behaviour(fixture.relay, FAKE_NEVER_READ);
     fixture_play(&fixture, "image/jpeg");
     fixture_wait_state(&fixture, "connected");
-    g_object_set(fixture.sink, "reconnect-delay", 10, "reconnect-delay-max", 20, NULL);
+    g_object_set(fixture.element, "reconnect-delay", 10, "reconnect-delay-max", 20, NULL);
     for (guint i = 0; i < 5; i++) {
         fake_relay_close_sockets(fixture.relay, 1001);
         fixture_wait_state(&fixture, "connected");
     }
-    g_object_set(fixture.sink, "auto-reconnect", FALSE, NULL);
+    g_object_set(fixture.element, "auto-reconnect", FALSE, NULL);
     fake_relay_close_sockets(fixture.relay, 1001);
     gst_message_unref(fixture_wait_message(&fixture, GST_MESSAGE_ERROR));
     fixture_deinit(&fixture);
@@ -316,7 +316,7 @@ GST_END_TEST;
 GST_START_TEST(states_come_as_element_messages_and_as_a_property)
 {
     static const char *const states[] = {"accessing", "connecting", "connected"};
-    struct sink_fixture fixture;
+    struct fixture fixture;
     const char *previous = "idle";
 
     fixture_init(&fixture);
@@ -337,6 +337,44 @@ GST_START_TEST(states_come_as_element_messages_and_as_a_property)
 }
 GST_END_TEST;
 
+static void on_notify_status(GObject *sink, GParamSpec *spec, gpointer heard)
+{
+    gint status;
+
+    g_object_get(sink, "status", &status, NULL);
+    g_async_queue_push(heard, GINT_TO_POINTER(status + 1)); /* NULL cannot be queued */
+}
+
+static void expect_status(GAsyncQueue *heard, gint status)
+{
+    gpointer got = g_async_queue_timeout_pop(heard, FIXTURE_WAIT_S * G_TIME_SPAN_SECOND);
+
+    fail_unless_equals_int(GPOINTER_TO_INT(got) - 1, status);
+}
+
+GST_START_TEST(the_status_is_notified_when_it_changes_only)
+{
+    enum { DISCONNECTED, CONNECTED, FAILED };
+    GAsyncQueue *heard = g_async_queue_new();
+    struct fixture fixture;
+
+    fixture_init(&fixture);
+    g_signal_connect(fixture.element, "notify::status", G_CALLBACK(on_notify_status), heard);
+    fixture_play(&fixture, "image/jpeg");
+    expect_status(heard, CONNECTED);
+    fake_relay_close_sockets(fixture.relay, 1001);
+    expect_status(heard, DISCONNECTED);
+    expect_status(heard, CONNECTED);
+    g_object_set(fixture.element, "auto-reconnect", FALSE, NULL);
+    fake_relay_close_sockets(fixture.relay, 1001);
+    expect_status(heard, FAILED);
+    gst_element_set_state(fixture.element, GST_STATE_NULL);
+    expect_status(heard, DISCONNECTED);
+    fixture_deinit(&fixture);
+    g_async_queue_unref(heard);
+}
+GST_END_TEST;
+
 /* --- tokens --- */
 
 static void write_token(const char *path, const char *token)
@@ -345,7 +383,7 @@ static void write_token(const char *path, const char *token)
     fail_unless(g_chmod(path, 0600) == 0);
 }
 
-static void expect_token(struct sink_fixture *fixture, guint index, const char *expected)
+static void expect_token(struct fixture *fixture, guint index, const char *expected)
 {
     char *token;
 
@@ -357,12 +395,12 @@ static void expect_token(struct sink_fixture *fixture, guint index, const char *
 
 GST_START_TEST(the_token_file_is_read_for_every_access_request)
 {
-    struct sink_fixture fixture;
+    struct fixture fixture;
     char *directory = g_dir_make_tmp("relaysink-XXXXXX", NULL);
     char *path = g_build_filename(directory, "token", NULL);
 
     fixture_init(&fixture);
-    g_object_set(fixture.sink, "token", NULL, "token-file", path, NULL);
+    g_object_set(fixture.element, "token", NULL, "token-file", path, NULL);
     fixture_play(&fixture, "image/jpeg");
     /* It may come later. */
     expect_warning(&fixture, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_FOUND, path);
@@ -373,7 +411,7 @@ GST_START_TEST(the_token_file_is_read_for_every_access_request)
     fake_relay_close_sockets(fixture.relay, 1001);
     expect_token(&fixture, 1, "second-token");
     fake_relay_wait_connections(fixture.relay, 2);
-    g_object_set(fixture.sink, "token", "third-token", NULL);
+    g_object_set(fixture.element, "token", "third-token", NULL);
     fake_relay_close_sockets(fixture.relay, 1001);
     expect_token(&fixture, 2, "third-token");
     fixture_deinit(&fixture);
@@ -386,7 +424,7 @@ GST_END_TEST;
 
 GST_START_TEST(a_token_file_that_others_read_is_warned_of)
 {
-    struct sink_fixture fixture;
+    struct fixture fixture;
     GstMessage *message;
     GError *error = NULL;
     char *path = NULL;
@@ -396,7 +434,7 @@ GST_START_TEST(a_token_file_that_others_read_is_warned_of)
     write_token(path, "first-token");
     fail_unless(g_chmod(path, 0644) == 0);
     fixture_init(&fixture);
-    g_object_set(fixture.sink, "token-file", path, NULL);
+    g_object_set(fixture.element, "token-file", path, NULL);
     fixture_play(&fixture, "image/jpeg");
     message = fixture_wait_message(&fixture, GST_MESSAGE_WARNING);
     gst_message_parse_warning(message, &error, NULL);
@@ -434,7 +472,7 @@ static void watch_log(GstDebugCategory *category, GstDebugLevel level, const gch
     g_mutex_unlock(&watch->lock);
 }
 
-static void check_bus_for_secrets(struct sink_fixture *fixture)
+static void check_bus_for_secrets(struct fixture *fixture)
 {
     GstMessage *message;
 
@@ -451,7 +489,7 @@ static void check_bus_for_secrets(struct sink_fixture *fixture)
 GST_START_TEST(secrets_are_in_no_log_graph_statistic_or_message)
 {
     struct watch watch = {.lines = 0};
-    struct sink_fixture fixture;
+    struct fixture fixture;
     GstStructure *statistics = NULL;
     GstElement *bin;
     char *text;
@@ -461,7 +499,7 @@ GST_START_TEST(secrets_are_in_no_log_graph_statistic_or_message)
     gst_debug_remove_log_function(gst_debug_log_default);
     gst_debug_add_log_function(watch_log, &watch, NULL);
     fixture_init(&fixture);
-    g_object_set(fixture.sink, "token", "s3cret-token", NULL);
+    g_object_set(fixture.element, "token", "s3cret-token", NULL);
     fixture_play(&fixture, "image/jpeg");
     fixture_wait_state(&fixture, "connected");
     gst_harness_push(fixture.harness, fixture_buffer("data", 4));
@@ -471,7 +509,7 @@ GST_START_TEST(secrets_are_in_no_log_graph_statistic_or_message)
     fake_relay_close_sockets(fixture.relay, 0);
     fixture_wait_count(&fixture, "connect-failures", 1);
 
-    g_object_get(fixture.sink, "stats", &statistics, NULL);
+    g_object_get(fixture.element, "stats", &statistics, NULL);
     text = gst_structure_to_string(statistics);
     fail_if(has_secret(text));
     g_free(text);
@@ -480,13 +518,13 @@ GST_START_TEST(secrets_are_in_no_log_graph_statistic_or_message)
     fixture_deinit(&fixture);
 
     bin = gst_object_ref_sink(gst_bin_new(NULL));
-    fixture.sink = sink_new();
-    g_object_set(fixture.sink, "token", "s3cret-token", NULL);
-    gst_bin_add(GST_BIN(bin), fixture.sink);
+    fixture.element = sink_new();
+    g_object_set(fixture.element, "token", "s3cret-token", NULL);
+    gst_bin_add(GST_BIN(bin), fixture.element);
     text = gst_debug_bin_to_dot_data(GST_BIN(bin), GST_DEBUG_GRAPH_SHOW_VERBOSE);
     fail_if(has_secret(text));
     g_free(text);
-    gst_object_unref(fixture.sink);
+    gst_object_unref(fixture.element);
     gst_object_unref(bin);
     gst_debug_remove_log_function(watch_log);
     gst_debug_set_default_threshold(GST_LEVEL_NONE);
@@ -515,6 +553,7 @@ static Suite *sink_connection_suite(void)
     tcase_add_loop_test(tests, gives_up_when_told_so, 0, G_N_ELEMENTS(limits));
     tcase_add_test(tests, how_it_connects_again_may_change_while_playing);
     tcase_add_test(tests, states_come_as_element_messages_and_as_a_property);
+    tcase_add_test(tests, the_status_is_notified_when_it_changes_only);
     tcase_add_test(tests, the_token_file_is_read_for_every_access_request);
     tcase_add_test(tests, a_token_file_that_others_read_is_warned_of);
     tcase_add_test(tests, secrets_are_in_no_log_graph_statistic_or_message);

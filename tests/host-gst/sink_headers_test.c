@@ -4,7 +4,7 @@
 #include <gst/check/gstcheck.h>
 #include <string.h>
 
-#include "tests/host-gst/sink_fixture.h"
+#include "tests/host-gst/fixture.h"
 
 /* As muxers flag a header that they push before the caps which name it. */
 static const GstBufferFlags EARLY_HEADER =
@@ -18,12 +18,12 @@ static GstBuffer *flagged(const char *text, GstBufferFlags flags)
     return buffer;
 }
 
-static void push(struct sink_fixture *fixture, const char *text, GstBufferFlags flags)
+static void push(struct fixture *fixture, const char *text, GstBufferFlags flags)
 {
     fail_unless_equals_int(gst_harness_push(fixture->harness, flagged(text, flags)), GST_FLOW_OK);
 }
 
-static void push_caps(struct sink_fixture *fixture, const char *name, const char *const *headers)
+static void push_caps(struct fixture *fixture, const char *name, const char *const *headers)
 {
     GstCaps *caps = gst_caps_new_empty_simple(name);
     GValue array = G_VALUE_INIT, value = G_VALUE_INIT;
@@ -40,7 +40,7 @@ static void push_caps(struct sink_fixture *fixture, const char *name, const char
     gst_caps_unref(caps);
 }
 
-static void play_connected(struct sink_fixture *fixture)
+static void play_connected(struct fixture *fixture)
 {
     fixture_init(fixture);
     fixture_play(fixture, "video/x-any");
@@ -48,7 +48,7 @@ static void play_connected(struct sink_fixture *fixture)
 }
 
 /* From the first message on, or since they were forgotten. */
-static void expect_texts(struct sink_fixture *fixture, const char *const *texts)
+static void expect_texts(struct fixture *fixture, const char *const *texts)
 {
     guint count = 0;
 
@@ -58,7 +58,7 @@ static void expect_texts(struct sink_fixture *fixture, const char *const *texts)
     fail_unless_equals_int(fake_relay_messages(fixture->relay), count);
 }
 
-static void reconnect(struct sink_fixture *fixture)
+static void reconnect(struct fixture *fixture)
 {
     fake_relay_close_sockets(fixture->relay, 1001);
     fixture_wait_state(fixture, "connected");
@@ -69,7 +69,7 @@ static const char *const flv[] = {"FLV", "metadata", NULL};
 
 GST_START_TEST(headers_go_first_on_each_connection)
 {
-    struct sink_fixture fixture;
+    struct fixture fixture;
 
     play_connected(&fixture);
     push_caps(&fixture, "video/x-flv", flv);
@@ -93,7 +93,7 @@ GST_END_TEST;
 /* As webmmux does it, which also cuts the same bytes otherwise. */
 GST_START_TEST(headers_that_come_before_their_caps_are_not_sent_twice)
 {
-    struct sink_fixture fixture;
+    struct fixture fixture;
 
     play_connected(&fixture);
     push(&fixture, "EBML", EARLY_HEADER);
@@ -107,7 +107,7 @@ GST_END_TEST;
 
 GST_START_TEST(headers_that_no_caps_name_pass_as_they_came)
 {
-    struct sink_fixture fixture;
+    struct fixture fixture;
 
     play_connected(&fixture);
     push(&fixture, "one", EARLY_HEADER);
@@ -124,7 +124,7 @@ GST_END_TEST;
 
 GST_START_TEST(withheld_headers_go_at_the_end_of_the_stream)
 {
-    struct sink_fixture fixture;
+    struct fixture fixture;
 
     play_connected(&fixture);
     push(&fixture, "all there is", EARLY_HEADER);
@@ -136,7 +136,7 @@ GST_END_TEST;
 
 GST_START_TEST(new_headers_go_between_what_they_part)
 {
-    struct sink_fixture fixture;
+    struct fixture fixture;
 
     play_connected(&fixture);
     push_caps(&fixture, "application/ogg", (const char *const[]){"first", NULL});
@@ -158,10 +158,10 @@ GST_END_TEST;
 /* Messages queued earlier need the headers of their time. */
 GST_START_TEST(what_waited_for_the_connection_comes_behind_its_own_headers)
 {
-    struct sink_fixture fixture;
+    struct fixture fixture;
 
     fixture_init(&fixture);
-    gst_util_set_object_arg(G_OBJECT(fixture.sink), "drop-policy", "none");
+    gst_util_set_object_arg(G_OBJECT(fixture.element), "drop-policy", "none");
     fake_relay_set_behaviour(fixture.relay, FAKE_REFUSE);
     fixture_play(&fixture, "video/x-any");
     fixture_wait_state(&fixture, "waiting");
@@ -178,7 +178,7 @@ GST_END_TEST;
 
 GST_START_TEST(lists_lose_the_headers_of_the_caps)
 {
-    struct sink_fixture fixture;
+    struct fixture fixture;
     GstBufferList *list = gst_buffer_list_new();
 
     play_connected(&fixture);
@@ -195,11 +195,11 @@ GST_END_TEST;
 /* Tables are repeated in the stream; copies of them would break its continuity counters. */
 GST_START_TEST(headers_of_a_transport_stream_are_left_out)
 {
-    struct sink_fixture fixture;
+    struct fixture fixture;
 
     fixture_init(&fixture);
-    gst_util_set_object_arg(G_OBJECT(fixture.sink), "framing", "buffer");
-    gst_util_set_object_arg(G_OBJECT(fixture.sink), "drop-policy", "oldest");
+    gst_util_set_object_arg(G_OBJECT(fixture.element), "framing", "buffer");
+    gst_util_set_object_arg(G_OBJECT(fixture.element), "drop-policy", "oldest");
     fixture_play(&fixture, "video/x-any");
     fixture_wait_state(&fixture, "connected");
     push_caps(&fixture, "video/mpegts", (const char *const[]){"PAT", "PMT", NULL});
@@ -211,7 +211,7 @@ GST_END_TEST;
 
 GST_START_TEST(headers_above_10_mib_are_left_out_with_a_warning)
 {
-    struct sink_fixture fixture;
+    struct fixture fixture;
     char *large = g_strnfill((10 << 20) + 1, 'x');
 
     play_connected(&fixture);

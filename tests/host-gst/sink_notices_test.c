@@ -3,13 +3,13 @@
 #include <gst/check/gstcheck.h>
 #include <string.h>
 
-#include "tests/host-gst/sink_fixture.h"
+#include "tests/host-gst/fixture.h"
 #include "tests/unit/wire/media/mpegts_tables.h"
 
 enum { PACKETS = 20, PACKET_ROOM = 16 };
 
 /* The WARNING stream/format that is on the bus names this; no other follows. */
-static void expect_warning(struct sink_fixture *fixture, const char *cause, const char *cure)
+static void expect_warning(struct fixture *fixture, const char *cause, const char *cure)
 {
     GstMessage *message = fixture_wait_message(fixture, GST_MESSAGE_WARNING);
     GError *error = NULL;
@@ -23,7 +23,7 @@ static void expect_warning(struct sink_fixture *fixture, const char *cause, cons
     fixture_expect_none(fixture, GST_MESSAGE_WARNING);
 }
 
-static void play_connected(struct sink_fixture *fixture, const char *caps)
+static void play_connected(struct fixture *fixture, const char *caps)
 {
     fixture_play(fixture, caps);
     fixture_wait_state(fixture, "connected");
@@ -43,13 +43,13 @@ GST_START_TEST(packets_of_other_sizes_from_a_pipe_are_warned_of)
 {
     gsize size = sizes[__i__].before + MPEGTS_PACKET_SIZE + sizes[__i__].behind;
     guint8 data[PACKETS * (MPEGTS_PACKET_SIZE + PACKET_ROOM)] = {0};
-    struct sink_fixture fixture;
+    struct fixture fixture;
 
     for (guint i = 0; i < PACKETS; i++) {
         craft_packet(&(struct craft){.pid = PID_VIDEO}, data + i * size + sizes[__i__].before);
     }
     fixture_init(&fixture);
-    gst_util_set_object_arg(G_OBJECT(fixture.sink), "framing", sizes[__i__].framing);
+    gst_util_set_object_arg(G_OBJECT(fixture.element), "framing", sizes[__i__].framing);
     play_connected(&fixture, NULL);
     for (guint i = 0; i < 3; i++) {
         fail_unless_equals_int(
@@ -88,14 +88,14 @@ static const struct {
      UNIT(START, 0, 0, 0x10)},
 };
 
-static void push_packet(struct sink_fixture *fixture, const guint8 *packet)
+static void push_packet(struct fixture *fixture, const guint8 *packet)
 {
     fail_unless_equals_int(
         gst_harness_push(fixture->harness, fixture_buffer(packet, MPEGTS_PACKET_SIZE)),
         GST_FLOW_OK);
 }
 
-static void push_picture(struct sink_fixture *fixture, const struct unit *unit, bool marked)
+static void push_picture(struct fixture *fixture, const struct unit *unit, bool marked)
 {
     guint8 packet[MPEGTS_PACKET_SIZE];
 
@@ -103,7 +103,7 @@ static void push_picture(struct sink_fixture *fixture, const struct unit *unit, 
     push_packet(fixture, packet);
 }
 
-static void play_stream(struct sink_fixture *fixture, guint8 type, uint16_t pid)
+static void play_stream(struct fixture *fixture, guint8 type, uint16_t pid)
 {
     guint8 packet[MPEGTS_PACKET_SIZE];
 
@@ -117,7 +117,7 @@ static void play_stream(struct sink_fixture *fixture, guint8 type, uint16_t pid)
 
 GST_START_TEST(pictures_tell_where_to_start_when_nothing_marks_it)
 {
-    struct sink_fixture fixture;
+    struct fixture fixture;
     guint8 packet[MPEGTS_PACKET_SIZE];
 
     play_stream(&fixture, codecs[__i__].type, PID_VIDEO);
@@ -136,7 +136,7 @@ GST_END_TEST;
 
 GST_START_TEST(keyframes_without_parameters_are_warned_of)
 {
-    struct sink_fixture fixture;
+    struct fixture fixture;
 
     play_stream(&fixture, codecs[__i__].type, PID_VIDEO);
     push_picture(&fixture, &codecs[__i__].key, true);
@@ -151,7 +151,7 @@ GST_END_TEST;
 
 GST_START_TEST(a_stream_that_has_all_is_not_warned_of)
 {
-    struct sink_fixture fixture;
+    struct fixture fixture;
 
     play_stream(&fixture, codecs[__i__].type, PID_VIDEO);
     for (guint i = 0; i < 5; i++) {
@@ -168,7 +168,7 @@ GST_END_TEST;
 /* In lists, as of mpegtsmux, and as a pipe brings it. */
 GST_START_TEST(a_stream_without_video_starts_at_once)
 {
-    struct sink_fixture fixture;
+    struct fixture fixture;
     guint8 packet[MPEGTS_PACKET_SIZE];
     gint64 begun_us;
 
@@ -198,7 +198,7 @@ GST_END_TEST;
 
 GST_START_TEST(a_stream_that_shows_no_keyframe_is_sent_after_a_while_with_a_warning)
 {
-    struct sink_fixture fixture;
+    struct fixture fixture;
     const struct unit nothing = UNIT(0xaa);
     gint64 begun_us = g_get_monotonic_time();
 
@@ -219,7 +219,7 @@ static const char *const multipart_caps[] = {NULL, "multipart/x-mixed-replace, b
 GST_START_TEST(multipart_bytes_are_sent_as_they_are_with_a_warning)
 {
     static const char part[] = "--frame\r\nContent-Type: image/jpeg\r\n\r\n\xff\xd8\xff\xd9\r\n";
-    struct sink_fixture fixture;
+    struct fixture fixture;
 
     fixture_init(&fixture);
     play_connected(&fixture, multipart_caps[__i__]);
@@ -236,7 +236,7 @@ static const char *const other_data[] = {"--help me\n", "GPS 1,2,3\n", "\xff\xd8
 
 GST_START_TEST(other_data_is_not_warned_of)
 {
-    struct sink_fixture fixture;
+    struct fixture fixture;
 
     fixture_init(&fixture);
     play_connected(&fixture, NULL);
@@ -249,13 +249,13 @@ GST_END_TEST;
 
 GST_START_TEST(plain_http_to_another_machine_is_refused_in_the_elements_own_words)
 {
-    struct sink_fixture fixture;
+    struct fixture fixture;
     GstMessage *message;
     GError *error = NULL;
 
     fixture_init(&fixture);
-    g_object_set(fixture.sink, "location", "http://relay.example.org/session/test", NULL);
-    fail_unless_equals_int(gst_element_set_state(fixture.sink, GST_STATE_READY),
+    g_object_set(fixture.element, "location", "http://relay.example.org/session/test", NULL);
+    fail_unless_equals_int(gst_element_set_state(fixture.element, GST_STATE_READY),
                            GST_STATE_CHANGE_FAILURE);
     message = fixture_wait_message(&fixture, GST_MESSAGE_ERROR);
     gst_message_parse_error(message, &error, NULL);

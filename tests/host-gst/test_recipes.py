@@ -3,6 +3,7 @@ restarted. Method: the commands are taken from the documents' own text, cameras 
 sources; a viewer that joins a relay in the middle of the stream must get what ffmpeg decodes."""
 
 import concurrent.futures
+import glob
 import http.server
 import os
 import re
@@ -14,22 +15,30 @@ import threading
 import unittest
 
 import recipes
-from relay_support import (BUILD, SANITIZED, SOURCE, TIME_SCALE, RelayTestCase,
-                           end_group_with_parent, main, relay_environment)
-from test_pipelines import decoded_pictures, has_element, inspect, need_tools
+from relay_support import (BUILD, SOURCE, TIME_SCALE, RelayTestCase, end_group_with_parent, main,
+                           relay_environment, wait_until)
+from test_pipelines import (decoded_pictures, has_element, inspect, need_tools,
+                            sanitizer_environment)
 from ws_raw import BINARY, TEXT
 
 EARLY_MESSAGES = 40
-LATE_MESSAGES = {"mpegts": 110, "jpeg": 20, "lines": 20}
+LATE_MESSAGES = {"mpegts": 110, "jpeg": 20, "lines": 20, "sound": 280}
 # The documents' longest distance between keyframes is 50 pictures; one more is still incomplete.
-LATE_PICTURES = {"mpegts": 50, "jpeg": 20}
+LATE_PICTURES = {"mpegts": 50, "jpeg": 20, "sound": 50}
+SHOWN_PICTURES = 20
 FRAME_WITHIN_S = 40 * TIME_SCALE
 SENSOR_SCRIPT = """#!/bin/sh
 n=0
 while sleep 0.02; do n=$((n + 1)); echo "reading $n"; done
 """
 COMMAND_ENDS_S = 600 * TIME_SCALE  # also when nothing ends it
-STOOD_IN_FOR = ("v4l2src",)
+STOOD_IN_FOR = ("v4l2src", "rtspsrc", "autovideosink")
+# What the topics of the recipes carry that receive.
+SOURCES = {
+    "mpegts": recipes.H264 + " ! mpegtsmux",
+    "jpeg": "videotestsrc is-live=true ! jpegenc",
+    "lines": "fdsrc fd=0 do-timestamp=true ! text/x-raw,format=utf8",
+}
 BROKEN_LIBAV = "1.22.0"  # its avenc_mpeg1video fails always; mended in 1.22.1
 
 
@@ -41,7 +50,8 @@ def libav_version():
 def why_not(recipe):
     """The reason why this recipe cannot run here, or None."""
     missing = [name for name in recipe.elements
-               if name not in STOOD_IN_FOR and name != "relaysink" and not has_element(name)]
+               if name not in STOOD_IN_FOR and name not in ("relaysink", "relaysrc")
+               and not has_element(name)]
     if missing:
         return f"no {', '.join(missing)}"
     if "avenc_mpeg1video" in recipe.command and libav_version() == BROKEN_LIBAV:
@@ -92,8 +102,6 @@ class Camera:
         self.server.server_close()
 
 
-@unittest.skipIf(SANITIZED, "commands of the documents run with the plain build; a sanitizer "
-                 "watches the pipelines of test_pipelines")
 class Recipes(RelayTestCase):
     def setUp(self):
         need_tools("gst-launch-1.0", "ffmpeg", "ffprobe")
@@ -115,7 +123,8 @@ class Recipes(RelayTestCase):
         """The programs that the documents presume come first in PATH."""
         self.make_program(recipes.SENSOR, SENSOR_SCRIPT)
         os.mkfifo(self.path(recipes.RECORDING))
-        return relay_environment(PATH=f"{self.folder}:{os.environ['PATH']}")
+        return relay_environment(PATH=f"{self.folder}:{os.environ['PATH']}",
+                                 **sanitizer_environment())
 
     def run_command(self, name, command):
         with open(self.path(f"{name}.log"), "wb") as log:
@@ -138,13 +147,28 @@ class Recipes(RelayTestCase):
         if recipes.RECORDING in recipe.command:
             self.run_command("recording", "ffmpeg -v error -re -f lavfi -i testsrc=size=320x240 "
                              f"-c:v mpeg2video -f mpegts pipe:1 > {recipes.RECORDING}")
+        tty = self.path(f"{recipe.topic}.tty")
+        if recipe.publishes and recipes.TTY in recipe.command:
+            os.mkfifo(tty)
+            self.run_command(f"{recipe.topic}-tty", f"{recipes.SENSOR} > {tty}")
+        scope = "write" if recipe.publishes else "read"
         token_file = self.path(f"{recipe.topic}.token")
         with open(token_file, "w", encoding="ascii",
                   opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
-            file.write(relay.token(recipe.topic, ("write",)) + "\n")
+            file.write(relay.token(recipe.topic, (scope,)) + "\n")
         location = f"http://127.0.0.1:{relay.access_port}/session/{recipe.topic}"
-        self.run_command(recipe.topic, recipe.runnable(location, token_file, self.camera.url,
-                                                       BUILD))
+        command = recipe.with_encoder(has_element).runnable(location, token_file, self.camera.url,
+                                                            BUILD, tty)
+        self.run_command(recipe.topic, self.with_files(recipe, command))
+
+    def with_files(self, recipe, command):
+        """What a window would show, or a recording have, goes where the test looks."""
+        command = command.replace("autovideosink",
+                                  "jpegenc ! multifilesink location="
+                                  + self.path(f"{recipe.topic}-%05d.jpg"))
+        return re.sub(r"filesink location=\w+\.ts",
+                      "filesink buffer-mode=unbuffered location=" + self.path(f"{recipe.topic}.ts"),
+                      command)
 
     def log_of(self, recipe):
         with open(self.path(f"{recipe.topic}.log"), encoding="utf-8", errors="replace") as file:
@@ -175,6 +199,8 @@ class Recipes(RelayTestCase):
             assert all(message[:2] == b"\xff\xd8" and message[-2:] == b"\xff\xd9"
                        for message in messages), f"{recipe.source}: a message is no JPEG"
         container = "mjpeg" if recipe.kind == "jpeg" else "mpegts"
+        if recipe.kind == "sound":
+            assert b"".join(messages).count(b"\0\0\1\xc0") > 10, f"{recipe.source}: no sound"
         pictures = decoded_pictures(b"".join(messages), container)
         assert pictures >= LATE_PICTURES[recipe.kind], (
             f"{recipe.source}: {pictures} pictures of {len(messages)} messages decode:\n"
@@ -192,19 +218,21 @@ class Recipes(RelayTestCase):
             with self.subTest(recipe.source, after_restart=relay.restarted):
                 wait.result()
 
-    def choose(self):
-        """What can run here; what cannot is told as a skipped subtest."""
-        chosen = []
+    def choose(self, publishes):
+        """What can run here, each command once; what cannot is told as a skipped subtest."""
+        chosen = {}
         for recipe in recipes.all_recipes(SOURCE):
-            reason = why_not(recipe)
+            if recipe.publishes != publishes:
+                continue
+            reason = why_not(recipe.with_encoder(has_element))
             if reason is None:
-                chosen.append(recipe)
+                chosen.setdefault(recipe.command, recipe)
             else:
                 print(f"skipped: {recipe.source}: {reason}")
-        return chosen
+        return list(chosen.values())
 
     def test_every_documented_pipeline_can_be_joined_late_and_after_a_restart(self):
-        chosen = self.choose()
+        chosen = self.choose(publishes=True)
         self.assertGreater(len(chosen), 5)
         relay = self.start()
         relay.restarted = False
@@ -219,6 +247,43 @@ class Recipes(RelayTestCase):
         again.restarted = True
         self.join_all(again, chosen)
 
+    def feed(self, relay, recipe):
+        """Puts on the topic what the recipe expects."""
+        token_file = self.path(f"{recipe.topic}.feed")
+        with open(token_file, "w", encoding="ascii",
+                  opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+            file.write(relay.token(recipe.topic, ("write",)))
+        sensor = f"{recipes.SENSOR} | " if recipe.kind == "lines" else ""
+        self.run_command(f"{recipe.topic}-feed",
+                         f"{sensor}gst-launch-1.0 -q {SOURCES[recipe.kind]} ! relaysink location="
+                         f"http://127.0.0.1:{relay.access_port}/session/{recipe.topic} "
+                         f"token-file={token_file}")
+
+    def shown(self, recipe):
+        """Pictures that the recipe has shown or recorded, or lines that came out of it."""
+        if "autovideosink" in recipe.command:
+            return len(glob.glob(self.path(f"{recipe.topic}-*.jpg")))
+        path = self.path(f"{recipe.topic}.tty" if recipe.kind == "lines" else f"{recipe.topic}.ts")
+        if not os.path.exists(path):
+            return 0
+        with open(path, "rb") as file:
+            data = file.read()
+        if recipe.kind == "lines":
+            return len(re.findall(rb"^reading \d+$", data, re.M))
+        return decoded_pictures(data, "mpegts") if len(data) > 30000 else 0
+
+    def test_every_documented_receiver_shows_what_comes(self):
+        chosen = self.choose(publishes=False)
+        self.assertGreater(len(chosen), 3)
+        relay = self.start()
+        for recipe in chosen:
+            self.feed(relay, recipe)
+            self.publish(relay, recipe)
+        for recipe in chosen:
+            with self.subTest(recipe.source):
+                wait_until(lambda recipe=recipe: self.shown(recipe) >= SHOWN_PICTURES,
+                           f"what {recipe.source} shows; {self.log_of(recipe)}", FRAME_WITHIN_S)
+
 
 class Documents(unittest.TestCase):
     def test_recipes_are_whole_commands(self):
@@ -227,7 +292,8 @@ class Documents(unittest.TestCase):
         for recipe in found:
             with self.subTest(recipe.source):
                 self.assertNotIn("…", recipe.command)
-                self.assertRegex(recipe.command, r"gst-launch-1\.0 .* ! relaysink ")
+                self.assertRegex(recipe.command,
+                                 r"gst-launch-1\.0 (.* ! relaysink |.*relaysrc .* ! )")
                 self.assertRegex(recipe.command, "location=http")
                 self.assertIn("token-file=", recipe.command)
 

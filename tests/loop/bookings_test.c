@@ -16,7 +16,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "server/access/booking_store.h"
+#include "server/bookings/booking_store.h"
 
 enum {
     SKIPPED = 77,
@@ -142,19 +142,23 @@ static void request_session(struct desk *desk, unsigned booking)
 {
     struct office *office = desk->office;
     struct permission permission = {.topic = "t", .can_read = true, .exp_s = some_expiry(desk)};
-    bool is_new = false;
+    struct grant grant;
 
     name_of(booking, permission.booking_id);
-    int failed = bookings_grant(office->bookings, &permission, clock_monotonic_ms(), office->now_s,
-                                desk->codes[(unsigned)rand_r(&desk->random) % CODES_KEPT], &is_new);
+    int failed =
+        bookings_grant(office->bookings, &permission, clock_monotonic_ms(), office->now_s, &grant);
 
     CHECK(failed == 0 || failed == -EACCES || failed == -ENOSPC);
-    if (is_new) {
+    if (failed != 0) {
+        return;
+    }
+    memcpy(desk->codes[(unsigned)rand_r(&desk->random) % CODES_KEPT], grant.code, CODE_SIZE);
+    if (grant.is_new) {
         submit(desk, permission.booking_id, permission.exp_s);
     }
 }
 
-/* As admission_check and websocket_open: on one worker, without a letter in between. */
+/* As admission_check and phase_websocket_open: on one worker, without a letter in between. */
 static void upgrade(struct desk *desk)
 {
     struct office *office = desk->office;

@@ -2,8 +2,9 @@
  * Method: a plain program, because the thread sanitizer cannot run the unit test framework. Four
  * real workers publish to shared topics by real letters; viewers join and leave at random and check
  * every message they get: whole, once, in order for each publisher, none missing, none of their
- * own. A worker ends only when all of its memory came home, so a lost message hangs or aborts.
- * usage: workers_test [seed] */
+ * own. Calls after a flush find that what was published before them has arrived. A worker ends only
+ * when all of its memory came home, so a lost message hangs or aborts. usage: workers_test [seed]
+ */
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -15,7 +16,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "server/access/code_store.h"
+#include "server/bookings/code_store.h"
 #include "server/hub/fanout.h"
 #include "server/loop/worker.h"
 
@@ -59,6 +60,14 @@ struct viewer {
     struct track tracks[PUBLISHERS];
 };
 
+/* A call to another worker after the messages published so far. */
+struct marker {
+    struct call call;
+    _Atomic bool in_flight;
+    unsigned from;
+    uint32_t published[SPEAKERS][TOPICS];
+};
+
 struct part {
     struct world *world;
     struct worker *worker;
@@ -67,6 +76,8 @@ struct part {
     struct op step_op;
     unsigned steps;
     unsigned calls_run;
+    unsigned marks_seen;
+    struct marker markers[WORKERS]; /* to each other worker */
     uint64_t received;
     bool stepping, done, left;
 };
@@ -125,12 +136,11 @@ static void send_some(struct part *part, struct viewer *viewer)
 {
     struct send_queue *queue = &viewer->subscriber.queue;
     struct iovec slices[SEND_SLICES_MAX];
-    struct share *first = queue->entries[queue->head];
 
     if (queue->sent_offset == 0) {
-        check_item(viewer, first->message);
+        check_item(viewer, send_queue_at(queue, 0));
     }
-    unsigned count = send_queue_begin(queue, part->worker, &bounds, slices, 1);
+    unsigned count = send_queue_begin(queue, slices, 1);
 
     CHECK(count == 1);
     size_t whole = slices[0].iov_len;
@@ -147,7 +157,7 @@ static void on_queued(struct subscriber *subscriber)
     struct iovec slices[1];
 
     if (viewer->is_slow && queue->sent_offset == 0) {
-        CHECK(send_queue_begin(queue, viewer->part->worker, &bounds, slices, 1) == 1);
+        CHECK(send_queue_begin(queue, slices, 1) == 1);
         CHECK(send_queue_end(queue, viewer->part->worker, 1) == 0);
     }
 }
@@ -172,7 +182,7 @@ static void publish(struct part *part, struct viewer *viewer)
     message->payload_len = len;
     message->received_ms = part->worker->now_ms;
     message_frame(message, WS_OPCODE_BINARY);
-    /* Counted before the publishing looks who is interested: whoever joins and then reads this
+    /* Counted before publishing looks for subscribers: a viewer that joins and then reads this
      * number must get all later ones. */
     atomic_store(published, item.number);
     fanout_publish(part->worker, viewer->topic, message, &viewer->subscriber, &bounds);
@@ -190,6 +200,7 @@ static void join(struct part *part, struct viewer *viewer, unsigned topic_index)
     viewer->topic_index = topic_index;
     viewer->part = part;
     viewer->subscriber.on_queued = on_queued;
+    list_init(&viewer->subscriber.node);
     send_queue_init(&viewer->subscriber.queue);
     topic_subscribe(viewer->topic, part->worker, &viewer->subscriber);
     for (unsigned i = 0; i < PUBLISHERS; i++) {
@@ -221,16 +232,72 @@ static void come_and_go(struct part *part)
     }
 }
 
-/* The world would fill with letters if nobody waited for the others: the queues of this test are
+/* Workers wait for each other, or letters would use up all memory: the queues of this test are
  * meant to lose nothing. */
 static bool others_keep_up(const struct part *part)
 {
     for (unsigned i = 0; i < WORKERS; i++) {
-        if (atomic_load(&part->world->group.workers[i].letters_pending) > QUEUE_MESSAGES / 4) {
+        if (atomic_load(&part->world->group.workers[i].letters_pending) > QUEUE_MESSAGES / 8) {
             return false;
         }
     }
     return true;
+}
+
+/* Number of the newest message of that publisher that the viewer got, or that waits for it. */
+static uint32_t newest_of(const struct viewer *viewer, unsigned publisher)
+{
+    const struct send_queue *queue = &viewer->subscriber.queue;
+    uint32_t newest = viewer->tracks[publisher].last;
+
+    for (unsigned i = 0; i < queue->count; i++) {
+        struct item item;
+
+        memcpy(&item, send_queue_at(queue, i)->payload, sizeof item);
+        newest = item.publisher == publisher ? item.number : newest;
+    }
+    return newest;
+}
+
+static void run_mark(struct worker *worker, struct call *call)
+{
+    struct part *part = worker->context;
+    struct marker *marker = container_of(call, struct marker, call);
+
+    for (unsigned i = 0; i < VIEWERS; i++) {
+        struct viewer *viewer = &part->viewers[i];
+
+        for (unsigned speaker = 0; viewer->topic != NULL && speaker < SPEAKERS; speaker++) {
+            unsigned publisher = marker->from * SPEAKERS + speaker;
+            uint32_t published = marker->published[speaker][viewer->topic_index];
+
+            CHECK(viewer->is_slow || published <= viewer->tracks[publisher].base ||
+                  newest_of(viewer, publisher) >= published);
+        }
+    }
+    part->marks_seen++;
+    atomic_store(&marker->in_flight, false);
+}
+
+static void mark(struct part *part)
+{
+    unsigned target = below(part, WORKERS);
+    struct marker *marker = &part->markers[target];
+
+    if (target == part->worker->index || atomic_exchange(&marker->in_flight, true)) {
+        return;
+    }
+    marker->call.run = run_mark;
+    marker->from = part->worker->index;
+    for (unsigned i = 0; i < SPEAKERS; i++) {
+        for (unsigned topic = 0; topic < TOPICS; topic++) {
+            unsigned publisher = part->worker->index * SPEAKERS + i;
+
+            marker->published[i][topic] = atomic_load(&part->world->published[publisher][topic]);
+        }
+    }
+    fanout_flush(part->worker);
+    worker_call(part->worker, &part->world->group.workers[target], &marker->call);
 }
 
 static void step(struct part *part)
@@ -251,7 +318,11 @@ static void step(struct part *part)
             publish(part, &part->viewers[i]);
         }
     }
+    if (below(part, 8) == 0) {
+        mark(part);
+    }
     if (part->steps == STEPS) {
+        fanout_flush(part->worker); /* others count on letters from here on */
         atomic_fetch_sub(&part->world->parts_publishing, 1);
     }
 }
@@ -364,24 +435,22 @@ static void on_stop(struct worker *worker)
     CHECK(atomic_load(&worker->letters_pending) == 0);
 }
 
-static void on_letter(struct worker *worker, enum letter_kind kind, void *pointer)
+static void on_parcel(struct worker *worker, void *parcel)
 {
-    if (kind == LETTER_MESSAGE) {
-        fanout_receive(worker, pointer, &bounds);
-    } else {
-        message_come_home(worker, pointer);
-    }
+    fanout_receive(worker, parcel, &bounds);
 }
 
-static void on_undelivered(struct worker *worker, enum letter_kind kind, void *pointer)
+static void on_undelivered(struct worker *worker, void *parcel)
 {
-    fprintf(stderr, "worker %u: letter %d %p came back\n", worker->index, (int)kind, pointer);
+    fprintf(stderr, "worker %u: parcel %p came back\n", worker->index, parcel);
     abort();
 }
 
 static void on_turn_end(struct worker *worker)
 {
     struct part *part = worker->context;
+
+    fanout_flush(worker);
 
     for (unsigned i = 0; i < VIEWERS; i++) {
         struct viewer *viewer = &part->viewers[i];
@@ -409,7 +478,7 @@ static bool is_drained(struct worker *worker)
 static const struct worker_ops ops = {
     .on_start = on_start,
     .on_stop = on_stop,
-    .on_letter = on_letter,
+    .on_parcel = on_parcel,
     .on_undelivered = on_undelivered,
     .on_turn_end = on_turn_end,
     .is_drained = is_drained,
@@ -504,6 +573,7 @@ static void run_world(unsigned seed, bool stop_early)
         received += world->parts[i].received;
         letters += atomic_load(&world->group.workers[i].counters.letters_sent);
         CHECK(stop_early || world->parts[i].received >= 100); /* it was in the game */
+        CHECK(stop_early || world->parts[i].marks_seen >= 10);
     }
     CHECK(stop_early || received > STEPS);
     for (unsigned i = 0; i < PUBLISHERS * TOPICS; i++) {
@@ -544,7 +614,7 @@ static void *find_topics(void *argument)
         }
         struct topic *same = topic_find_or_create(finder->registry, name);
 
-        CHECK(same == held[slot]); /* a topic that somebody holds is the one that is found */
+        CHECK(same == held[slot]); /* a topic that is referenced is the one that is found */
         topic_ref(same);
         topic_unref(held[slot]);
         topic_unref(same);

@@ -1,11 +1,13 @@
 """A class that comes in at once: many viewers with one token, each as a browser does it. A POST for
 a code on a connection that stays open, the time of a slow network, the WebSocket on another one.
+Likewise hosts, each with a topic and a token of its own.
 
 All of them run in one event loop. On a machine that is too slow for their number it is this side
 that waits, before the server is asked: its limits of time are not what is tried here.
 """
 
 import asyncio
+import os
 import resource
 import socket
 import ssl
@@ -110,12 +112,12 @@ class Channel:
 
 
 class Crowd:
-    """`arrive` may be called once; `end` resets every connection."""
+    """`arrive` may be called once; `end` resets every connection. `tickets`: a topic and a token
+    for each; the last is for all that come after it."""
 
-    def __init__(self, relay, token, topic="t0", context=None):
+    def __init__(self, relay, tickets, context=None):
         self.relay = relay
-        self.token = token
-        self.topic = topic
+        self.tickets = tickets
         self.context = context  # of ssl; None: plain
         self.channels = []
         self.viewers = []  # the channels that are WebSockets
@@ -132,9 +134,10 @@ class Crowd:
             head = await channel.take_head()
         return int(head.split(" ", 2)[1]), head, channel
 
-    async def _view(self, pause_s):
+    async def _view(self, ticket, pause_s):
+        topic, token = ticket
         status, head, channel = await self._ask(
-            self.relay.access_port, ASK.format(topic=self.topic, token=self.token))
+            self.relay.access_port, ASK.format(topic=topic, token=token))
         length = int(head.lower().split("content-length: ")[1].split("\r\n")[0])
         body = (await channel.take(length)).decode()
         if status != 200:
@@ -149,20 +152,21 @@ class Crowd:
         self.viewers.append(viewer)
         return "in"
 
-    async def _come(self, at, pause_s):
+    async def _come(self, ticket, at, pause_s):
         """A viewer that comes at its time. Returns what became of it and how long that took."""
         await asyncio.sleep(at - self.loop.time())
         start = time.monotonic()
         try:
             async with self.places:
-                outcome = await self._view(pause_s)
+                outcome = await self._view(ticket, pause_s)
         except (OSError, EOFError) as fault:
             outcome = type(fault).__name__
         return outcome, time.monotonic() - start - pause_s
 
     async def _arrive(self, count, within_s, pause_s):
         start = self.loop.time()
-        return await asyncio.gather(*(self._come(start + within_s * number / count, pause_s)
+        return await asyncio.gather(*(self._come(self.tickets[min(number, len(self.tickets) - 1)],
+                                                 start + within_s * number / count, pause_s)
                                       for number in range(count)))
 
     def arrive(self, count, within_s, pause_s, limit_s):
@@ -186,12 +190,61 @@ class Crowd:
         frame = encode_frame(opcode, payload, mask=b"")
         return self.loop.run_until_complete(asyncio.wait_for(self._receive(frame), limit_s))
 
+    async def _send(self, frame):
+        for viewer in self.viewers:
+            await viewer.send(frame)
+
+    def all_send(self, opcode, payload, limit_s):
+        """Each sends one message."""
+        frame = encode_frame(opcode, payload)
+        self.loop.run_until_complete(asyncio.wait_for(self._send(frame), limit_s))
+
     def end(self):
         if self.loop.is_closed():
             return
         for channel in self.channels:
             channel.reset()
         self.loop.close()
+
+
+class HostsTests:
+    """For a test case that has start(**options): the hosts of a university are cut by a restart,
+    and all come back in the same moment."""
+
+    HOSTS = int(os.environ.get("RELAY_TEST_HOSTS") or 200)
+    SECRET = "of both servers"
+    REFUSALS = ("connections_refused_limit", "connections_evicted", "websockets_refused",
+                "http_refused", "http_refused_memory", "places_refused", "codes_refused_full",
+                "handshake_timeouts", "accept_pauses")
+
+    def hosts_context(self):
+        return None
+
+    def come_back(self, relay, tickets, after):
+        hosts = Crowd(relay, tickets, context=self.hosts_context())
+        self.addCleanup(hosts.end)
+        outcome = hosts.arrive(self.HOSTS, 0, 0, relay_support.TEST_HANGS_S)
+        print(f"{self.HOSTS} hosts at once {after}: {outcome.answers} "
+              f"within {outcome.took_s:.2f} s")
+        self.assertEqual(outcome.answers, {"in": self.HOSTS})
+        return hosts
+
+    def test_all_hosts_are_back_at_once_after_a_restart(self):
+        options = {"RELAY_SECRET": self.SECRET, "RELAY_WORKERS": None, "RELAY_LOG_LEVEL": None}
+        raise_descriptor_limit(2 * self.HOSTS + 200)
+        relay = self.start(**options)
+        tickets = [(f"host{number}", relay.token(f"host{number}", ("write",)))
+                   for number in range(self.HOSTS)]
+        hosts = self.come_back(relay, tickets, "in the morning")
+        relay.stop()
+        hosts.end()
+        relay = self.start(**options)
+        hosts = self.come_back(relay, tickets, "after a restart")
+        hosts.all_send(TEXT, b"picture", relay_support.TEST_HANGS_S)
+        relay.wait_counter("messages_received", self.HOSTS)
+        counters = relay.counters()
+        self.assertEqual({name: counters[name] for name in self.REFUSALS if counters[name]}, {})
+        hosts.end()
 
 
 class CrowdTests:
@@ -211,15 +264,17 @@ class CrowdTests:
         return relay_support.TEST_HANGS_S
 
     def come_in(self, relay, token):
-        crowd = Crowd(relay, token, context=self.crowd_context())
+        crowd = Crowd(relay, [("t0", token)], context=self.crowd_context())
         self.addCleanup(crowd.end)
         outcome = crowd.arrive(self.COUNT, self.WITHIN_S, self.PAUSE_S, self.limit_s())
         print(f"{self.COUNT} viewers within {self.WITHIN_S} s: {outcome.answers}; the last one was "
               f"in after {outcome.took_s:.2f} s, the slowest took {outcome.slowest_s * 1e3:.0f} ms")
         self.assertEqual(outcome.answers, {"in": self.COUNT})
         publisher = self.track(relay.publisher("t0"))
+        start = time.monotonic()
         publisher.send_frame(TEXT, b"good morning")
         self.assertTrue(crowd.all_receive(TEXT, b"good morning", self.limit_s()))
+        print(f"all had their first message after {(time.monotonic() - start) * 1e3:.0f} ms")
         publisher.kill()
         crowd.end()
 

@@ -222,7 +222,7 @@ class Relay:
         environment = {
             "RELAY_AUDIENCE": AUDIENCE, "RELAY_URL": self.url, "RELAY_SECRET": self.secret,
             "RELAY_PORT_ACCESS": str(self.access_port), "RELAY_PORT_RELAY": str(self.relay_port),
-            "RELAY_LOG_FILE": "stdout", "RELAY_STORE": "memory",
+            "RELAY_LOG_FILE": "stdout", "RELAY_STORE": "memory", "RELAY_ADMIN_LISTEN": "off",
             "RELAY_LOG_LEVEL": "info", "RELAY_LOG_FORMAT": "json",
             "RELAY_WORKERS": "2",
             # A ping comes when a test asks for it, not when a machine is slow.
@@ -492,6 +492,13 @@ def relay_run(*arguments, launcher=(), timeout_s=TEST_HANGS_S, **options):
                           env=relay_environment(**options), timeout=timeout_s, check=False)
 
 
+def end_program(process):
+    """Kills a program with pipes if it still runs, and waits for it; for addCleanup."""
+    if process.poll() is None:
+        process.kill()
+    process.communicate()
+
+
 class RelayTestCase(unittest.TestCase):
     """Each test starts the servers it needs; they are stopped and checked when it ends."""
 
@@ -522,14 +529,8 @@ class RelayTestCase(unittest.TestCase):
             env=relay_environment(
                 RELAY_CLIENT_SESSION=f"http://127.0.0.1:{relay.access_port}/session/{topic}",
                 RELAY_CLIENT_TOKEN=relay.token(topic)))
-        self.addCleanup(self._end_program, process)
+        self.addCleanup(end_program, process)
         return process
-
-    @staticmethod
-    def _end_program(process):
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
 
     def track(self, client):
         """The client is closed before its server is stopped."""

@@ -190,19 +190,19 @@ class RawClient:
             body = self.read_end(timeout_s)
         return HttpReply(version, status, reason, headers, body, head)
 
-    def ask_upgrade(self, target, headers=(), key=None):
+    def ask_upgrade(self, target, headers=(), key=None, host="relay.test"):
         """Sends the opening handshake. Returns the Sec-WebSocket-Accept it should be answered
         with."""
         key = base64.b64encode(os.urandom(16)) if key is None else key
-        lines = [f"GET {target} HTTP/1.1", "Host: relay.test", "Upgrade: websocket",
+        lines = [f"GET {target} HTTP/1.1", f"Host: {host}", "Upgrade: websocket",
                  "Connection: Upgrade", f"Sec-WebSocket-Key: {key.decode()}",
                  "Sec-WebSocket-Version: 13", *headers]
         self.send("\r\n".join(lines).encode() + b"\r\n\r\n")
         return accept_key(key)
 
-    def upgrade(self, target, headers=()):
+    def upgrade(self, target, headers=(), **options):
         """Opens the WebSocket or raises with the refusal."""
-        accept = self.ask_upgrade(target, headers)
+        accept = self.ask_upgrade(target, headers, **options)
         reply = self.reply()
         if reply.status != 101:
             raise AssertionError(f"no upgrade: {reply.status} {reply.body!r}")

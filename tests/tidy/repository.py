@@ -8,7 +8,7 @@ import subprocess
 
 ROOT = pathlib.Path(os.environ.get("RELAY_SOURCE") or pathlib.Path(__file__).parents[2]).resolve()
 
-PRODUCTION = ("base", "wire", "token", "client", "server", "cli", "host-gst", "perf")
+PRODUCTION = ("base", "wire", "token", "client", "host", "server", "cli", "host-gst", "perf")
 TEXT_SUFFIXES = {".c", ".h", ".in", ".py", ".sh", ".md", ".cmake", ".txt", ".json", ".yml",
                  ".service", ".html", ".js", ".css", ""}
 

@@ -90,12 +90,16 @@ class Measures(unittest.TestCase):
         numbers = tree.numbers()
         self.assertEqual((numbers["exports used nowhere"], numbers["exports used by tests only"]),
                          (1, 1))
+        tree.write("base/c.c", "void last(void)\n{\n    goto end;\nend:\n    idle();\n}\n")
+        self.assertEqual(tree.numbers()["exports used nowhere"], 0, "a call after a label")
 
     def test_headers_and_unit_tests(self):
         tree = self.tree(base__a_h="#pragma once\n", base__a_c=function("a"),
-                         base__b_c=function("b"), perf__c_c=function("c"))
+                         base__b_c=function("b"), perf__c_c=function("c"),
+                         perf__d__e_c=function("e"))
         tree.write("tests/unit/base/b_test.c", "")
-        tree.write("perf/tests/c_test.c", "")
+        tree.write("tests/unit/perf/c_test.c", "")
+        tree.write("tests/unit/perf/d/e_test.c", "")
         numbers = tree.numbers()
         self.assertEqual((numbers["headers without a comment"],
                           numbers["sources without a unit test"]), (1, 1))

@@ -12,7 +12,8 @@ import tempfile
 import unittest
 
 ROOT = pathlib.Path(os.environ.get("RELAY_SOURCE") or pathlib.Path(__file__).parents[2]).resolve()
-SHELL_SCRIPTS = ("scripts/setup.sh", "scripts/test.sh", "scripts/demo.sh", ".ci/run")
+SHELL_SCRIPTS = ("scripts/setup.sh", "scripts/test.sh", "scripts/demo.sh", ".ci/run",
+                 "scripts/cross.sh")
 
 PASSED = '<testcase name="unit/a" time="0.1" status="run"><system-out>fine</system-out></testcase>'
 PARTLY = ('<testcase name="e2e/b" time="0.1" status="run"><system-out>test_x (Test.test_x) ... '

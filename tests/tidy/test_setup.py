@@ -13,7 +13,8 @@ import unittest
 
 ROOT = pathlib.Path(os.environ.get("RELAY_SOURCE") or pathlib.Path(__file__).parents[2]).resolve()
 VM = {"qemu-system-x86", "busybox-static", "cpio", "kmod", "xz-utils"}
-CLIENTS = {"nodejs", "node-ws", "testssl.sh", "chromium-headless-shell", "python3-venv"}
+CLIENTS = {"nodejs", "node-ws", "testssl.sh", "chromium-headless-shell", "python3-venv",
+           "prometheus"}
 SERVER_LIBRARIES = ("liburing-dev", "libssl-dev", "libwslay-dev", "libjwt-dev", "libjansson-dev")
 
 DPKG_QUERY = """#!/bin/sh
@@ -65,6 +66,12 @@ mkdir -p "$3/bin"
 printf '#!/bin/sh\\necho "$*" >> "$MACHINE/pip"\\n[ ! -e "$MACHINE/pip-fails" ]\\n' > "$3/bin/pip"
 chmod +x "$3/bin/pip"
 """
+NODE = '#!/bin/sh\ncat "$MACHINE/node-version" 2>/dev/null || echo v20.19.2\n'
+NPM = """#!/bin/sh
+pwd >> "$MACHINE/npm"
+echo "$*" >> "$MACHINE/npm"
+[ ! -e "$MACHINE/npm-fails" ]
+"""
 SUDO = '#!/bin/sh\necho "$*" >> "$MACHINE/sudo"\nexec "$@"\n'
 
 
@@ -75,7 +82,7 @@ class Machine:
         self.bin.mkdir()
         for name, text in (("dpkg-query", DPKG_QUERY), ("apt-cache", APT_CACHE),
                            ("apt-get", APT_GET), ("dpkg", DPKG), ("sudo", SUDO),
-                           ("python3", PYTHON)):
+                           ("python3", PYTHON), ("node", NODE), ("npm", NPM)):
             path = self.bin / name
             path.write_text(text, encoding="utf-8")
             path.chmod(path.stat().st_mode | stat.S_IXUSR)
@@ -192,6 +199,41 @@ class Setup(unittest.TestCase):
         machine = self.machine(known=debian(13))
         self.assertNotIn("pip", machine.setup("--server-only").stdout)
 
+    def test_packages_of_npm_come_into_a_folder_for_their_lock_once(self):
+        machine = self.machine(installed=debian(12))
+        result = machine.setup()
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+        folder, command = machine.read("npm")
+        self.assertRegex(folder, f"^{machine.folder}/.cache/relay/node/[0-9a-f]{{16}}$")
+        self.assertRegex(command, "^ci --ignore-scripts ")
+        for name in ("package.json", "package-lock.json"):
+            self.assertEqual((pathlib.Path(folder) / name).read_bytes(),
+                             (ROOT / "web" / name).read_bytes())
+        self.assertNotIn("npm", machine.setup().stdout)
+        self.assertEqual(len(machine.read("npm")), 2)
+
+    def test_packages_of_npm_are_no_reason_to_fail(self):
+        machine = self.machine(installed=debian(12))
+        (machine.folder / "npm-fails").touch()
+        for _ in range(2):  # and the next set-up tries again
+            result = machine.setup()
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertIn("skipped: packages of npm\n", result.stdout)
+        self.assertEqual(len(machine.read("npm")), 4)
+        for version in ("v18.20.4", "", "nonsense"):
+            machine.write("node-version", [version])
+            result = machine.setup()
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.assertRegex(result.stdout, "is not 20 or newer, so .* packages of npm")
+
+    def test_browser_can_be_left_out(self):
+        machine = self.machine(installed=set(debian(12)) - {"chromium-headless-shell"},
+                               known=debian(12))
+        self.assertEqual(machine.setup("--no-browser").returncode, 0)
+        self.assertEqual(machine.read("calls") + machine.read("npm"), [])
+        self.assertEqual(machine.setup().returncode, 0)
+        self.assertIn("chromium-headless-shell", machine.read("installed"))
+
     def test_a_client_of_another_name_is_as_good(self):
         machine = self.machine(
             installed={*debian(12), "chromium"} - {"chromium-headless-shell"}, known=debian(12))
@@ -218,7 +260,8 @@ class Setup(unittest.TestCase):
                 (machine.folder / "update-fails").touch()
             result = machine.setup()
             self.assertEqual(result.returncode, 0, result.stdout)
-            self.assertIn("skipped: nodejs node-ws testssl.sh chromium", result.stdout)
+            self.assertIn("skipped: nodejs node-ws testssl.sh python3-venv prometheus chromium",
+                          result.stdout)
 
     def test_clients_are_looked_for_in_fresh_lists_when_there_are_none(self):
         machine = self.machine(installed=set(debian(12)) - CLIENTS, mirror=debian(12))

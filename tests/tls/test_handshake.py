@@ -283,8 +283,10 @@ class Offer(TlsTestCase):
     """What a scanner would look for: nothing weak is offered."""
 
     def refused(self, relay, context):
-        with self.assertRaises((ssl.SSLError, ConnectionResetError)):
+        """Whether the server was asked: this OpenSSL may refuse the context itself."""
+        with self.assertRaises((ssl.SSLError, ConnectionResetError)) as caught:
             relay.connect(context)
+        return getattr(caught.exception, "reason", None) != "NO_CIPHERS_AVAILABLE"
 
     def test_old_versions_are_refused(self):
         relay = self.start(transport=None)
@@ -309,8 +311,7 @@ class Offer(TlsTestCase):
                     context = tls12_context(ciphers)
                 except ssl.SSLError:
                     continue  # this OpenSSL does not know any of them
-                self.refused(relay, context)
-                tried += 1
+                tried += self.refused(relay, context)
         self.assertGreaterEqual(tried, 4)
         relay.wait_counter("tls_failed", tried)  # it was the server that refused
 

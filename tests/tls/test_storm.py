@@ -17,7 +17,7 @@ from relay_support import WAIT_S
 from tls_support import EMULATED, KERNEL, TlsTestCase, scaled
 
 THREADS = 8
-CONNECTIONS = int(os.environ.get("RELAY_TEST_STORM", "0")) or scaled(3000, 800, 120)
+CONNECTIONS = int(os.environ.get("RELAY_TEST_STORM") or 0) or scaled(3000, 800, 120)
 PIPELINED = b"GET /swagger.json HTTP/1.1\r\nHost: x\r\n\r\n" * 127
 RESET = struct.pack("ii", 1, 0)
 
@@ -99,7 +99,9 @@ class Storm(TlsTestCase):
         self.round_trip(relay)
         counters = relay.stop()
         self.assertGreaterEqual(counters["connections_closed"], CONNECTIONS)
-        self.assertGreater(counters["sends_short"], 0)
+        # Where the kernel makes the records, it takes one answer at a time whole.
+        if not KERNEL:
+            self.assertGreater(counters["sends_short"], 0)
         return counters
 
     def test_tls_1_3_with_records_of_the_default_transport(self):

@@ -31,7 +31,9 @@ TESTS = {
                      "Websockets", "Bulk", "Gstreamer", "Node",
                      "Browser.test_a_page_echoes_over_wss"],
     "test_reload": ["Reload.test_sighup_under_load_drops_nobody_and_fails_no_handshake"],
+    "test_splice": ["Splices"],
     "test_memory": ["Idle", "Handshakes"],
+    "test_storm": ["Storm.test_tls_1_3_with_records_of_the_default_transport"],
 }
 # For a machine of which nothing is known: the transport itself, and what only the kernel's records
 # can do wrong.
@@ -44,11 +46,12 @@ SHORT = {
     "test_faults": ["Records.test_a_bad_tag_ends_the_connection_and_nobody_elses",
                     "Records.test_a_reset_under_a_waiting_send_leaves_nothing"],
     "test_interop": ["Websockets"],
+    "test_splice": ["Splices"],
 }
 
 # Memory is that of the program, whatever the kernel, and hundreds of emulated handshakes take long:
 # with "all" these run in one series only.
-ONCE, ONCE_IN = ("test_memory",), "6.12."
+ONCE, ONCE_IN = ("test_memory", "test_storm"), "6.12."
 MODULES = (*TESTS, "test_limits")
 # Reasons to skip that are no loss here; what is not installed is compared with RELAY_TEST_LACKS.
 ALLOWED_SKIPS = ("this kernel has TLS", "too slow for the time that a stop gives")

@@ -10,6 +10,7 @@ enum adaptation_field_control {
 };
 
 enum adaptation_flags {
+    AF_DISCONTINUITY = 0x80,
     AF_RANDOM_ACCESS = 0x40,
     AF_PCR = 0x10,
     AF_OPCR = 0x08,
@@ -23,6 +24,11 @@ enum mpegts_layout {
     CLOCK_REFERENCE_SIZE = 6,
     FIELD_ONLY_LEN = MPEGTS_PACKET_SIZE - HEADER_SIZE - 1,
     PES_PREFIX_SIZE = 6, /* start code, stream_id, PES_packet_length */
+    PES_FLAGS_AT = 7,
+    PES_HEAD_SIZE = 9, /* up to PES_header_data_length */
+    STAMP_SIZE = 5,
+    STAMPS_PTS = 2, /* PTS_DTS_flags */
+    STAMPS_BOTH = 3,
     PROBE_PACKETS = 3,
 };
 
@@ -54,6 +60,7 @@ static int adaptation_parse(struct bytes field, struct mpegts_packet *packet)
         (flags & AF_EXTENSION && !skip_counted(field, &used))) {
         return -EINVAL;
     }
+    packet->discontinuity = flags & AF_DISCONTINUITY;
     packet->random_access = flags & AF_RANDOM_ACCESS;
     packet->has_stuffing = used < field.len;
     return 0;
@@ -88,7 +95,10 @@ int mpegts_packet_parse(struct bytes bytes, struct mpegts_packet *ret_packet)
         }
         bytes = bytes_skip(bytes, 1 + field_len);
     }
-    if (control & AFC_PAYLOAD) {
+    if (packet.pid == MPEGTS_PID_NULL) {
+        /* Its bytes mean nothing (§2.4.1), and it starts no unit, whatever it says (§2.4.3.3). */
+        packet = (struct mpegts_packet){.pid = MPEGTS_PID_NULL};
+    } else if (control & AFC_PAYLOAD) {
         packet.payload = bytes;
     }
     *ret_packet = packet;
@@ -101,6 +111,29 @@ bool mpegts_packet_starts_video(const struct mpegts_packet *packet)
 
     return packet->payload_unit_start && packet->payload.len >= 4 && pes[0] == 0 && pes[1] == 0 &&
            pes[2] == 1 && (pes[3] & 0xf0) == 0xe0;
+}
+
+struct bytes mpegts_packet_stamps(const struct mpegts_packet *packet)
+{
+    struct bytes header = packet->payload;
+    unsigned flags;
+    size_t len;
+
+    if (!mpegts_packet_starts_video(packet) || header.len < PES_HEAD_SIZE) {
+        return bytes_of(NULL, 0);
+    }
+    flags = header.data[PES_FLAGS_AT] >> 6;
+    len = flags == STAMPS_BOTH ? 2 * STAMP_SIZE : flags == STAMPS_PTS ? STAMP_SIZE : 0;
+    header = bytes_skip(header, PES_HEAD_SIZE);
+    return bytes_of(header.data, len <= header.len ? len : 0);
+}
+
+uint64_t mpegts_stamps_pts(struct bytes stamps)
+{
+    const uint8_t *data = stamps.data;
+
+    return (uint64_t)(data[0] >> 1 & 7) << 30 | (uint64_t)data[1] << 22 |
+           (uint64_t)(data[2] >> 1) << 15 | (uint64_t)data[3] << 7 | data[4] >> 1;
 }
 
 size_t mpegts_packet_pes_len(const struct mpegts_packet *packet)
@@ -128,12 +161,14 @@ bool mpegts_is_whole_packets(struct bytes bytes)
 }
 
 /* True when there is a sync byte every packet_size bytes from offset on, at least PROBE_PACKETS of
- * them. */
+ * them. More than MPEGTS_PROBE_PACKETS_MAX are not looked at: a message made for it would cost that
+ * for each offset. */
 static bool sync_runs_from(struct bytes bytes, size_t offset, size_t packet_size)
 {
     size_t found = 0;
 
-    for (size_t i = offset; i < bytes.len; i += packet_size, found++) {
+    for (size_t i = offset; i < bytes.len && found < MPEGTS_PROBE_PACKETS_MAX;
+         i += packet_size, found++) {
         if (bytes.data[i] != MPEGTS_SYNC_BYTE) {
             return false;
         }

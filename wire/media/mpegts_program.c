@@ -74,6 +74,18 @@ static bool table_check(struct bytes section, uint8_t table_id, size_t head_size
     return true;
 }
 
+static void table_store(struct mpegts_program *program, struct mpegts_table *table,
+                        struct bytes section)
+{
+    size_t len = section.len <= sizeof table->data ? section.len : 0;
+
+    if (!bytes_equal(bytes_of(table->data, table->len), bytes_of(section.data, len))) {
+        memcpy(table->data, section.data, len);
+        table->len = (uint16_t)len;
+        program->changes++;
+    }
+}
+
 static void association_read(struct mpegts_program *program, struct bytes section)
 {
     struct bytes entries;
@@ -83,6 +95,7 @@ static void association_read(struct mpegts_program *program, struct bytes sectio
     if (!table_check(section, TABLE_ID_PAT, TABLE_HEAD_SIZE, &entries)) {
         return;
     }
+    table_store(program, &program->association_table, section);
     for (; entries.len >= PAT_ENTRY_SIZE; entries = bytes_skip(entries, PAT_ENTRY_SIZE)) {
         if (entries.data[0] != 0 || entries.data[1] != 0) { /* program 0 is the network's table */
             map_pid = field_13(entries.data + 2);
@@ -95,6 +108,7 @@ static void association_read(struct mpegts_program *program, struct bytes sectio
     if (map_pid != program->map_pid) {
         program->map_pid = map_pid;
         program->map.open = false;
+        program->map_table.len = 0;
         program->video = MPEGTS_VIDEO_UNKNOWN;
         program->video_pid = MPEGTS_PID_NULL;
     }
@@ -108,6 +122,7 @@ static void map_read(struct mpegts_program *program, struct bytes section)
     if (!table_check(section, TABLE_ID_PMT, PMT_HEAD_SIZE, &entries)) {
         return;
     }
+    table_store(program, &program->map_table, section);
     information_len = field_12(section.data + PMT_HEAD_SIZE - 2);
     entries = bytes_skip(entries, information_len < entries.len ? information_len : entries.len);
     program->video = program->video_seen ? MPEGTS_VIDEO_PRESENT : MPEGTS_VIDEO_NONE;

@@ -9,13 +9,22 @@
 #include "wire/media/mpegts.h"
 #include "wire/media/video_probe.h"
 
-enum { MPEGTS_SECTION_SIZE = 1024 }; /* §2.4.4.3, §2.4.4.8 */
+enum mpegts_program_limits {
+    MPEGTS_SECTION_SIZE = 1024,                           /* §2.4.4.3, §2.4.4.8 */
+    MPEGTS_TABLE_SIZE = 3 * (MPEGTS_PACKET_SIZE - 4) - 1, /* of three packets, after a pointer */
+};
 
 /* A table being assembled from packets. */
 struct mpegts_section {
     uint8_t data[MPEGTS_SECTION_SIZE];
     size_t len;
     bool open; /* false: its start was not seen */
+};
+
+/* The last valid section of a table, whole. */
+struct mpegts_table {
+    uint8_t data[MPEGTS_TABLE_SIZE];
+    uint16_t len; /* 0: none has come, or it is longer than this */
 };
 
 enum mpegts_video {
@@ -26,7 +35,9 @@ enum mpegts_video {
 
 struct mpegts_program {
     struct mpegts_section association, map; /* PAT, PMT */
-    uint16_t map_pid;                       /* MPEGTS_PID_NULL: not known */
+    struct mpegts_table association_table, map_table;
+    unsigned changes; /* of the two tables */
+    uint16_t map_pid; /* MPEGTS_PID_NULL: not known */
     enum mpegts_video video;
     bool video_seen;    /* a picture has come, whether or not the tables list it */
     uint16_t video_pid; /* MPEGTS_PID_NULL: not known */

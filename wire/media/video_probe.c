@@ -1,8 +1,18 @@
 #include "wire/media/video_probe.h"
 
-enum mpeg12_codes { MPEG12_PICTURE = 0x00, MPEG12_SEQUENCE = 0xb3, MPEG12_TYPE_I = 1 };
+enum mpeg12_codes {
+    MPEG12_PICTURE = 0x00,
+    MPEG12_SEQUENCE = 0xb3,
+    MPEG12_TYPE_I = 1,
+    MPEG12_TYPE_B = 3
+};
 
-enum mpeg4_codes { MPEG4_LAYER_FIRST = 0x20, MPEG4_LAYER_LAST = 0x2f, MPEG4_PICTURE = 0xb6 };
+enum mpeg4_codes {
+    MPEG4_LAYER_FIRST = 0x20,
+    MPEG4_LAYER_LAST = 0x2f,
+    MPEG4_PICTURE = 0xb6,
+    MPEG4_TYPE_B = 2
+};
 
 enum h264_units {
     H264_SLICE = 1,
@@ -13,8 +23,12 @@ enum h264_units {
     H264_PPS = 8,
 };
 
+enum { H264_REF_IDC = 0x60 };
+
 enum h265_units {
+    H265_NON_REFERENCE_LAST = 14, /* of those, the even ones */
     H265_IRAP_FIRST = 16,
+    H265_CRA = 21,
     H265_IRAP_LAST = 23,
     H265_SLICE_LAST = 31,
     H265_VPS = 32,
@@ -50,9 +64,15 @@ bool video_probe_has_parameters(const struct video_probe *probe)
     return (probe->parameters & needed) == needed;
 }
 
-static void picture_found(struct video_probe *probe, bool key)
+bool video_probe_has_sequence(const struct video_probe *probe)
+{
+    return probe->parameters & PARAMETERS_SEQUENCE;
+}
+
+static void picture_found(struct video_probe *probe, bool key, bool disposable)
 {
     probe->key = probe->key || key;
+    probe->disposable = disposable;
     probe->done = true;
 }
 
@@ -62,7 +82,9 @@ static void mpeg12_take(struct video_probe *probe, uint8_t byte)
     if (probe->unit_code == MPEG12_SEQUENCE) {
         probe->parameters |= PARAMETERS_SEQUENCE;
     } else if (probe->unit_code == MPEG12_PICTURE && probe->unit_len == 3) {
-        picture_found(probe, (byte >> 3 & 7) == MPEG12_TYPE_I);
+        unsigned type = byte >> 3 & 7;
+
+        picture_found(probe, type == MPEG12_TYPE_I, type == MPEG12_TYPE_B);
     }
 }
 
@@ -71,7 +93,7 @@ static void mpeg4_take(struct video_probe *probe, uint8_t byte)
     if (probe->unit_code >= MPEG4_LAYER_FIRST && probe->unit_code <= MPEG4_LAYER_LAST) {
         probe->parameters |= PARAMETERS_SEQUENCE;
     } else if (probe->unit_code == MPEG4_PICTURE && probe->unit_len == 2) {
-        picture_found(probe, byte >> 6 == 0);
+        picture_found(probe, byte >> 6 == 0, byte >> 6 == MPEG4_TYPE_B);
     }
 }
 
@@ -111,7 +133,7 @@ static void h264_take(struct video_probe *probe, uint8_t byte)
     } else if (type == H264_SPS || type == H264_PPS) {
         probe->parameters |= type == H264_SPS ? PARAMETERS_SEQUENCE : PARAMETERS_PICTURE;
     } else if (type == H264_SLICE || type == H264_PARTITION_A || type == H264_IDR) {
-        picture_found(probe, type == H264_IDR);
+        picture_found(probe, type == H264_IDR, (probe->unit_code & H264_REF_IDC) == 0);
     }
 }
 
@@ -125,8 +147,11 @@ static void h265_take(struct video_probe *probe, uint8_t byte)
         probe->parameters |= type == H265_VPS   ? PARAMETERS_VIDEO
                              : type == H265_SPS ? PARAMETERS_SEQUENCE
                                                 : PARAMETERS_PICTURE;
-    } else if (type <= H265_SLICE_LAST) {
-        picture_found(probe, type >= H265_IRAP_FIRST && type <= H265_IRAP_LAST);
+    } else if (type <= H265_SLICE_LAST && probe->unit_len == 2) {
+        probe->layer = (byte & 7u) - 1;
+        probe->open_gop = type == H265_CRA;
+        picture_found(probe, type >= H265_IRAP_FIRST && type <= H265_IRAP_LAST,
+                      type <= H265_NON_REFERENCE_LAST && type % 2 == 0);
     }
 }
 

@@ -21,6 +21,11 @@ struct video_probe {
     bool done; /* the picture's first slice or header was seen; what follows changes nothing */
     bool key;  /* decoding can start here, given the parameters: an I picture, IDR, IRAP, or a
                   recovery  point */
+    bool disposable; /* no other picture is predicted from it: B pictures of MPEG-1/2 and MPEG-4,
+                        nal_ref_idc 0, H.265 sub-layer non-reference pictures (see layer) */
+    bool open_gop;   /* H.265 CRA: pictures may follow that need those before it (RASL) */
+    unsigned
+        layer; /* H.265: TemporalId. Pictures of a higher layer may refer to a disposable one */
     unsigned parameters; /* a bit for each kind seen; see video_probe_has_parameters */
 
     /* Position within the bytes. */
@@ -42,3 +47,7 @@ void video_probe_take(struct video_probe *probe, struct bytes bytes);
 /* True when a sequence header (MPEG-1/2), video object layer (MPEG-4) or all parameter sets (H.264,
  * H.265) preceded the picture. */
 bool video_probe_has_parameters(const struct video_probe *probe);
+
+/* True when a sequence header, video object layer or SPS was seen: encoders repeat them only in
+ * front of key pictures. */
+bool video_probe_has_sequence(const struct video_probe *probe);

@@ -138,7 +138,8 @@ Test(bytes, hex_digits_have_a_value_in_either_case)
     for (unsigned c = 0; c <= UINT8_MAX; c++) {
         const char *found = c == 0 ? NULL : strchr(digits, tolower((int)c));
 
-        cr_assert_eq(hex_digit_value((uint8_t)c), found == NULL ? -1 : found - digits, "%u", c);
+        cr_assert_eq(bytes_hex_digit_value((uint8_t)c), found == NULL ? -1 : found - digits, "%u",
+                     c);
     }
 }
 
@@ -150,4 +151,62 @@ Test(bytes, are_wiped)
     bytes_wipe(secret, sizeof secret);
     cr_assert_arr_eq(secret, zeros, sizeof secret);
     bytes_wipe(NULL, 0);
+}
+
+Test(bytes, strip_removes_line_ends_too)
+{
+    static const char *const cases[][2] = {
+        {"", ""}, {" \t\r\n", ""}, {"a", "a"}, {" a b\r\n", "a b"}, {"\n\ta", "a"}, {"\va", "\va"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        cr_assert(bytes_equal_text(bytes_strip(bytes_of_text(cases[i][0])), cases[i][1]), "%s",
+                  cases[i][0]);
+    }
+}
+
+Test(bytes, items_of_a_list_are_taken_in_order)
+{
+    struct bytes list = bytes_of_text(" a ,,b c\t,");
+
+    cr_assert(bytes_equal_text(bytes_take_item(&list), "a"));
+    cr_assert(bytes_equal_text(bytes_take_item(&list), ""));
+    cr_assert(bytes_equal_text(bytes_take_item(&list), "b c"));
+    cr_assert_eq(list.len, 0);
+    cr_assert(bytes_equal_text(bytes_take_item(&list), ""));
+}
+
+Test(bytes, list_has_whole_items_in_any_case)
+{
+    static const struct {
+        const char *list;
+        bool has;
+    } cases[] = {
+        {"upgrade", true},   {"keep-alive, Upgrade", true}, {"UPGRADE ,x", true}, {"", false},
+        {"upgrades", false}, {"x upgrade", false},          {"x;upgrade", false}, {",,", false},
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        cr_assert_eq(bytes_list_has_nocase(bytes_of_text(cases[i].list), "upgrade"), cases[i].has,
+                     "%s", cases[i].list);
+    }
+}
+
+/* Vectors of the authors of FNV. */
+Test(bytes, hash_is_fnv_1a_from_its_start)
+{
+    cr_assert_eq(bytes_hash(0, bytes_of_text("")), UINT64_C(0xcbf29ce484222325));
+    cr_assert_eq(bytes_hash(0, bytes_of_text("a")), UINT64_C(0xaf63dc4c8601ec8c));
+    cr_assert_eq(bytes_hash(0, bytes_of_text("foobar")), UINT64_C(0x85944171f73967e8));
+    cr_assert_neq(bytes_hash(1, bytes_of_text("a")), bytes_hash(0, bytes_of_text("a")));
+    cr_assert_neq(bytes_hash(bytes_hash(0, bytes_of_text("a")), bytes_of_text("bc")),
+                  bytes_hash(bytes_hash(0, bytes_of_text("ab")), bytes_of_text("c")));
+}
+
+Test(bytes, text_is_empty_without_characters)
+{
+    cr_assert(text_is_empty(NULL));
+    cr_assert(text_is_empty(""));
+    cr_assert(!text_is_empty(" "));
+    cr_assert(!text_is_empty("0"));
 }

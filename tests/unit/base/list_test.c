@@ -95,3 +95,16 @@ Test(list, allows_removing_the_node_a_loop_is_at)
     cr_assert_eq(visited, 5);
     expect_items(&head, (const int[]){1, 3}, 2);
 }
+
+Test(list, its_first_node_is_taken)
+{
+    struct list head, first, second;
+
+    list_init(&head);
+    list_append(&head, &first);
+    list_append(&head, &second);
+    cr_assert_eq(list_take_first(&head), &first);
+    cr_assert(list_empty(&first));
+    cr_assert_eq(list_take_first(&head), &second);
+    cr_assert(list_empty(&head));
+}

@@ -249,35 +249,6 @@ Test(log, does_not_mix_lines_of_different_threads)
     cr_assert_eq(lines, THREADS * LINES_EACH);
 }
 
-Test(log, knows_its_levels_by_name)
-{
-    static const struct {
-        const char *name;
-        int result;
-        enum log_level level;
-    } names[] = {
-        {"panic", 0, LOG_LEVEL_PANIC},
-        {"fatal", 0, LOG_LEVEL_FATAL},
-        {"error", 0, LOG_LEVEL_ERROR},
-        {"warn", 0, LOG_LEVEL_WARN},
-        {"warning", 0, LOG_LEVEL_WARN},
-        {"INFO", 0, LOG_LEVEL_INFO},
-        {"Debug", 0, LOG_LEVEL_DEBUG},
-        {"trace", 0, LOG_LEVEL_TRACE},
-        {"", -EINVAL, 0},
-        {"inf", -EINVAL, 0},
-        {"infos", -EINVAL, 0},
-        {"0", -EINVAL, 0},
-    };
-
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        enum log_level level = LOG_LEVEL_COUNT;
-
-        cr_assert_eq(log_level_parse(names[i].name, &level), names[i].result, "%s", names[i].name);
-        cr_assert_eq(level, names[i].result == 0 ? names[i].level : LOG_LEVEL_COUNT);
-    }
-}
-
 Test(log, limits_lines_in_a_period_and_counts_the_others)
 {
     struct log_limit limit = {0};

@@ -106,6 +106,34 @@ Test(cli_token, defaults)
     cr_expect_eq(claims.exp_s, claims.iat_s + 3600);
 }
 
+Test(cli_token, a_link_to_the_page_has_the_token_in_its_fragment)
+{
+    static const char begin[] = AUDIENCE "/watch#topic=123&token=";
+    char line[TOKEN_BYTES_MAX + sizeof begin] = "";
+
+    set_required();
+    setenv("RELAY_TOKEN_WATCH", "true", 1);
+    cr_assert_eq(run(NULL, NULL, NULL, NULL), 0);
+    cr_assert_not_null(fgets(line, sizeof line, cr_get_redirected_stdout()));
+    cr_expect_eq(strncmp(line, begin, strlen(begin)), 0, "%s", line);
+    line[strcspn(line, "\n")] = '\0';
+    struct token_keys *keys = token_keys_create("somesecret");
+    struct token_claims claims = {0};
+
+    cr_expect_eq(token_verify(keys, bytes_of_text(line + strlen(begin)), clock_wall_s(), &claims),
+                 TOKEN_OK);
+    token_keys_destroy(keys);
+}
+
+Test(cli_token, a_link_needs_a_topic)
+{
+    set_required();
+    unsetenv("RELAY_TOKEN_TOPIC");
+    setenv("RELAY_TOKEN_SCOPE_ADMIN", "true", 1);
+    cr_expect_eq(run("--watch", NULL, NULL, NULL), 1);
+    cr_expect_stdout_eq_str("RELAY_TOKEN_TOPIC not set\n");
+}
+
 Test(cli_token, all_scopes_in_order)
 {
     set_required();
@@ -175,12 +203,19 @@ Test(cli_token, secret_itself_wins_over_its_file)
     printed_claims("somesecret");
 }
 
-Test(cli_token, an_empty_secret_file_is_no_secret)
+Test(cli_token, an_empty_secret_file_is_named)
 {
     set_required();
     unsetenv("RELAY_TOKEN_SECRET");
     run_with_secret_file("\n", 1);
-    cr_expect_stdout_eq_str("RELAY_TOKEN_SECRET not set\n");
+    cr_expect_stdout_eq_str("");
+
+    char text[256] = "";
+    size_t len = fread(text, 1, sizeof text - 1, cr_get_redirected_stderr());
+
+    cr_expect_gt(len, 0);
+    cr_expect_not_null(strstr(text, "RELAY_TOKEN_SECRET_FILE=/tmp/"), "%s", text);
+    cr_expect_not_null(strstr(text, ": is empty\n"), "%s", text);
 }
 
 Test(cli_token, an_unreadable_secret_file_is_named)

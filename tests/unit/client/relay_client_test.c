@@ -23,6 +23,7 @@ Test(relay_client, does_nothing_before_the_start)
     cr_assert_eq(relay_client_send(client, RELAY_CLIENT_TEXT, "x", 1, 0), -ESHUTDOWN);
     cr_assert_eq(relay_client_wait_room(client, 1, false, 1000), -ESHUTDOWN);
     cr_assert_eq(relay_client_drain(client, 1000), -ESHUTDOWN);
+    relay_client_message_destroy(NULL);
     relay_client_flush(client);
     relay_client_stop(client, 1000);
     relay_client_statistics(client, &statistics);
@@ -86,4 +87,15 @@ Test(relay_client, names_every_state_and_fault)
     }
     cr_assert_str_eq(relay_client_state_text((enum relay_client_state)99), "unknown");
     cr_assert_str_eq(relay_client_fault_text((enum relay_client_fault)99), "unknown");
+}
+
+Test(relay_client, names_the_fault_of_a_token_that_was_not_taken)
+{
+    cr_expect_null(relay_client_renewal_fault(RELAY_CLIENT_RENEWAL_NONE));
+    cr_expect_null(relay_client_renewal_fault(RELAY_CLIENT_RENEWAL_DONE));
+    cr_expect_null(relay_client_renewal_fault(RELAY_CLIENT_RENEWAL_TOO_OFTEN));
+    cr_expect_not_null(relay_client_renewal_fault(RELAY_CLIENT_RENEWAL_INVALID));
+    cr_expect_not_null(relay_client_renewal_fault(RELAY_CLIENT_RENEWAL_OTHER));
+    cr_expect_not_null(relay_client_renewal_fault(RELAY_CLIENT_RENEWAL_DENIED));
+    cr_expect_not_null(relay_client_renewal_fault((enum relay_client_renewal)99));
 }

@@ -22,6 +22,7 @@ Test(settings, fills_in_the_defaults)
     cr_assert_eq(settings.ring.age_max_ns, 0);
     cr_assert_eq(settings.ring.drop, RELAY_CLIENT_DROP_NONE);
     cr_assert_null(settings.ca_file);
+    cr_assert_null(settings.proxy);
     cr_assert_eq(strncmp(settings.user_agent, "relay-client/", 13), 0);
     settings_deinit(&settings);
 }
@@ -31,6 +32,7 @@ Test(settings, takes_what_is_given_within_reason)
     struct relay_client_options options = {
         .location = "wss://h/x",
         .ca_file = "/etc/ca.pem",
+        .proxy = "http://u:p@proxy:3128",
         .user_agent = "mine/2",
         .retries_max = -5,
         .reconnect_delay_ms = 60000,
@@ -50,6 +52,7 @@ Test(settings, takes_what_is_given_within_reason)
     cr_assert_eq(settings.ring.messages_max, 1024 * 1024);
     cr_assert_eq(settings.ring.age_max_ns, 250000000);
     cr_assert_str_eq(settings.ca_file, "/etc/ca.pem");
+    cr_assert_str_eq(settings.proxy, "http://u:p@proxy:3128");
     cr_assert_str_eq(settings.user_agent, "mine/2");
     settings_deinit(&settings);
     settings_deinit(&settings);
@@ -71,6 +74,7 @@ Test(settings, says_in_one_line_what_cannot_work)
         {{.location = "https://h/"}, "no token"},
         {{.location = "https://h/", .token = "", .token_file = ""}, "no token"},
         {{.location = "https://h/", .token = "a\r\nb: c"}, "the token contains"},
+        {{.location = "wss://h/", .proxy = "socks5://h"}, "the proxy is not usable"},
         {{.location = "wss://h/", .user_agent = "a\r\nb: c"}, "user agent"},
         {{.location = "wss://h/", .user_agent = long_agent}, "user agent"},
     };

@@ -40,7 +40,8 @@ Test(status_reports, read_the_report_of_the_topic)
         "\"expiresAt\":\"2026-11-23T10:21:20Z\",\"remoteAddr\":\"192.0.2.1\",\"scopes\":[\"read\","
         "\"relay:stats\"],\"stats\":{\"tx\":{\"last\":\"1.2s\",\"size\":15980,\"fps\":24.1},"
         "\"rx\":{\"last\":\"Never\",\"size\":0,\"fps\":0}},\"topic\":\"t0\",\"userAgent\":\"ua/"
-        "1\",\"tls\":\"kernel\"},"
+        "1\",\"tls\":\"kernel\",\"dropped\":{\"data\":2,\"video\":40},"
+        "\"latency\":{\"publish_p50\":1.5,\"publish_p99\":20,\"decode_p50\":0,\"new\":1}},"
         "{\"topic\":\"stats\",\"userAgent\":\"crossbar\"}]");
     const struct relay_status_report *report = reports.list;
 
@@ -57,6 +58,14 @@ Test(status_reports, read_the_report_of_the_topic)
     cr_assert(!report->tx.never && report->rx.never);
     cr_assert_float_eq(report->tx.size, 15980, 1e-9);
     cr_assert_float_eq(report->tx.fps, 24.1, 1e-9);
+    cr_assert_eq(report->dropped, 42);
+    cr_assert_eq(report[1].dropped, 0);
+    cr_assert(report->latency[RELAY_STATUS_PUBLISH].known);
+    cr_assert_float_eq(report->latency[RELAY_STATUS_PUBLISH].p50_ms, 1.5, 1e-9);
+    cr_assert_float_eq(report->latency[RELAY_STATUS_PUBLISH].p99_ms, 20, 1e-9);
+    cr_assert_not(report->latency[RELAY_STATUS_RELAY].known);
+    cr_assert(report->latency[RELAY_STATUS_DECODE].known);
+    cr_assert_not(report[1].latency[RELAY_STATUS_PUBLISH].known);
     cr_assert_str_eq(report[1].user_agent, "crossbar");
     cr_assert_str_eq(report[1].remote_address, "");
     cr_assert_eq(report[1].connected_s, 0);

@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -12,12 +13,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "server/limits.h"
 #include "server/listen.h"
 
 enum { COUNT = 4 };
 
-static char error[256];
+static char error[512];
+static struct activation none;
 
 static void close_all(const int *fds, unsigned count)
 {
@@ -78,6 +79,7 @@ Test(listen, takes_a_free_port_for_all_sockets_when_it_is_zero)
         cr_assert_eq(ntohl(address.sin_addr.s_addr), INADDR_LOOPBACK);
         cr_assert_eq(option_of(fds[i], SOL_SOCKET, SO_ACCEPTCONN), 1);
         cr_assert_eq(option_of(fds[i], IPPROTO_TCP, TCP_NODELAY), 1);
+        cr_assert_eq(option_of(fds[i], IPPROTO_TCP, TCP_NOTSENT_LOWAT), SOCKET_UNSENT_BYTES);
     }
     close_all(fds, COUNT);
 }
@@ -203,4 +205,141 @@ Test(listen, refuses_addresses_that_are_none_of_this_machine)
         cr_assert_not_null(strstr(error, cases[i].address), "%s", error);
         cr_assert_eq(open_descriptors(), before, "a socket was left open");
     }
+}
+
+static struct server_config config_of(int64_t access, int64_t relay)
+{
+    static char address[] = "127.0.0.1";
+
+    return (struct server_config){
+        .bind_address = address, .port_access = access, .port_relay = relay, .workers = COUNT};
+}
+
+Test(listen, opens_both_ports_for_each_worker_and_closes_them)
+{
+    const struct server_config config = config_of(0, 0);
+    struct listen_ports ports;
+    unsigned before = open_descriptors();
+
+    cr_assert_eq(listen_ports_open(&ports, &config, &none, error, sizeof error), 0, "%s", error);
+    cr_assert(!ports.is_one);
+    cr_assert_neq(ports.access, ports.relay);
+    cr_assert_eq(open_descriptors(), before + 2 * COUNT);
+    cr_assert_eq(close(connect_to("127.0.0.1", ports.access)), 0);
+    cr_assert_eq(close(connect_to("127.0.0.1", ports.relay)), 0);
+    listen_ports_close(&ports);
+    cr_assert_eq(open_descriptors(), before);
+    listen_ports_close(&ports);
+}
+
+Test(listen, opens_one_socket_when_both_ports_are_one)
+{
+    struct server_config config = config_of(0, 0);
+    struct listen_ports ports;
+    unsigned before = open_descriptors();
+
+    cr_assert_eq(listen_ports_open(&ports, &config, &none, error, sizeof error), 0, "%s", error);
+    listen_ports_close(&ports);
+    config = config_of(ports.access, ports.access);
+    cr_assert_eq(listen_ports_open(&ports, &config, &none, error, sizeof error), 0, "%s", error);
+    cr_assert(ports.is_one);
+    cr_assert_eq(ports.access, ports.relay);
+    cr_assert_eq(open_descriptors(), before + COUNT);
+    listen_ports_close(&ports);
+    cr_assert_eq(open_descriptors(), before);
+}
+
+Test(listen, leaves_nothing_open_when_the_second_port_is_busy)
+{
+    struct listen_ports first, second;
+    struct server_config config = config_of(0, 0);
+
+    cr_assert_eq(listen_ports_open(&first, &config, &none, error, sizeof error), 0, "%s", error);
+    unsigned before = open_descriptors();
+
+    config.port_relay = first.relay;
+    cr_assert_eq(listen_ports_open(&second, &config, &none, error, sizeof error), -EADDRINUSE);
+    cr_assert_not_null(strstr(error, "another program listens there"), "%s", error);
+    listen_ports_close(&second);
+    cr_assert_eq(open_descriptors(), before);
+    listen_ports_close(&first);
+}
+
+Test(listen, leaves_to_the_workers_what_they_took)
+{
+    const struct server_config config = config_of(0, 0);
+    struct listen_ports ports;
+
+    cr_assert_eq(listen_ports_open(&ports, &config, &none, error, sizeof error), 0, "%s", error);
+    listen_ports_forget(&ports);
+    listen_ports_close(&ports);
+    close_all(ports.access_fds, COUNT);
+    close_all(ports.relay_fds, COUNT);
+}
+
+static struct activation pass_socket(const char *name, uint16_t *port)
+{
+    struct activation activation = {.count = 1};
+
+    *port = 0;
+    cr_assert_eq(listen_open("127.0.0.1", port, &activation.sockets[0].fd, 1, error, sizeof error),
+                 0);
+    snprintf(activation.sockets[0].name, ACTIVATION_NAME_SIZE, "%s", name);
+    return activation;
+}
+
+Test(listen, shares_a_socket_of_systemd_among_the_workers)
+{
+    static const char *const names[] = {"access", "relay", "relay.socket"};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+        uint16_t port;
+        unsigned before = open_descriptors();
+        struct activation activation = pass_socket(names[i], &port);
+        const struct server_config config = config_of(port, port);
+        struct listen_ports ports;
+
+        cr_assert_eq(listen_ports_open(&ports, &config, &activation, error, sizeof error), 0, "%s",
+                     error);
+        cr_assert(ports.is_one && ports.access_is_shared);
+        cr_assert_eq(ports.access, port);
+        cr_assert_eq(ports.relay, port);
+        cr_assert_eq(open_descriptors(), before + COUNT);
+        for (unsigned k = 0; k < COUNT; k++) {
+            cr_assert_eq(option_of(ports.access_fds[k], IPPROTO_TCP, TCP_NODELAY), 1);
+            cr_assert_eq(fcntl(ports.access_fds[k], F_GETFD), FD_CLOEXEC);
+        }
+        cr_assert_eq(close(connect_to("127.0.0.1", port)), 0);
+        listen_ports_close(&ports);
+        cr_assert_eq(open_descriptors(), before);
+    }
+}
+
+Test(listen, opens_the_port_that_a_socket_unit_forgot)
+{
+    uint16_t port;
+    struct activation activation = pass_socket("relay", &port);
+    const struct server_config config = config_of(0, 1); /* the name counts, not the number */
+    struct listen_ports ports;
+
+    cr_assert_eq(listen_ports_open(&ports, &config, &activation, error, sizeof error), 0, "%s",
+                 error);
+    cr_assert(!ports.access_is_shared && ports.relay_is_shared);
+    cr_assert_eq(ports.relay, port);
+    cr_assert_eq(close(connect_to("127.0.0.1", ports.access)), 0);
+    listen_ports_close(&ports);
+}
+
+Test(listen, refuses_a_socket_that_no_port_takes)
+{
+    uint16_t port;
+    struct activation activation = pass_socket("relay.socket", &port);
+    const struct server_config config = config_of(0, 0);
+    struct listen_ports ports;
+    unsigned before = open_descriptors();
+
+    cr_assert_eq(listen_ports_open(&ports, &config, &activation, error, sizeof error), -EINVAL);
+    cr_assert_not_null(strstr(error, "RELAY_PORT_ACCESS"), "%s", error);
+    cr_assert_eq(open_descriptors(), before);
+    activation_close(&activation);
 }

@@ -125,3 +125,48 @@ Test(http_chunked, bounds_what_frames_the_content)
     text[WIRE_MAX] = 'x';
     expect(text, HTTP_CHUNKED_TOO_LARGE, 0);
 }
+
+Test(http_chunked, lends_out_the_content_piece_by_piece)
+{
+    static const char text[] = "5;x\r\nhello\r\n3\r\nyou\r\n0\r\n\r\nnext";
+
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        struct http_chunked chunked;
+        struct bytes left = bytes_of_text(text), piece, content;
+        enum http_chunked_result result = HTTP_CHUNKED_MORE;
+        char all[16] = "";
+
+        http_chunked_init(&chunked, CONTENT_MAX, WIRE_MAX);
+        while (result == HTTP_CHUNKED_MORE) {
+            piece = bytes_of(left.data, left.len < steps[i] ? left.len : steps[i]);
+            size_t len = piece.len;
+
+            result = http_chunked_read(&chunked, &piece, &content);
+            left = bytes_skip(left, len - piece.len);
+            if (content.len > 0) {
+                strncat(all, (const char *)content.data, content.len);
+                cr_assert_eq(http_chunked_in_chunk(&chunked), strlen(all) != 5 && strlen(all) != 8);
+                cr_assert_eq(chunked.chunk_size, strlen(all) <= 5 ? 5 : 3);
+            }
+        }
+        cr_assert_eq(result, HTTP_CHUNKED_OK);
+        cr_assert_str_eq(all, "helloyou");
+        cr_assert(bytes_equal_text(left, "next"));
+    }
+}
+
+Test(http_chunked, goes_on_for_ever_when_its_limits_are_renewed)
+{
+    struct http_chunked chunked;
+    struct bytes content;
+
+    http_chunked_init(&chunked, CONTENT_MAX, WIRE_MAX);
+    for (unsigned i = 0; i < 1000; i++) {
+        struct bytes input = bytes_of_text("a\r\n0123456789\r\n");
+
+        while (input.len > 0) {
+            cr_assert_eq(http_chunked_read(&chunked, &input, &content), HTTP_CHUNKED_MORE);
+            http_chunked_renew(&chunked, WIRE_MAX);
+        }
+    }
+}

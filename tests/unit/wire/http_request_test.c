@@ -84,6 +84,12 @@ static const struct {
     {"GET /session/t HTTP/1.1\r\n" HOST
      "Upgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n\r\n",
      "GET", "/session/t", 3, 1, true, false, true},
+    {"GET /session/t HTTP/1.1\r\n" HOST
+     "Upgrade: websocket\r\nConnection: keep-alive, Upgrade\t\t\r\n\r\n",
+     "GET", "/session/t", 3, 1, true, false, true},
+    {"GET / HTTP/1.1\r\n" HOST "Connection: te\t,\tclose\t\r\n\r\n", "GET", "/", 2, 1, false, false,
+     false},
+    {"GET / HTTP/1.0\r\nConnection: keep-alive\t\r\n\r\n", "GET", "/", 1, 0, true, false, false},
     {"GET / HTTP/1.1\r\n" HOST "Upgrade: websocket\r\nConnection: Upgrade\r\nContent-Length: "
      "1\r\n\r\n.",
      "GET", "/", 4, 1, true, true, true},
@@ -549,4 +555,59 @@ Test(http_request, leaves_nothing_of_a_wiped_request)
     cr_assert_not_null(memmem(&request, sizeof request, secret, sizeof secret - 1));
     http_request_wipe(&request);
     cr_assert_null(memmem(&request, sizeof request, secret, 6));
+}
+
+Test(http_request, leaves_bodies_of_any_length_and_method_to_the_caller)
+{
+    static const struct {
+        const char *text, *method;
+        uint64_t body_len;
+        bool is_chunked, expects_continue, is_head;
+    } cases[] = {
+        {"POST / HTTP/1.1\r\n" HOST "Content-Length: 5000000000\r\nExpect: 100-continue\r\n\r\n",
+         "POST", 5000000000, false, true, false},
+        {"UPDATE / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n", "UPDATE", 0, true,
+         false, false},
+        {"\r\nX / HTTP/1.0\r\n\r\n", "X", 0, false, false, false},
+        {"HEAD / HTTP/1.1\r\n" HOST "\r\n", "HEAD", 0, false, false, true},
+        {"QUERY / HTTP/1.1\r\n" HOST "Content-Length: 1\r\n\r\n", "QUERY", 1, false, false, false},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        for (size_t step = 1; step < 1000; step += 333) {
+            static struct http_request request;
+            struct bytes left = bytes_of_text(cases[i].text);
+            enum http_request_result result = HTTP_REQUEST_MORE;
+
+            http_request_init(&request);
+            http_request_leave_body(&request);
+            while (result == HTTP_REQUEST_MORE) {
+                struct bytes piece = bytes_of(left.data, left.len < step ? left.len : step);
+
+                left = bytes_skip(left, piece.len);
+                result = http_request_parse(&request, &piece);
+            }
+            cr_assert_eq(result, HTTP_REQUEST_OK, "%zu", i);
+            cr_assert_str_eq(request.method, cases[i].method);
+            cr_assert_eq(request.body_len, cases[i].body_len);
+            cr_assert_eq(request.is_chunked, cases[i].is_chunked);
+            cr_assert_eq(request.expects_continue, cases[i].expects_continue);
+            cr_assert_eq(http_request_is_head(&request), cases[i].is_head);
+        }
+    }
+}
+
+Test(http_request, refuses_methods_that_are_no_token_or_too_long)
+{
+    static struct http_request request;
+    static const char too_long[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEF / HTTP/1.1\r\n" HOST "\r\n";
+    struct bytes input = bytes_of_text(too_long);
+
+    http_request_init(&request);
+    http_request_leave_body(&request);
+    cr_assert_eq(http_request_parse(&request, &input), HTTP_REQUEST_NOT_IMPLEMENTED);
+    input = bytes_of_text("A(B / HTTP/1.1\r\n" HOST "\r\n");
+    http_request_init(&request);
+    http_request_leave_body(&request);
+    cr_assert_eq(http_request_parse(&request, &input), HTTP_REQUEST_MALFORMED);
 }

@@ -159,7 +159,7 @@ Test(http_response, knows_the_reasons_of_the_statuses_we_send)
     };
 
     for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++) {
-        cr_assert_str_eq(http_status_text(statuses[i].status), statuses[i].text);
+        cr_assert_str_eq(http_response_status_text(statuses[i].status), statuses[i].text);
     }
 }
 

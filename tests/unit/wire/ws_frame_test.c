@@ -485,7 +485,7 @@ Test(ws_close, accepts_exactly_the_codes_that_may_be_on_the_wire)
         for (; next <= code_ranges[i].last; next++) {
             uint8_t payload[2] = {(uint8_t)(next >> 8), (uint8_t)next};
             uint16_t code = 0xbeef;
-            enum ws_close_result result = ws_close_parse(bytes_of(payload, 2), &code);
+            enum ws_close_result result = ws_frame_close_parse(bytes_of(payload, 2), &code);
 
             cr_assert_eq(result, code_ranges[i].is_allowed ? WS_CLOSE_OK : WS_CLOSE_BAD_CODE,
                          "code %u", next);
@@ -499,7 +499,7 @@ Test(ws_close, reads_an_empty_payload_as_no_status)
 {
     uint16_t code = 0;
 
-    cr_assert_eq(ws_close_parse(bytes_of(NULL, 0), &code), WS_CLOSE_OK);
+    cr_assert_eq(ws_frame_close_parse(bytes_of(NULL, 0), &code), WS_CLOSE_OK);
     cr_assert_eq(code, WS_CLOSE_NO_STATUS);
 }
 
@@ -531,10 +531,10 @@ Test(ws_close, names_the_true_fault)
         struct bytes payload = bytes_of(cases[i].data, cases[i].len);
         uint16_t code = 0;
         char text[WS_CLOSE_REASON_MAX + 1];
-        enum ws_close_result result = ws_close_parse(payload, &code);
+        enum ws_close_result result = ws_frame_close_parse(payload, &code);
 
         cr_assert_eq(result, cases[i].result, "case %zu", i);
-        ws_close_error_text(result, payload, text, sizeof text);
+        ws_frame_close_error_text(result, payload, text, sizeof text);
         cr_assert_str_eq(text, cases[i].text, "case %zu", i);
     }
 }
@@ -544,15 +544,15 @@ Test(ws_close, writes_code_and_reason)
     uint8_t payload[WS_CONTROL_PAYLOAD_MAX];
     uint16_t code;
 
-    cr_assert_eq(ws_close_write(WS_CLOSE_DENIED, "denied", payload), 8);
+    cr_assert_eq(ws_frame_close_write(WS_CLOSE_DENIED, "denied", payload), 8);
     cr_assert_arr_eq(payload,
                      "\x11\x33"
                      "denied",
                      8);
-    cr_assert_eq(ws_close_parse(bytes_of(payload, 8), &code), WS_CLOSE_OK);
+    cr_assert_eq(ws_frame_close_parse(bytes_of(payload, 8), &code), WS_CLOSE_OK);
     cr_assert_eq(code, WS_CLOSE_DENIED);
-    cr_assert_eq(ws_close_write(WS_CLOSE_NO_STATUS, "never sent", payload), 0);
-    cr_assert_eq(ws_close_write(WS_CLOSE_NORMAL, "", payload), 2);
+    cr_assert_eq(ws_frame_close_write(WS_CLOSE_NO_STATUS, "never sent", payload), 0);
+    cr_assert_eq(ws_frame_close_write(WS_CLOSE_NORMAL, "", payload), 2);
 }
 
 Test(ws_close, cuts_long_reasons_between_characters)
@@ -563,10 +563,12 @@ Test(ws_close, cuts_long_reasons_between_characters)
 
     memset(reason, 'r', sizeof reason - 1);
     reason[sizeof reason - 1] = '\0';
-    cr_assert_eq(ws_close_write(WS_CLOSE_NORMAL, reason, payload), WS_CONTROL_PAYLOAD_MAX);
+    cr_assert_eq(ws_frame_close_write(WS_CLOSE_NORMAL, reason, payload), WS_CONTROL_PAYLOAD_MAX);
     reason[WS_CLOSE_REASON_MAX] = '\0';
-    cr_assert_eq(ws_close_write(WS_CLOSE_NORMAL, reason, payload), WS_CONTROL_PAYLOAD_MAX);
+    cr_assert_eq(ws_frame_close_write(WS_CLOSE_NORMAL, reason, payload), WS_CONTROL_PAYLOAD_MAX);
     memcpy(reason + WS_CLOSE_REASON_MAX - 2, "\xe2\x82\xac!", 5);
-    cr_assert_eq(ws_close_write(WS_CLOSE_NORMAL, reason, payload), WS_CONTROL_PAYLOAD_MAX - 2);
-    cr_assert_eq(ws_close_parse(bytes_of(payload, WS_CONTROL_PAYLOAD_MAX - 2), &code), WS_CLOSE_OK);
+    cr_assert_eq(ws_frame_close_write(WS_CLOSE_NORMAL, reason, payload),
+                 WS_CONTROL_PAYLOAD_MAX - 2);
+    cr_assert_eq(ws_frame_close_parse(bytes_of(payload, WS_CONTROL_PAYLOAD_MAX - 2), &code),
+                 WS_CLOSE_OK);
 }

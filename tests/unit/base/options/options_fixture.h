@@ -13,7 +13,19 @@ struct values {
     bool loud;
     int64_t port;
     int64_t every_ms;
+    int colour;
 };
+
+enum colour { COLOUR_RED = 7, COLOUR_GREEN = 0, COLOUR_BLUE = 2 };
+
+static const struct option_choice colour_list[] = {
+    {.name = "red", .value = COLOUR_RED},
+    {.name = "green", .value = COLOUR_GREEN},
+    {.name = "verdant", .value = COLOUR_GREEN, .is_alias = true},
+    {.name = "blue", .value = COLOUR_BLUE},
+};
+static const struct option_choices colours = {.list = colour_list,
+                                              .count = ARRAY_LENGTH(colour_list)};
 
 static const struct option_spec specs[] = {
     {.env = "T_NAME",
@@ -50,6 +62,13 @@ static const struct option_spec specs[] = {
      .min = 1000,
      .max = 3600000,
      .help = "How often."},
+    {.env = "T_COLOUR",
+     .flag = "colour",
+     .type = OPTION_CHOICE,
+     .offset = offsetof(struct values, colour),
+     .default_text = "blue",
+     .choices = &colours,
+     .help = "Its colour."},
 };
 
 static const struct option_table table = {.command = "relay test",

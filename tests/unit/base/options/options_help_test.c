@@ -21,5 +21,7 @@ Test(options_help, are_all_in_the_help_and_no_secret_is)
     }
     cr_assert_not_null(strstr(text, "Default: 3000\n"));
     cr_assert_not_null(strstr(text, "--every DURATION"));
+    cr_assert_not_null(strstr(text, "--colour red|green|blue\n"));
+    cr_assert_null(strstr(text, "verdant"), "an alias is not told");
     free(text);
 }

@@ -14,7 +14,8 @@ Test(options_markdown, has_a_row_for_each_option)
         "| `T_SECRET` | `--secret` | required | text | Never shown. |\n"
         "| `T_LOUD` | `--loud` | `false` | true, false | Be loud. |\n"
         "| `T_PORT` | `--port` | `3000` | 1…65535 | Where to listen. |\n"
-        "| `T_EVERY` | `--every` | `5s` | 1000…3600000 ms | How often. |\n";
+        "| `T_EVERY` | `--every` | `5s` | 1000…3600000 ms | How often. |\n"
+        "| `T_COLOUR` | `--colour` | `blue` | red, green, blue | Its colour. |\n";
     char *text = printed_by(options_markdown_print);
 
     cr_assert_str_eq(text, expected);

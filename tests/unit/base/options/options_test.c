@@ -2,6 +2,7 @@
  * is one understandable line. Method: one table with every type, parsed with given environments and
  * arguments. */
 #include <criterion/criterion.h>
+#include <criterion/redirect.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -261,6 +262,38 @@ Test(options, flags_of_go_booleans_are_as_others)
     }
 }
 
+Test(options, refuse_a_choice_that_there_is_not_unless_a_flag_wins)
+{
+    static const struct {
+        const char *environment, *flag;
+        enum options_result result;
+        int colour;
+        const char *error;
+    } cases[] = {
+        {"", "--loud", OPTIONS_OK, COLOUR_BLUE, ""},
+        {"red", "--loud", OPTIONS_OK, COLOUR_RED, ""},
+        {"red", "--colour=green", OPTIONS_OK, COLOUR_GREEN, ""},
+        {"grey", "--loud", OPTIONS_REFUSED, -1, "T_COLOUR must be red, green or blue, not grey"},
+        {"red", "--colour=x", OPTIONS_REFUSED, -1, "T_COLOUR must be red, green or blue, not x"},
+        {"grey", "--colour=red", OPTIONS_OK, COLOUR_RED, NULL},
+        {"grey", "--port=0", OPTIONS_ERROR, -1, "--port must be between 1 and 65535 but is 0"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        char error[OPTIONS_ERROR_SIZE];
+        struct values values;
+
+        setenv("T_COLOUR", cases[i].environment, 1);
+        cr_assert_eq(parse(&values, error, ARGUMENTS(cases[i].flag)), cases[i].result, "case %zu",
+                     i);
+        cr_assert_eq(values.colour, cases[i].colour, "case %zu", i);
+        if (cases[i].error != NULL) {
+            cr_assert_str_eq(error, cases[i].error, "case %zu", i);
+        }
+        options_release(&table, &values);
+    }
+}
+
 Test(options, report_each_required_one_that_is_missing)
 {
     struct values values = {.name = NULL, .secret = NULL};
@@ -286,4 +319,99 @@ Test(options, print_help_when_asked_even_among_faults)
 
     cr_assert_eq(parse(&values, error, ARGUMENTS("--port=x", "--help")), OPTIONS_HELP);
     cr_assert_eq(parse(&values, error, ARGUMENTS("-h")), OPTIONS_HELP);
+}
+
+Test(options, are_read_or_the_reason_is_printed_with_an_exit_status)
+{
+    char *none[] = {(char[]){"relay"}, NULL};
+    char *wrong[] = {(char[]){"relay"}, (char[]){"--port"}, (char[]){"x"}, NULL};
+    char *help[] = {(char[]){"relay"}, (char[]){"--help"}, NULL};
+    struct values values = {0};
+    int status = -1;
+
+    cr_redirect_stdout();
+    cr_redirect_stderr();
+    cr_assert(options_read(&table, 1, none, &values, &status));
+    cr_assert_eq(status, -1);
+    options_release(&table, &values);
+    cr_assert_not(options_read(&table, 2, help, &values, &status));
+    cr_assert_eq(status, 0);
+    cr_assert_not(options_read(&table, 3, wrong, &values, &status));
+    cr_assert_eq(status, 1);
+    options_release(&table, &values);
+    fflush(stderr);
+
+    char text[256] = "";
+    size_t len = fread(text, 1, sizeof text - 1, cr_get_redirected_stderr());
+
+    cr_assert_gt(len, 0);
+    cr_assert_eq(strncmp(text, "relay test: ", 12), 0, "%s", text);
+    cr_assert_eq(strchr(text, '\n'), text + len - 1, "one line: %s", text);
+}
+
+static enum options_result parse_sources(struct values *values, char *error, const char *file_text,
+                                         const char *const arguments[ARGUMENTS_MAX],
+                                         enum option_origin *origins)
+{
+    struct option_file file = {0};
+    char copies[ARGUMENTS_MAX][64] = {"relay"};
+    char *argv[ARGUMENTS_MAX + 1] = {copies[0]};
+    int argc = 1;
+
+    cr_assert_eq(option_file_parse(bytes_of_text(file_text), &file, error), 0, "%s", error);
+    for (size_t i = 0; i + 1 < ARGUMENTS_MAX && arguments[i] != NULL; i++, argc++) {
+        snprintf(copies[argc], sizeof copies[argc], "%s", arguments[i]);
+        argv[argc] = copies[argc];
+    }
+    *values = (struct values){0};
+    const struct option_sources from = {
+        .file = &file, .file_path = "relay.conf", .origins = origins};
+    enum options_result result = options_parse_sources(&table, argc, argv, &from, values, error);
+
+    option_file_release(&file);
+    return result;
+}
+
+Test(options, later_source_wins_and_is_told)
+{
+    enum option_origin origins[ARRAY_LENGTH(specs)];
+    char error[OPTIONS_ERROR_SIZE];
+    struct values values;
+
+    setenv("T_PORT", "2", true);
+    setenv("T_EVERY", "2s", true);
+    cr_assert_eq(parse_sources(&values, error, "T_NAME=file\nT_PORT=1\nT_EVERY=1s\nT_LOUD=\n",
+                               ARGUMENTS("--every=3s"), origins),
+                 OPTIONS_OK, "%s", error);
+    cr_assert_str_eq(values.name, "file");
+    cr_assert_eq(values.port, 2);
+    cr_assert_eq(values.every_ms, 3000);
+    cr_assert(!values.loud);
+    cr_assert_eq(origins[0], OPTION_ORIGIN_FILE);
+    cr_assert_eq(origins[2], OPTION_ORIGIN_DEFAULT, "an empty value is none");
+    cr_assert_eq(origins[3], OPTION_ORIGIN_ENVIRONMENT);
+    cr_assert_eq(origins[4], OPTION_ORIGIN_FLAG);
+    options_release(&table, &values);
+}
+
+Test(options, name_that_is_no_option_is_a_fault_of_the_file)
+{
+    char error[OPTIONS_ERROR_SIZE];
+    struct values values;
+
+    cr_assert_eq(parse_sources(&values, error, "T_NAME=x\nT_PROT=1\n", NO_ARGUMENTS, NULL),
+                 OPTIONS_ERROR);
+    cr_assert_str_eq(error, "relay.conf:2: T_PROT is no option; see relay test --help");
+    options_release(&table, &values);
+}
+
+Test(options, one_option_is_found_before_all_others)
+{
+    char flag[] = "--name=flag", other[] = "--name", value[] = "apart", program[] = "relay";
+
+    cr_assert_null(options_text_given(&specs[0], 1, (char *[]){program}));
+    setenv("T_NAME", "environment", true);
+    cr_assert_str_eq(options_text_given(&specs[0], 1, (char *[]){program}), "environment");
+    cr_assert_str_eq(options_text_given(&specs[0], 2, (char *[]){program, flag}), "flag");
+    cr_assert_str_eq(options_text_given(&specs[0], 3, (char *[]){program, other, value}), "apart");
 }

@@ -64,7 +64,8 @@ Test(secret_file, of_one_secret_holds_nothing_that_is_not_seen)
     } cases[] = {
         {"secret\r\n", 8, 0, "secret"},
         {"two words\n", 10, 0, "two words"},
-        {"", 0, 0, ""},
+        {"", 0, -ENODATA, NULL},
+        {"\n", 1, -ENODATA, NULL},
         {"\xef\xbb\xbfsecret\n", 10, -EILSEQ, NULL},
         {"\xff\xfesecret", 8, -EILSEQ, NULL},
         {"\xfe\xffsecret", 8, -EILSEQ, NULL},
@@ -89,6 +90,7 @@ Test(secret_file, of_one_secret_holds_nothing_that_is_not_seen)
         unlink(path);
     }
     cr_assert_str_eq(secret_file_reason(-ENOENT), "No such file or directory");
+    cr_assert_str_eq(secret_file_reason(-ENODATA), "is empty");
     cr_assert_str_eq(secret_file_reason(-EBADMSG), "begins or ends with a blank: remove it");
 }
 

@@ -31,7 +31,8 @@ Test(table, has_a_line_for_each_connection_by_topic)
          .expires_s = 1795429280,
          .has_statistics = true,
          .tx = {.never = true},
-         .rx = {.last_ns = 61 * INT64_C(1000000000), .size = 15980.4, .fps = 24.14}},
+         .rx = {.last_ns = 61 * INT64_C(1000000000), .size = 15980.4, .fps = 24.14},
+         .dropped = 12345},
         {.topic = "t0",
          .remote_address = "192.0.2.22",
          .user_agent = "ua/2",
@@ -45,13 +46,30 @@ Test(table, has_a_line_for_each_connection_by_topic)
 
     cr_assert_str_eq(
         text, "TOPIC  RW  CONNECTED            EXPIRES               SENT  PER S  BYTES  RECEIVED  "
-              "PER S  BYTES  ADDRESS     AGENT\n"
+              "PER S  BYTES  DROPPED  ADDRESS     AGENT\n"
               "t0     -w  2026-11-23 09:21:19  -                    0.04s    0.2      3     2h03m  "
-              "  0.0      0  192.0.2.22  ua/2\n"
+              "  0.0      0        0  192.0.2.22  ua/2\n"
               "t0     r-  2026-11-23 09:21:20  2026-11-23 10:21:20  never    0.0      0     1m01s  "
-              " 24.1  15980  192.0.2.1   ua/1\n"
+              " 24.1  15980    12345  192.0.2.1   ua/1\n"
               "t1     --  1970-01-01 00:00:01  -                        -      -      -         -  "
-              "    -      -  -           -\n");
+              "    -      -        -  -           -\n");
+    free(text);
+}
+
+Test(table, has_columns_for_the_hops_that_are_known)
+{
+    const struct relay_status_report list[] = {
+        {.topic = "t",
+         .remote_address = "",
+         .user_agent = "",
+         .latency = {[RELAY_STATUS_RELAY] = {.known = true, .p50_ms = 0.0512, .p99_ms = 1234.5}}},
+        {.topic = "t", .remote_address = "", .user_agent = ""},
+    };
+    char *text = printed(list, ARRAY_LENGTH(list));
+
+    cr_assert_not_null(strstr(text, "DROPPED    RELAY MS  ADDRESS"), "%s", text);
+    cr_assert_not_null(strstr(text, "-  0.1/1234.5  -"), "%s", text);
+    cr_assert_null(strstr(text, "DECODE"));
     free(text);
 }
 

@@ -31,8 +31,8 @@ Test(handshake, makes_a_fresh_key_each_time)
 {
     struct handshake a, b;
 
-    handshake_init(&a);
-    handshake_init(&b);
+    handshake_init(&a, NULL);
+    handshake_init(&b, NULL);
     cr_assert_eq(strlen(a.key), HANDSHAKE_KEY_SIZE - 1u);
     cr_assert_str_eq(a.key + 22, "==");
     cr_assert_str_neq(a.key, b.key);
@@ -79,4 +79,48 @@ Test(handshake, judges_answers)
         cr_assert_eq(fault.kind, cases[i].kind, "case %zu", i);
         free(answer);
     }
+}
+
+Test(handshake, offers_a_subprotocol_and_takes_no_other)
+{
+    static const struct {
+        const char *offered, *answered;
+        bool accepted, granted;
+    } cases[] = {
+        {NULL, "", true, false},
+        {NULL, "relay.v1", false, false},
+        {"relay.v1", "", true, false},
+        {"relay.v1", "relay.v1", true, true},
+        {"relay.v1", "null", false, false},
+        {"relay.v1", "RELAY.V1", false, false},
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct handshake handshake = sample;
+        struct http_answer *answer = calloc(1, sizeof *answer);
+        struct fault fault;
+
+        handshake.subprotocol = cases[i].offered;
+        answer->status = 101;
+        snprintf(answer->upgrade, sizeof answer->upgrade, "websocket");
+        snprintf(answer->connection, sizeof answer->connection, "upgrade");
+        snprintf(answer->accept, sizeof answer->accept, "%s", sample_accept);
+        snprintf(answer->protocol, sizeof answer->protocol, "%s", cases[i].answered);
+        cr_expect_eq(handshake_answer_check(&handshake, answer, &fault) == PROGRESS_DONE,
+                     cases[i].accepted, "case %zu", i);
+        cr_expect_eq(handshake_is_granted(&handshake, answer), cases[i].granted, "case %zu", i);
+        free(answer);
+    }
+}
+
+Test(handshake, writes_the_offer)
+{
+    struct handshake handshake = sample;
+    struct url url;
+    char text[512];
+
+    handshake.subprotocol = "relay.v1";
+    cr_assert_eq(url_parse("ws://h/session/t", &url), URL_OK);
+    cr_assert_gt(handshake_request_write(&handshake, &url, "agent/1", text, sizeof text), 0);
+    cr_expect_not_null(strstr(text, "\r\nSec-WebSocket-Protocol: relay.v1\r\n"), "%s", text);
 }

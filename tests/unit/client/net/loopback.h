@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/attributes.h"
-#include "client/net/url.h"
+#include "wire/address/url.h"
 
 enum { LOOPBACK_PATIENCE_MS = 20000 };
 

@@ -144,7 +144,7 @@ Test(resolver, lets_families_take_turns)
             addresses.items[j].ss_family = cases[i].before[j] == '4' ? AF_INET : AF_INET6;
             addresses.lens[j] = 100 + j;
         }
-        addresses_interleave(&addresses);
+        resolver_interleave(&addresses);
         unsigned lens = 0;
 
         for (unsigned j = 0; j < addresses.count; j++) {

@@ -42,3 +42,19 @@ Test(preamble, is_bounded)
     cr_expect_eq(preamble_create(messages, 2, 8, &preamble), -EMSGSIZE);
     cr_expect_null(preamble);
 }
+
+Test(preamble, has_room_for_an_envelope_in_front_of_each)
+{
+    const struct relay_client_slice messages[] = {{"ab", 2}, {"c", 1}};
+    struct preamble *preamble;
+
+    cr_assert_eq(preamble_create(messages, 2, 3, &preamble), 0);
+    for (size_t i = 0; i < 2; i++) {
+        uint8_t *envelope = preamble_envelope(preamble, i);
+
+        memset(envelope, 0xff, RELAY_V1_ENVELOPE_SIZE);
+        cr_expect_eq(envelope + RELAY_V1_ENVELOPE_SIZE, preamble->messages[i].data);
+    }
+    cr_expect(preamble_equals(preamble, messages, 2));
+    preamble_unref(preamble);
+}

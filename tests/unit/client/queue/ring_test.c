@@ -421,3 +421,28 @@ Test(ring, a_message_gives_up_its_preamble_however_it_leaves)
     cr_expect_eq(preamble->references, 1);
     preamble_unref(preamble);
 }
+
+Test(ring, gives_up_what_is_on_demand_and_keeps_the_order_of_the_rest)
+{
+    struct ring ring = ring_of(RELAY_CLIENT_DROP_OLDEST, 1000, 4);
+    struct ring_message *message;
+
+    (void)push(&ring, "gone"); /* so that the slots wrap around */
+    expect(&ring, "gone");
+    cr_assert_eq(push_at(&ring, "flying", RELAY_CLIENT_ON_DEMAND, 0), 0);
+    cr_assert_not_null(ring_start(&ring, 0));
+    cr_assert_eq(push(&ring, "a"), 0);
+    cr_assert_eq(push_at(&ring, "demand", RELAY_CLIENT_ON_DEMAND, 0), 0);
+    cr_assert_eq(push(&ring, "b"), 0);
+    message = ring_take_on_demand(&ring);
+    cr_assert_not_null(message);
+    cr_expect_eq(message->len, 6);
+    cr_expect(memcmp(message->data, "demand", 6) == 0);
+    ring_message_destroy(message);
+    cr_expect_null(ring_take_on_demand(&ring), "one in flight stays");
+    cr_expect_eq(ring.bytes, 8);
+    ring_message_destroy(ring_release(&ring));
+    expect(&ring, "a");
+    expect(&ring, "b");
+    ring_deinit(&ring);
+}

@@ -18,7 +18,8 @@ enum {
     NOW_MS = 5000000,
     CODE_TTL_MS = 30000,
     CODES_MAX = 64,
-    BOOKINGS_MAX = 16
+    BOOKINGS_MAX = 16,
+    CONNECTIONS_MAX = 320
 };
 
 /* One access API without a server around it. */
@@ -37,8 +38,9 @@ static inline void office_open(struct office *office)
     *office = (struct office){
         .context = {.audience = AUDIENCE,
                     .url = RELAY,
-                    .subprotocols = "null",
-                    .codes = code_store_create(CODES_MAX, CODE_TTL_MS)},
+                    .subprotocols = ACCESS_SUBPROTOCOLS_NULL,
+                    .codes = code_store_create(CODES_MAX, CODE_TTL_MS),
+                    .places = places_create(CONNECTIONS_MAX)},
     };
     token_keys_slot_init(&office->keys, token_keys_create(SECRET));
     office->context.keys = &office->keys;
@@ -53,6 +55,7 @@ static inline void office_close(struct office *office)
     bookings_destroy(office->context.bookings);
     token_keys_slot_deinit(&office->keys);
     code_store_destroy(office->context.codes);
+    places_destroy(office->context.places);
 }
 
 /* Claims that are granted everything; tests spoil one of them at a time. */

@@ -1,6 +1,7 @@
 /* Goal: the API's description is served to all, whole, and under the path of its public URL. */
 #include <jansson.h>
 
+#include "embedded/docs_openapi.h"
 #include "embedded/docs_page.h"
 #include "embedded/docs_swagger.h"
 #include "tests/unit/server/access/access_fixture.h"
@@ -87,4 +88,22 @@ Test(docs, the_rest_of_swagger_is_the_embedded_text)
     get("/swagger.json");
     cr_expect_eq(office.reply.body_len, sizeof docs_swagger);
     cr_expect_arr_eq(office.reply.long_body, docs_swagger, sizeof docs_swagger);
+}
+
+Test(docs, openapi_is_under_the_path_of_the_public_url)
+{
+    json_error_t error;
+
+    get("/openapi.json");
+    cr_expect_str_eq(office.reply.content_type, "application/json");
+    json_t *openapi =
+        json_loadb(office.reply.long_body, office.reply.body_len, JSON_REJECT_DUPLICATES, &error);
+
+    cr_assert_not_null(openapi, "%s", error.text);
+    json_t *server = json_array_get(json_object_get(openapi, "servers"), 0);
+
+    cr_expect_str_eq(json_string_value(json_object_get(server, "url")), "/ed0/access");
+    cr_expect_str_eq(json_string_value(json_object_get(openapi, "openapi")), "3.1.0");
+    cr_expect_eq(office.reply.body_len, sizeof docs_openapi + strlen("/ed0/access") - strlen("/"));
+    json_decref(openapi);
 }

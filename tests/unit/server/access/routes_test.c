@@ -3,6 +3,8 @@
 #include <criterion/criterion.h>
 
 #include "server/access/routes.h"
+#include "server/access/snapshot.h"
+#include "server/access/watch.h"
 
 Test(routes, find_what_is_served)
 {
@@ -43,7 +45,13 @@ Test(routes, find_what_is_served)
         {"OPTIONS", "/status", ROUTE_WRONG_METHOD, "", "GET"},
         {"GET", "/status/x", ROUTE_NOT_FOUND, "", ""},
         {"GET", "/docs", ROUTE_FOUND, "", ""},
+        {"GET", "/watch", ROUTE_FOUND, "", ""},
+        {"GET", "/watch/x", ROUTE_NOT_FOUND, "", ""},
+        {"HEAD", "/snapshot/lab%2Fcam", ROUTE_FOUND, "lab%2Fcam", ""},
+        {"POST", "/snapshot/t0", ROUTE_WRONG_METHOD, "", "GET"},
+        {"GET", "/snapshot/", ROUTE_NOT_FOUND, "", ""},
         {"GET", "/swagger.json", ROUTE_FOUND, "", ""},
+        {"GET", "/openapi.json", ROUTE_FOUND, "", ""},
         {"GET", "/swagger_json", ROUTE_NOT_FOUND, "", ""},
     };
 
@@ -68,21 +76,24 @@ Test(routes, lead_to_their_handlers)
         const char *method;
         const char *path;
         void (*handle)(struct access_call *call, struct access_reply *reply);
-        bool is_public;
+        enum route_kind kind;
     } cases[] = {
-        {"POST", "/session/x", session_post, false},
-        {"POST", "/bids/deny", bids_deny_post, false},
-        {"GET", "/bids/deny", bids_deny_get, false},
-        {"POST", "/bids/allow", bids_allow_post, false},
-        {"GET", "/bids/allow", bids_allow_get, false},
-        {"GET", "/status", status_get, false},
-        {"GET", "/docs", docs_get, true},
-        {"GET", "/swagger.json", swagger_get, true},
+        {"POST", "/session/x", session_post, ROUTE_JSON},
+        {"POST", "/bids/deny", bids_deny_post, ROUTE_JSON},
+        {"GET", "/bids/deny", bids_deny_get, ROUTE_JSON},
+        {"POST", "/bids/allow", bids_allow_post, ROUTE_JSON},
+        {"GET", "/bids/allow", bids_allow_get, ROUTE_JSON},
+        {"GET", "/status", status_get, ROUTE_JSON},
+        {"GET", "/snapshot/x", snapshot_get, ROUTE_PICTURES},
+        {"GET", "/watch", watch_get, ROUTE_PUBLIC},
+        {"GET", "/docs", docs_get, ROUTE_PUBLIC},
+        {"GET", "/swagger.json", swagger_get, ROUTE_PUBLIC},
+        {"GET", "/openapi.json", docs_openapi_get, ROUTE_PUBLIC},
     };
 
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
         cr_assert_eq(routes_find(cases[i].method, cases[i].path, &match), ROUTE_FOUND);
         cr_assert_eq(match.route->handle, cases[i].handle, "case %zu", i);
-        cr_assert_eq(match.route->is_public, cases[i].is_public, "case %zu", i);
+        cr_assert_eq(match.route->kind, cases[i].kind, "case %zu", i);
     }
 }

@@ -1,7 +1,7 @@
 /* Goal: POST /session/{id} gives a code for exactly what the token allows, and says in the known
  * words, in the known order, why not.
  * Method: good claims, spoilt one at a time. */
-#include "server/limits.h"
+#include "server/bookings/code_store.h"
 #include "tests/unit/server/access/access_fixture.h"
 
 static struct office office;
@@ -166,6 +166,32 @@ Test(session, says_so_when_too_many_codes_wait)
     cr_assert_eq(office.counters.codes_refused_full, 1);
     cr_assert_eq(office.alarms.limits[ALARM_CODES].lines, 1);
     cr_assert_eq(office.counters.sessions_granted, CODES_MAX);
+}
+
+Test(session, gives_no_code_to_a_booking_whose_places_are_taken)
+{
+    struct token_claims claims = good_claims();
+    struct permission permission;
+    unsigned taken = 0;
+
+    permission_from_claims(&permission, &claims);
+    while (places_take(office.context.places, &permission) == 0) {
+        taken++;
+    }
+    ask_with_claims(&office, "/session/t0", &claims);
+    expect_reply(&office, 503,
+                 "{\"code\":\"503\",\"message\":\"too many connections, of all or of this "
+                 "booking; try again later\"}\n");
+    cr_assert_not_null(strstr(office.reply.fields, "Retry-After: 5\r\n"));
+    cr_assert_eq(office.counters.places_refused, 1);
+    cr_assert_eq(office.alarms.limits[ALARM_PLACES].lines, 1);
+    cr_assert_eq(code_store_count(office.context.codes), 0);
+    snprintf(claims.booking_id, sizeof claims.booking_id, "another");
+    ask_with_claims(&office, "/session/t0", &claims);
+    cr_assert_eq(office.reply.status, 200);
+    for (unsigned i = 0; i < taken; i++) {
+        places_give(office.context.places, permission.booking_id, permission.topic);
+    }
 }
 
 Test(session, shows_pages_of_other_origins_when_to_come_again)

@@ -9,7 +9,7 @@ static uint64_t sum(const struct counters *counters)
 {
     uint64_t total = 0;
 
-#define ADD(name) total += atomic_load(&counters->name);
+#define ADD(name, ...) total += atomic_load(&counters->name);
     COUNTERS_TABLE(ADD)
 #undef ADD
     return total;
@@ -31,8 +31,8 @@ Test(close_reason, each_is_counted_once_or_where_it_was_found)
     for (unsigned i = 0; i < CLOSE_REASON_COUNT; i++) {
         struct counters counters = {0};
         enum close_reason reason = (enum close_reason)i;
-        bool elsewhere =
-            reason == CLOSE_HTTP_DONE || reason == CLOSE_HTTP_REFUSED || reason == CLOSE_TLS_FAILED;
+        bool elsewhere = reason == CLOSE_HTTP_DONE || reason == CLOSE_HTTP_REFUSED ||
+                         reason == CLOSE_TLS_FAILED || reason == CLOSE_EVICTED;
 
         close_reason_count(reason, &counters);
         cr_assert_eq(sum(&counters), elsewhere ? 0 : 1, "%s", close_reason_text(reason));
@@ -51,7 +51,8 @@ Test(close_reason, codes_are_those_of_the_protocol)
     } cases[] = {
         {CLOSE_BY_PEER, 0},           {CLOSE_NO_PONG, 0},         {CLOSE_DRAIN, 1001},
         {CLOSE_PROTOCOL_ERROR, 1002}, {CLOSE_INVALID_TEXT, 1007}, {CLOSE_ASSEMBLY_TIMEOUT, 1008},
-        {CLOSE_TOO_BIG, 1009},        {CLOSE_EXPIRED, 4401},      {CLOSE_DENIED, 4403},
+        {CLOSE_TOO_BIG, 1009},        {CLOSE_TOO_FAST, 1008},     {CLOSE_EXPIRED, 4401},
+        {CLOSE_DENIED, 4403},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -14,9 +14,11 @@
 #include "server/conn/engine.h"
 #include "server/conn/listener.h"
 #include "server/conn/send.h"
-#include "server/conn/transport.h"
+#include "server/conn/tls/phase_tls.h"
+#include "server/conn/tls/transport_kernel.h"
 #include "server/http/phase_http.h"
 #include "server/hub/fanout.h"
+#include "server/tls/tls_slot.h"
 #include "server/websocket/phase_websocket.h"
 #include "tests/unit/server/conn/fake_kernel.h"
 #include "tests/unit/server/loop/uring_fixture.h"
@@ -93,8 +95,7 @@ static void open_shared(void)
 {
     struct conn_shared *shared = &play.shared;
 
-    play.config = (struct server_config){.connections_max = 4,
-                                         .handshake_timeout_ms = 10000,
+    play.config = (struct server_config){.handshake_timeout_ms = 10000,
                                          .write_timeout_ms = 10000,
                                          .ping_interval_ms = 25000,
                                          .stats_every_ms = 5000};
@@ -105,8 +106,10 @@ static void open_shared(void)
                                    .bounds = {.messages_max = 256, .bytes_max = 1 << 24}};
     shared->access.url = "ws://x";
     shared->access.audience = "http://x";
-    shared->access.subprotocols = "null";
+    shared->access.subprotocols = ACCESS_SUBPROTOCOLS_NULL;
+    shared->connections_max = 4;
     shared->access.codes = code_store_create(4, 30000);
+    shared->access.places = places_create(4);
     shared->access.bookings = bookings_create(16, shared->access.codes);
     shared->stats_topic = topic_find_or_create(&play.topics, STATS_TOPIC);
     if (has_tls_session()) {
@@ -137,15 +140,9 @@ static void open_table(void)
     static struct conn conns[4];
 
     memset(conns, 0, sizeof conns);
-    *table = (struct conn_table){
-        .worker = &play.worker, .shared = &play.shared, .conns = conns, .conns_max = 4};
-    list_init(&table->free);
-    list_init(&table->open);
-    list_init(&table->ready);
-    list_init(&table->starved);
-    for (unsigned i = 0; i < BOOKING_BUCKETS; i++) {
-        list_init(&table->bookings[i]);
-    }
+    conn_table_init(table, &play.worker, &play.shared);
+    table->conns = conns;
+    table->conns_max = 4;
     timer_init(&table->accept_retry, listener_on_retry);
     timer_init(&table->report_timer, listener_on_retry);
     table->plaintext = malloc(TLS_RECORD_PAYLOAD_MAX);
@@ -215,6 +212,7 @@ static void close_scene(void)
     topic_registry_deinit(&play.topics);
     bookings_destroy(play.shared.access.bookings);
     code_store_destroy(play.shared.access.codes);
+    places_destroy(play.shared.access.places);
     free(play.table.plaintext);
     ring_close(&play.worker.ring);
     recv_pool_deinit(&play.worker.recv_pool);
@@ -427,12 +425,12 @@ static bool complete_receive(void)
         conn_send_wake(play.conn);
         return true;
     }
-    size_t len = hear(input, held->multishot ? sizeof input : held->len);
+    size_t len = hear(input, held->buffered ? sizeof input : held->len);
 
     if (len == 0) {
         return false;
     }
-    if (held->multishot) {
+    if (held->buffered) {
         kernel_receive(held, bytes_of(input, len));
     } else {
         memcpy(held->memory, input, len);
@@ -463,10 +461,13 @@ static bool complete_late(void)
     }
     if (is_send(held)) {
         kernel_complete(held, (int)(held->len + 1) / 2, 0);
-    } else if (held->opcode == IORING_OP_RECV && held->multishot) {
+    } else if (held->opcode == IORING_OP_RECV && held->buffered) {
+        bool more = held->multishot;
+
         kernel_receive(held, bytes_of_text("late"));
-        held = kernel_find(IORING_OP_RECV);
-        kernel_complete(held, 0, 0);
+        if (more) {
+            kernel_complete(kernel_find(IORING_OP_RECV), 0, 0);
+        }
     } else {
         kernel_complete(held, -ECANCELED, 0);
     }
@@ -497,6 +498,7 @@ static bool publish(void)
 
 static void end_turn(void)
 {
+    engine_on_work(&play.table);
     engine_on_turn_end(&play.table);
     recv_pool_flush(&play.worker.recv_pool);
     kernel_take();
@@ -604,7 +606,7 @@ static void by_garbage(struct conn *conn, unsigned ignored)
     static const char garbage[] = "\x17\x03\x03\x00\x20garbage instead of a record or frame";
     struct held *held = kernel_find(IORING_OP_RECV);
 
-    if (held != NULL && held->multishot) {
+    if (held != NULL && held->buffered) {
         kernel_receive(held, bytes_of(garbage, sizeof garbage - 1));
     } else if (held != NULL) {
         size_t len = held->len < 5 ? held->len : 5;
@@ -614,10 +616,12 @@ static void by_garbage(struct conn *conn, unsigned ignored)
     }
 }
 
+/* But for one ping, which finds out that the peer is gone. */
 static void by_no_memory(struct conn *conn, unsigned ignored)
 {
     play.worker.blocks.bytes_reserved = 0;
-    play.worker.blocks.bytes_max = play.worker.blocks.bytes_held;
+    play.worker.blocks.bytes_max = play.worker.blocks.bytes_held + 512;
+    play.worker.requests.bytes_max = play.worker.requests.bytes_held;
 }
 
 static const struct way {

@@ -10,12 +10,15 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "server/conn/receive.h"
 #include "server/conn/send.h"
+#include "server/conn/tls/phase_tls.h"
 #include "server/conn/transport.h"
-#include "server/http/control.h"
+#include "server/http/booking_change.h"
 #include "server/http/phase_http.h"
 #include "server/hub/fanout.h"
 #include "server/report/report.h"
+#include "server/report/stats_topic.h"
 #include "server/websocket/phase_websocket.h"
 #include "tests/unit/server/loop/uring_fixture.h"
 
@@ -63,18 +66,14 @@ static inline void open_worker(unsigned index)
 
     *worker =
         (struct worker){.index = index, .group = &scene.group, .context = table, .now_ms = NOW_MS};
-    *table = (struct conn_table){
-        .worker = worker, .shared = &scene.shared, .conns = scene.conns[index], .conns_max = CONNS};
+    conn_table_init(table, worker, &scene.shared);
+    table->conns = scene.conns[index];
+    table->conns_max = CONNS;
     cr_assert_eq(ring_open(&worker->ring, 64, 256), 0);
     atomic_store(&worker->ring_fd, worker->ring.uring.ring_fd);
     block_pool_init(&worker->blocks, 64 << 20);
     block_pool_init(&worker->requests, 1 << 20);
     timer_wheel_init(&worker->timers, NOW_MS);
-    list_init(&table->open);
-    list_init(&table->ready);
-    for (unsigned i = 0; i < BOOKING_BUCKETS; i++) {
-        list_init(&table->bookings[i]);
-    }
     timer_init(&table->report_timer, on_due);
 }
 
@@ -85,8 +84,14 @@ static inline void init_conn(struct conn *conn, unsigned worker_index, enum conn
                           .worker = &scene.workers[worker_index],
                           .table = &scene.tables[worker_index],
                           .transport = &transport_plain,
+                          .receive_blocked = true, /* it has no socket */
                           .serial = 1};
     conn_send_init(conn);
+    unfinished_entry_init(&conn->unfinished);
+    list_init(&conn->paced_node);
+    list_init(&conn->subscriber.room_node);
+    list_init(&conn->starved_node);
+    conn_receive_init(conn);
     timer_init(&conn->deadline, on_due);
     list_init(&conn->open_node);
     list_append(&conn->table->open, &conn->open_node);
@@ -100,7 +105,7 @@ static inline void open_scene(unsigned workers_count)
     topic_registry_init(&scene.topics, workers_count);
     scene.config = (struct server_config){.stats_every_ms = 5000};
     scene.shared = (struct conn_shared){.phases = phases,
-                                        .on_command = report_on_command,
+                                        .on_command = stats_topic_on_command,
                                         .started_s = STARTED_S,
                                         .config = &scene.config,
                                         .topics = &scene.topics,
@@ -114,6 +119,7 @@ static inline void open_scene(unsigned workers_count)
         init_conn(&scene.askers[i], 0, PHASE_HTTP);
         phase_http_of(&scene.askers[i])->minor_version = 1;
     }
+    list_init(&scene.listener.node);
     send_queue_init(&scene.listener.queue);
     scene.listener.on_queued = on_queued;
 }
@@ -122,12 +128,12 @@ static inline void take_letter(struct worker *worker, uint64_t letter)
 {
     CHECK(letter_is(letter) && (letter & OP_TAG_UNDELIVERED) == 0);
     switch (letter_kind(letter)) {
-    case LETTER_MESSAGE:
+    case LETTER_PARCEL:
         atomic_fetch_sub(&worker->letters_pending, 1);
         fanout_receive(worker, letter_pointer(letter), &scene.shared.bounds);
         return;
-    case LETTER_MESSAGE_HOME:
-        message_come_home(worker, letter_pointer(letter));
+    case LETTER_HOME:
+        worker_take_home(worker, letter_pointer(letter));
         return;
     case LETTER_CALL: {
         struct call *call = letter_pointer(letter);
@@ -153,6 +159,8 @@ static inline void turn(struct worker *worker)
         io_uring_cqe_seen(&worker->ring.uring, cqe);
         take_letter(worker, letter);
     }
+    fanout_flush(worker);
+    worker_post_homeward(worker);
 }
 
 static inline bool is_quiet(void)
@@ -183,7 +191,7 @@ static inline void drain(struct send_queue *queue, struct worker *worker)
 
     while (!send_queue_empty(queue)) {
         struct iovec slices[8];
-        unsigned count = send_queue_begin(queue, worker, &scene.shared.bounds, slices, 8);
+        unsigned count = send_queue_begin(queue, slices, 8);
         size_t sent = 0;
 
         for (unsigned i = 0; i < count; i++) {

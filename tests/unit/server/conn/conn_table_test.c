@@ -8,22 +8,16 @@
 
 enum { CONNS_MAX = 3, WORKERS = 2 };
 
-static struct server_config config = {.connections_max = CONNS_MAX};
-static struct conn_shared shared = {.config = &config};
+static struct conn_shared shared = {.connections_max = CONNS_MAX};
 static struct conn conns[WORKERS][CONNS_MAX];
 static struct conn_table tables[WORKERS];
 
 static void open_tables(void)
 {
     for (unsigned i = 0; i < WORKERS; i++) {
-        tables[i].shared = &shared;
+        conn_table_init(&tables[i], NULL, &shared);
         tables[i].conns = conns[i];
         tables[i].conns_max = CONNS_MAX;
-        list_init(&tables[i].free);
-        list_init(&tables[i].open);
-        for (unsigned bucket = 0; bucket < BOOKING_BUCKETS; bucket++) {
-            list_init(&tables[i].bookings[bucket]);
-        }
     }
 }
 
@@ -61,4 +55,19 @@ Test(conn_table, booking_has_the_same_bucket_each_time)
 {
     cr_assert_eq(conn_table_booking(&tables[0], "b0"), conn_table_booking(&tables[0], "b0"));
     cr_assert_neq(conn_table_booking(&tables[0], "b0"), conn_table_booking(&tables[0], "b1"));
+}
+
+Test(conn_table, one_that_is_evicted_leaves_its_place_at_once)
+{
+    struct conn *evicted = conn_table_take(&tables[0]);
+
+    cr_assert_not_null(conn_table_take(&tables[1]));
+    cr_assert_not_null(conn_table_take(&tables[1]));
+    cr_assert(conn_table_is_full(&tables[0]));
+    conn_table_vacate(&tables[0], evicted);
+    cr_assert(!conn_table_is_full(&tables[0]));
+    cr_assert_not_null(conn_table_take(&tables[0]));
+    conn_table_put(&tables[0], evicted); /* closed meanwhile: counted once only */
+    cr_assert(conn_table_is_full(&tables[0]));
+    cr_assert_null(conn_table_take(&tables[0]));
 }

@@ -10,7 +10,7 @@
 
 #include "base/check.h"
 #include "server/hub/message.h"
-#include "server/limits.h"
+#include "server/hub/send_queue.h"
 #include "server/loop/worker.h"
 
 enum { HELD_MAX = 16 };
@@ -21,6 +21,7 @@ struct held {
     uint64_t user_data, target; /* target: of a cancel */
     uint8_t opcode;
     bool multishot;
+    bool buffered; /* a receive into the pool */
     int fd;
     void *memory; /* of a receive: where it goes; of a recvmsg: its header */
     size_t len;   /* bytes that may be moved */
@@ -71,7 +72,9 @@ static void hold(const struct io_uring_sqe *sqe)
     *held = (struct held){.op = op_pointer(sqe->user_data),
                           .user_data = sqe->user_data,
                           .opcode = sqe->opcode,
-                          .multishot = (sqe->flags & IOSQE_BUFFER_SELECT) != 0,
+                          .multishot = sqe->opcode == IORING_OP_RECV &&
+                                       (sqe->ioprio & IORING_RECV_MULTISHOT) != 0,
+                          .buffered = (sqe->flags & IOSQE_BUFFER_SELECT) != 0,
                           .fd = sqe->fd,
                           .memory = (void *)(uintptr_t)sqe->addr,
                           .len = sqe->len};
@@ -82,17 +85,46 @@ static void hold(const struct io_uring_sqe *sqe)
     }
 }
 
+/* One that must be there. */
+UNUSED static struct held *held_checked(struct held *held)
+{
+    CHECK(held != NULL);
+    return held;
+}
+
+/* A call from the worker to itself. */
+static void run_call(uint64_t letter)
+{
+    struct call *call = letter_pointer(letter);
+
+    CHECK(letter_kind(letter) == LETTER_CALL);
+    atomic_fetch_sub(&kernel.worker->letters_pending, 1);
+    call->run(kernel.worker, call);
+}
+
 /* Takes what was submitted since the last time. */
 UNUSED static void kernel_take(void)
 {
     struct ring *ring = &kernel.worker->ring;
     struct io_uring_sq *queue = &ring->uring.sq;
+    uint64_t letters[HELD_MAX];
+    unsigned letters_count = 0;
 
     for (unsigned i = queue->sqe_head; i != queue->sqe_tail; i++) {
-        hold(&queue->sqes[i & *queue->kring_mask]);
+        const struct io_uring_sqe *sqe = &queue->sqes[i & *queue->kring_mask];
+
+        if (sqe->opcode == IORING_OP_MSG_RING) {
+            cr_assert_lt(letters_count, HELD_MAX);
+            letters[letters_count++] = sqe->off;
+        } else {
+            hold(sqe);
+        }
     }
     queue->sqe_tail = queue->sqe_head;
     ring->iovecs_used = 0;
+    for (unsigned i = 0; i < letters_count; i++) {
+        run_call(letters[i]);
+    }
 }
 
 /* The first held operation of that code, or NULL. */
@@ -119,6 +151,7 @@ UNUSED static struct held *kernel_find_target(uint64_t user_data)
 /* As the loop does with a completion, but for what is wrong there: no completion may be stale. */
 UNUSED static void kernel_complete(struct held *held, int result, uint32_t flags)
 {
+    CHECK(held != NULL);
     struct held done = *held;
     bool more = (flags & IORING_CQE_F_MORE) != 0;
 
@@ -133,7 +166,7 @@ UNUSED static void kernel_complete(struct held *held, int result, uint32_t flags
     done.op->on_complete(done.op, result, flags);
 }
 
-/* Bytes for a multishot receive, in the next buffer of the pool. */
+/* Bytes for a receive into the pool, in the next buffer of the pool. */
 UNUSED static void kernel_receive(struct held *held, struct bytes bytes)
 {
     static unsigned next;
@@ -142,5 +175,6 @@ UNUSED static void kernel_receive(struct held *held, struct bytes bytes)
     cr_assert_leq(bytes.len, RECV_BUFFER_BYTES);
     memcpy(kernel.worker->recv_pool.memory + (size_t)id * RECV_BUFFER_BYTES, bytes.data, bytes.len);
     kernel_complete(held, (int)bytes.len,
-                    IORING_CQE_F_MORE | IORING_CQE_F_BUFFER | id << IORING_CQE_BUFFER_SHIFT);
+                    (held->multishot ? IORING_CQE_F_MORE : 0) | IORING_CQE_F_BUFFER |
+                        id << IORING_CQE_BUFFER_SHIFT);
 }

@@ -22,11 +22,13 @@ static inline void lone_worker_init(struct worker *worker, size_t bytes_max)
 {
     *worker = (struct worker){.index = 0, .ring_fd = -1};
     block_pool_init(&worker->blocks, bytes_max);
+    block_pool_init(&worker->requests, bytes_max);
 }
 
 static inline void lone_worker_deinit(struct worker *worker)
 {
     block_pool_deinit(&worker->blocks);
+    block_pool_deinit(&worker->requests);
 }
 
 /* A framed message whose payload is text. The caller has its one reference. */
@@ -55,7 +57,7 @@ struct cluster {
     struct worker workers[CLUSTER_WORKERS_MAX];
     struct send_queue_bounds bounds;
     uint64_t letters_taken;
-    unsigned homecomings; /* LETTER_MESSAGE_HOME among them */
+    unsigned homecomings; /* LETTER_HOME among them */
 };
 
 static inline void cluster_init(struct cluster *cluster, unsigned workers_count)
@@ -92,16 +94,21 @@ static inline void cluster_take_letter(struct cluster *cluster, struct worker *w
     cr_assert_eq(letter & OP_TAG_UNDELIVERED, 0, "a letter came back");
     cluster->letters_taken++;
     switch (letter_kind(letter)) {
-    case LETTER_MESSAGE:
+    case LETTER_PARCEL:
         atomic_fetch_sub(&worker->letters_pending, 1);
         fanout_receive(worker, letter_pointer(letter), &cluster->bounds);
         return;
-    case LETTER_MESSAGE_HOME:
+    case LETTER_HOME:
         cluster->homecomings++;
-        message_come_home(worker, letter_pointer(letter));
+        worker_take_home(worker, letter_pointer(letter));
         return;
-    case LETTER_CALL:
-        break;
+    case LETTER_CALL: {
+        struct call *call = letter_pointer(letter);
+
+        atomic_fetch_sub(&worker->letters_pending, 1);
+        call->run(worker, call);
+        return;
+    }
     }
     cr_assert_fail("unexpected kind of letter");
 }
@@ -116,24 +123,63 @@ static inline uint64_t cluster_letters_sent(struct cluster *cluster)
     return sent;
 }
 
+/* What a worker does at the end of its turn. */
+static inline void cluster_end_turn(struct worker *worker)
+{
+    fanout_flush(worker);
+    worker_post_homeward(worker);
+}
+
+/* Lets a worker take the letters that have reached it. */
+static inline void cluster_take_waiting(struct cluster *cluster, struct worker *worker)
+{
+    struct io_uring_cqe *cqe;
+
+    while (io_uring_peek_cqe(&worker->ring.uring, &cqe) == 0) {
+        uint64_t letter = io_uring_cqe_get_data64(cqe);
+
+        io_uring_cqe_seen(&worker->ring.uring, cqe);
+        cluster_take_letter(cluster, worker, letter);
+    }
+}
+
+static inline bool cluster_is_quiet(const struct cluster *cluster)
+{
+    for (unsigned i = 0; i < cluster->group.workers_count; i++) {
+        if (cluster->workers[i].outbox.homes != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* One turn of a worker, with the letters that are there. */
+static inline void cluster_turn(struct cluster *cluster, struct worker *worker)
+{
+    struct io_uring_cqe *cqe;
+
+    ring_submit_and_wait(&worker->ring, 0);
+    while (io_uring_peek_cqe(&worker->ring.uring, &cqe) == 0) {
+        uint64_t letter = io_uring_cqe_get_data64(cqe);
+
+        io_uring_cqe_seen(&worker->ring.uring, cqe);
+        cluster_take_letter(cluster, worker, letter);
+    }
+    cluster_end_turn(worker);
+}
+
 /* Turns all workers until every letter that was sent has been taken. */
 static inline void cluster_settle(struct cluster *cluster)
 {
     uint64_t deadline_ms = clock_monotonic_ms() + CLUSTER_DEADLINE_MS;
 
+    for (unsigned i = 0; i < cluster->group.workers_count; i++) {
+        cluster_end_turn(&cluster->workers[i]);
+    }
     do {
         cr_assert_lt(clock_monotonic_ms(), deadline_ms, "a letter was lost");
         for (unsigned i = 0; i < cluster->group.workers_count; i++) {
-            struct worker *worker = &cluster->workers[i];
-            struct io_uring_cqe *cqe;
-
-            ring_submit_and_wait(&worker->ring, 0);
-            while (io_uring_peek_cqe(&worker->ring.uring, &cqe) == 0) {
-                uint64_t letter = io_uring_cqe_get_data64(cqe);
-
-                io_uring_cqe_seen(&worker->ring.uring, cqe);
-                cluster_take_letter(cluster, worker, letter);
-            }
+            cluster_turn(cluster, &cluster->workers[i]);
         }
-    } while (cluster->letters_taken < cluster_letters_sent(cluster));
+    } while (cluster->letters_taken < cluster_letters_sent(cluster) || !cluster_is_quiet(cluster));
 }

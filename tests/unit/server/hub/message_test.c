@@ -66,7 +66,8 @@ Test(message, starts_with_one_reference_of_its_maker)
     cr_assert_eq(message->home_share.count, 1);
     cr_assert_eq(message->home_share.message, message);
     cr_assert_eq(message->workers, 1);
-    cr_assert(!message->is_control);
+    cr_assert_eq(message->class, MESSAGE_DATA);
+    cr_assert(message_is_published(message));
     cr_assert_null(message->topic);
     for (unsigned i = 0; i < 5; i++) {
         share_ref(&message->home_share);
@@ -119,6 +120,61 @@ Test(message, grows_with_what_it_holds)
     lone_worker_deinit(&worker);
 }
 
+Test(message, is_charged_to_its_topic_until_it_comes_home)
+{
+    struct topic_registry registry;
+    struct worker worker;
+
+    topic_registry_init(&registry, 1);
+    lone_worker_init(&worker, MEMORY);
+    struct topic *topic = topic_find_or_create(&registry, "t");
+    const struct budget *budget = &topic->parts[0].budget;
+    struct message *message = message_create(&worker, 4);
+
+    message_charge(&worker, message, topic);
+    cr_assert_eq(message->topic, topic);
+    cr_assert_eq(budget->bytes, sizeof *message + message->payload_capacity);
+    topic_unref(topic);
+    cr_assert(message_grow(&worker, &message, 100000));
+    cr_assert_eq(message->topic, topic);
+    cr_assert_eq(budget->bytes, sizeof *message + message->payload_capacity, "the larger one");
+    cr_assert_eq(registry.topics_count, 1);
+    message_release(&worker, message);
+    cr_assert_eq(registry.topics_count, 0);
+    lone_worker_deinit(&worker);
+    topic_registry_deinit(&registry);
+}
+
+Test(message, grows_to_the_largest_size)
+{
+    struct topic_registry registry;
+    struct worker worker;
+
+    topic_registry_init(&registry, 1);
+    lone_worker_init(&worker, (size_t)12 * 1024 * 1024);
+    struct topic *topic = topic_find_or_create(&registry, "t");
+    const struct budget *budget = &topic->parts[0].budget;
+    struct message *message = message_create(&worker, 4);
+
+    message_charge(&worker, message, topic);
+    memcpy(message->payload, "abcd", 4);
+    message->payload_len = 4;
+    for (size_t room = 4096; room < MESSAGE_BYTES_MAX; room *= 2) {
+        cr_assert(message_grow(&worker, &message, room));
+        cr_assert_geq(message->payload_capacity, room);
+        cr_assert_eq(message->home_share.message, message);
+        cr_assert_eq(budget->bytes, sizeof *message + message->payload_capacity);
+        memset(message->payload + 4, 1, message->payload_capacity - 4);
+    }
+    cr_assert_not(message_grow(&worker, &message, MESSAGE_BYTES_MAX), "above the memory");
+    cr_assert_eq(memcmp(message->payload, "abcd", 4), 0);
+    message_release(&worker, message);
+    cr_assert_eq(budget->bytes, 0);
+    topic_unref(topic);
+    lone_worker_deinit(&worker);
+    topic_registry_deinit(&registry);
+}
+
 Test(message, stays_as_it_was_when_it_cannot_grow)
 {
     struct worker worker;
@@ -146,13 +202,22 @@ Test(message, of_a_control_frame_is_marked_as_such)
     struct message *full =
         message_create_control(&worker, WS_OPCODE_CLOSE, bytes_of(longest, sizeof longest));
 
-    cr_assert(empty->is_control && full->is_control);
+    cr_assert_eq(empty->class, MESSAGE_PING);
+    cr_assert_eq(full->class, MESSAGE_CLOSE);
     cr_assert_eq(message_bytes(empty).len, 2);
     cr_assert_eq(memcmp(message_bytes(empty).data, "\x89\x00", 2), 0);
     cr_assert_eq(message_bytes(full).len, 127);
     cr_assert_eq(memcmp(message_bytes(full).data, "\x88\x7dx", 3), 0);
     message_release(&worker, empty);
     message_release(&worker, full);
+    struct message *pong = message_create_control(&worker, WS_OPCODE_PONG, bytes_of(NULL, 0));
+    struct message *raw = message_create_unframed(&worker, 4);
+
+    cr_assert_eq(pong->class, MESSAGE_PONG);
+    cr_assert_eq(raw->class, MESSAGE_UNFRAMED);
+    cr_assert(!message_is_published(pong) && !message_is_published(raw));
+    message_release(&worker, pong);
+    message_release(&worker, raw);
     worker.blocks.bytes_max = 0;
     block_pool_trim(&worker.blocks, 0);
     cr_assert_null(message_create_control(&worker, WS_OPCODE_PING, bytes_of(NULL, 0)));
@@ -162,7 +227,7 @@ Test(message, of_a_control_frame_is_marked_as_such)
 /* A message of worker 0 with a hold for another worker, as if its letter had just arrived. */
 static struct share *share_with(struct cluster *cluster, struct message *message, unsigned worker)
 {
-    message_hold(message);
+    message_hold(message, 1);
     return message_take_share(&cluster->workers[worker], message);
 }
 
@@ -218,9 +283,9 @@ Test(message, hold_can_be_given_up_without_a_share)
     cluster_init(&cluster, 2);
     struct message *message = message_of_text(&cluster.workers[0], WS_OPCODE_TEXT, "x");
 
-    message_hold(message);
+    message_hold(message, 1);
     message_drop_hold(&cluster.workers[0], message);
-    message_hold(message);
+    message_hold(message, 1);
     message_release(&cluster.workers[0], message);
     message_drop_hold(&cluster.workers[1], message);
     cluster_settle(&cluster);
@@ -236,7 +301,7 @@ Test(message, goes_home_when_its_receiver_has_no_memory_for_a_share)
     struct message *message = message_of_text(&cluster.workers[0], WS_OPCODE_TEXT, "x");
 
     cluster.workers[1].blocks.bytes_max = 0;
-    message_hold(message);
+    message_hold(message, 1);
     message_release(&cluster.workers[0], message);
     cr_assert_null(message_take_share(&cluster.workers[1], message));
     cluster_settle(&cluster);
@@ -254,12 +319,43 @@ Test(message, gives_its_topic_up_at_home)
     struct message *message = message_of_text(&cluster.workers[0], WS_OPCODE_TEXT, "x");
     struct share *share = share_with(&cluster, message, 1);
 
-    message->topic = topic_find_or_create(&registry, "t");
+    struct topic *topic = topic_find_or_create(&registry, "t");
+
+    message_charge(&cluster.workers[0], message, topic);
+    topic_unref(topic);
     message_release(&cluster.workers[0], message);
     share_unref(&cluster.workers[1], share);
     cr_assert_eq(registry.topics_count, 1, "the letter home is on its way");
     cluster_settle(&cluster);
     cr_assert_eq(registry.topics_count, 0);
+    topic_registry_deinit(&registry);
+    cluster_deinit(&cluster);
+}
+
+Test(message, share_that_is_charged_is_on_the_budget_of_its_own_worker)
+{
+    static struct topic_registry registry;
+    struct cluster cluster;
+
+    cluster_init(&cluster, 2);
+    topic_registry_init(&registry, 2);
+    struct topic *topic = topic_find_or_create(&registry, "t");
+    const struct budget *budget = &topic->parts[1].budget;
+    struct message *message = message_of_text(&cluster.workers[0], WS_OPCODE_TEXT, "x");
+
+    message_charge(&cluster.workers[0], message, topic);
+    message_hold(message, 1);
+    struct share *share = message_take_share_charged(&cluster.workers[1], message);
+
+    cr_assert_eq(budget->bytes, block_pool_capacity(share));
+    share_ref(share);
+    share_unref(&cluster.workers[1], share);
+    cr_assert_gt(budget->bytes, 0);
+    share_unref(&cluster.workers[1], share);
+    cr_assert_eq(budget->bytes, 0);
+    message_release(&cluster.workers[0], message);
+    topic_unref(topic);
+    cluster_settle(&cluster);
     topic_registry_deinit(&registry);
     cluster_deinit(&cluster);
 }

@@ -109,6 +109,8 @@ Test(topic, mask_says_which_workers_have_subscribers)
 
     for (unsigned i = 0; i < 4; i++) {
         workers[i] = (struct worker){.index = i};
+        list_init(&subscribers[i][0].node);
+        list_init(&subscribers[i][1].node);
         topic_subscribe(topic, &workers[i], &subscribers[i][0]);
         cr_assert_eq(topic->interested, (2u << i) - 1);
         topic_subscribe(topic, &workers[i], &subscribers[i][1]);
@@ -143,6 +145,49 @@ Test(topic, has_a_part_for_each_worker_on_cache_lines_of_its_own)
     topic_unref(topic);
 }
 
+Test(topic, lives_while_a_worker_has_messages_charged_to_it)
+{
+    struct worker workers[2] = {{.index = 0}, {.index = 3}};
+    struct topic *topic = topic_find_or_create(&registry, "t");
+
+    topic_charge(topic, &workers[0], 100);
+    topic_charge(topic, &workers[0], 20);
+    topic_charge(topic, &workers[1], 7);
+    cr_assert_eq(topic->parts[0].budget.bytes, 120);
+    cr_assert_eq(topic->parts[3].budget.bytes, 7);
+    topic_unref(topic);
+    topic_credit(topic, &workers[0], 20);
+    topic_credit(topic, &workers[1], 7);
+    cr_assert_eq(registry.topics_count, 1);
+    topic_credit(topic, &workers[0], 100);
+    cr_assert_eq(registry.topics_count, 0);
+}
+
+Test(topic, takes_its_share_of_the_memory_of_the_worker)
+{
+    struct worker worker;
+    struct topic *topic = topic_find_or_create(&registry, "t");
+
+    lone_worker_init(&worker, 900000);
+    cr_assert(topic_may_take(topic, &worker, 600000));
+    cr_assert(!topic_may_take(topic, &worker, 600001));
+    topic_charge(topic, &worker, 300000);
+    cr_assert(!topic_may_take(topic, &worker, 600000));
+    topic_credit(topic, &worker, 300000);
+    lone_worker_deinit(&worker);
+    topic_unref(topic);
+}
+
+Test(topic, does_not_end_while_memory_is_charged_to_it, .signal = SIGABRT)
+{
+    struct worker worker = {.index = 0};
+    struct topic *topic = topic_find_or_create(&registry, "t");
+
+    topic_charge(topic, &worker, 100);
+    topic_unref(topic);
+    topic_unref(topic); /* one too many: that of the charge */
+}
+
 Test(topic, registry_does_not_end_while_a_topic_is_used, .signal = SIGABRT)
 {
     cr_assert_not_null(topic_find_or_create(&registry, "left behind"));
@@ -155,7 +200,19 @@ Test(topic, cannot_be_left_by_more_than_joined, .signal = SIGABRT)
     struct subscriber subscriber;
     struct topic *topic = topic_find_or_create(&registry, "t");
 
+    list_init(&subscriber.node);
     topic_subscribe(topic, &worker, &subscriber);
     topic_unsubscribe(topic, &worker, &subscriber);
     topic_unsubscribe(topic, &worker, &subscriber);
+}
+
+Test(topic, cannot_be_joined_twice, .signal = SIGABRT)
+{
+    struct worker worker = {.index = 0};
+    struct subscriber subscriber;
+    struct topic *topic = topic_find_or_create(&registry, "t");
+
+    list_init(&subscriber.node);
+    topic_subscribe(topic, &worker, &subscriber);
+    topic_subscribe(topic, &worker, &subscriber);
 }

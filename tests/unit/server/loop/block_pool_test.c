@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/limits.h"
+#include "server/hub/message.h"
 #include "server/loop/block_pool.h"
 
 enum { LARGEST = 16 * 1024 * 1024, PLENTY = 1 << 30 };
@@ -22,12 +22,12 @@ Test(block_pool, gives_what_was_asked_for_and_at_most_a_quarter_more)
 
         cr_assert_not_null(block);
         cr_assert_eq((uintptr_t)block % 16, 0, "%zu bytes are not aligned", size);
-        cr_assert_geq(block_capacity(block), size);
+        cr_assert_geq(block_pool_capacity(block), size);
         if (size > BLOCK_CLASS_BYTES_MIN) {
-            cr_assert_leq(block_capacity(block) * 4, size * 5, "%zu became %zu", size,
-                          block_capacity(block));
+            cr_assert_leq(block_pool_capacity(block) * 4, size * 5, "%zu became %zu", size,
+                          block_pool_capacity(block));
         }
-        memset(block, 0xa5, block_capacity(block));
+        memset(block, 0xa5, block_pool_capacity(block));
         block_pool_put(&pool, block);
         block_pool_trim(&pool, 0);
     }
@@ -43,10 +43,10 @@ Test(block_pool, has_classes_that_end_exactly_at_their_capacity)
     block_pool_init(&pool, PLENTY);
     while (size <= LARGEST) {
         void *block = block_pool_take(&pool, size);
-        size_t capacity = block_capacity(block);
+        size_t capacity = block_pool_capacity(block);
         void *same = block_pool_take(&pool, capacity);
 
-        cr_assert_eq(block_capacity(same), capacity);
+        cr_assert_eq(block_pool_capacity(same), capacity);
         block_pool_put(&pool, block);
         block_pool_put(&pool, same);
         size = capacity + 1;
@@ -275,6 +275,37 @@ Test(block_pool, accepts_null)
     block_pool_deinit(&pool);
 }
 
+Test(block_pool, block_that_grows_keeps_its_bytes_and_is_counted)
+{
+    struct block_pool pool;
+
+    block_pool_init(&pool, 2 * 1024 * 1024);
+    block_pool_reserve(&pool, 64 * 1024);
+    uint8_t *kept = block_pool_take(&pool, 500 * 1024);
+    uint8_t *block = block_pool_take(&pool, 100);
+
+    cr_assert(kept != NULL && block != NULL);
+    block_pool_put(&pool, kept);
+    memset(block, 7, 100);
+    cr_assert_eq(block_pool_grow(&pool, block, 50), block, "there is room already");
+    for (size_t size = 1000; size < 1000 * 1000; size *= 3) {
+        block = block_pool_grow(&pool, block, size);
+        cr_assert_not_null(block);
+        cr_assert_geq(block_pool_capacity(block), size);
+        cr_assert(block[0] == 7 && block[99] == 7);
+        cr_assert_eq(pool.blocks_used, 1);
+        cr_assert_leq(pool.bytes_held, pool.bytes_max);
+    }
+    size_t left = block_pool_left(&pool);
+
+    cr_assert_null(block_pool_grow(&pool, block, 2 * 1024 * 1024 - 64 * 1024));
+    cr_assert_eq(block_pool_left(&pool), left);
+    cr_assert_not_null(block = block_pool_grow(&pool, block, 1800 * 1000), "kept ones give way");
+    cr_assert_eq(block[99], 7);
+    block_pool_put(&pool, block);
+    block_pool_deinit(&pool);
+}
+
 Test(block_pool, adds_up_under_random_use)
 {
     enum { SLOTS = 50, STEPS = 20000 };
@@ -288,7 +319,7 @@ Test(block_pool, adds_up_under_random_use)
         unsigned slot = (unsigned)rand() % SLOTS;
 
         if (blocks[slot] != NULL) {
-            size_t capacity = block_capacity(blocks[slot]);
+            size_t capacity = block_pool_capacity(blocks[slot]);
 
             cr_assert_eq(blocks[slot][0], (uint8_t)slot, "somebody else wrote here");
             cr_assert_eq(blocks[slot][capacity - 1], (uint8_t)~slot);
@@ -297,7 +328,7 @@ Test(block_pool, adds_up_under_random_use)
             used--;
         } else if ((blocks[slot] = block_pool_take(&pool, (size_t)rand() % 30000)) != NULL) {
             blocks[slot][0] = (uint8_t)slot;
-            blocks[slot][block_capacity(blocks[slot]) - 1] = (uint8_t)~slot;
+            blocks[slot][block_pool_capacity(blocks[slot]) - 1] = (uint8_t)~slot;
             used++;
         } else {
             refused++;

@@ -1,12 +1,9 @@
-/* Goal: a letter is what was posted, arrives where it was posted to, in order, and comes back when
- * it cannot.
- * Method: packing and unpacking, then two real rings of one thread. */
+/* Goal: a letter arrives where it was posted to, in order, and comes back when it cannot.
+ * Method: two real rings of one thread. */
 #include <criterion/criterion.h>
 #include <errno.h>
-#include <signal.h>
 #include <unistd.h>
 
-#include "server/limits.h"
 #include "server/loop/mailbox.h"
 #include "tests/unit/server/loop/uring_fixture.h"
 
@@ -50,47 +47,6 @@ static void expect_nothing(struct ring *ring)
     cr_assert_eq(io_uring_cq_ready(&ring->uring), 0);
 }
 
-Test(letter, packs_kind_target_and_pointer_into_a_letter)
-{
-    static const enum letter_kind kinds[] = {LETTER_MESSAGE, LETTER_MESSAGE_HOME, LETTER_CALL};
-    static const uintptr_t addresses[] = {8, 0x1000, 0x7ffffffffff8, 0xfffffffffff8};
-
-    for (size_t kind = 0; kind < ARRAY_LENGTH(kinds); kind++) {
-        for (size_t i = 0; i < ARRAY_LENGTH(addresses); i++) {
-            for (unsigned target = 0; target < WORKERS_MAX; target++) {
-                const void *pointer = (const void *)addresses[i];
-                uint64_t letter = letter_pack(kinds[kind], pointer, target);
-
-                cr_assert(letter_is(letter));
-                cr_assert_eq(letter & OP_TAG_UNDELIVERED, 0);
-                cr_assert_eq(letter_kind(letter), kinds[kind]);
-                cr_assert_eq(letter_target(letter), target);
-                cr_assert_eq(letter_pointer(letter), pointer);
-                letter |= OP_TAG_UNDELIVERED;
-                cr_assert_eq(letter_pointer(letter), pointer);
-                cr_assert_eq(letter_target(letter), target);
-            }
-        }
-    }
-}
-
-Test(letter, tells_letters_from_operations)
-{
-    struct op op = {.generation = UINT16_MAX};
-
-    cr_assert(!letter_is(op_user_data(&op)));
-}
-
-Test(letter, refuses_a_pointer_whose_low_bits_it_needs, .signal = SIGABRT)
-{
-    letter_pack(LETTER_CALL, (const void *)9, 0);
-}
-
-Test(letter, refuses_a_target_that_cannot_be, .signal = SIGABRT)
-{
-    letter_pack(LETTER_CALL, (const void *)8, WORKERS_MAX);
-}
-
 Test(mailbox, delivers_in_the_order_of_posting)
 {
     enum { COUNT = 1000 };
@@ -100,13 +56,13 @@ Test(mailbox, delivers_in_the_order_of_posting)
 
     while (taken < COUNT) {
         for (unsigned i = 0; i < 40 && posted < COUNT; i++) {
-            mailbox_post(&from, to.uring.ring_fd, letter_pack(LETTER_MESSAGE, &items[posted++], 1));
+            mailbox_post(&from, to.uring.ring_fd, letter_pack(LETTER_PARCEL, &items[posted++], 1));
         }
         expect_nothing(&from); /* what was delivered makes no noise at the sender */
         while (taken < posted) {
             uint64_t letter = next_letter(&to, &result);
 
-            cr_assert_eq(letter_kind(letter), LETTER_MESSAGE);
+            cr_assert_eq(letter_kind(letter), LETTER_PARCEL);
             cr_assert_eq(letter_pointer(letter), &items[taken++]);
         }
     }
@@ -120,7 +76,7 @@ Test(mailbox, keeps_letters_that_exceed_the_receivers_queue)
     int result;
 
     for (unsigned i = 0; i < COUNT; i++) {
-        mailbox_post(&from, to.uring.ring_fd, letter_pack(LETTER_MESSAGE, &items[i], 1));
+        mailbox_post(&from, to.uring.ring_fd, letter_pack(LETTER_PARCEL, &items[i], 1));
     }
     expect_nothing(&from);
     for (unsigned i = 0; i < COUNT; i++) {
@@ -135,13 +91,13 @@ Test(mailbox, brings_a_letter_back_that_cannot_be_delivered)
     int fds[2], result;
 
     cr_assert_eq(pipe(fds), 0);
-    mailbox_post(&from, fds[0], letter_pack(LETTER_MESSAGE_HOME, &item, 7));
+    mailbox_post(&from, fds[0], letter_pack(LETTER_HOME, &item, 7));
     uint64_t letter = next_letter(&from, &result);
 
     cr_assert_lt(result, 0);
     cr_assert(letter_is(letter));
     cr_assert_neq(letter & OP_TAG_UNDELIVERED, 0);
-    cr_assert_eq(letter_kind(letter), LETTER_MESSAGE_HOME);
+    cr_assert_eq(letter_kind(letter), LETTER_HOME);
     cr_assert_eq(letter_target(letter), 7);
     cr_assert_eq(letter_pointer(letter), &item);
     close(fds[0]);

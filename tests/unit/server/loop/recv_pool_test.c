@@ -8,7 +8,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "server/limits.h"
 #include "server/loop/recv_pool.h"
 #include "tests/unit/server/loop/uring_fixture.h"
 
@@ -53,6 +52,7 @@ TestSuite(recv_pool, .init = open_scene, .fini = close_scene);
 
 static void start_receive(void)
 {
+    scene.op.in_flight = false; /* as the loop has seen its completion */
     op_init(&scene.op, never);
     struct io_uring_sqe *sqe = ring_sqe(&scene.ring, &scene.op);
 

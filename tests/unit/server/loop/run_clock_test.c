@@ -5,8 +5,6 @@
 
 #include <criterion/criterion.h>
 
-#include "server/limits.h"
-
 enum { START_MS = 1000000, PAUSE_MS = 20000, WORKERS = 8, ROUNDS = 2000 };
 
 static struct run_clock run_clock;

@@ -13,14 +13,14 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "server/limits.h"
 #include "server/loop/worker.h"
 #include "tests/unit/server/loop/uring_fixture.h"
 
 enum { WORKERS = 4, LETTERS = 3000, WAIT_S = 20, MEMORY = 1 << 20 };
 
 struct numbered {
-    _Alignas(8) unsigned from;
+    struct outbox_item item;
+    unsigned from;
     unsigned number;
 };
 
@@ -35,7 +35,7 @@ struct game {
     struct ring outside;
     sem_t event;
     sem_t go_on;
-    _Atomic unsigned started, stopped, turns_ended, calls_run;
+    _Atomic unsigned started, stopped, turns_ended, calls_run, works;
     _Atomic bool has_stopped[WORKERS];
     _Atomic unsigned undelivered, homecomings;
     _Atomic bool is_drained;
@@ -61,15 +61,9 @@ static void on_stop(struct worker *worker)
     atomic_fetch_add(&game.stopped, 1);
 }
 
-static void on_letter(struct worker *worker, enum letter_kind kind, void *pointer)
+static void on_parcel(struct worker *worker, void *parcel)
 {
-    const struct numbered *letter = pointer;
-
-    if (kind == LETTER_MESSAGE_HOME) {
-        atomic_fetch_add(&game.homecomings, 1);
-        sem_post(&game.event);
-        return;
-    }
+    const struct numbered *letter = parcel;
     unsigned *next = &game.next[worker->index][letter->from];
 
     CHECK(letter->number == *next);
@@ -79,11 +73,19 @@ static void on_letter(struct worker *worker, enum letter_kind kind, void *pointe
     }
 }
 
-static void on_undelivered(struct worker *worker, enum letter_kind kind, void *pointer)
+static void come_home(struct worker *worker, struct outbox_item *item)
+{
+    struct numbered *letter = container_of(item, struct numbered, item);
+
+    CHECK(letter->from == worker->index);
+    atomic_fetch_add(&game.homecomings, 1);
+    sem_post(&game.event);
+}
+
+static void on_undelivered(struct worker *worker, void *parcel)
 {
     (void)worker;
-    (void)pointer;
-    CHECK(kind == LETTER_MESSAGE || kind == LETTER_MESSAGE_HOME);
+    (void)parcel;
     atomic_fetch_add(&game.undelivered, 1);
     sem_post(&game.event);
 }
@@ -100,12 +102,24 @@ static bool is_drained(struct worker *worker)
     return atomic_load(&game.is_drained);
 }
 
+enum { LONG_WORKS = 3 };
+
+/* Takes longer than the completions of a turn may. */
+static void on_work(struct worker *worker)
+{
+    struct timespec time = {.tv_nsec = (TURN_MS_MAX + 2) * 1000000L};
+
+    nanosleep(&time, NULL);
+    worker->work_waits = atomic_fetch_add(&game.works, 1) + 1 < LONG_WORKS;
+}
+
 static const struct worker_ops ops = {
     .on_start = on_start,
     .on_stop = on_stop,
-    .on_letter = on_letter,
+    .on_parcel = on_parcel,
     .on_undelivered = on_undelivered,
     .on_turn_end = on_turn_end,
+    .on_work = on_work,
     .is_drained = is_drained,
 };
 
@@ -208,6 +222,19 @@ static void run_note(struct worker *worker, struct call *call)
     }
 }
 
+/* Without threads: what it looks at is the time of each worker's last turn. */
+Test(worker, group_turns_while_each_worker_does)
+{
+    struct worker workers[2] = {0};
+    const struct worker_group group = {.workers = workers, .workers_count = 2};
+
+    atomic_store(&workers[0].turned_ms, 10000);
+    atomic_store(&workers[1].turned_ms, 10000 + WORKER_STUCK_MS);
+    cr_assert(worker_group_turns(&group, 10000));
+    cr_assert(worker_group_turns(&group, 10000 + WORKER_STUCK_MS));
+    cr_assert(!worker_group_turns(&group, 10001 + WORKER_STUCK_MS));
+}
+
 Test(worker, runs_calls_from_outside_in_order)
 {
     static struct note_call notes[LETTERS];
@@ -253,7 +280,7 @@ static void run_send_to_all(struct worker *worker, struct call *call)
         game.letters[worker->index][i] = (struct numbered){.from = worker->index, .number = i};
         for (unsigned target = 0; target < count; target++) {
             if (target != worker->index) {
-                CHECK(worker_post_message(worker, target, &game.letters[worker->index][i]));
+                CHECK(worker_post_parcel(worker, target, &game.letters[worker->index][i]));
             }
         }
     }
@@ -305,9 +332,9 @@ static void run_flood(struct worker *worker, struct call *call)
     (void)call;
     for (unsigned i = 0; i < LETTERS_PENDING_MAX; i++) {
         flood[i] = (struct numbered){.from = worker->index, .number = i};
-        CHECK(worker_post_message(worker, 1, &flood[i]));
+        CHECK(worker_post_parcel(worker, 1, &flood[i]));
     }
-    CHECK(!worker_post_message(worker, 1, &flood[LETTERS_PENDING_MAX]));
+    CHECK(!worker_post_parcel(worker, 1, &flood[LETTERS_PENDING_MAX]));
     CHECK(atomic_load(&worker->counters.letters_sent) == LETTERS_PENDING_MAX);
     sem_post(&game.event);
 }
@@ -336,15 +363,19 @@ Test(worker, bounds_the_letters_that_wait_for_another)
 static void run_post_to_a_pipe(struct worker *worker, struct call *call)
 {
     struct worker *target = &worker->group->workers[1];
-    static struct numbered letter;
+    static struct numbered parcel, items[2];
     int fds[2];
 
     (void)call;
     CHECK(pipe(fds) == 0);
     int ring_fd = atomic_exchange(&target->ring_fd, fds[0]);
 
-    CHECK(worker_post_message(worker, 1, &letter));
-    worker_post_home(worker, 1, &letter);
+    CHECK(worker_post_parcel(worker, 1, &parcel));
+    for (unsigned i = 0; i < ARRAY_LENGTH(items); i++) {
+        items[i] = (struct numbered){.item.come_home = come_home, .from = 1};
+        outbox_add_homeward(&worker->outbox, 1, &items[i].item, true);
+    }
+    worker_post_homeward(worker);
     /* They leave with the submit at the end of the turn; then the pipe may go. */
     ring_submit(&worker->ring);
     atomic_store(&target->ring_fd, ring_fd);
@@ -352,18 +383,20 @@ static void run_post_to_a_pipe(struct worker *worker, struct call *call)
     close(fds[1]);
 }
 
+/* A parcel is lost, which its maker must know; memory goes home all the same. */
 Test(worker, gets_letters_back_that_could_not_be_delivered)
 {
     struct call call = {.run = run_post_to_a_pipe};
 
     start(2);
     post(0, &call);
-    wait_for_event();
-    wait_for_event();
+    for (unsigned i = 0; i < 3; i++) {
+        wait_for_event();
+    }
     stop_all();
     worker_group_join(&game.group);
-    cr_assert_eq(game.undelivered, 2);
-    cr_assert_eq(game.homecomings, 0);
+    cr_assert_eq(game.undelivered, 1);
+    cr_assert_eq(game.homecomings, 2);
     cr_assert_eq(game.group.workers[0].counters.letters_failed, 2);
     cr_assert_eq(game.group.workers[1].letters_pending, 0, "a lost letter does not wait");
     worker_group_destroy(&game.group);
@@ -430,38 +463,6 @@ Test(worker, goes_on_until_it_is_drained)
     finish();
 }
 
-static int pipe_fds[2];
-
-/* Worker 0 has been stopped: nothing is left that worker 1 would have to wait for. */
-static void run_post_home_and_stop(struct worker *worker, struct call *call)
-{
-    static struct numbered letter;
-
-    (void)call;
-    CHECK(pipe(pipe_fds) == 0);
-    atomic_store(&worker->group->workers[0].ring_fd, pipe_fds[0]);
-    worker_post_home(worker, 0, &letter);
-    worker->stopping = true;
-}
-
-Test(worker, gets_letters_back_also_those_of_its_last_turn)
-{
-    struct call last = {.run = run_post_home_and_stop};
-
-    start(2);
-    game.calls[0].run = run_stop;
-    post(0, &game.calls[0]);
-    for (unsigned turns = game.turns_ended; game.turns_ended < turns + 5;) {
-        sched_yield();
-    }
-    post(1, &last);
-    worker_group_join(&game.group);
-    cr_assert_eq(game.undelivered, 1, "the memory of a letter would never come home");
-    worker_group_destroy(&game.group);
-    close(pipe_fds[0]);
-    close(pipe_fds[1]);
-}
-
 static void *block_out;
 
 static void run_take_block(struct worker *worker, struct call *call)
@@ -469,6 +470,49 @@ static void run_take_block(struct worker *worker, struct call *call)
     (void)call;
     block_out = block_pool_take(&worker->blocks, 100);
     sem_post(&game.event);
+}
+
+static int pipe_fds[2];
+
+static void bring_block_home(struct worker *worker, struct outbox_item *item)
+{
+    (void)item;
+    CHECK(worker->index == 0);
+    block_pool_put(&worker->blocks, block_out);
+}
+
+/* Worker 0 has been stopped: nothing is left that worker 1 would have to wait for. */
+static void run_post_home_and_stop(struct worker *worker, struct call *call)
+{
+    static struct outbox_item item = {.come_home = bring_block_home};
+
+    (void)call;
+    outbox_add_homeward(&worker->outbox, 0, &item, true);
+    worker->stopping = true;
+}
+
+Test(worker, posts_memory_home_until_it_arrives_also_in_its_last_turn)
+{
+    struct call take = {.run = run_take_block}, last = {.run = run_post_home_and_stop};
+
+    start(2);
+    post(0, &take);
+    wait_for_event();
+    game.calls[0].run = run_stop;
+    post(0, &game.calls[0]);
+    cr_assert_eq(pipe(pipe_fds), 0);
+    int ring_fd = atomic_exchange(&game.group.workers[0].ring_fd, pipe_fds[0]);
+
+    post(1, &last);
+    while (atomic_load(&game.group.workers[1].counters.letters_failed) < 5) {
+        sched_yield();
+    }
+    atomic_store(&game.group.workers[0].ring_fd, ring_fd);
+    worker_group_join(&game.group);
+    cr_assert(game.has_stopped[0]);
+    worker_group_destroy(&game.group);
+    close(pipe_fds[0]);
+    close(pipe_fds[1]);
 }
 
 static void run_put_block(struct worker *worker, struct call *call)
@@ -564,5 +608,37 @@ Test(worker, ends_its_turn_before_a_crowd_is_through)
     worker_group_join(&game.group);
     cr_assert_eq(game.calls_run, CROWD, "none is forgotten");
     cr_assert_geq(atomic_load(&game.group.workers[0].counters.turns_cut_short), 3);
+    worker_group_destroy(&game.group);
+}
+
+static void quick_on_complete(struct op *op, int result, uint32_t flags)
+{
+    if (atomic_fetch_add(&game.calls_run, 1) + 1 == CROWD) {
+        sem_post(&game.event);
+    }
+}
+
+static void run_quick_crowd(struct worker *worker, struct call *call)
+{
+    for (unsigned i = 0; i < CROWD; i++) {
+        op_init(&crowd[i], quick_on_complete);
+        io_uring_prep_nop(ring_sqe(&worker->ring, &crowd[i]));
+    }
+    worker->work_waits = true;
+}
+
+/* With the time of the work, each turn would take TURN_LOOK_EVERY of them. */
+Test(worker, work_takes_no_time_from_completions)
+{
+    struct call call = {.run = run_quick_crowd};
+
+    start(1);
+    post(0, &call);
+    wait_for_event();
+    stop_all();
+    worker_group_join(&game.group);
+    cr_assert_geq(atomic_load(&game.works), 1);
+    cr_assert_leq(atomic_load(&game.group.workers[0].counters.turns_cut_short), 1,
+                  "a busy machine may pause it once");
     worker_group_destroy(&game.group);
 }

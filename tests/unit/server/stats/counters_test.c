@@ -28,12 +28,12 @@ Test(counters, add_up_over_workers)
     uint64_t number = 1;
 
     for (unsigned i = 0; i < 3; i++) {
-#define FILL(name) counters_add(&workers[i], name, number++);
+#define FILL(name, ...) counters_add(&workers[i], name, number++);
         COUNTERS_TABLE(FILL)
 #undef FILL
         counters_accumulate(&sum, &workers[i]);
     }
-#define EXPECT_SUM(name)                                                                           \
+#define EXPECT_SUM(name, ...)                                                                      \
     cr_assert_eq(sum.name, workers[0].name + workers[1].name + workers[2].name, #name);
     COUNTERS_TABLE(EXPECT_SUM)
 #undef EXPECT_SUM
@@ -48,7 +48,7 @@ Test(counters, are_written_as_json_by_their_names)
     uint64_t number = 1;
     size_t count = 0;
 
-#define FILL(name) counters_add(&counters, name, number++);
+#define FILL(name, ...) counters_add(&counters, name, number++);
     COUNTERS_TABLE(FILL)
 #undef FILL
     json_writer_init(&json, text, sizeof text);
@@ -58,11 +58,31 @@ Test(counters, are_written_as_json_by_their_names)
 
     cr_assert_not_null(parsed, "%s", text);
     number = 1;
-#define EXPECT_MEMBER(name)                                                                        \
+#define EXPECT_MEMBER(name, ...)                                                                   \
     cr_assert_eq((uint64_t)json_integer_value(json_object_get(parsed, #name)), number++, #name);   \
     count++;
     COUNTERS_TABLE(EXPECT_MEMBER)
 #undef EXPECT_MEMBER
     cr_assert_eq(json_object_size(parsed), count);
     json_decref(parsed);
+}
+
+/* What a counter is called never changes by accident, and promtool wants a family in one piece. */
+Test(counters, have_metrics_of_their_own_in_families_that_stand_together)
+{
+    for (unsigned i = 0; i < COUNTERS_COUNT; i++) {
+        const struct counters_metric *metric = &counters_metrics[i];
+
+        cr_assert_gt(strlen(metric->help), 0, "%s", metric->family);
+        cr_assert_eq(metric->offset, i * sizeof(uint64_t));
+        for (unsigned j = 0; j < i; j++) {
+            const struct counters_metric *other = &counters_metrics[j];
+
+            if (strcmp(metric->family, other->family) == 0) {
+                cr_assert_str_eq(counters_metrics[i - 1].family, metric->family);
+                cr_assert_str_neq(other->labels, metric->labels, "%s", metric->family);
+                cr_assert_str_eq(other->help, metric->help);
+            }
+        }
+    }
 }

@@ -91,9 +91,9 @@ Test(tls_chain, sees_where_it_ends)
         const struct identity *first, *second, *third;
         const char *issuer; /* that is missing; NULL: none */
     } cases[] = {
-        {&root, NULL, NULL, NULL},         {&leaf, NULL, NULL, "CN=middle"},
-        {&leaf, &middle, NULL, "CN=root"}, {&leaf, &middle, &root, NULL},
-        {&leaf, &root, &middle, NULL},     {&leaf, &root, NULL, "CN=middle"},
+        {&root, NULL, NULL, NULL},     {&leaf, NULL, NULL, "CN=middle"},
+        {&leaf, &middle, NULL, NULL},  {&leaf, &middle, &root, NULL},
+        {&leaf, &root, &middle, NULL}, {&leaf, &root, NULL, "CN=middle"},
         {&nameless, NULL, NULL, NULL},
     };
 
@@ -113,10 +113,10 @@ Test(tls_chain, an_authority_of_the_system_need_not_be_sent)
     char path[] = "/tmp/relay-chain-test-XXXXXX";
     char issuer[TLS_CHAIN_NAME_SIZE] = "";
     FILE *file = fdopen(mkstemp(path), "w");
-    SSL_CTX *ctx = serving(&leaf, &middle, NULL);
+    SSL_CTX *ctx = serving(&leaf, NULL, NULL);
 
     cr_assert_not_null(file);
-    PEM_write_X509(file, root.certificate);
+    PEM_write_X509(file, middle.certificate);
     fclose(file);
     setenv("SSL_CERT_FILE", path, 1);
     cr_assert(!tls_chain_lacks_issuer(ctx, issuer));

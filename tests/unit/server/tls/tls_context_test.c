@@ -105,7 +105,7 @@ Test(tls_context, finds_names_without_a_slash_among_the_credentials)
     struct tls_context *context = tls_context_create(&settings, error);
 
     cr_assert_not_null(context, "%s", error);
-    cr_assert_neq(tls_settings_stamp(&settings), 0);
+    cr_assert_neq(tls_context_stamp(&settings), 0);
     tls_context_unref(context);
     unsetenv("CREDENTIALS_DIRECTORY");
 }
@@ -115,51 +115,27 @@ Test(tls_context, stamp_changes_with_each_file_and_with_nothing_else)
     struct tls_settings settings = {.cert_files = one.cert, .key_files = one.key};
     struct tls_settings nowhere = {.cert_files = "/nowhere/a", .key_files = "/nowhere/b"};
     const char *const changed[] = {one.cert, one.key};
-    uint64_t stamp = tls_settings_stamp(&settings);
+    uint64_t stamp = tls_context_stamp(&settings);
 
     cr_assert_neq(stamp, 0);
-    cr_assert_eq(tls_settings_stamp(&settings), stamp);
-    cr_assert_eq(tls_settings_stamp(&nowhere), 0);
+    cr_assert_eq(tls_context_stamp(&settings), stamp);
+    cr_assert_eq(tls_context_stamp(&nowhere), 0);
     for (size_t i = 0; i < ARRAY_LENGTH(changed); i++) {
         struct utimbuf times = {.actime = 1000, .modtime = 1000 + (time_t)i};
 
         utime(changed[i], &times);
-        cr_assert_neq(tls_settings_stamp(&settings), stamp, "time of file %zu", i);
-        stamp = tls_settings_stamp(&settings);
+        cr_assert_neq(tls_context_stamp(&settings), stamp, "time of file %zu", i);
+        stamp = tls_context_stamp(&settings);
         FILE *file = fopen(changed[i], "a");
 
         fputc('\n', file);
         fclose(file);
         utime(changed[i], &times);
-        cr_assert_neq(tls_settings_stamp(&settings), stamp, "size of file %zu", i);
-        stamp = tls_settings_stamp(&settings);
+        cr_assert_neq(tls_context_stamp(&settings), stamp, "size of file %zu", i);
+        stamp = tls_context_stamp(&settings);
     }
     unlink(one.key);
-    cr_assert_neq(tls_settings_stamp(&settings), stamp, "a file that went");
-}
-
-Test(tls_context, slot_replaces_while_others_hold_the_old_set)
-{
-    struct tls_context *old = context_make(&one, 0);
-    struct tls_context *new = context_make(&two, 0);
-    struct tls_slot slot;
-
-    tls_slot_init(&slot, old);
-    struct tls_context *held = tls_slot_get(&slot);
-
-    cr_assert_eq(held, old);
-    tls_slot_replace(&slot, new);
-    struct tls_context *now = tls_slot_get(&slot);
-
-    cr_assert_eq(now, new);
-    SSL *ssl = tls_context_new_ssl(held); /* the old one still works */
-
-    cr_assert_not_null(ssl);
-    SSL_free(ssl);
-    tls_context_unref(held);
-    tls_context_unref(now);
-    tls_slot_deinit(&slot);
-    tls_context_unref(NULL);
+    cr_assert_neq(tls_context_stamp(&settings), stamp, "a file that went");
 }
 
 Test(tls_context, refuses_old_versions_and_only_those)

@@ -116,6 +116,18 @@ Test(mpegts, adaptation_field_only_packet_has_no_payload)
     cr_expect_not(mpegts_packet_starts_video(&packet));
 }
 
+Test(mpegts, a_null_packet_starts_nothing_and_has_no_payload)
+{
+    uint8_t bytes[MPEGTS_PACKET_SIZE] = {0x47, 0x5f, 0xff, 0x15, 0, 0, 1, 0xe0};
+    struct mpegts_packet packet;
+
+    cr_assert_eq(mpegts_packet_parse(bytes_of(bytes, sizeof bytes), &packet), 0);
+    cr_assert_eq(packet.pid, MPEGTS_PID_NULL);
+    cr_assert(!packet.payload_unit_start);
+    cr_assert_eq(packet.payload.len, 0);
+    cr_assert(!mpegts_packet_starts_video(&packet));
+}
+
 Test(mpegts, recognises_the_start_of_a_video_frame_and_its_length)
 {
     static const struct {
@@ -185,6 +197,21 @@ Test(mpegts, probe_finds_a_stream_joined_inside_a_packet_but_no_text)
     cr_expect_not(mpegts_probe(bytes_of("GPS 1,2", 7)));
 }
 
+/* Else one message could keep a thread busy. */
+Test(mpegts, probe_is_sure_of_a_stream_after_some_packets)
+{
+    static uint8_t raw[20 * MPEGTS_PACKET_SIZE + 1];
+
+    for (size_t i = 0; i < 20; i++) {
+        craft_packet(&(struct craft){.pid = PID_VIDEO}, raw + 1 + i * MPEGTS_PACKET_SIZE);
+    }
+    raw[1 + (MPEGTS_PROBE_PACKETS_MAX - 1) * MPEGTS_PACKET_SIZE] = 0;
+    cr_expect_not(mpegts_probe(bytes_of(raw, sizeof raw - MPEGTS_PACKET_SIZE * 4)));
+    raw[1 + (MPEGTS_PROBE_PACKETS_MAX - 1) * MPEGTS_PACKET_SIZE] = MPEGTS_SYNC_BYTE;
+    raw[1 + MPEGTS_PROBE_PACKETS_MAX * MPEGTS_PACKET_SIZE] = 0;
+    cr_expect(mpegts_probe(bytes_of(raw, sizeof raw)));
+}
+
 /* M2TS has a time stamp of 4 bytes in front of each packet, DVB with error correction 16 behind it.
  */
 Test(mpegts, probe_tells_other_sizes_of_packets)
@@ -206,5 +233,39 @@ Test(mpegts, probe_tells_other_sizes_of_packets)
         cr_expect_eq(mpegts_probe_other_size(bytes_of(raw, 6 * size)), expected);
         cr_expect_eq(mpegts_probe_other_size(bytes_of(raw + 100, 5 * size)), expected);
         cr_expect_eq(mpegts_probe_other_size(bytes_of(raw, 2 * size)), 0);
+    }
+}
+
+/* §2.4.3.7: PTS_DTS_flags, and headers that are not all in the packet. */
+Test(mpegts, finds_the_stamps_of_a_picture)
+{
+    static const struct {
+        uint8_t flags;
+        unsigned payload_len;
+        size_t len;
+    } cases[] = {{0xc0, 60, 10}, {0x80, 60, 5}, {0x00, 60, 0}, {0x40, 60, 0},
+                 {0xc0, 19, 10}, {0xc0, 18, 0}, {0x80, 14, 5}, {0x80, 8, 0}};
+    static const uint8_t stamps[] = {0x3b, 0x45, 0x67, 0x89, 0xab, 0x1b, 0x45, 0x67, 0x89, 0xa9};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        uint8_t raw[MPEGTS_PACKET_SIZE];
+        struct mpegts_packet packet;
+        struct bytes found;
+        uint8_t pes[60];
+
+        craft_packet(
+            &(struct craft){PID_VIDEO, true, STREAM_ID_VIDEO, 0, false, cases[i].payload_len, 0},
+            raw);
+        memcpy(pes, (const uint8_t[]){0, 0, 1, 0xe0, 0, 0, 0x80, cases[i].flags, 10}, 9);
+        memcpy(pes + 9, stamps, sizeof stamps);
+        memcpy(raw + MPEGTS_PACKET_SIZE - cases[i].payload_len, pes,
+               cases[i].payload_len < 19 ? cases[i].payload_len : 19);
+        cr_assert_eq(mpegts_packet_parse(bytes_of(raw, sizeof raw), &packet), 0);
+        found = mpegts_packet_stamps(&packet);
+        cr_expect_eq(found.len, cases[i].len, "%zu", i);
+        if (found.len > 0) {
+            cr_expect_eq(mpegts_stamps_pts(found), UINT64_C(5) << 30 | 0x45 << 22 |
+                                                       (0x67 >> 1) << 15 | 0x89 << 7 | 0xab >> 1);
+        }
     }
 }

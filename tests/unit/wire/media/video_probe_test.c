@@ -82,6 +82,39 @@ static void check(size_t index, size_t cut)
               "%s, cut at %zu", pictures[index].name, cut);
 }
 
+Test(video_probe, knows_pictures_from_which_no_other_is_predicted)
+{
+    static const struct {
+        enum video_codec codec;
+        uint8_t bytes[6];
+        bool disposable;
+        unsigned layer;
+    } cases[] = {
+        {VIDEO_CODEC_MPEG12, {START, 0x00, 0xff, 0xdf}, true, 0},
+        {VIDEO_CODEC_MPEG12, {START, 0x00, 0x00, 0x57}, false, 0},
+        {VIDEO_CODEC_MPEG4, {START, 0xb6, 0x90}, true, 0},
+        {VIDEO_CODEC_MPEG4, {START, 0xb6, 0x50}, false, 0},
+        {VIDEO_CODEC_H264, {START, 0x01, 0x9e}, true, 0},
+        {VIDEO_CODEC_H264, {START, 0x21, 0x9e}, false, 0},
+        {VIDEO_CODEC_H264, {START, 0x65, 0x88}, false, 0},
+        {VIDEO_CODEC_H265, {START, 0x00, 0x01, 0xd0}, true, 0},
+        {VIDEO_CODEC_H265, {START, 0x02, 0x01, 0xd0}, false, 0},
+        {VIDEO_CODEC_H265, {START, 0x10, 0x03, 0xd0}, true, 2},
+        {VIDEO_CODEC_H265, {START, 0x26, 0x01, 0xaf}, false, 0},
+    };
+
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct video_probe probe;
+
+        video_probe_init(&probe, cases[i].codec);
+        video_probe_take(&probe, bytes_of(cases[i].bytes, sizeof cases[i].bytes));
+        cr_expect(probe.done, "%zu", i);
+        cr_expect_eq(probe.disposable, cases[i].disposable, "%zu", i);
+        cr_expect_eq(probe.layer, cases[i].layer, "%zu", i);
+        cr_expect_eq(video_probe_has_sequence(&probe), false, "%zu", i);
+    }
+}
+
 Test(video_probe, knows_key_pictures_and_their_parameters)
 {
     for (size_t i = 0; i < ARRAY_LENGTH(pictures); i++) {

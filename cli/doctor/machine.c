@@ -1,0 +1,97 @@
+#include "cli/doctor/machine.h"
+
+#include <stdio.h>
+#include <sys/timex.h>
+#include <sys/utsname.h>
+
+#include "server/loop/ring.h"
+#include "server/tls/ktls.h"
+
+enum { MAJOR_MIN = 6, MINOR_MIN = 1, ERROR_SIZE = 512, DESCRIPTORS_SPARE = 64 };
+
+void machine_check_kernel(struct findings *findings, const char *release)
+{
+    unsigned major = 0, minor = 0;
+
+    if (sscanf(release, "%u.%u", &major, &minor) == 2 &&
+        (major > MAJOR_MIN || (major == MAJOR_MIN && minor >= MINOR_MIN))) {
+        findings_add(findings, "kernel", FINDING_OK, NULL, "Linux %s", release);
+    } else {
+        findings_add(findings, "kernel", FINDING_FAULT,
+                     "use Debian 12, Ubuntu 24.04 or newer, or their kernels",
+                     "Linux %s is older than 6.1", release);
+    }
+}
+
+/* The text of the ring names cause and cure by itself. */
+static void check_io_uring(struct findings *findings)
+{
+    char error[ERROR_SIZE];
+
+    if (ring_probe(error, sizeof error) == 0) {
+        findings_add(findings, "io_uring", FINDING_OK, NULL, "all operations work");
+    } else {
+        findings_add(findings, "io_uring", FINDING_FAULT,
+                     "sysctl kernel.io_uring_disabled=0; in a container, a seccomp profile that "
+                     "allows io_uring_setup, io_uring_enter and io_uring_register",
+                     "%s", error);
+    }
+}
+
+static void check_kernel_tls(struct findings *findings, const struct server_config *config)
+{
+    struct ktls_support support = {0};
+
+    ktls_probe(&support);
+    if (support.any || config->ktls == CONFIG_KTLS_OFF) {
+        findings_add(findings, "kernel_tls", FINDING_OK, NULL, "%s", support.text);
+    } else {
+        findings_add(findings, "kernel_tls",
+                     config->ktls == CONFIG_KTLS_REQUIRE ? FINDING_FAULT : FINDING_WARNING,
+                     "modprobe tls; permanently: echo tls > /etc/modules-load.d/relay.conf",
+                     "records are made in user space: %s", support.text);
+    }
+}
+
+void machine_check_descriptors(struct findings *findings, rlim_t limit, int64_t connections_max)
+{
+    unsigned long long wanted = (unsigned long long)connections_max + DESCRIPTORS_SPARE;
+
+    if (limit == RLIM_INFINITY || limit >= wanted) {
+        findings_add(findings, "descriptors", FINDING_OK, NULL, "enough for %lld connections",
+                     (long long)connections_max);
+    } else {
+        findings_add(findings, "descriptors", FINDING_WARNING,
+                     "LimitNOFILE= in the unit of systemd, or ulimit -Hn, or a lower "
+                     "RELAY_CONNECTIONS_MAX",
+                     "%llu open files are allowed here, RELAY_CONNECTIONS_MAX needs %llu",
+                     (unsigned long long)limit, wanted);
+    }
+}
+
+void machine_check_clock(struct findings *findings, int clock_state)
+{
+    if (clock_state != TIME_ERROR) {
+        findings_add(findings, "clock", FINDING_OK, NULL, "synchronised");
+    } else {
+        findings_add(findings, "clock", FINDING_WARNING,
+                     "apt install chrony, or timedatectl set-ntp true",
+                     "not synchronised: tokens are refused too early or taken too long when it is "
+                     "more than 30 s wrong");
+    }
+}
+
+void machine_check(struct findings *findings, const struct server_config *config)
+{
+    struct utsname name = {0};
+    struct rlimit limit = {.rlim_max = RLIM_INFINITY};
+    struct timex clock = {0};
+
+    uname(&name);
+    getrlimit(RLIMIT_NOFILE, &limit);
+    machine_check_kernel(findings, name.release);
+    check_io_uring(findings);
+    check_kernel_tls(findings, config);
+    machine_check_descriptors(findings, limit.rlim_max, config->connections_max);
+    machine_check_clock(findings, adjtimex(&clock));
+}

@@ -1,0 +1,16 @@
+/* Checks of the machine: kernel, io_uring, TLS in the kernel, limits, clock. Main thread only; each
+ * takes milliseconds. */
+#pragma once
+
+#include <sys/resource.h>
+
+#include "cli/doctor/findings.h"
+#include "server/config.h"
+
+void machine_check(struct findings *findings, const struct server_config *config);
+
+/* Parts of it, with what they look at. */
+void machine_check_kernel(struct findings *findings, const char *release);
+void machine_check_descriptors(struct findings *findings, rlim_t limit, int64_t connections_max);
+/* clock_state: of adjtimex(2). */
+void machine_check_clock(struct findings *findings, int clock_state);

@@ -1,0 +1,45 @@
+/* The work of the main thread while the workers serve: it takes signals, reads certificates and
+ * keys again, forgets expired bookings, logs the counters, tells systemd how the server is, and
+ * sees to it that a stop ends. Main thread only. */
+#pragma once
+
+#include <stdint.h>
+
+#include "server/config_reload.h"
+#include "server/conn/conn_table.h"
+#include "server/key_reload.h"
+#include "server/tls_reload.h"
+#include "server/watchdog.h"
+
+/* The parts that it looks after stay the caller's. */
+struct supervisor {
+    struct config_reload *options;
+    struct conn_shared *shared;
+    struct worker_group *group;
+    struct key_reload *keys;
+    struct tls_reload *tls;
+    const struct notifier *notifier; /* what systemd hears */
+    struct watchdog watchdog;
+    uint64_t look_due_ms; /* at files and bookings; of clock_monotonic_ms */
+    uint64_t tidy_due_ms;
+};
+
+/* Before any thread exists, so that the signals reach supervisor_wait only. */
+void supervisor_block_signals(void);
+
+/* Tells systemd that the server is ready, and for `systemctl status` what it serves. */
+void supervisor_tell_ready(const struct supervisor *supervisor);
+
+/* Serves SIGHUP (options, log file, certificates, keys) and SIGUSR1 (counters) until SIGTERM or
+ * SIGINT. */
+void supervisor_wait(struct supervisor *supervisor);
+
+/* Goes on until all workers have drained, or SIGTERM or SIGINT comes again. */
+void supervisor_wait_drained(struct supervisor *supervisor);
+
+/* Reads the workers' counters, which may be running: a moment's approximation then. */
+void supervisor_log_counters(const struct supervisor *supervisor, const char *event);
+
+/* Ends the process with status 1 and one line on stderr when it still runs after wait_ms of clock,
+ * which must live until then. Call once. */
+void supervisor_limit_stop(const struct run_clock *clock, uint64_t wait_ms);

@@ -1,0 +1,22 @@
+/* A connection's part in its topic: it comes and goes, among viewers, publishers and those that
+ * speak relay.v1; whether it has control where that is exclusive; the stamps of what it publishes.
+ * Owner worker only; never blocks. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attributes.h"
+#include "server/conn/conn.h"
+#include "server/websocket/wishes.h"
+
+/* In PHASE_WEBSOCKET, when it is known what it may do. A viewer has what it begins with. */
+void attendance_join(struct conn *conn, const struct wishes *wishes);
+void attendance_leave(struct conn *conn);
+
+/* Whether a message of its goes to others; counted if not. */
+MUST_USE bool attendance_may_publish(struct conn *conn);
+
+/* Source, sequence and times of a message, which is the publisher's one with that number unless the
+ * publisher says another. The wall clock is looked at for viewers that asked for it only. */
+void attendance_stamp(struct conn *conn, struct message *message, uint32_t sequence);

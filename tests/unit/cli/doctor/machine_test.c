@@ -1,0 +1,48 @@
+/* Goal: an old kernel, too few descriptors and a clock of its own are found, with their cures. */
+#include "cli/doctor/machine.h"
+
+#include <sys/timex.h>
+
+#include "tests/unit/cli/doctor/checks_fixture.h"
+
+TestSuite(machine, .init = open_findings, .fini = close_findings);
+
+Test(machine, kernels)
+{
+    machine_check_kernel(&findings, "6.1.0-18-amd64");
+    machine_check_kernel(&findings, "7.0");
+    cr_assert_eq(findings.faults, 0);
+    machine_check_kernel(&findings, "5.15.0-100-generic");
+    machine_check_kernel(&findings, "strange");
+    cr_assert_eq(findings.faults, 2);
+    expect_finding("Linux 5.15.0-100-generic is older than 6.1");
+}
+
+Test(machine, descriptors)
+{
+    machine_check_descriptors(&findings, RLIM_INFINITY, 65536);
+    machine_check_descriptors(&findings, 65600, 65536);
+    cr_assert_eq(findings.warnings, 0);
+    machine_check_descriptors(&findings, 1024, 65536);
+    cr_assert_eq(findings.warnings, 1);
+    expect_finding("1024 open files are allowed here, RELAY_CONNECTIONS_MAX needs 65600");
+    expect_finding("LimitNOFILE");
+}
+
+Test(machine, clocks)
+{
+    machine_check_clock(&findings, TIME_OK);
+    cr_assert_eq(findings.warnings, 0);
+    machine_check_clock(&findings, TIME_ERROR);
+    cr_assert_eq(findings.warnings, 1);
+    expect_finding("chrony");
+}
+
+Test(machine, whole)
+{
+    const struct server_config config = {.connections_max = 16, .ktls = CONFIG_KTLS_OFF};
+
+    machine_check(&findings, &config);
+    cr_assert_eq(findings.count, 5);
+    expect_finding("\"check\":\"io_uring\"");
+}

@@ -1,0 +1,164 @@
+/* Goal: a run counts what was published and what arrived, and notices every fault of a server.
+ * Method: a server of the test's own over socket pairs, in a thread, which forwards, forgets or
+ * ends as told; short windows. No time is asserted. */
+#include "perf/load/load.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { BYTES = 100, FRAME = BYTES + 2, VIEWERS_MAX = 4 };
+
+/* One topic: what the publisher sends goes to each viewer, framed as it is. */
+struct server {
+    int publisher, viewers[VIEWERS_MAX];
+    unsigned viewers_count;
+    unsigned forgets;   /* this message is forwarded to no viewer; counted from 1, 0: none */
+    unsigned repeats;   /* this message is forwarded twice */
+    unsigned ends_at;   /* the first viewer is cut here */
+    unsigned opens_max; /* connections after which it refuses; 0: never */
+    unsigned opened;
+    bool thread_runs;
+    pthread_t thread;
+};
+
+static struct server server;
+static struct load_result result;
+static char error[LOAD_TRANSPORT_ERROR_SIZE];
+
+static void forward(const uint8_t frame[static FRAME])
+{
+    for (unsigned i = 0; i < server.viewers_count; i++) {
+        if (server.viewers[i] >= 0) {
+            (void)!send(server.viewers[i], frame, FRAME, MSG_NOSIGNAL);
+        }
+    }
+}
+
+static void *server_run(void *context)
+{
+    uint8_t frame[FRAME];
+
+    for (unsigned count = 1; recv(server.publisher, frame, FRAME, MSG_WAITALL) == FRAME; count++) {
+        if (count == server.ends_at) {
+            close(server.viewers[0]);
+            server.viewers[0] = -1;
+        }
+        if (count != server.forgets) {
+            forward(frame);
+        }
+        if (count == server.repeats) {
+            forward(frame);
+        }
+    }
+    return NULL;
+}
+
+static int server_open(void *ctx, unsigned topic, enum connector_role role,
+                       struct connection *ret_connection,
+                       char reason[static LOAD_TRANSPORT_ERROR_SIZE])
+{
+    int fds[2];
+
+    cr_expect_eq(ctx, &server);
+    if (server.opens_max > 0 && server.opened++ == server.opens_max) {
+        snprintf(reason, LOAD_TRANSPORT_ERROR_SIZE, "refused");
+        return -EACCES;
+    }
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    load_transport_adopt(&ret_connection->transport, fds[0]);
+    if (role == CONNECTOR_VIEWER) {
+        cr_expect_eq(server.publisher, 0, "viewers come first");
+        server.viewers[server.viewers_count++] = fds[1];
+        return 0;
+    }
+    server.publisher = fds[1];
+    cr_assert_eq(pthread_create(&server.thread, NULL, server_run, NULL), 0);
+    server.thread_runs = true;
+    return 0;
+}
+
+static void start(void)
+{
+    server = (struct server){0};
+}
+
+TestSuite(load, .init = start);
+
+static int run(unsigned viewers, unsigned rate)
+{
+    struct load_config config = {
+        .scenario = {.name = "test", .topics = 1, .viewers = viewers, .bytes = BYTES, .rate = rate},
+        .connector = {.ctx = &server, .open = server_open},
+        .warmup_ns = 10000000,
+        .window_ns = 100000000,
+    };
+    int failed = load_run(&config, &result, error);
+
+    if (server.thread_runs) {
+        cr_assert_eq(pthread_join(server.thread, NULL), 0, "the publisher's end has come");
+    }
+    return failed;
+}
+
+Test(load, loses_nothing_with_an_honest_server)
+{
+    cr_assert_eq(run(3, 200), 0, "%s", error);
+    cr_expect_gt(result.whole_run.published, 0);
+    cr_expect_eq(result.whole_run.expected, 3 * result.whole_run.published);
+    cr_expect_eq(result.whole_run.received, result.whole_run.expected);
+    cr_expect_eq(result.whole_run.lost, 0);
+    cr_expect_eq(result.whole_run.out_of_order, 0);
+    cr_expect_eq(result.whole_run.closed, 0);
+    cr_expect_geq(result.window_ns, 100000000);
+    cr_expect_eq(result.planned, result.window_ns * 200 / 1000000000);
+    cr_expect_eq(result.delivered_bytes, result.delivered * BYTES);
+    cr_expect_str_eq(result.first_cut, "");
+}
+
+Test(load, counts_a_message_that_no_viewer_got)
+{
+    server.forgets = 1;
+    cr_assert_eq(run(2, 200), 0, "%s", error);
+    cr_expect_eq(result.whole_run.lost, 2);
+    cr_expect_eq(result.whole_run.received, result.whole_run.expected - 2);
+}
+
+Test(load, counts_a_message_that_came_twice)
+{
+    server.repeats = 1;
+    cr_assert_eq(run(2, 200), 0, "%s", error);
+    cr_expect_eq(result.whole_run.out_of_order, 2);
+}
+
+Test(load, counts_a_viewer_that_was_cut)
+{
+    server.ends_at = 1;
+    cr_assert_eq(run(2, 200), 0, "%s", error);
+    cr_expect_eq(result.whole_run.closed, 1);
+    cr_expect_eq(result.whole_run.lost, result.whole_run.published);
+    cr_expect_str_eq(result.first_cut, "a viewer of topic 0: end of stream");
+}
+
+Test(load, with_idle_connections_publishes_nothing)
+{
+    cr_assert_eq(run(3, 0), 0, "%s", error);
+    cr_expect_eq(server.viewers_count, 3);
+    cr_expect_eq(result.planned, 0);
+    cr_expect_eq(result.whole_run.published, 0);
+    cr_expect_eq(result.whole_run.closed, 0);
+}
+
+Test(load, says_which_connection_was_refused)
+{
+    server.opens_max = 2;
+    cr_expect_eq(run(3, 200), -EACCES);
+    cr_expect_str_eq(error, "connection 3 of 4: refused");
+}

@@ -1,0 +1,295 @@
+/* connect() against a real `relay serve`, in Node: how a connection begins, stays and ends. */
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { RelayError } from "../src/index.js";
+import { fakeAccess, freePort, Lateness, Recorder, Relay, SCALE, until } from "./support.js";
+
+/** @type {Relay} */
+let relay;
+
+before(async () => {
+  relay = await Relay.start();
+});
+after(() => relay.stop());
+
+/** @param {import("node:test").TestContext} context */
+function record(context, options = {}, server = relay) {
+  const connection = server.connect(options);
+  context.after(() => connection.close());
+  return new Recorder(connection);
+}
+
+describe("messages", () => {
+  test("text and binary keep their type and bytes", async (context) => {
+    const [sender, receiver] = [record(context), record(context)];
+    await Promise.all([sender.open(), receiver.open()]);
+    assert.equal(sender.connection.send("grüße"), true);
+    assert.equal(sender.connection.send(new Uint8Array([0, 1, 255])), true);
+    await until(() => receiver.messages.length === 2, "two messages");
+    assert.equal(receiver.messages[0], "grüße");
+    const bytes = /** @type {ArrayBuffer} */ (receiver.messages[1]);
+    assert.deepEqual([...new Uint8Array(bytes)], [0, 1, 255]);
+    assert.equal(receiver.connection.canSend, true);
+  });
+
+  test("nothing is queued while there is no connection", async (context) => {
+    const receiver = record(context);
+    await receiver.open();
+    const sender = record(context);
+    assert.equal(sender.connection.send("too early"), false);
+    await sender.open();
+    sender.connection.send("in time");
+    await until(() => receiver.messages.length === 1, "a message");
+    assert.deepEqual(receiver.messages, ["in time"]);
+    assert.equal(sender.connection.statistics.refusedSends, 1);
+  });
+
+  test("an iterator takes them in order and ends with the connection", async (context) => {
+    const [sender, receiver] = [record(context), record(context)];
+    await Promise.all([sender.open(), receiver.open()]);
+    const taking = (async () => {
+      const taken = [];
+      for await (const message of receiver.connection) {
+        taken.push(message);
+        if (taken.length === 3) {
+          receiver.connection.close();
+        }
+      }
+      return taken;
+    })();
+    ["a", "b", "c"].forEach((text) => sender.connection.send(text));
+    assert.deepEqual(await taking, ["a", "b", "c"]);
+  });
+
+  test("a paused connection gets none, and goes on when it is resumed", async (context) => {
+    const [sender, receiver] = [record(context), record(context)];
+    await Promise.all([sender.open(), receiver.open()]);
+    receiver.connection.pause();
+    await until(() => receiver.connection.state === "paused", "the pause");
+    sender.connection.send("unheard");
+    receiver.connection.resume();
+    await receiver.open();
+    sender.connection.send("heard");
+    await until(() => receiver.messages.length > 0, "a message");
+    assert.deepEqual(receiver.messages, ["heard"]);
+  });
+});
+
+describe("what ends a connection", () => {
+  test("a denied booking ends it at once, and no other attempt is made", async (context) => {
+    const token = relay.token({ booking_id: "denied-1" });
+    const viewer = record(context, { token });
+    await viewer.open();
+    await relay.deny("denied-1");
+    await viewer.ended();
+    assert.equal(viewer.connection.error?.kind, "denied");
+    assert.equal(viewer.connection.error?.closeCode, 4403);
+    assert.match(viewer.connection.error?.message ?? "", /cancelled/);
+    assert.equal(viewer.connection.statistics.opened, 1);
+
+    const later = record(context, { token });
+    await later.ended();
+    assert.equal(later.connection.error?.kind, "denied");
+    assert.equal(later.connection.error?.status, 400);
+  });
+
+  test("an expired token without a function for another one ends it", async (context) => {
+    const viewer = record(context, { token: relay.token({ lifetime: 2 }) });
+    await viewer.open();
+    await viewer.ended();
+    assert.equal(viewer.connection.error?.kind, "expired");
+    assert.equal(viewer.connection.statistics.opened, 1);
+  });
+
+  test("a token of another relay is refused with the relay's reason", async (context) => {
+    const viewer = record(context, { token: relay.token({}, "another secret") });
+    await viewer.ended();
+    assert.equal(viewer.connection.error?.kind, "refused");
+    assert.equal(viewer.connection.error?.status, 401);
+    assert.match(viewer.connection.error?.message ?? "", /refuses the token: \S/);
+  });
+
+  test("a token of another topic is refused", async (context) => {
+    const viewer = record(context, { token: relay.token({ topic: "t1" }) });
+    await viewer.ended();
+    assert.match(viewer.connection.error?.message ?? "", /Token Wrong Topic/);
+  });
+
+  test("an AbortSignal ends it in every state", async (context) => {
+    const aborted = record(context, { signal: AbortSignal.abort() });
+    assert.equal(aborted.connection.state, "ended");
+    for (const wait of [() => undefined, (/** @type {Recorder} */ each) => each.open()]) {
+      const controller = new AbortController();
+      const viewer = record(context, { signal: controller.signal });
+      await wait(viewer);
+      controller.abort();
+      await viewer.connection.finished;
+      assert.equal(viewer.connection.state, "ended");
+      assert.equal(viewer.connection.error, null);
+    }
+  });
+
+  test("a URL that is none is a mistake of the page, told at once", () => {
+    assert.throws(() => relay.connect({ access: "http://", topic: "t0" }), RelayError);
+    assert.throws(() => relay.connect({ topic: undefined }), /no topic/);
+  });
+});
+
+describe("what does not end it", () => {
+  test("a token about to expire is replaced while the connection goes on", async (context) => {
+    /** @type {string[]} */
+    const reasons = [];
+    const expires = Date.now() + 3000;
+    const viewer = record(context, {
+      token: async (/** @type {import("../src/connection.js").TokenRequest} */ request) => {
+        reasons.push(request.reason);
+        return relay.token({ lifetime: reasons.length === 1 ? 2 : 300, booking_id: "replaced" });
+      },
+    });
+    const sender = record(context);
+    await Promise.all([viewer.open(), sender.open()]);
+    await until(() => Date.now() > expires, "the end of the first token");
+    await viewer.open();
+    sender.connection.send("after");
+    await until(() => viewer.messages.length === 1, "a message after it");
+    assert.deepEqual(reasons, ["start", "expired"]);
+    assert.equal(viewer.connection.statistics.opened, 1);
+  });
+
+  test("a token that cannot replace it there is used for the next one", async (context) => {
+    let asked = 0;
+    const viewer = record(context, {
+      token: async () => relay.token({ lifetime: ++asked === 1 ? 2 : 300 }), /* of other bookings */
+    });
+    await viewer.open();
+    await until(() => viewer.connection.statistics.opened === 2, "the next connection");
+    await viewer.open();
+    assert.ok(asked >= 2 && asked <= 3, `${asked} tokens`);
+    assert.ok(!viewer.states.some(({ state }) => state === "ended"));
+  });
+
+  test("a rejection of the token's function is one failed try", async (context) => {
+    let asked = 0;
+    const viewer = record(context, {
+      token: async () => {
+        if (++asked < 3) {
+          throw new Error("the booking system is away");
+        }
+        return relay.token();
+      },
+    });
+    const error = await viewer.fault("token");
+    assert.match(error.message, /the booking system is away/);
+    await viewer.open();
+    assert.equal(asked, 3);
+  });
+
+  test("a relay that is killed is found again within 1.5 s of its return", async (context) => {
+    const server = await Relay.start();
+    context.after(() => server.stop());
+    const viewer = record(context, {}, server);
+    await viewer.open();
+    await server.stop("SIGKILL");
+    await viewer.fault("unreachable");
+    const lateness = new Lateness();
+    await server.launch();
+    const returned = performance.now();
+    await viewer.open();
+    const tookMs = performance.now() - returned;
+    assert.ok(tookMs < 1500 * SCALE + lateness.marginMs(), `${tookMs} ms`);
+    assert.equal(viewer.connection.statistics.opened, 2);
+  });
+
+  test("nothing listens: it says so and goes on trying", async (context) => {
+    const viewer = record(context, { access: `http://127.0.0.1:${await freePort()}` });
+    const error = await viewer.fault("unreachable");
+    assert.match(error.message, /^no relay answers at 127\.0\.0\.1:/);
+    await until(() => viewer.states.filter(({ state }) => state === "waiting").length > 2, "tries");
+    assert.equal(viewer.connection.state === "ended", false);
+  });
+
+  test("an answer of HTML is told as that of a proxy, whatever its status", async (context) => {
+    for (const status of [200, 401, 502]) {
+      const proxy = await fakeAccess((_, response) => {
+        response.writeHead(status, { "Content-Type": "text/html" }).end("<h1>Hello</h1>");
+      });
+      context.after(proxy.close);
+      const viewer = record(context, { access: proxy.access });
+      const error = await viewer.fault("not-a-relay");
+      assert.match(error.message, /a proxy is in between/);
+      assert.equal(error.isFinal, false);
+    }
+  });
+
+  test("Retry-After is kept to", async (context) => {
+    const full = await fakeAccess((_, response) => {
+      response.writeHead(503, { "Content-Type": "application/json", "Retry-After": "7" })
+        .end('{"code":"503","message":"crowded"}\n');
+    });
+    context.after(full.close);
+    const viewer = record(context, { access: full.access });
+    const error = await viewer.fault("busy");
+    assert.match(error.message, /crowded/);
+    const waiting = viewer.states.find(({ state }) => state === "waiting");
+    assert.equal(waiting?.retryInMs, 7000);
+  });
+});
+
+describe("relay.v1", () => {
+  test("tells the round trip, and when a message was where", async (context) => {
+    const [sender, receiver] = [record(context), record(context)];
+    /** @type {any[]} */
+    const envelopes = [];
+    receiver.connection.addEventListener("message", (event) =>
+      envelopes.push(/** @type {any} */ (event).envelope));
+    await Promise.all([sender.open(), receiver.open()]);
+    await until(() => sender.connection.roundTripMs && receiver.connection.roundTripMs, "clocks");
+    assert.equal(sender.connection.send("grüße"), true);
+    assert.equal(sender.connection.send(new Uint8Array([7, 8])), true);
+    await until(() => receiver.messages.length === 2, "two messages");
+    assert.equal(receiver.messages[0], "grüße");
+    assert.deepEqual([...new Uint8Array(/** @type {ArrayBuffer} */ (receiver.messages[1]))],
+      [7, 8]);
+    const [{ sent, received, forwarded, arrived, sequence }, second] = envelopes;
+    assert.equal(second.sequence, sequence + 1);
+    const slackUs = 1000 * (sender.connection.roundTripMs ?? 0) + 2000;
+    assert.ok(sent <= received + slackUs && received <= forwarded, `${sent} ${received}`);
+    assert.ok(forwarded <= arrived + slackUs && arrived - sent < 1e7, `${forwarded} ${arrived}`);
+  });
+
+  test("is done without where the relay does not speak it", async (context) => {
+    const server = await Relay.start({ RELAY_SUBPROTOCOLS: "none" });
+    context.after(() => server.stop());
+    const [sender, receiver] = [record(context, {}, server), record(context, {}, server)];
+    await Promise.all([sender.open(), receiver.open()]);
+    sender.connection.send("plain");
+    await until(() => receiver.messages.length === 1, "a message");
+    assert.deepEqual(receiver.messages, ["plain"]);
+    assert.equal(receiver.connection.roundTripMs, null);
+    assert.equal(receiver.connection.statistics.opened, 1);
+  });
+});
+
+describe("what is left behind", () => {
+  const held = () => process.getActiveResourcesInfo()
+    .filter((name) => /TCP|Timeout|Socket/.test(name)).length;
+
+  test("30 connections that come and go leave no socket, timer or rejection", async (context) => {
+    /** @type {unknown[]} */
+    const rejections = [];
+    const note = (/** @type {unknown} */ reason) => rejections.push(reason);
+    process.on("unhandledRejection", note);
+    context.after(() => process.off("unhandledRejection", note));
+    const before = held();
+    for (let round = 0; round < 30; round++) {
+      const connection = relay.connect();
+      if (round % 3 !== 0) {
+        await until(() => connection.state === "open", "an open connection");
+      }
+      connection.close();
+      await connection.finished;
+    }
+    await until(() => held() <= before + 2, `${held()} sockets and timers, before ${before}`);
+    assert.deepEqual(rejections, []);
+  });
+});

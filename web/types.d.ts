@@ -1,0 +1,2 @@
+/* Packages without declarations of their own. */
+declare module "@cycjimmy/jsmpeg-player";
