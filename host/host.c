@@ -1,6 +1,7 @@
 #include "host/host.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -274,9 +275,17 @@ static void limit_stacks(void)
     }
 }
 
+/* A fixed threshold, glibc's first one: by default it rises with each large message that is freed,
+ * and later ones lie among small blocks, which keep their memory. */
+static void give_memory_back(void)
+{
+    mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+}
+
 int host_run(const struct host_settings *settings)
 {
     limit_stacks();
+    give_memory_back();
     int failed = log_open(settings->log_file, (enum log_level)settings->log_level,
                           (enum log_format)settings->log_format);
 
