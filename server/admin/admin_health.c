@@ -18,7 +18,8 @@ static void reply_json(struct access_reply *reply, unsigned status, const struct
 
 void admin_health_get(struct conn *conn, struct access_call *call, struct access_reply *reply)
 {
-    bool turns = worker_group_turns(conn->worker->group, conn->worker->now_ms);
+    unsigned stuck;
+    bool turns = worker_group_turns(conn->worker->group, conn->worker->now_ms, &stuck);
     struct json_writer json;
 
     json_writer_init(&json, reply->body, sizeof reply->body);

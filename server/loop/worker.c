@@ -361,7 +361,7 @@ void worker_group_destroy(struct worker_group *group)
     group->workers = NULL;
 }
 
-bool worker_group_turns(const struct worker_group *group, uint64_t now_ms)
+bool worker_group_turns(const struct worker_group *group, uint64_t now_ms, unsigned *ret_stuck)
 {
     for (unsigned i = 0; i < group->workers_count; i++) {
         uint64_t turned_ms =
@@ -369,6 +369,7 @@ bool worker_group_turns(const struct worker_group *group, uint64_t now_ms)
 
         /* It may have looked at the clock later than the caller. */
         if (now_ms > turned_ms && now_ms - turned_ms > WORKER_STUCK_MS) {
+            *ret_stuck = i;
             return false;
         }
     }

@@ -102,8 +102,9 @@ MUST_USE int worker_group_start(struct worker_group *group, unsigned workers_cou
 void worker_group_join(struct worker_group *group);
 void worker_group_destroy(struct worker_group *group);
 
-/* True while each worker has turned within WORKER_STUCK_MS; now_ms of the run clock. Any thread. */
-bool worker_group_turns(const struct worker_group *group, uint64_t now_ms);
+/* True while each worker has turned within WORKER_STUCK_MS; now_ms of the run clock. *ret_stuck:
+ * one that has not, when it returns false. Any thread. */
+bool worker_group_turns(const struct worker_group *group, uint64_t now_ms, unsigned *ret_stuck);
 
 /* Logs, at a limited rate, that a bound was reached that an operator should act on. */
 void worker_alarm(struct worker *worker, enum alarm_kind kind);

@@ -1,6 +1,6 @@
 /* Goal: systemd hears of life exactly while all workers turn, and the log says which one does not.
- * Method: counters of workers without threads, the test's socket in place of systemd's, given
- * times.
+ * Method: the times of the last turns of workers without threads, the test's socket in place of
+ * systemd's, given times.
  */
 #include "server/watchdog.h"
 
@@ -19,7 +19,7 @@ static struct {
     struct worker_group group;
     struct notifier notifier;
     struct watchdog watchdog;
-    uint64_t now_ms;
+    uint64_t now_ms, due_ms;
     int fd;
     char log_path[64];
 } scene;
@@ -44,12 +44,14 @@ static void open_scene(void)
     cr_assert_eq(log_open(scene.log_path, LOG_LEVEL_INFO, LOG_FORMAT_JSON), 0);
     scene.group = (struct worker_group){.workers = scene.workers, .workers_count = 2};
     scene.now_ms = START_MS;
+    run_clock_init(&scene.group.clock, START_MS);
     watchdog_init(&scene.watchdog, &scene.notifier, &scene.group, scene.now_ms);
 }
 
 static void close_scene(void)
 {
     log_close();
+    run_clock_deinit(&scene.group.clock);
     notifier_deinit(&scene.notifier);
     close(scene.fd);
     unlink(scene.log_path);
@@ -84,24 +86,40 @@ static unsigned lines_of(const char *message)
     return count;
 }
 
-/* Lets time pass until the next look, with turns of the first workers. */
-static void pass(unsigned turning)
+/* A look at the present time, before which the first workers turned. */
+static void look(unsigned turning)
 {
     for (unsigned i = 0; i < turning; i++) {
-        counters_increment(&scene.workers[i].counters, turns);
+        atomic_store(&scene.workers[i].turned_ms, run_clock_at(&scene.group.clock, scene.now_ms));
     }
-    scene.now_ms = watchdog_look(&scene.watchdog, scene.now_ms);
+    scene.due_ms = watchdog_look(&scene.watchdog, scene.now_ms);
+}
+
+/* The same, when the next look is due. */
+static void pass(unsigned turning)
+{
+    scene.now_ms = scene.due_ms;
+    look(turning);
+}
+
+static void pass_until(uint64_t ms, unsigned turning)
+{
+    while (scene.now_ms < START_MS + ms) {
+        pass(turning);
+    }
 }
 
 Test(watchdog, tells_of_life_in_time_while_all_workers_turn)
 {
+    look(2);
+    cr_assert_eq(heard(), 1);
     for (unsigned i = 0; i < 20; i++) {
         uint64_t before_ms = scene.now_ms;
 
         pass(2);
         cr_assert_eq(heard(), 1);
         cr_assert_leq(scene.now_ms - before_ms, WATCHDOG_MS / 2);
-        cr_assert_eq(watchdog_look(&scene.watchdog, scene.now_ms - 1), scene.now_ms);
+        cr_assert_eq(watchdog_look(&scene.watchdog, scene.due_ms - 1), scene.due_ms);
         cr_assert_eq(heard(), 0, "not due");
     }
     cr_assert_eq(lines_of("worker"), 0);
@@ -109,11 +127,13 @@ Test(watchdog, tells_of_life_in_time_while_all_workers_turn)
 
 Test(watchdog, falls_silent_when_a_worker_hangs_and_says_which)
 {
-    pass(2);
-    cr_assert_eq(heard(), 1);
-    while (scene.now_ms < START_MS + WATCHDOG_MS) {
-        pass(1);
-    }
+    look(2);
+    pass_until(WORKER_STUCK_MS - WATCHDOG_MS / 2, 1);
+    cr_assert_gt(heard(), 0, "it may only be waiting");
+    cr_assert_eq(lines_of("hangs"), 0);
+    pass_until(WORKER_STUCK_MS + WATCHDOG_MS, 1);
+    (void)heard();
+    pass_until(2 * (WORKER_STUCK_MS + WATCHDOG_MS), 1);
     cr_assert_eq(heard(), 0);
     cr_assert_eq(lines_of("a worker hangs"), 1);
     cr_assert_eq(lines_of("\"worker\":1"), 1);
@@ -122,11 +142,29 @@ Test(watchdog, falls_silent_when_a_worker_hangs_and_says_which)
     cr_assert_eq(lines_of("all workers turn again"), 1);
 }
 
-Test(watchdog, says_nothing_of_a_worker_that_only_waited)
+Test(watchdog, all_workers_hanging_is_no_pause)
 {
-    pass(2);
-    pass(1);
+    look(2);
+    pass_until(2 * (WORKER_STUCK_MS + WATCHDOG_MS), 0);
+    (void)heard();
+    pass(0);
+    cr_assert_eq(heard(), 0);
+    cr_assert_eq(lines_of("a worker hangs"), 1);
+}
+
+/* The main thread runs first after it, and the run clock knows nothing of it yet. */
+Test(watchdog, takes_a_pause_of_the_process_for_no_hanging_worker)
+{
+    uint64_t pause_ms;
+
+    look(2);
     cr_assert_eq(heard(), 1);
+    scene.now_ms = scene.due_ms + 2 * WORKER_STUCK_MS;
+    look(0);
+    cr_assert_eq(heard(), 0);
+    cr_assert_leq(scene.due_ms - scene.now_ms, WATCHDOG_MS / 2, "it looks again soon");
+    run_clock_look(&scene.group.clock, scene.now_ms, &pause_ms); /* a worker's */
+    cr_assert_gt(pause_ms, WORKER_STUCK_MS);
     pass(2);
     cr_assert_eq(heard(), 1);
     cr_assert_eq(lines_of("hangs"), 0);

@@ -227,12 +227,17 @@ Test(worker, group_turns_while_each_worker_does)
 {
     struct worker workers[2] = {0};
     const struct worker_group group = {.workers = workers, .workers_count = 2};
+    unsigned stuck = 2;
 
     atomic_store(&workers[0].turned_ms, 10000);
     atomic_store(&workers[1].turned_ms, 10000 + WORKER_STUCK_MS);
-    cr_assert(worker_group_turns(&group, 10000));
-    cr_assert(worker_group_turns(&group, 10000 + WORKER_STUCK_MS));
-    cr_assert(!worker_group_turns(&group, 10001 + WORKER_STUCK_MS));
+    cr_assert(worker_group_turns(&group, 10000, &stuck));
+    cr_assert(worker_group_turns(&group, 10000 + WORKER_STUCK_MS, &stuck));
+    cr_assert(!worker_group_turns(&group, 10001 + WORKER_STUCK_MS, &stuck));
+    cr_assert_eq(stuck, 0);
+    atomic_store(&workers[0].turned_ms, 10000 + 2 * WORKER_STUCK_MS);
+    cr_assert(!worker_group_turns(&group, 10001 + 2 * WORKER_STUCK_MS, &stuck));
+    cr_assert_eq(stuck, 1);
 }
 
 Test(worker, runs_calls_from_outside_in_order)
