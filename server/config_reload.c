@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/attributes.h"
+#include "base/bytes.h"
 #include "base/log.h"
 #include "base/options/option_value.h"
 #include "server/config_table.h"
@@ -16,14 +17,16 @@ struct config_set {
     struct server_config config;
 };
 
-/* Options that workers and the main thread look up each time. All others are built in at the
- * start. */
+/* Options that workers and the main thread look up each time, and those of keys, for
+ * key_reload_now. All others are built in at the start. */
 static const char *const changeable[] = {
     "RELAY_TRUSTED_PROXIES", "RELAY_CORS_ORIGINS",  "RELAY_PRIVACY",
     "RELAY_ADMIN_HOSTS",     "RELAY_TEXT_UTF8",     "RELAY_HANDSHAKE_TIMEOUT",
     "RELAY_WRITE_TIMEOUT",   "RELAY_PING_INTERVAL", "RELAY_STATS_EVERY",
     "RELAY_TIDY_EVERY",      "RELAY_DRAIN_TIME",    "RELAY_LOG_FILE",
-    "RELAY_LOG_FORMAT",      "RELAY_LOG_LEVEL",
+    "RELAY_LOG_FORMAT",      "RELAY_LOG_LEVEL",     "RELAY_SECRET",
+    "RELAY_SECRET_FILE",     "RELAY_SECRETS_FILE",  "RELAY_PUBLIC_KEYS",
+    "RELAY_HMAC_ALGORITHMS",
 };
 
 void config_reload_init(struct config_reload *reload, const struct config_source *source,
@@ -58,12 +61,21 @@ static bool is_changeable(const struct option_spec *spec)
     return false;
 }
 
-/* Secrets have files of their own, which are read again as well. */
+/* A secret has no text to compare. That of a file is read again with the keys. */
+static bool is_same_secret(const struct server_config *a, const struct server_config *b)
+{
+    return !text_is_empty(b->secret_file) ||
+           strcmp(a->secret == NULL ? "" : a->secret, b->secret == NULL ? "" : b->secret) == 0;
+}
+
 static bool is_same(const struct option_spec *spec, const struct server_config *a,
                     const struct server_config *b)
 {
     char texts[2][VALUE_SIZE];
 
+    if (spec->type == OPTION_SECRET) {
+        return is_same_secret(a, b);
+    }
     option_value_write(spec, a, texts[0], sizeof texts[0]);
     option_value_write(spec, b, texts[1], sizeof texts[1]);
     return strcmp(texts[0], texts[1]) == 0;
@@ -85,7 +97,7 @@ static int keep_others(const struct server_config *before, struct server_config 
         const struct option_spec *spec = &serve_option_table.specs[i];
         char text[VALUE_SIZE];
 
-        if (spec->type == OPTION_SECRET || is_same(spec, before, now)) {
+        if (is_same(spec, before, now)) {
             continue;
         }
         if (is_changeable(spec)) {

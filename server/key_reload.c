@@ -3,16 +3,24 @@
 #include <errno.h>
 
 #include "base/log.h"
+#include "token/key_sources.h"
+
+static struct token_keys *load(const struct server_config *config,
+                               char error[static TOKEN_KEYS_ERROR_SIZE])
+{
+    const struct key_sources sources = {.secret = config->secret,
+                                        .secret_file = config->secret_file,
+                                        .secrets_file = config->secrets_file,
+                                        .public_keys = config->public_keys,
+                                        .hmac_algorithms = config->hmac_algorithms};
+
+    return key_sources_load(&sources, error);
+}
 
 int key_reload_init(struct key_reload *reload, const struct server_config *config,
                     char error[static TOKEN_KEYS_ERROR_SIZE])
 {
-    reload->sources = (struct key_sources){.secret = config->secret,
-                                           .secret_file = config->secret_file,
-                                           .secrets_file = config->secrets_file,
-                                           .public_keys = config->public_keys,
-                                           .hmac_algorithms = config->hmac_algorithms};
-    struct token_keys *keys = key_sources_load(&reload->sources, error);
+    struct token_keys *keys = load(config, error);
 
     if (keys == NULL) {
         return -EINVAL;
@@ -28,10 +36,10 @@ void key_reload_deinit(struct key_reload *reload)
     }
 }
 
-void key_reload_now(struct key_reload *reload)
+void key_reload_now(struct key_reload *reload, const struct server_config *config)
 {
     char error[TOKEN_KEYS_ERROR_SIZE];
-    struct token_keys *keys = key_sources_load(&reload->sources, error);
+    struct token_keys *keys = load(config, error);
 
     if (keys == NULL) {
         log_error("keys not reloaded, the old ones stay in use", LOG_TEXT("error", error));

@@ -117,7 +117,7 @@ static void on_hangup(struct supervisor *supervisor)
     }
     config_reload_now(supervisor->options);
     tls_reload_now(supervisor->tls);
-    key_reload_now(supervisor->keys);
+    key_reload_now(supervisor->keys, supervisor->options->config);
     if (failed == 0) {
         log_info("log file opened again", LOG_TEXT("signal", "SIGHUP"));
     }

@@ -56,6 +56,22 @@ class ConfigurationFile(RelayTestCase):
         relay.process.send_signal(signal.SIGHUP)
         return relay.wait_line("log file opened again", since), relay.lines[since:]
 
+    def test_a_changed_secret_is_used_and_never_told(self):
+        secrets = ("the first hush", "the second hush")
+        self.write(f"RELAY_SECRET={secrets[0]}\n")
+        relay = self.start(launcher=("env", "-u", "RELAY_SECRET"), RELAY_CONFIG=self.path,
+                           RELAY_SECRET=secrets[0])
+        first = relay.token()
+        self.assertEqual(relay.session("t0", first).status, 200)
+        _, lines = self.reloaded(relay, f"RELAY_SECRET={secrets[1]}\n")
+        said = {line["msg"]: line.get("options") for line in lines}
+        self.assertEqual(said["options reloaded"], "RELAY_SECRET")
+        self.assertIn("keys reloaded", said)
+        self.assertNotIn("hush", str(relay.lines))
+        self.assertEqual(relay.session("t0", first).status, 401)
+        relay.secret = secrets[1]
+        self.assertEqual(relay.session("t0", relay.token()).status, 200)
+
     def test_sighup_changes_what_can_change_and_names_the_rest(self):
         self.write("RELAY_CORS_ORIGINS=https://old.example\n")
         relay = self.start(RELAY_CONFIG=self.path, RELAY_ADMIN_LISTEN="127.0.0.1:0")

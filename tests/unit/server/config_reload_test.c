@@ -25,7 +25,7 @@ static void write_file(const char *settings)
 
     cr_assert_not_null(file);
     fprintf(file,
-            "RELAY_AUDIENCE=https://a.example\nRELAY_URL=wss://r.example\nRELAY_SECRET=s\n"
+            "RELAY_AUDIENCE=https://a.example\nRELAY_URL=wss://r.example\nRELAY_SECRET=hush\n"
             "RELAY_LOG_FILE=%s\n%s",
             log_path, settings);
     cr_assert_eq(fclose(file), 0);
@@ -107,6 +107,35 @@ Test(config_reload, names_what_needs_a_restart_and_keeps_it)
     cr_assert_eq(now->ping_interval_ms, 7000);
     expect_logged("options that need a restart stay as they are");
     expect_logged("\"options\":\"RELAY_PORT_ACCESS\"");
+}
+
+Test(config_reload, takes_another_secret_and_does_not_tell_it)
+{
+    write_file("RELAY_SECRET=hush again\n");
+    config_reload_now(&reload);
+    cr_assert_str_eq(reload.config->secret, "hush again");
+    expect_logged("options reloaded");
+    expect_logged("\"options\":\"RELAY_SECRET\"");
+    cr_assert_null(strstr(logged(), "hush"));
+}
+
+Test(config_reload, secret_of_a_file_is_named_by_the_file_only)
+{
+    char secret_path[96], settings[128];
+
+    snprintf(secret_path, sizeof secret_path, "%s.secret", file_path);
+    FILE *file = fopen(secret_path, "w");
+
+    cr_assert_not_null(file);
+    cr_assert_geq(fputs("hush of a file\n", file), 0);
+    cr_assert_eq(fclose(file), 0);
+    snprintf(settings, sizeof settings, "RELAY_SECRET_FILE=%s\n", secret_path);
+    write_file(settings);
+    config_reload_now(&reload);
+    cr_assert_str_eq(reload.config->secret_file, secret_path);
+    expect_logged("\"options\":\"RELAY_SECRET_FILE\"");
+    cr_assert_null(strstr(logged(), "hush"));
+    unlink(secret_path);
 }
 
 Test(config_reload, without_a_change_says_nothing)

@@ -87,7 +87,7 @@ Test(key_reload, replaces_the_keys_and_says_how_many)
     struct token_keys *old = token_keys_slot_get(&reload.slot);
 
     secrets_write("a hush-1\nb hush-2\n");
-    key_reload_now(&reload);
+    key_reload_now(&reload, &config);
     cr_expect_eq(keys_count(), 2);
     cr_expect_eq(token_keys_count(old), 1, "a verifier in progress keeps its keys");
     token_keys_unref(old);
@@ -100,11 +100,26 @@ Test(key_reload, keeps_the_old_keys_when_the_new_ones_are_bad)
     secrets_write("a hush-1\nb hush-2\n");
     cr_assert_eq(key_reload_init(&reload, &config, error), 0, "%s", error);
     secrets_write("a hush-1\na hush-2\n");
-    key_reload_now(&reload);
+    key_reload_now(&reload, &config);
     cr_expect_eq(keys_count(), 2);
     expect_logged("keys not reloaded, the old ones stay in use");
     unlink(secrets_path);
-    key_reload_now(&reload);
+    key_reload_now(&reload, &config);
     cr_expect_eq(keys_count(), 2);
     expect_logged("No such file");
+}
+
+Test(key_reload, takes_the_keys_of_the_options_that_are_in_effect_now)
+{
+    struct server_config other = {.secret = (char[]){"hush-3"}};
+
+    secrets_write("a hush-1\nb hush-2\n");
+    cr_assert_eq(key_reload_init(&reload, &config, error), 0, "%s", error);
+    key_reload_now(&reload, &other);
+    cr_expect_eq(keys_count(), 1);
+    expect_logged("keys reloaded");
+    other.secret = NULL;
+    key_reload_now(&reload, &other);
+    cr_expect_eq(keys_count(), 1);
+    expect_logged("no key is configured");
 }
