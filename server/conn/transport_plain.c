@@ -30,7 +30,7 @@ bool transport_send_frames(struct conn *conn)
     unsigned room = send_queue_slices(queue);
     bool many = room > 1;
     struct iovec *slices = many ? ring_iovecs(&worker->ring, room + HEADER_SLICES) : one;
-    unsigned count = send_queue_begin(queue, slices, room);
+    unsigned count = send_queue_begin(queue, worker, slices, room);
 
     struct io_uring_sqe *sqe = ring_sqe(&worker->ring, &conn->send_op);
 

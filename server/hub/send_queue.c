@@ -238,7 +238,8 @@ static unsigned entries_max(const struct send_queue *queue)
     return queue->envelopes != NULL && queue->count > ENVELOPES_MAX ? ENVELOPES_MAX : queue->count;
 }
 
-unsigned send_queue_begin(struct send_queue *queue, struct iovec *slices, unsigned slices_max)
+unsigned send_queue_begin(struct send_queue *queue, const struct worker *worker,
+                          struct iovec *slices, unsigned slices_max)
 {
     size_t total = 0;
     unsigned entries = 0;
@@ -264,6 +265,7 @@ unsigned send_queue_begin(struct send_queue *queue, struct iovec *slices, unsign
     }
     CHECK(entries > 0 || queue->count == 0);
     queue->in_flight = (uint16_t)entries;
+    queue->begun_turn = worker->whole_turns;
     return used;
 }
 

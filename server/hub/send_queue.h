@@ -38,6 +38,7 @@ struct send_queue {
     uint64_t catch_up_bytes;
     uint64_t payload_sent; /* of data messages, over the whole lifetime */
     uint32_t sent_offset;  /* bytes of the first entry already sent */
+    uint32_t begun_turn;   /* worker.whole_turns when the send in flight began */
     uint16_t capacity, head, count;
     uint16_t in_flight;   /* entries at the head that are in flight */
     uint16_t parts_count; /* entries that may take more than one slice */
@@ -116,7 +117,8 @@ static inline unsigned send_queue_slices(const struct send_queue *queue)
 /* Describes the next send in slices (at most slices_max, which is SEND_ENTRY_SLICES_MAX
  * or send_queue_slices at least; SEND_BYTES_MAX bytes unless one message is larger) and marks it as
  * in flight. Returns the number of slices. Nothing may be in flight. */
-unsigned send_queue_begin(struct send_queue *queue, struct iovec *slices, unsigned slices_max);
+unsigned send_queue_begin(struct send_queue *queue, const struct worker *worker,
+                          struct iovec *slices, unsigned slices_max);
 
 /* Call when the kernel has taken len bytes of the send, perhaps not all; nothing is in flight any
  * more. Returns the number of messages that are completely sent, published

@@ -183,7 +183,10 @@ static void turn(struct worker *worker, int64_t wait_ms_max)
         worker->group->ops->on_work(worker);
         look_at_clock(worker); /* its time is not taken from the completions */
     }
-    run_timers(worker, take_completions(worker));
+    bool all_taken = take_completions(worker);
+
+    worker->whole_turns += all_taken ? 1 : 0;
+    run_timers(worker, all_taken);
     worker->group->ops->on_turn_end(worker);
     worker_post_homeward(worker);
     atomic_store_explicit(&worker->blocks_left, block_pool_left(&worker->blocks),

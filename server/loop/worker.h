@@ -64,6 +64,7 @@ struct worker {
     uint64_t now_ms;             /* run_clock_ms at the start of this turn */
     uint64_t looked_ms;          /* clock_monotonic_ms then */
     uint64_t timers_ran_ms;      /* now_ms of the last turn that was not cut short */
+    uint32_t whole_turns;        /* that took all completions; wraps around */
     bool work_waits;             /* set by the layer above: on_work is wanted, without a wait */
     bool stopping;               /* set by a call; no new connections */
     void *context;               /* the upper layer's state for this worker */

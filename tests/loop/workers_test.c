@@ -140,7 +140,7 @@ static void send_some(struct part *part, struct viewer *viewer)
     if (queue->sent_offset == 0) {
         check_item(viewer, send_queue_at(queue, 0));
     }
-    unsigned count = send_queue_begin(queue, slices, 1);
+    unsigned count = send_queue_begin(queue, part->worker, slices, 1);
 
     CHECK(count == 1);
     size_t whole = slices[0].iov_len;
@@ -157,7 +157,7 @@ static void on_queued(struct subscriber *subscriber)
     struct iovec slices[1];
 
     if (viewer->is_slow && queue->sent_offset == 0) {
-        CHECK(send_queue_begin(queue, slices, 1) == 1);
+        CHECK(send_queue_begin(queue, viewer->part->worker, slices, 1) == 1);
         CHECK(send_queue_end(queue, viewer->part->worker, 1) == 0);
     }
 }

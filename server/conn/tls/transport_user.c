@@ -186,7 +186,7 @@ static bool prepare(struct conn *conn)
         return true;
     }
     if (!send_queue_empty(&conn->subscriber.queue)) {
-        count = send_queue_begin(&conn->subscriber.queue, slices, SEND_SLICES_MAX);
+        count = send_queue_begin(&conn->subscriber.queue, conn->worker, slices, SEND_SLICES_MAX);
     }
     return (count > 0 || tls_session_late(conn->tls.session).len > 0) &&
            make_records(conn, slices, count);

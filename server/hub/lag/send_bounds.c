@@ -5,12 +5,20 @@ unsigned send_bounds_burst(const struct send_queue_bounds *bounds)
     return bounds->messages_max > SEND_BURST_MAX ? bounds->messages_max : SEND_BURST_MAX;
 }
 
-/* A viewer that has taken everything sent is not slow: a burst that came in one turn is about to be
- * sent, and only then does its bound mean anything. */
-static unsigned waiting_max(const struct send_queue *queue, const struct send_queue_bounds *bounds,
-                            unsigned messages_max)
+/* A send that the kernel can take at once is complete in the next turn. One that is still in flight
+ * after that waits for the peer. */
+static bool has_taken_all(const struct send_queue *queue, const struct worker *worker)
 {
-    return send_queue_pinned(queue) > 0 ? messages_max : send_bounds_burst(bounds);
+    return send_queue_pinned(queue) == 0 ||
+           (queue->sent_offset == 0 && worker->whole_turns - queue->begun_turn <= 1);
+}
+
+/* A viewer that has taken everything sent is not slow: a burst that came in one turn, or goes out
+ * in several, is about to be sent, and only then does its bound mean anything. */
+static unsigned waiting_max(const struct send_queue *queue, const struct worker *worker,
+                            const struct send_queue_bounds *bounds, unsigned messages_max)
+{
+    return has_taken_all(queue, worker) ? send_bounds_burst(bounds) : messages_max;
 }
 
 /* Entries at the head that do not count: those in flight or begun, or all up to the last one of
@@ -54,7 +62,7 @@ bool send_bounds_are_over(const struct send_queue *queue, const struct worker *w
     uint64_t bytes_max = waiting_bytes_max(bounds, worker, message);
     uint64_t bytes = queue->bytes + message_len(message);
 
-    return waiting >= waiting_max(queue, bounds, messages_max) ||
+    return waiting >= waiting_max(queue, worker, bounds, messages_max) ||
            (bytes > bytes_max && bytes - uncounted_bytes(queue) > bytes_max);
 }
 

@@ -1,7 +1,8 @@
 /* The bounds of what waits for one viewer: messages, bytes (never more than is left of the message
  * memory) and age. Entries in flight or begun do not count, nor do those that a viewer begins with
  * (hub/stream_join.h), and no picture is too old while these are on their way; if there are none,
- * the viewer has taken everything: then SEND_BURST_MAX messages may wait for the end of the turn.
+ * or the send in flight began in this turn or the last, the viewer has taken everything: then
+ * SEND_BURST_MAX messages may wait.
  * Any worker; no state.
  */
 #pragma once
@@ -14,7 +15,7 @@
 #include "server/hub/send_queue.h"
 
 enum send_bounds_limits {
-    SEND_BURST_MAX = 4096, /* messages of one turn for a viewer that is not slow */
+    SEND_BURST_MAX = 4096, /* messages for a viewer that is not slow */
 };
 
 /* Same for all queues; from the options. */

@@ -191,7 +191,7 @@ static inline void drain(struct send_queue *queue, struct worker *worker)
 
     while (!send_queue_empty(queue)) {
         struct iovec slices[8];
-        unsigned count = send_queue_begin(queue, slices, 8);
+        unsigned count = send_queue_begin(queue, worker, slices, 8);
         size_t sent = 0;
 
         for (unsigned i = 0; i < count; i++) {

@@ -36,11 +36,15 @@ static bool push_control(enum ws_opcode opcode, const char *text,
     return push_message(message, bounds);
 }
 
+/* A send that is late at once: the kernel has no room. */
 static unsigned begin(const struct send_queue_bounds *bounds, struct iovec *slices,
                       unsigned slices_max)
 {
     drop_policy_drop_old(&scene.viewer, &scene.worker, bounds);
-    return send_queue_begin(&scene.viewer.queue, slices, slices_max);
+    unsigned count = send_queue_begin(&scene.viewer.queue, &scene.worker, slices, slices_max);
+
+    scene.worker.whole_turns += 2;
+    return count;
 }
 
 static unsigned send_at_most(size_t len, const struct send_queue_bounds *bounds)

@@ -36,7 +36,7 @@ static inline void close_scene(void)
 static inline unsigned take_at_most(size_t len)
 {
     struct iovec slices[SEND_SLICES_MAX];
-    unsigned count = send_queue_begin(&scene.viewer.queue, slices, SEND_SLICES_MAX);
+    unsigned count = send_queue_begin(&scene.viewer.queue, &scene.worker, slices, SEND_SLICES_MAX);
     size_t taken = 0;
 
     for (unsigned i = 0; i < count && taken < len; i++) {

@@ -198,7 +198,7 @@ Test(send_queue, grows_in_the_middle_of_a_ring_and_of_a_send)
     push("3");
     cr_assert_eq(take_at_most(6), 2);
     expect_sent("1|2");
-    cr_assert_eq(send_queue_begin(&scene.viewer.queue, slices, 1), 1);
+    cr_assert_eq(send_queue_begin(&scene.viewer.queue, &scene.worker, slices, 1), 1);
     push("4");
     push("5");
     push("6");
@@ -243,9 +243,10 @@ Test(send_queue, limits_what_one_send_describes)
     for (unsigned i = 0; i < 100; i++) {
         push("small");
     }
-    cr_assert_eq(send_queue_begin(&scene.viewer.queue, slices, SEND_SLICES_MAX), SEND_SLICES_MAX);
+    cr_assert_eq(send_queue_begin(&scene.viewer.queue, &scene.worker, slices, SEND_SLICES_MAX),
+                 SEND_SLICES_MAX);
     cr_assert_eq(send_queue_end(&scene.viewer.queue, &scene.worker, 0), 0);
-    cr_assert_eq(send_queue_begin(&scene.viewer.queue, slices, 3), 3);
+    cr_assert_eq(send_queue_begin(&scene.viewer.queue, &scene.worker, slices, 3), 3);
     cr_assert_eq(send_queue_end(&scene.viewer.queue, &scene.worker, 0), 0);
     send_queue_clear(&scene.viewer.queue, &scene.worker);
     for (unsigned i = 0; i < 4; i++) {
@@ -255,7 +256,7 @@ Test(send_queue, limits_what_one_send_describes)
         message_frame(message, WS_OPCODE_BINARY);
         insert_message(message, scene.viewer.queue.count);
     }
-    cr_assert_eq(send_queue_begin(&scene.viewer.queue, slices, SEND_SLICES_MAX), 2,
+    cr_assert_eq(send_queue_begin(&scene.viewer.queue, &scene.worker, slices, SEND_SLICES_MAX), 2,
                  "three would exceed SEND_BYTES_MAX");
     cr_assert_eq(send_queue_end(&scene.viewer.queue, &scene.worker, 0), 0);
     send_queue_clear(&scene.viewer.queue, &scene.worker);
@@ -270,10 +271,10 @@ Test(send_queue, sends_a_message_alone_that_is_larger_than_one_send)
     message_frame(message, WS_OPCODE_BINARY);
     insert_message(message, scene.viewer.queue.count);
     push("next");
-    cr_assert_eq(send_queue_begin(&scene.viewer.queue, slices, SEND_SLICES_MAX), 1);
+    cr_assert_eq(send_queue_begin(&scene.viewer.queue, &scene.worker, slices, SEND_SLICES_MAX), 1);
     cr_assert_eq(slices[0].iov_len, MESSAGE_BYTES_MAX + 10);
     cr_assert_eq(send_queue_end(&scene.viewer.queue, &scene.worker, SEND_BYTES_MAX), 0);
-    cr_assert_eq(send_queue_begin(&scene.viewer.queue, slices, SEND_SLICES_MAX), 1);
+    cr_assert_eq(send_queue_begin(&scene.viewer.queue, &scene.worker, slices, SEND_SLICES_MAX), 1);
     cr_assert_eq(slices[0].iov_len, MESSAGE_BYTES_MAX + 10 - SEND_BYTES_MAX);
     cr_assert_eq(send_queue_end(&scene.viewer.queue, &scene.worker, slices[0].iov_len), 1);
     send_all();
@@ -285,7 +286,7 @@ Test(send_queue, is_not_cleared_while_the_kernel_has_its_bytes, .signal = SIGABR
     struct iovec slices[SEND_SLICES_MAX];
 
     push("a");
-    cr_assert_eq(send_queue_begin(&scene.viewer.queue, slices, 1), 1);
+    cr_assert_eq(send_queue_begin(&scene.viewer.queue, &scene.worker, slices, 1), 1);
     send_queue_clear(&scene.viewer.queue, &scene.worker);
 }
 
@@ -297,7 +298,7 @@ static void begin_two_of_three(void)
     push("a");
     push("b");
     push("c");
-    cr_assert_eq(send_queue_begin(&scene.viewer.queue, slices, 2), 2);
+    cr_assert_eq(send_queue_begin(&scene.viewer.queue, &scene.worker, slices, 2), 2);
 }
 
 Test(send_queue, lets_nothing_in_before_what_is_in_flight, .signal = SIGABRT)
@@ -402,10 +403,11 @@ Test(send_queue, sends_a_part_whole_in_the_least_room)
     struct topic *topic = topic_find_or_create(&registry, "parts");
 
     push_parts(topic, "camera");
-    cr_assert_eq(send_queue_begin(&scene.viewer.queue, slices, MESSAGE_PART_SLICES), 1,
-                 "the second does not fit whole");
+    cr_assert_eq(send_queue_begin(&scene.viewer.queue, &scene.worker, slices, MESSAGE_PART_SLICES),
+                 1, "the second does not fit whole");
     cr_assert_eq(send_queue_end(&scene.viewer.queue, &scene.worker, slices[0].iov_len), 1);
-    cr_assert_eq(send_queue_begin(&scene.viewer.queue, slices, MESSAGE_PART_SLICES), 2);
+    cr_assert_eq(send_queue_begin(&scene.viewer.queue, &scene.worker, slices, MESSAGE_PART_SLICES),
+                 2);
     cr_assert_eq(send_queue_pinned(&scene.viewer.queue), 1);
     cr_assert_eq(send_queue_end(&scene.viewer.queue, &scene.worker, 1), 0);
     send_queue_clear(&scene.viewer.queue, &scene.worker);
@@ -475,7 +477,8 @@ static void turn(struct model *model)
     struct iovec slices[SEND_SLICES_MAX];
 
     if (scene.viewer.queue.in_flight == 0) {
-        model->pinned = send_queue_begin(&scene.viewer.queue, slices, 1 + (unsigned)rand() % 8);
+        model->pinned =
+            send_queue_begin(&scene.viewer.queue, &scene.worker, slices, 1 + (unsigned)rand() % 8);
         return;
     }
     size_t len = (unsigned)rand() % (model->pinned * FRAME - model->begun + 1);

@@ -121,7 +121,7 @@ static void receive(struct viewer *viewer)
     cr_assert(send_queue_empty(queue) || viewer->told > 0, "it was not told");
     while (!send_queue_empty(queue)) {
         struct iovec slices[MESSAGE_PART_SLICES];
-        unsigned count = send_queue_begin(queue, slices, MESSAGE_PART_SLICES);
+        unsigned count = send_queue_begin(queue, viewer->worker, slices, MESSAGE_PART_SLICES);
         size_t used = strlen(viewer->got);
         size_t sent = 0;
 
@@ -601,7 +601,7 @@ static void take_one(struct viewer *viewer)
     if (!send_queue_empty(queue)) {
         size_t len = send_entry_len(send_queue_entry(queue, 0));
 
-        (void)send_queue_begin(queue, slices, MESSAGE_PART_SLICES);
+        (void)send_queue_begin(queue, viewer->worker, slices, MESSAGE_PART_SLICES);
         send_queue_end(queue, viewer->worker, len);
     }
 }

@@ -60,6 +60,33 @@ Test(send_bounds, of_messages_do_not_count_for_a_viewer_that_took_all)
     clear();
 }
 
+Test(send_bounds, of_messages_count_for_a_viewer_whose_send_is_late)
+{
+    static const struct send_queue_bounds bounds = {.messages_max = 2, .bytes_max = 1 << 20};
+    struct send_queue *queue = &scene.viewer.queue;
+    struct iovec slices[1];
+
+    scene.worker.whole_turns = UINT32_MAX; /* it wraps around */
+    wait_for_it("in flight", MESSAGE_DATA);
+    cr_assert_eq(send_queue_begin(queue, &scene.worker, slices, 1), 1);
+    for (unsigned i = 0; i < 3; i++) {
+        wait_for_it("b", MESSAGE_DATA);
+    }
+    cr_assert_not(is_over(&bounds, "b", 2), "in its turn");
+    scene.worker.whole_turns++;
+    cr_assert_not(is_over(&bounds, "b", 2), "its completion may not have been looked at");
+    scene.worker.whole_turns++;
+    cr_assert(is_over(&bounds, "b", 2));
+    cr_assert_eq(send_queue_end(queue, &scene.worker, 1), 0);
+    cr_assert_eq(send_queue_begin(queue, &scene.worker, slices, 1), 1);
+    cr_assert(is_over(&bounds, "b", 2), "the kernel had no room for all");
+    cr_assert_eq(send_queue_end(queue, &scene.worker, slices[0].iov_len), 1);
+    cr_assert_eq(send_queue_begin(queue, &scene.worker, slices, 1), 1);
+    cr_assert_not(is_over(&bounds, "b", 2), "all of it was taken");
+    cr_assert_eq(send_queue_end(queue, &scene.worker, slices[0].iov_len), 1);
+    clear();
+}
+
 Test(send_bounds, of_bytes_let_one_message_pass)
 {
     static const struct send_queue_bounds bounds = {.messages_max = 99, .bytes_max = 20};

@@ -102,7 +102,7 @@ static const char *told(struct guest *guest)
         struct relay_v1_control control;
         const char *lead = used == 0 ? "" : "|";
 
-        cr_assert_eq(send_queue_begin(queue, &slice, 1), 1);
+        cr_assert_eq(send_queue_begin(queue, guest->worker, &slice, 1), 1);
         struct bytes payload = bytes_skip(bytes_of(slice.iov_base, slice.iov_len), 2);
 
         cr_assert_eq(relay_v1_control_read(payload, &control), RELAY_V1_OK);

@@ -136,7 +136,7 @@ Test(envelopes, payloads_are_the_shared_ones)
 
     push(message);
     cr_assert_eq(send_queue_slices(&scene.viewer.queue), 2);
-    cr_assert_eq(send_queue_begin(&scene.viewer.queue, slices, 2), 2);
+    cr_assert_eq(send_queue_begin(&scene.viewer.queue, &scene.worker, slices, 2), 2);
     cr_assert_eq(slices[0].iov_len, 2 + RELAY_V1_ENVELOPE_SIZE);
     cr_assert_eq(slices[1].iov_base, (void *)message->payload);
     send_queue_end(&scene.viewer.queue, &scene.worker, 0);
