@@ -34,11 +34,17 @@ class Outcome(NamedTuple):
 
 
 def raise_descriptor_limit(wanted):
-    """Returns how many descriptors there may be; less than wanted where the system says so."""
+    """Returns how many descriptors this program and its children may have; less than wanted where
+    the system says so."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
-    return limit
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, wanted))
+            return wanted
+        except (ValueError, OSError):  # for root only, and not everywhere
+            wanted = hard
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return wanted
 
 
 class Channel:
