@@ -2,6 +2,7 @@
  * each fully determined by its arguments. */
 #pragma once
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -33,6 +34,7 @@ static inline void craft_packet(const struct craft *craft,
     if (payload_len == 0) {
         payload_len = craft->random_access ? PACKET_PAYLOAD_MAX - 2 : PACKET_PAYLOAD_MAX;
     }
+    assert(payload_len <= PACKET_PAYLOAD_MAX);
     memset(packet, 0xff, MPEGTS_PACKET_SIZE);
     packet[0] = MPEGTS_SYNC_BYTE;
     packet[1] = (uint8_t)((craft->starts_pes ? 0x40 : 0) | craft->pid >> 8);
