@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "base/list.h"
 
 struct booking {
@@ -25,7 +26,8 @@ struct bookings {
     struct list unused;
     uint32_t buckets_count;
     struct booking **buckets;
-    struct booking *entries;
+    struct booking *entries; /* buckets_count; below entries_made they were used at least once */
+    uint32_t entries_made;
 };
 
 struct bookings *bookings_create(uint32_t bookings_max, struct code_store *codes)
@@ -49,9 +51,6 @@ struct bookings *bookings_create(uint32_t bookings_max, struct code_store *codes
     if (bookings->entries == NULL || bookings->buckets == NULL) {
         bookings_destroy(bookings);
         return NULL;
-    }
-    for (uint32_t i = 0; i < bookings->buckets_count; i++) {
-        list_append(&bookings->unused, &bookings->entries[i].node);
     }
     return bookings;
 }
@@ -98,7 +97,7 @@ static void forget(struct bookings *bookings, struct booking *booking)
     *place = booking->next_in_bucket;
     list_remove(&booking->node);
     bookings->counts[booking->list]--;
-    list_append(&bookings->unused, &booking->node);
+    list_prepend(&bookings->unused, &booking->node);
 }
 
 static void set_expiry(struct bookings *bookings, struct booking *booking, int64_t exp_s)
@@ -139,10 +138,19 @@ static bool has_room(struct bookings *bookings, enum booking_list list, int64_t 
            forget_expired(bookings, list, now_s) > 0;
 }
 
+/* Memory that was never used takes none of the machine's. */
+static struct booking *take_unused(struct bookings *bookings)
+{
+    if (!list_empty(&bookings->unused)) {
+        return container_of(list_take_first(&bookings->unused), struct booking, node);
+    }
+    CHECK(bookings->entries_made < bookings->buckets_count);
+    return &bookings->entries[bookings->entries_made++];
+}
+
 static struct booking *add(struct bookings *bookings, const char *id)
 {
-    struct booking *booking =
-        container_of(list_take_first(&bookings->unused), struct booking, node);
+    struct booking *booking = take_unused(bookings);
     struct booking **bucket = bucket_of(bookings, id);
 
     memcpy(booking->id, id, strlen(id) + 1);

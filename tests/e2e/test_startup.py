@@ -228,6 +228,13 @@ class Started(RelayTestCase):
         self.start()
         self.assertLess(time.monotonic() - start, 2.0 * relay_support.TIME_SCALE)
 
+    @unittest.skipIf(relay_support.SANITIZED, "sanitizers have memory of their own")
+    def test_its_tables_take_memory_when_they_are_used(self):
+        """65,536 connections and codes, and twice as many bookings, have their places."""
+        relay = self.start(RELAY_WORKERS="2")
+        print(f"{relay.rss_bytes()} bytes are resident")
+        self.assertLess(relay.rss_bytes(), 12 << 20)
+
     def test_a_buffer_size_out_of_range_is_replaced_with_a_warning(self):
         for value in ("0", "513", "-1"):
             relay = self.start(RELAY_BUFFER_SIZE=value)
