@@ -43,6 +43,8 @@ function showState() {
   get("state").dataset.state = state;
   get("pause").textContent = state === "paused" ? "Go on" : "Pause";
   get("send").hidden = !connection.canSend || state === "ended";
+  get("tools").hidden = state === "ended" && video.startMs === null;
+  get("pause").hidden = state === "ended";
 }
 
 function start() {

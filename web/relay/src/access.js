@@ -3,6 +3,8 @@
 import { RelayError } from "./errors.js";
 import { isExpired } from "./token.js";
 
+/** @typedef {import("./errors.js").RelayErrorKind} RelayErrorKind */
+
 const ANSWER_CHARACTERS_MAX = 64 * 1024;
 
 /**
@@ -17,7 +19,7 @@ export function sessionUrl(access, topic) {
   try {
     url = new URL(access, base);
   } catch (cause) {
-    throw new RelayError("usage", `"${access}" is no URL of a relay`, { isFinal: true, cause });
+    throw new RelayError("usage", `${access} is no URL of a relay`, { isFinal: true, cause });
   }
   url.hash = "";
   if (!/\/session\/[^/]+\/?$/.test(url.pathname)) {
@@ -37,15 +39,13 @@ export function sessionUrl(access, topic) {
  * @param {string} session
  */
 export function snapshotUrl(session) {
-  return session.replace(/\/session\/([^/?]+)/, "/snapshot/$1");
+  return session.replace(/\/session(\/[^/?]+\/?(\?|$))/, "/snapshot$1");
 }
 
-/** @param {string | undefined | null} value */
+/** @param {string | null} value */
 function retryAfterMs(value) {
-  const seconds = Number(value);
-  return value && Number.isFinite(seconds) && seconds >= 0
-    ? Math.min(seconds, 3600) * 1000
-    : undefined;
+  const seconds = Number(value ?? NaN);
+  return seconds >= 0 ? Math.min(seconds, 3600) * 1000 : undefined;
 }
 
 /** @param {string} text */
@@ -72,30 +72,26 @@ function notRelay(status) {
  * @param {string} text
  * @param {string} token
  */
-function refusal(response, text, token) {
-  const { status } = response;
+function refusal({ status, headers }, text, token) {
   const reason = messageOf(text);
-  const said = reason ? `: ${reason}` : "";
-  const more = { status, retryAfterMs: retryAfterMs(response.headers.get("Retry-After")) };
+  const isJson = headers.get("Content-Type")?.startsWith("application/json");
+  const error = (/** @type {RelayErrorKind} */ kind, /** @type {string} */ message,
+    isFinal = false) => new RelayError(kind, reason ? `${message}: ${reason}` : message,
+    { status, isFinal, retryAfterMs: retryAfterMs(headers.get("Retry-After")) });
 
-  if (!reason && !(response.headers.get("Content-Type") ?? "").startsWith("application/json")) {
+  if (status === 404 || (!reason && !isJson)) {
     return notRelay(status);
   }
   if (status === 401) {
     return isExpired(token)
-      ? new RelayError("expired", `the token has expired${said}`, { ...more, isFinal: true })
-      : new RelayError("refused", `the relay refuses the token${said}`, { ...more, isFinal: true });
+      ? new RelayError("expired", "the token has expired", { status, isFinal: true })
+      : error("refused", "the relay refuses the token", true);
   }
   if (status === 400 && /deny-listed|cancelled/.test(reason)) {
-    return new RelayError("denied", `the booking was cancelled${said}`, { ...more, isFinal: true });
+    return error("denied", "the booking was cancelled", true);
   }
-  if (status === 503 || status === 429) {
-    return new RelayError("busy", `the relay has no place now${said}`, more);
-  }
-  if (status === 404) {
-    return notRelay(status);
-  }
-  return new RelayError("refused", `the relay refuses (HTTP ${status})${said}`, more);
+  return status === 503 || status === 429 ? error("busy", "the relay has no place now")
+    : error("refused", `the relay refuses (HTTP ${status})`);
 }
 
 /**
@@ -130,11 +126,29 @@ async function explainFailure(session, signal, cause) {
   return new RelayError("unreachable", `no relay answers at ${host}`, { cause });
 }
 
-/** @param {Response} response */
+/** As much of it as a relay would say. @param {Response} response */
 async function readText(response) {
-  const text = await response.text();
-  return text.slice(0, ANSWER_CHARACTERS_MAX);
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  while (reader && text.length < ANSWER_CHARACTERS_MAX) {
+    const { done, value } = await reader.read();
+    if (done) {
+      return text;
+    }
+    text += value;
+  }
+  await reader?.cancel();
+  return text;
 }
+
+/** What every request has. @param {string} token @param {AbortSignal} [signal] */
+const request = (token, signal) => (/** @type {RequestInit} */ ({
+  headers: { Authorization: token },
+  cache: "no-store",
+  credentials: "omit",
+  referrerPolicy: "no-referrer",
+  signal,
+}));
 
 /**
  * Asks for the URI of a WebSocket, with a code that opens it once.
@@ -146,16 +160,14 @@ async function readText(response) {
  */
 export async function requestUri(session, token, signal) {
   let response, text;
+  if (!/^[!-~]+$/.test(token)) {
+    throw new RelayError("refused", "the token has characters that no token has",
+      { isFinal: true });
+  }
   try {
-    response = await fetch(session, {
-      method: "POST",
-      headers: { Authorization: token, "Content-Type": "application/json" },
-      body: "{}",
-      cache: "no-store",
-      credentials: "omit",
-      referrerPolicy: "no-referrer",
-      signal,
-    });
+    const { headers, ...more } = request(token, signal);
+    response = await fetch(session, { ...more, method: "POST", body: "{}",
+      headers: { ...headers, "Content-Type": "application/json" } });
     text = await readText(response);
   } catch (cause) {
     signal.throwIfAborted();
@@ -184,13 +196,9 @@ export async function requestUri(session, token, signal) {
  * @returns {Promise<Blob | null>}
  */
 export async function fetchSnapshot(session, token, { accept = "*/*", signal } = {}) {
-  const response = await fetch(snapshotUrl(session), {
-    headers: { Authorization: token, Accept: accept },
-    cache: "no-store",
-    credentials: "omit",
-    referrerPolicy: "no-referrer",
-    signal,
-  });
+  const { headers, ...more } = request(token, signal);
+  const response = await fetch(snapshotUrl(session),
+    { ...more, headers: { ...headers, Accept: accept } });
   if (response.ok) {
     return response.blob();
   }

@@ -1,6 +1,6 @@
-/** Pieces as one, whose length is known. @param {Uint8Array[]} pieces @param {number} bytes */
-export function join(pieces, bytes) {
-  const whole = new Uint8Array(bytes);
+/** Pieces as one. @param {Uint8Array[]} pieces */
+export function join(pieces) {
+  const whole = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
   let at = 0;
   for (const piece of pieces) {
     whole.set(piece, at);
@@ -8,3 +8,55 @@ export function join(pieces, bytes) {
   }
   return whole;
 }
+
+/**
+ * What waits, in order. The oldest goes when it is too much.
+ *
+ * @template {{byteLength: number} | string} Item
+ */
+export class Backlog {
+  /** @type {Item[]} */
+  #items = [];
+  #bytes = 0;
+
+  /** @param {number} bytesMax @param {number} [itemsMax] */
+  constructor(bytesMax, itemsMax = 1024) {
+    this.bytesMax = bytesMax;
+    this.itemsMax = itemsMax;
+  }
+
+  get length() {
+    return this.#items.length;
+  }
+
+  /** @param {Item} item @returns {boolean} whether all of it has its place */
+  push(item) {
+    this.#items.push(item);
+    this.#bytes += sizeOf(item);
+    let fits = true;
+    while (this.#bytes > this.bytesMax || this.length > this.itemsMax) {
+      this.shift();
+      fits = false;
+    }
+    return fits;
+  }
+
+  first() {
+    return this.#items[0];
+  }
+
+  shift() {
+    const item = this.#items.shift();
+    this.#bytes -= sizeOf(item ?? "");
+    return item;
+  }
+
+  /** All of it, which is not here any more. */
+  take() {
+    this.#bytes = 0;
+    return this.#items.splice(0);
+  }
+}
+
+/** @param {{byteLength: number} | string} item */
+const sizeOf = (item) => (typeof item === "string" ? item.length : item.byteLength);

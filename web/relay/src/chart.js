@@ -31,6 +31,7 @@ export function drawChart(canvas, series, now = Date.now()) {
   canvas.height = Math.round(height * scale);
   context.scale(scale, scale);
   const [least, most] = rangeOf(series);
+  const right = width - 48; /* the labels of the axis are beside the lines */
   const { color, fontFamily } = getComputedStyle(canvas);
   context.font = `11px ${fontFamily}`;
   context.lineJoin = "round";
@@ -39,7 +40,7 @@ export function drawChart(canvas, series, now = Date.now()) {
     context.lineWidth = 1.5;
     context.beginPath();
     for (const { at, value } of points) {
-      const x = width - ((now - at) / series.lastsMs) * width;
+      const x = right - ((now - at) / series.lastsMs) * right;
       context.lineTo(x, height - 6 - ((value - least) / (most - least)) * (height - 26));
     }
     context.stroke();

@@ -2,6 +2,7 @@
  * code whenever it ends, until the caller or the relay says that it is over. */
 import { requestUri, sessionUrl } from "./access.js";
 import { Backoff } from "./backoff.js";
+import { Backlog } from "./bytes.js";
 import { RelayError } from "./errors.js";
 import { allows, isExpired } from "./token.js";
 import { V1, V1Session } from "./v1.js";
@@ -10,8 +11,11 @@ import { Watch } from "./watch.js";
 const ATTEMPT_MS = 10_000;
 const SETTLED_MS = 5000; /* a connection that lasted so long was a success */
 const ITERATOR_MESSAGES_MAX = 256;
+const ITERATOR_BYTES_MAX = 16 * 1024 * 1024;
 const UNSENT_BYTES_MAX = 1024 * 1024;
 const RENEW_BEFORE_MS = 10_000; /* or the last fifth of a shorter life */
+const RENEW_AFTER_MS = 1000; /* and not sooner, whatever the relay's clock says */
+const RENEW_AGAIN_MS = 10_000;
 const RENEWED = 1; /* result */
 const CLOSE_EXPIRED = 4401;
 const CLOSE_DENIED = 4403;
@@ -40,29 +44,29 @@ const CLOSE_TOO_BIG = 1009;
  * @property {number} [retryInMs] with state "waiting"
  */
 
-/** @param {number} code @param {string} reason @param {boolean} opened */
-function closeError(code, reason, opened) {
-  const said = reason ? `: ${reason}` : "";
-  const more = { closeCode: code };
+/** @param {number} closeCode @param {string} reason @param {boolean} opened */
+function closeError(closeCode, reason, opened) {
+  const isFinal = closeCode === CLOSE_DENIED;
+  const error = (/** @type {RelayError["kind"]} */ kind, /** @type {string} */ message) =>
+    new RelayError(kind, message, { closeCode, isFinal });
   if (!opened) {
-    return new RelayError("closed", "the relay did not open the WebSocket", more);
+    return error("closed", "the relay did not open the WebSocket");
   }
-  switch (code) {
+  switch (closeCode) {
     case CLOSE_EXPIRED:
-      return new RelayError("expired", "the token has expired", more);
+      return error("expired", "the token has expired");
     case CLOSE_DENIED:
-      return new RelayError("denied", "the booking was cancelled", { ...more, isFinal: true });
+      return error("denied", "the booking was cancelled");
     case CLOSE_TOO_BIG:
-      return new RelayError("closed", "a message was too big for the relay", more);
+      return error("closed", "a message was too big for the relay");
     default:
-      return new RelayError("closed", `the connection ended (${code})${said}`, more);
+      return error("closed", `the connection ended (${closeCode})${reason && `: ${reason}`}`);
   }
 }
 
-/** @param {unknown} fault @param {RelayError["kind"]} kind @param {string} message */
-function wrap(fault, kind, message) {
-  return fault instanceof RelayError ? fault : new RelayError(kind, message, { cause: fault });
-}
+/** @param {AbortSignal} signal @returns {Promise<never>} */
+const aborted = (signal) => new Promise((_, reject) =>
+  signal.addEventListener("abort", () => reject(signal.reason)));
 
 /**
  * Events: "state" (CustomEvent of StateDetail), "message" (MessageEvent of text or ArrayBuffer,
@@ -79,15 +83,16 @@ export class RelayConnection extends EventTarget {
   #offersV1 = true;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #renewal = undefined;
-  #controller = new AbortController();
+  #ending = new AbortController();
+  /** What is under way. @type {Set<AbortController>} */
+  #steps = new Set();
   #backoff = new Backoff();
   #watch;
-  /** @type {((error: unknown) => void) | null} */
-  #drop = null;
   /** @type {(() => void) | null} */
   #wake = null;
   #renewed = false;
-  #suspended = false;
+  #isPaused = false;
+  #isHidden = false;
 
   /** @param {ConnectOptions} options */
   constructor(options) {
@@ -101,20 +106,18 @@ export class RelayConnection extends EventTarget {
     /** Whether the topic has a live publisher, where the relay tells. @type {boolean | null} */
     this.isLive = null;
     this.statistics = { opened: 0, messages: 0, bytes: 0, refusedSends: 0 };
-    const { signal } = options;
-    if (signal) {
-      const end = () => this.close();
-      signal.addEventListener("abort", end, { signal: this.#controller.signal });
-      if (signal.aborted) {
-        this.state = "ended";
-        this.#controller.abort();
-      }
-    }
     this.#watch = new Watch({
       onVisible: (visible) => this.#onVisible(visible),
       onOnline: () => this.#hurry(),
+      onDoubt: () => this.#v1?.askClockAnew(),
       onWoken: () => this.#reopen("this machine was asleep"),
     });
+    this.#isHidden = this.#watch.hidden && options.pauseWhenHidden === true;
+    const { signal } = options;
+    signal?.addEventListener("abort", () => this.close(), { signal: this.#ending.signal });
+    if (signal?.aborted) {
+      this.close();
+    }
     /** Resolves when the connection has ended for good. */
     this.finished = this.#run();
   }
@@ -175,19 +178,13 @@ export class RelayConnection extends EventTarget {
 
   /** Gives the connection up until resume(). */
   pause() {
-    if (this.state !== "ended" && !this.#suspended) {
-      this.#suspended = true;
-      this.#drop?.(new RelayError("closed", "paused"));
-      this.#hurry();
-    }
+    this.#isPaused = true;
+    this.#suspend();
   }
 
   resume() {
-    if (this.#suspended) {
-      this.#suspended = false;
-      this.#backoff.reset();
-      this.#hurry();
-    }
+    this.#isPaused = false;
+    this.#goOn();
   }
 
   /**
@@ -196,15 +193,12 @@ export class RelayConnection extends EventTarget {
    * @returns {AsyncGenerator<string | ArrayBuffer, void, void>}
    */
   async *[Symbol.asyncIterator]() {
-    /** @type {(string | ArrayBuffer)[]} */
-    const queue = [];
+    /** @type {Backlog<string | ArrayBuffer>} */
+    const queue = new Backlog(ITERATOR_BYTES_MAX, ITERATOR_MESSAGES_MAX);
     /** @type {(() => void) | null} */
     let wake = null;
     const onMessage = (/** @type {Event} */ event) => {
       queue.push(/** @type {MessageEvent} */ (event).data);
-      if (queue.length > ITERATOR_MESSAGES_MAX) {
-        queue.shift();
-      }
       wake?.();
     };
     const onEnd = () => wake?.();
@@ -227,21 +221,18 @@ export class RelayConnection extends EventTarget {
 
   async #run() {
     while (this.state !== "ended") {
-      if (this.#suspended) {
+      if (this.#isSuspended) {
         this.#say("paused", null);
         await this.#sleep(null);
         continue;
       }
       this.#say("connecting", this.error);
       try {
-        await this.#attempt();
+        await this.#limited((signal, onOpen) => this.#attempt(signal, onOpen));
       } catch (fault) {
-        if (fault === null) {
-          continue;
-        }
-        const error = wrap(fault, "closed", String(fault));
-        if (!this.#controller.signal.aborted && !this.#suspended) {
-          await this.#recover(error);
+        if (fault !== null && !this.#ending.signal.aborted && !this.#isSuspended) {
+          await this.#recover(fault instanceof RelayError ? fault
+            : new RelayError("closed", String(fault), { cause: fault }));
         }
       }
     }
@@ -270,39 +261,57 @@ export class RelayConnection extends EventTarget {
     await this.#sleep(retryInMs);
   }
 
-  /** One try, from the token to the end of the WebSocket; always ends in an error. */
-  async #attempt() {
+  /**
+   * A step that may take so long, unless it says that it has begun, and can be dropped.
+   *
+   * @template T
+   * @param {(signal: AbortSignal, begun: () => void) => Promise<T>} step
+   */
+  async #limited(step) {
     const limit = new AbortController();
-    const signal = limit.signal;
-    const stop = () => limit.abort(this.#controller.signal.reason);
     const timer = setTimeout(
       () => limit.abort(new RelayError("timeout", `no answer within ${ATTEMPT_MS / 1000} s`)),
       ATTEMPT_MS,
     );
-    this.#controller.signal.addEventListener("abort", stop);
+    this.#steps.add(limit);
     try {
-      this.#token ??= await this.#askForToken("start", signal);
-      if (typeof this.options.token === "function" && isExpired(this.#token)) {
-        this.#token = await this.#askForToken("expired", signal);
-      }
-      const uri = await requestUri(this.session, this.#token, signal);
-      signal.throwIfAborted();
-      await this.#serve(this.#withWishes(uri), signal, () => clearTimeout(timer));
+      return await step(limit.signal, () => clearTimeout(timer));
     } finally {
       clearTimeout(timer);
-      this.#controller.signal.removeEventListener("abort", stop);
+      this.#steps.delete(limit);
     }
+  }
+
+  /** @param {RelayError} error */
+  #drop(error) {
+    this.#steps.forEach((limit) => limit.abort(error));
+  }
+
+  /**
+   * One try, from the token to the end of the WebSocket; always ends in an error.
+   *
+   * @param {AbortSignal} signal @param {() => void} onOpen
+   */
+  async #attempt(signal, onOpen) {
+    this.#token ??= await this.#askForToken("start", signal);
+    if (typeof this.options.token === "function" && isExpired(this.#token)) {
+      this.#token = await this.#askForToken("expired", signal);
+    }
+    const uri = await requestUri(this.session, this.#token, signal);
+    signal.throwIfAborted();
+    await this.#serve(this.#withWishes(uri), signal, onOpen);
   }
 
   /** @param {"start" | "expired" | "refused"} reason @param {AbortSignal} signal */
   async #askForToken(reason, signal) {
     const { token } = this.options;
     if (typeof token !== "function") {
-      return token;
+      return String(token).trim();
     }
     let answer;
     try {
-      answer = await token({ signal, reason, previous: this.#token });
+      answer = await Promise.race([token({ signal, reason, previous: this.#token }),
+        aborted(signal)]);
     } catch (cause) {
       signal.throwIfAborted();
       const why = cause instanceof Error ? cause.message : cause;
@@ -317,7 +326,7 @@ export class RelayConnection extends EventTarget {
   /** @param {"expired" | "refused"} reason */
   async #renew(reason) {
     try {
-      this.#token = await this.#askForToken(reason, this.#controller.signal);
+      this.#token = await this.#limited((signal) => this.#askForToken(reason, signal));
       return true;
     } catch {
       return false; /* The next attempt fails with the old one, or asks again. */
@@ -326,11 +335,11 @@ export class RelayConnection extends EventTarget {
 
   /** @param {string} uri */
   #withWishes(uri) {
-    const wishes = Object.entries(this.options.wishes ?? {});
-    return wishes.reduce(
-      (text, [name, value]) => `${text}&${name}=${encodeURIComponent(value)}`,
-      uri,
-    );
+    const url = new URL(uri);
+    for (const [name, value] of Object.entries(this.options.wishes ?? {})) {
+      url.searchParams.set(name, String(value));
+    }
+    return url.href;
   }
 
   /**
@@ -351,26 +360,22 @@ export class RelayConnection extends EventTarget {
     this.#socket = socket;
     return new Promise((_, reject) => {
       const finish = (/** @type {unknown} */ error) => {
-        signal.removeEventListener("abort", onAbort);
-        socket.onopen = socket.onmessage = socket.onclose = socket.onerror = null;
+        socket.onopen = socket.onmessage = socket.onclose = null;
+        socket.onerror = () => {}; /* in Node, one that is closed too early has to tell it */
+        socket.close();
         this.#socket = null;
-        this.#drop = null;
         this.#v1?.close();
         this.#v1 = null;
         this.isLive = null;
         clearTimeout(this.#renewal);
         this.#watch.quiet();
         if (openedAt && performance.now() - openedAt > SETTLED_MS) {
+          this.#renewed = false;
           this.#backoff.reset();
         }
         reject(error);
       };
-      this.#drop = (error) => {
-        finish(error);
-        socket.close();
-      };
-      const onAbort = () => this.#drop?.(signal.reason);
-      signal.addEventListener("abort", onAbort);
+      signal.addEventListener("abort", () => finish(signal.reason));
       socket.onopen = () => {
         openedAt = performance.now();
         onOpen();
@@ -393,11 +398,6 @@ export class RelayConnection extends EventTarget {
   }
 
   #onOpen() {
-    if (this.#suspended) {
-      this.#drop?.(new RelayError("closed", "paused"));
-      return;
-    }
-    this.#renewed = false;
     this.statistics.opened++;
     this.#say("open", null);
   }
@@ -420,16 +420,18 @@ export class RelayConnection extends EventTarget {
       return;
     }
     const leftMs = expiresMs - Date.now();
+    const soonestMs = result === RENEWED ? RENEW_AGAIN_MS : RENEW_AFTER_MS;
     this.#renewal = setTimeout(async () => {
       const v1 = this.#v1;
-      if (await this.#renew("expired")) {
+      if (await this.#renew("expired") && v1 === this.#v1) {
         v1?.renew(/** @type {string} */ (this.#token));
       }
-    }, Math.min(2 ** 31 - 1, Math.max(0, leftMs - Math.min(RENEW_BEFORE_MS, leftMs / 5))));
+    }, Math.min(2 ** 31 - 1, Math.max(soonestMs, leftMs - Math.min(RENEW_BEFORE_MS, leftMs / 5))));
   }
 
   /** @param {string | ArrayBuffer} message */
   #onMessage(message) {
+    this.#watch.heard();
     const taken = this.#v1 && typeof message !== "string" ? this.#v1.take(message)
       : { data: message, envelope: null };
     if (!taken) {
@@ -438,19 +440,31 @@ export class RelayConnection extends EventTarget {
     const { data, envelope } = taken;
     this.statistics.messages++;
     this.statistics.bytes += typeof data === "string" ? data.length : data.byteLength;
-    this.#watch.heard();
     this.dispatchEvent(Object.assign(new MessageEvent("message", { data }), { envelope }));
   }
 
   /** @param {boolean} visible */
   #onVisible(visible) {
-    if (this.options.pauseWhenHidden) {
-      if (visible) {
-        this.resume();
-      } else {
-        this.pause();
-      }
+    this.#isHidden = !visible && this.options.pauseWhenHidden === true;
+    if (this.#isHidden) {
+      this.#suspend();
     } else if (visible) {
+      this.#goOn();
+    }
+  }
+
+  get #isSuspended() {
+    return this.#isPaused || this.#isHidden;
+  }
+
+  #suspend() {
+    this.#drop(new RelayError("closed", "paused"));
+    this.#hurry();
+  }
+
+  #goOn() {
+    if (!this.#isSuspended) {
+      this.#backoff.reset();
       this.#hurry();
     }
   }
@@ -458,7 +472,7 @@ export class RelayConnection extends EventTarget {
   /** The network that the connection was made on may be gone without a word. @param {string} why */
   #reopen(why) {
     this.#backoff.reset();
-    this.#drop?.(new RelayError("closed", why));
+    this.#drop(new RelayError("closed", why));
     this.#hurry();
   }
 
@@ -468,7 +482,7 @@ export class RelayConnection extends EventTarget {
 
   /** @param {number | null} ms null: until it is woken */
   async #sleep(ms) {
-    if (this.state === "ended") {
+    if (this.state === "ended" || (ms !== null && this.#isSuspended)) {
       return;
     }
     await new Promise((resolve) => {
@@ -498,7 +512,8 @@ export class RelayConnection extends EventTarget {
     }
     this.#say("ended", error);
     this.#watch.stop();
-    this.#controller.abort(error ?? new RelayError("closed", "closed by the page"));
+    this.#ending.abort();
+    this.#drop(error ?? new RelayError("closed", "closed by the page"));
     this.#hurry();
     this.dispatchEvent(new CustomEvent("end", { detail: error }));
   }

@@ -2,6 +2,8 @@
 
 const LINE_CHARACTERS_MAX = 1024 * 1024;
 const FIELDS_MAX = 16;
+const DEPTH_MAX = 8;
+const NAME_CHARACTERS_MAX = 64;
 const POINTS_MAX = 600;
 
 /**
@@ -26,13 +28,13 @@ export function parseLine(text) {
  * @param {unknown} value
  * @returns {Map<string, number>}
  */
-export function numbersOf(value, prefix = "", found = new Map()) {
+export function numbersOf(value, prefix = "", found = new Map(), depth = DEPTH_MAX) {
   if (typeof value === "number" && Number.isFinite(value)) {
     found.set(prefix || "value", value);
-  } else if (value && typeof value === "object") {
+  } else if (value && typeof value === "object" && depth > 0) {
     for (const [name, inner] of Object.entries(value)) {
-      if (found.size < FIELDS_MAX) {
-        numbersOf(inner, prefix ? `${prefix}.${name}` : name, found);
+      if (found.size < FIELDS_MAX && name.length <= NAME_CHARACTERS_MAX) {
+        numbersOf(inner, prefix ? `${prefix}.${name}` : name, found, depth - 1);
       }
     }
   }
@@ -56,11 +58,17 @@ export class DataFeed extends EventTarget {
     this.count = 0;
     this.onMessage = (/** @type {Event} */ event) =>
       this.#take(/** @type {MessageEvent} */ (event).data);
+    this.onState = () => {
+      this.#rest = ""; /* of a line goes on in no other connection */
+      this.#decoder = new TextDecoder();
+    };
     connection.addEventListener("message", this.onMessage);
+    connection.addEventListener("state", this.onState);
   }
 
   close() {
     this.connection.removeEventListener("message", this.onMessage);
+    this.connection.removeEventListener("state", this.onState);
   }
 
   /**
@@ -96,27 +104,42 @@ export class DataFeed extends EventTarget {
   }
 }
 
+/** @typedef {{at: number, value: number}} Point */
+
 /** Numbers over time, the last few of each name. */
 export class Series {
   /** @param {number} [lastsMs] */
   constructor(lastsMs = 30_000) {
     this.lastsMs = lastsMs;
-    /** @type {Map<string, {at: number, value: number}[]>} */
+    /** @type {Map<string, Point[]>} */
     this.lines = new Map();
   }
 
   /** @param {DataLine} line */
   add({ value, at }) {
+    for (const [name, points] of this.lines) {
+      if (at - points[points.length - 1].at > this.lastsMs) {
+        this.lines.delete(name); /* and makes room for others */
+      }
+    }
     for (const [name, number] of numbersOf(value)) {
-      let points = this.lines.get(name);
-      if (!points && this.lines.size < FIELDS_MAX) {
-        points = [];
+      const points = this.lines.get(name) ?? [];
+      if (points.length > 0 || this.lines.size < FIELDS_MAX) {
         this.lines.set(name, points);
+        this.#extend(points, { at, value: number });
       }
-      points?.push({ at, value: number });
-      if (points && (points.length > POINTS_MAX || at - points[0].at > this.lastsMs)) {
-        points.shift();
-      }
+    }
+  }
+
+  /* Of values that come faster than they could be shown, the newest one. */
+  #extend(/** @type {Point[]} */ points, /** @type {Point} */ point) {
+    const before = points[points.length - 2];
+    if (before && point.at - before.at < (2 * this.lastsMs) / POINTS_MAX) {
+      points.pop();
+    }
+    points.push(point);
+    while (point.at - points[0].at > this.lastsMs || points.length > POINTS_MAX) {
+      points.shift();
     }
   }
 }

@@ -5,6 +5,16 @@
 
 /** Why an attempt, a connection or a player failed: a kind for programs, a sentence for people. */
 export class RelayError extends Error {
+  name = "RelayError";
+  /** Status of the response, if there was one. @type {number | undefined} */
+  status;
+  /** Close code of the WebSocket, if it was open. @type {number | undefined} */
+  closeCode;
+  /** The server asked to be left alone for so long. @type {number | undefined} */
+  retryAfterMs;
+  /** Another attempt with the same token would fail in the same way. */
+  isFinal = false;
+
   /**
    * @param {RelayErrorKind} kind
    * @param {string} message
@@ -12,17 +22,9 @@ export class RelayError extends Error {
    *   cause?: unknown}} [more]
    */
   constructor(kind, message, more = {}) {
-    super(message, more.cause === undefined ? undefined : { cause: more.cause });
-    this.name = "RelayError";
+    super(message, more);
     this.kind = kind;
-    /** Status of the response, if there was one. */
-    this.status = more.status;
-    /** Close code of the WebSocket, if it was open. */
-    this.closeCode = more.closeCode;
-    /** The server asked to be left alone for so long. */
-    this.retryAfterMs = more.retryAfterMs;
-    /** Another attempt with the same token would fail in the same way. */
-    this.isFinal = more.isFinal ?? false;
+    Object.assign(this, more);
   }
 }
 

@@ -6,10 +6,14 @@ const BEHIND_S = 0.25;
 const BEHIND_MOST_S = 1;
 const SEEK_EVERY_MS = 500;
 const EDGE_S = 0.02;
+const STUCK_MS = 1500;
 
 export class LiveEdge {
   #behindS = BEHIND_S;
   #seekedAt = -Infinity;
+  #lastEnd = NaN;
+  #movedAt = 0;
+  #fedAt = 0;
   #isClosed = false;
 
   /** @param {HTMLVideoElement} video @param {(presented: number) => void} onFrame */
@@ -35,11 +39,27 @@ export class LiveEdge {
     this.#isClosed = true;
   }
 
-  /** Plays, where it does not yet: refused without a gesture only when it has sound. */
+  /** Plays, where it does not yet: without sound, where that needs a gesture. */
   play() {
-    if (this.video.paused) {
-      void this.video.play().catch(() => {});
+    const { video } = this;
+    if (video.paused) {
+      video.play().catch((fault) => {
+        video.muted ||= fault.name === "NotAllowedError";
+      });
     }
+  }
+
+  /** To be told of all that is appended. Whether it brings nothing to play: it is of another
+   * publisher then, whose time stamps are lower ones. */
+  feed() {
+    const now = performance.now();
+    const end = this.#end();
+    if (end !== this.#lastEnd || now - this.#fedAt > STUCK_MS) {
+      this.#movedAt = now;
+    }
+    this.#lastEnd = end;
+    this.#fedAt = now;
+    return now - this.#movedAt > STUCK_MS;
   }
 
   chase() {

@@ -5,6 +5,8 @@ import { Surface } from "./surface.js";
 const FAULTS_MAX = 5;
 
 export class JpegPlayer {
+  #surface;
+
   static isSupported() {
     return typeof createImageBitmap === "function";
   }
@@ -19,12 +21,12 @@ export class JpegPlayer {
   /** @param {import("./surface.js").PlayerOptions} options */
   constructor(options) {
     this.options = options;
-    this.surface = new Surface(options);
-    this.statistics = this.surface.statistics;
+    this.#surface = new Surface(options);
+    this.statistics = this.#surface.statistics;
   }
 
   get lagMs() {
-    return Math.max(0, this.#arrived - this.surface.shownAt) || 0;
+    return Math.max(0, this.#arrived - this.#surface.shownAt) || 0;
   }
 
   get codec() {
@@ -50,7 +52,7 @@ export class JpegPlayer {
   close() {
     this.#isClosed = true;
     this.#next = null;
-    this.surface.close();
+    this.#surface.close();
   }
 
   async #decode() {
@@ -59,7 +61,8 @@ export class JpegPlayer {
       const [message, at] = [this.#next, this.#arrived];
       this.#next = null;
       try {
-        this.surface.show(await createImageBitmap(new Blob([message], { type: "image/jpeg" })), at);
+        const picture = await createImageBitmap(new Blob([message], { type: "image/jpeg" }));
+        this.#surface.show(picture, at);
         this.#faults = 0;
       } catch (cause) {
         this.#onFault(cause);

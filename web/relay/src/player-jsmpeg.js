@@ -1,11 +1,15 @@
 /* MPEG-1 video and MP2 sound by @cycjimmy/jsmpeg-player, which is loaded when it is needed. JSMpeg
  * shows every picture that it decodes, one for each refresh of the screen: after a burst that would
  * be the past, sped up. So the player decodes all that has arrived and shows the last one. */
-import { unsupported } from "./errors.js";
+import { Backlog } from "./bytes.js";
+import { damaged, unsupported } from "./errors.js";
 import { newStatistics } from "./surface.js";
 import { TsDemuxer } from "./ts.js";
 
 const PENDING_BYTES_MAX = 8 * 1024 * 1024;
+const DECODE_MS = 50; /* at a time; then the page has its turn */
+const BEHIND_MS = 1000; /* without a picture: the machine is too slow for all of them */
+const FAULTS_MAX = 5;
 const SEQUENCE = 0xb3; /* start codes of headers */
 const EXTENSION = 0xb5; /* which MPEG-1 has not */
 
@@ -37,14 +41,21 @@ export class JsmpegPlayer {
   #player = null;
   /** @type {any} */
   #sink = null;
-  /** @type {ArrayBuffer[]} */
-  #pending = [];
-  #pendingBytes = 0;
+  /** @type {Backlog<ArrayBuffer>} */
+  #pending = new Backlog(PENDING_BYTES_MAX);
+  /** @type {any} */
+  #jsmpeg = null;
+  #faults = 0;
+  #decoded = 0;
   /** @type {any[] | null} planes of the last decoded picture */
   #last = null;
   #rest = () => {};
   #isClosed = false;
+  /** @type {TsDemuxer | null} until it is known that it is no MPEG-2, which JSMpeg hangs on */
+  #demuxer;
   #isMuted = true;
+  #hasAudio = false;
+  #shownAt = 0;
 
   /** @param {import("./surface.js").PlayerOptions & {jsmpeg?: any}} options */
   constructor(options) {
@@ -52,54 +63,76 @@ export class JsmpegPlayer {
     this.statistics = newStatistics();
     this.lagMs = 0;
     this.codec = "mpeg1";
-    /** @type {TsDemuxer | null} until it is known that it is no MPEG-2, which JSMpeg hangs on */
-    this.probe = new TsDemuxer({ onUnit: (unit) => this.#probe(unit) });
+    this.#demuxer = new TsDemuxer({
+      onProgram: ({ audio }) => {
+        this.#hasAudio = audio !== null;
+      },
+      onUnit: (unit) => this.#probe(unit),
+    });
   }
 
   set muted(/** @type {boolean} */ muted) {
     this.#isMuted = muted;
-    if (this.#player?.audioOut) {
+    const out = this.#player?.audioOut;
+    if (out) {
       this.#player.volume = muted ? 0 : 1;
       if (!muted) {
-        this.#player.audioOut.unlock?.(() => {});
+        out.unlock?.(() => {});
+        out.context?.resume?.().catch(() => {});
       }
     }
   }
 
   /** @param {ArrayBuffer} message */
   push(message) {
-    this.probe?.push(new Uint8Array(message));
+    this.#demuxer?.push(new Uint8Array(message));
     if (this.#sink) {
-      this.#sink.write(message);
-    } else if (!this.#isClosed && this.#pendingBytes + message.byteLength <= PENDING_BYTES_MAX) {
+      this.#try(() => this.#sink.write(message));
+    } else if (!this.#isClosed) {
       this.#pending.push(message);
-      this.#pendingBytes += message.byteLength;
     }
   }
 
   /* JSMpeg finds the next key picture by itself. */
   reset() {
-    this.#pending = [];
-    this.#pendingBytes = 0;
+    this.#pending.take();
   }
 
   close() {
     this.#isClosed = true;
     this.reset();
+    this.#dismantle();
+  }
+
+  #dismantle() {
     this.#player?.destroy();
-    this.#player = this.#sink = null;
+    this.#player = this.#sink = this.#last = null;
+  }
+
+  /* JSMpeg throws where a stream is damaged, and may not go on from there. */
+  #try(/** @type {() => void} */ step) {
+    try {
+      step();
+    } catch (fault) {
+      this.statistics.faults++;
+      if (++this.#faults % FAULTS_MAX === 0) {
+        this.options.onError?.(damaged(fault));
+      }
+      this.#dismantle();
+      this.#start();
+      this.options.onKeyWanted?.();
+    }
   }
 
   /** @param {import("./ts.js").Unit} unit */
   #probe(unit) {
     const answer = unit.kind === "video" ? isMpeg2(unit.data) : undefined;
-    if (answer === undefined || !this.probe) {
+    if (answer === undefined || !this.#demuxer) {
       return;
     }
-    this.probe = null;
+    this.#demuxer = null;
     if (answer) {
-      this.#isClosed = true;
-      this.#pending = [];
+      this.close();
       this.options.onError?.(
         unsupported("MPEG-2 video is played by no browser: publish H.264 or MPEG-1"),
       );
@@ -110,9 +143,9 @@ export class JsmpegPlayer {
 
   async #load() {
     try {
-      const jsmpeg = this.options.jsmpeg ?? (await import("@cycjimmy/jsmpeg-player")).default;
+      this.#jsmpeg = this.options.jsmpeg ?? (await import("@cycjimmy/jsmpeg-player")).default;
       if (!this.#isClosed) {
-        this.#start(jsmpeg);
+        this.#start();
       }
     } catch (cause) {
       this.options.onError?.(
@@ -122,8 +155,7 @@ export class JsmpegPlayer {
     }
   }
 
-  /** @param {any} jsmpeg */
-  #start(jsmpeg) {
+  #start() {
     const keepSink = (/** @type {any} */ sink) => {
       this.#sink = sink;
     };
@@ -138,13 +170,14 @@ export class JsmpegPlayer {
       resume() {}
       destroy() {}
     }
-    this.#player = new jsmpeg.Player("", {
+    this.#player = new this.#jsmpeg.Player("", {
       canvas: this.options.canvas,
       source: Source,
       pauseWhenHidden: false,
       disableGl: true,
       disableWebAssembly: true,
       decodeFirstFrame: false,
+      audio: this.#hasAudio,
       videoBufferSize: 4 * 1024 * 1024,
       audioBufferSize: 256 * 1024,
     });
@@ -156,23 +189,26 @@ export class JsmpegPlayer {
       },
     };
     this.#rest = this.#player.updateForStreaming.bind(this.#player); /* no picture, but sound */
-    this.#player.updateForStreaming = () => this.#update();
+    this.#player.updateForStreaming = () => this.#try(() => this.#update());
     this.muted = this.#isMuted;
-    this.#pending.splice(0).forEach((message) => this.#sink.write(message));
-    this.#pendingBytes = 0;
+    this.#pending.take().forEach((message) => this.push(message));
   }
 
   #update() {
     const { video, renderer } = this.#player;
-    let decoded = 0;
-    while (video.decode()) {
-      decoded++;
+    const began = performance.now();
+    let isBehind = true;
+    while (isBehind && performance.now() - began < DECODE_MS) {
+      isBehind = video.decode();
+      this.#decoded += Number(isBehind);
     }
-    if (this.#last) {
+    if (this.#last && (!isBehind || began - this.#shownAt > BEHIND_MS)) {
+      this.#shownAt = began;
       renderer.render(...this.#last);
       this.#last = null;
       this.statistics.shown++;
-      this.statistics.late += decoded - 1;
+      this.statistics.late += Math.max(0, this.#decoded - 1);
+      this.#decoded = this.#faults = 0;
       this.options.onPicture?.();
     }
     this.#rest();

@@ -1,5 +1,6 @@
 /* Transport streams by mpegts.js, which is loaded when it is needed: for browsers without WebCodecs
  * and without MSE for transport streams. It is fed with our messages by its customLoader. */
+import { Backlog } from "./bytes.js";
 import { unsupported } from "./errors.js";
 import { LiveEdge } from "./live-edge.js";
 import { newStatistics } from "./surface.js";
@@ -7,6 +8,8 @@ import { newStatistics } from "./surface.js";
 const PENDING_BYTES_MAX = 8 * 1024 * 1024;
 
 export class MpegtsPlayer {
+  #edge;
+
   static isSupported() {
     return "MediaSource" in globalThis || "ManagedMediaSource" in globalThis;
   }
@@ -17,9 +20,8 @@ export class MpegtsPlayer {
   #player = null;
   /** @type {any} */
   #loader = null;
-  /** @type {ArrayBuffer[]} */
-  #pending = [];
-  #pendingBytes = 0;
+  /** @type {Backlog<ArrayBuffer>} */
+  #pending = new Backlog(PENDING_BYTES_MAX);
   #isClosed = false;
 
   /** @param {import("./surface.js").PlayerOptions & {mpegts?: any}} options */
@@ -27,15 +29,15 @@ export class MpegtsPlayer {
     this.options = options;
     this.statistics = newStatistics();
     this.codec = "mpegts.js";
-    this.edge = new LiveEdge(options.video, () => {
+    this.#edge = new LiveEdge(options.video, () => {
       this.statistics.shown++;
       this.options.onPicture?.();
     });
-    this.ready = this.#load();
+    void this.#load();
   }
 
   get lagMs() {
-    return this.edge.lagMs;
+    return this.#edge.lagMs;
   }
 
   set muted(/** @type {boolean} */ muted) {
@@ -46,11 +48,13 @@ export class MpegtsPlayer {
   push(message) {
     if (this.#loader) {
       this.#loader.feed(message);
-      this.edge.chase();
-      this.edge.play();
-    } else if (this.#pendingBytes + message.byteLength <= PENDING_BYTES_MAX) {
+      this.#edge.chase();
+      this.#edge.play();
+      if (this.#edge.feed()) {
+        this.reset();
+      }
+    } else if (!this.#isClosed) {
       this.#pending.push(message);
-      this.#pendingBytes += message.byteLength;
     }
   }
 
@@ -63,7 +67,7 @@ export class MpegtsPlayer {
 
   close() {
     this.#isClosed = true;
-    this.edge.close();
+    this.#edge.close();
     this.#dismantle();
   }
 
@@ -83,8 +87,7 @@ export class MpegtsPlayer {
     const mpegts = this.#mpegts;
     const onLoader = (/** @type {any} */ loader) => {
       this.#loader = loader;
-      this.#pending.splice(0).forEach((message) => loader.feed(message));
-      this.#pendingBytes = 0;
+      this.#pending.take().forEach((message) => loader.feed(message));
     };
     class Loader extends mpegts.BaseLoader {
       received = 0;
@@ -119,7 +122,7 @@ export class MpegtsPlayer {
     );
     this.#player.attachMediaElement(this.options.video);
     this.#player.load();
-    this.edge.play();
+    this.#edge.play();
   }
 
   /** @param {string} message @param {unknown} [cause] */
@@ -131,7 +134,6 @@ export class MpegtsPlayer {
   #dismantle() {
     this.#player?.destroy();
     this.#player = this.#loader = null;
-    this.#pending = [];
-    this.#pendingBytes = 0;
+    this.#pending.take();
   }
 }

@@ -1,6 +1,6 @@
 /* H.264 and AAC in a transport stream, by the browser's own video element: the messages are
  * appended as they are, where Media Source Extensions take video/mp2t (Chrome and Edge). */
-import { join } from "./bytes.js";
+import { Backlog, join } from "./bytes.js";
 import { damaged, unsupported } from "./errors.js";
 import { codecOf, inspect } from "./h264.js";
 import { LiveEdge } from "./live-edge.js";
@@ -15,6 +15,9 @@ const RESTARTS_MAX = 5;
 const typeOf = (codecs) => `video/mp2t; codecs="${codecs}"`;
 
 export class MsePlayer {
+  #demuxer;
+  #edge;
+
   static isSupported() {
     return "MediaSource" in globalThis && MediaSource.isTypeSupported(typeOf("avc1.42E01E"));
   }
@@ -23,9 +26,8 @@ export class MsePlayer {
   #source = null;
   /** @type {SourceBuffer | null} */
   #buffer = null;
-  /** @type {Uint8Array[]} */
-  #pending = [];
-  #pendingBytes = 0;
+  /** @type {Backlog<Uint8Array>} */
+  #pending = new Backlog(PENDING_BYTES_MAX, Infinity);
   #codecs = "";
   #audio = "";
   #url = "";
@@ -37,13 +39,13 @@ export class MsePlayer {
   constructor(options) {
     this.options = options;
     this.statistics = newStatistics();
-    this.demuxer = new TsDemuxer({
+    this.#demuxer = new TsDemuxer({
       onProgram: ({ audio }) => {
         this.#audio = audio?.codec === "aac" ? ",mp4a.40.2" : "";
       },
       onUnit: (unit) => this.#onUnit(unit),
     });
-    this.edge = new LiveEdge(options.video, (presented) => this.#onFrame(presented));
+    this.#edge = new LiveEdge(options.video, (presented) => this.#onFrame(presented));
   }
 
   get codec() {
@@ -51,7 +53,7 @@ export class MsePlayer {
   }
 
   get lagMs() {
-    return this.edge.lagMs;
+    return this.#edge.lagMs;
   }
 
   set muted(/** @type {boolean} */ muted) {
@@ -62,14 +64,11 @@ export class MsePlayer {
   push(message) {
     const bytes = new Uint8Array(message);
     if (!this.#codecs) {
-      this.demuxer.push(bytes); /* until it is known what the stream is */
+      this.#demuxer.push(bytes); /* until it is known what the stream is */
     }
-    this.#pending.push(bytes);
-    this.#pendingBytes += bytes.length;
-    if (this.#pendingBytes > PENDING_BYTES_MAX) {
+    if (!this.#pending.push(bytes) || (this.#buffer && this.#edge.feed())) {
       this.statistics.dropped += this.#pending.length;
       this.#restart();
-      return;
     }
     this.#append();
   }
@@ -80,7 +79,7 @@ export class MsePlayer {
 
   close() {
     this.#isClosed = true;
-    this.edge.close();
+    this.#edge.close();
     this.#dismantle();
     this.options.video.removeAttribute("src");
     this.options.video.load();
@@ -114,14 +113,17 @@ export class MsePlayer {
       if (source !== this.#source) {
         return;
       }
-      const buffer = source.addSourceBuffer(typeOf(this.#codecs));
-      buffer.onupdateend = () => this.#onAppended();
-      buffer.onerror = () => this.#onFault();
-      this.#buffer = buffer;
-      this.#append();
+      try {
+        this.#buffer = source.addSourceBuffer(typeOf(this.#codecs));
+        this.#buffer.onupdateend = () => this.#onAppended();
+        this.#buffer.onerror = () => this.#onFault();
+        this.#append();
+      } catch {
+        this.#onFault();
+      }
     };
     video.onerror = () => this.#onFault();
-    this.edge.play();
+    this.#edge.play();
   }
 
   #append() {
@@ -129,10 +131,8 @@ export class MsePlayer {
     if (!buffer || buffer.updating || this.#pending.length === 0) {
       return;
     }
-    const whole = join(this.#pending.splice(0), this.#pendingBytes);
-    this.#pendingBytes = 0;
     try {
-      buffer.appendBuffer(whole);
+      buffer.appendBuffer(join(this.#pending.take()));
     } catch {
       this.#onFault();
     }
@@ -144,8 +144,8 @@ export class MsePlayer {
     if (this.#isClosed || !this.#buffer || buffered.length === 0) {
       return;
     }
-    this.edge.chase();
-    this.edge.play();
+    this.#edge.chase();
+    this.#edge.play();
     const begin = buffered.start(0);
     if (!this.#buffer.updating && video.currentTime - begin > 2 * KEEP_S) {
       this.#buffer.remove(begin, video.currentTime - KEEP_S);
@@ -170,11 +170,12 @@ export class MsePlayer {
       this.#restarts = 0;
     }
     this.#restart();
+    this.options.onKeyWanted?.();
   }
 
   #restart() {
     this.#dismantle();
-    this.demuxer.reset();
+    this.#demuxer.reset();
   }
 
   #dismantle() {
@@ -187,8 +188,7 @@ export class MsePlayer {
     this.options.video.onerror = null;
     URL.revokeObjectURL(this.#url);
     this.#source = this.#buffer = null;
-    this.#pending = [];
-    this.#pendingBytes = 0;
+    this.#pending.take();
     this.#codecs = "";
   }
 }

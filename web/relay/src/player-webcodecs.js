@@ -1,33 +1,39 @@
 /* H.264 in a transport stream, decoded by WebCodecs and drawn on a canvas. Every picture is
  * decoded, as others may need it, but one that is late is not shown; where decoding itself is too
  * slow, what lies before the newest key picture is dropped. */
+import { Backlog } from "./bytes.js";
 import { damaged, unsupported } from "./errors.js";
 import { codecOf, inspect, withParameterSets } from "./h264.js";
 import { Surface } from "./surface.js";
 import { TsDemuxer } from "./ts.js";
 
 const LATE_US = 250_000;
+const UNSEEN_MS = 500; /* a machine that is too slow shows at least some */
 const JUMP_US = 5_000_000; /* time stamps that differ by so much are those of another publisher */
 const IN_DECODER_MAX = 8;
 const PENDING_MAX = 600;
+const PENDING_BYTES_MAX = 16 * 1024 * 1024;
 const HELD_MAX = 2;
 const HELD_FOR_MS = 2000;
 const FAULTS_MAX = 5;
 
 /**
- * @typedef {{data: Uint8Array, pts: number, isKey: boolean}} Picture
+ * @typedef {{data: Uint8Array, byteLength: number, pts: number, isKey: boolean}} Picture
  * @typedef {import("./surface.js").PlayerOptions} PlayerOptions
  */
 
 export class WebCodecsPlayer {
+  #surface;
+  #demuxer;
+
   static isSupported() {
     return "VideoDecoder" in globalThis;
   }
 
   /** @type {VideoDecoder | null} */
   #decoder = null;
-  /** @type {Picture[]} */
-  #pending = [];
+  /** @type {Backlog<Picture>} */
+  #pending = new Backlog(PENDING_BYTES_MAX, PENDING_MAX);
   /** @type {Uint8Array | null} */
   #sps = null;
   /** @type {Uint8Array | null} */
@@ -37,6 +43,8 @@ export class WebCodecsPlayer {
   #isClosed = false;
   #awaitsKey = true;
   #newest = -Infinity;
+  #newestDts = -Infinity;
+  #seenAt = 0;
   #held = 0;
   #heldSince = 0;
   #software = false;
@@ -45,14 +53,15 @@ export class WebCodecsPlayer {
   /** @param {PlayerOptions} options */
   constructor(options) {
     this.options = options;
-    this.surface = new Surface(options);
-    this.statistics = this.surface.statistics;
-    this.demuxer = new TsDemuxer({ onUnit: (unit) => this.#onUnit(unit) });
+    this.#surface = new Surface(options);
+    this.statistics = this.#surface.statistics;
+    this.#demuxer = new TsDemuxer({ onUnit: (unit) => this.#onUnit(unit) });
+    this.#startOver();
   }
 
   /** How far what is shown is behind what has arrived. */
   get lagMs() {
-    return Math.max(0, (this.#newest - this.surface.shownAt) / 1000) || 0;
+    return Math.max(0, (this.#newest - this.#surface.shownAt) / 1000) || 0;
   }
 
   get codec() {
@@ -61,29 +70,33 @@ export class WebCodecsPlayer {
 
   /** @param {ArrayBuffer} message */
   push(message) {
-    this.demuxer.push(new Uint8Array(message));
+    this.#demuxer.push(new Uint8Array(message));
   }
 
   /** The stream begins anew: what comes has nothing to do with what came. */
   reset() {
-    this.demuxer.reset();
+    this.#demuxer.reset();
     this.#startOver();
   }
 
   close() {
     this.#isClosed = true;
-    this.#pending = [];
+    this.#pending.take();
     if (this.#decoder?.state !== "closed") {
       this.#decoder?.close();
     }
-    this.surface.close();
+    this.#surface.close();
   }
 
   #startOver() {
-    this.statistics.dropped += this.#pending.length;
-    this.#pending = [];
+    this.#dropPending();
     this.#awaitsKey = true;
-    this.#newest = -Infinity;
+    this.#newest = this.#newestDts = -Infinity;
+    this.#seenAt = performance.now();
+  }
+
+  #dropPending() {
+    this.statistics.dropped += this.#pending.take().length;
   }
 
   /** @param {import("./ts.js").Unit} unit */
@@ -94,17 +107,25 @@ export class WebCodecsPlayer {
     const { sps, pps, isKey, isEmpty } = inspect(unit.data);
     this.#sps = sps ?? this.#sps;
     this.#pps = pps ?? this.#pps;
-    if (Math.abs(unit.pts - this.#newest) > JUMP_US && this.#newest > -Infinity) {
-      this.#startOver();
+    if (unit.dts < this.#newestDts || unit.pts - this.#newest > JUMP_US) {
+      if (this.#newest > -Infinity) {
+        this.#startOver(); /* it is another publisher's */
+      }
     }
     this.#awaitsKey ||= unit.afterGap;
-    if (isEmpty || !this.#sps || (this.#awaitsKey && !isKey)) {
-      this.statistics.dropped += isEmpty ? 0 : 1;
+    if (isEmpty) {
+      return;
+    }
+    if (!this.#sps || (this.#awaitsKey && !isKey)) {
+      this.statistics.dropped++;
+      this.options.onKeyWanted?.();
       return;
     }
     this.#awaitsKey = false;
     this.#newest = Math.max(this.#newest, unit.pts);
-    this.#enqueue({ data: this.#complete(unit.data, isKey, sps), pts: unit.pts, isKey });
+    this.#newestDts = unit.dts;
+    const data = this.#complete(unit.data, isKey, sps);
+    this.#enqueue({ data, byteLength: data.length, pts: unit.pts, isKey });
   }
 
   /* Some senders give the parameter sets once. */
@@ -117,17 +138,14 @@ export class WebCodecsPlayer {
 
   /** @param {Picture} picture */
   #enqueue(picture) {
-    const oldest = this.#pending[0];
-    const isLate = oldest !== undefined && picture.pts - oldest.pts > LATE_US;
-    if ((picture.isKey && isLate) || this.#pending.length >= PENDING_MAX) {
-      this.statistics.dropped += this.#pending.length;
-      this.#pending = [];
-      if (!picture.isKey) {
-        this.#awaitsKey = true;
-        return;
-      }
+    const oldest = this.#pending.first();
+    if (picture.isKey && oldest && picture.pts - oldest.pts > LATE_US) {
+      this.#dropPending();
     }
-    this.#pending.push(picture);
+    if (!this.#pending.push(picture)) {
+      this.#startOver();
+      return;
+    }
     if (picture.isKey) {
       this.#configure();
     }
@@ -162,9 +180,13 @@ export class WebCodecsPlayer {
       );
       return;
     }
-    this.#isReady = true;
-    this.#decoder = this.#makeDecoder(this.#decoder);
-    this.#feed();
+    try {
+      this.#decoder = this.#makeDecoder(this.#decoder);
+      this.#isReady = true;
+      this.#feed();
+    } catch (fault) {
+      this.#onFault(fault);
+    }
   }
 
   /** @param {VideoDecoder | null} before */
@@ -203,11 +225,11 @@ export class WebCodecsPlayer {
 
   /** @param {VideoDecoder} decoder @param {Picture} picture */
   #decode(decoder, picture) {
-    if (this.#mustUseSoftware(decoder) && picture.isKey) {
-      this.#software = true;
-      this.#makeDecoder(decoder);
-    }
     try {
+      if (this.#mustUseSoftware(decoder) && picture.isKey) {
+        this.#software = true;
+        this.#makeDecoder(decoder);
+      }
       decoder.decode(
         new EncodedVideoChunk({
           type: picture.isKey ? "key" : "delta",
@@ -234,11 +256,14 @@ export class WebCodecsPlayer {
   #onFrame(frame) {
     this.#held = Math.max(0, this.#held - 1);
     this.#faults = 0;
-    if (this.#newest - frame.timestamp > LATE_US || this.#isClosed) {
+    const now = performance.now();
+    const isLate = this.#newest - frame.timestamp > LATE_US && now - this.#seenAt < UNSEEN_MS;
+    if (isLate || this.#isClosed) {
       this.statistics.late++;
       frame.close();
     } else {
-      this.surface.show(frame, frame.timestamp);
+      this.#seenAt = now;
+      this.#surface.show(frame, frame.timestamp);
     }
     this.#feed();
   }

@@ -1,10 +1,10 @@
 /* Finds out what a topic sends and plays it with the player that suits it and this browser, which
  * is loaded then. Players: webcodecs and mse and mpegts for H.264, jsmpeg for MPEG-1, jpeg. */
+import { Backlog } from "./bytes.js";
 import { unsupported } from "./errors.js";
 import { newStatistics } from "./surface.js";
 import { TsDemuxer } from "./ts.js";
 
-const PENDING_MESSAGES_MAX = 1024;
 const PENDING_BYTES_MAX = 16 * 1024 * 1024;
 const UNKNOWN_BYTES_MAX = 1024 * 1024; /* without finding out: it is not video */
 
@@ -32,19 +32,24 @@ const cures = {
     "this browser cannot play H.264 here. WebCodecs needs a page of https://, and other browsers " +
     "the package mpegts.js",
   h265: "H.265 is played by few browsers: publish H.264",
+  audio: "the stream has sound and no video",
+  nothing: "the stream has no video of a known kind",
 };
 
 /** @param {Uint8Array} bytes */
 const isJpeg = (bytes) => bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff;
 
 export class Player {
+  #tables;
+
   /** @type {any} the player of the present codec */
   #inner = null;
-  /** @type {ArrayBuffer[]} */
-  #pending = [];
-  #pendingBytes = 0;
+  /** @type {Backlog<ArrayBuffer>} */
+  #pending = new Backlog(PENDING_BYTES_MAX);
   #unknownBytes = 0;
   #kind = "";
+  #choices = 0;
+  #hasSound = false;
   #isMuted = true;
   #isClosed = false;
 
@@ -57,14 +62,18 @@ export class Player {
     this.options = options;
     /** @type {string} the one in use */
     this.name = "";
-    this.hasAudio = false;
-    this.tables = new TsDemuxer({
+    this.#tables = new TsDemuxer({
       tablesOnly: true,
       onProgram: ({ video, audio }) => {
-        this.hasAudio = audio !== null;
+        this.#hasSound = audio !== null;
         this.#is(video ? video.codec : audio ? "audio" : "nothing");
       },
     });
+  }
+
+  /** Whether there is sound, and the player in use plays it. */
+  get hasAudio() {
+    return this.#hasSound && this.#inner !== null && "muted" in this.#inner;
   }
 
   get statistics() {
@@ -90,28 +99,32 @@ export class Player {
   push(message) {
     const bytes = new Uint8Array(message);
     if (isJpeg(bytes)) {
+      this.#tables.reset(); /* so that they are told anew when they come back */
       this.#is("jpeg");
     } else {
-      this.tables.push(bytes);
+      this.#tables.push(bytes);
     }
     if (this.#inner) {
       this.#inner.push(message);
-    } else {
+    } else if (!this.#isClosed) {
       this.#keep(message);
     }
   }
 
   /** What comes next does not go on with what came: the connection is another one. */
   reset() {
-    this.#pending = [];
-    this.#pendingBytes = 0;
-    this.#inner?.reset();
-    this.tables.reset();
+    this.#pending.take();
+    this.#tables.reset();
+    if (this.#inner) {
+      this.#inner.reset();
+    } else {
+      this.#kind = ""; /* what could not be loaded may be there now */
+    }
   }
 
   close() {
     this.#isClosed = true;
-    this.#pending = [];
+    this.#pending.take();
     this.#inner?.close();
     this.#inner = null;
   }
@@ -119,12 +132,7 @@ export class Player {
   /** @param {ArrayBuffer} message */
   #keep(message) {
     this.#pending.push(message);
-    this.#pendingBytes += message.byteLength;
     this.#unknownBytes += this.#kind ? 0 : message.byteLength;
-    const isTooMuch = this.#pendingBytes > PENDING_BYTES_MAX;
-    if (isTooMuch || this.#pending.length > PENDING_MESSAGES_MAX) {
-      this.#pendingBytes -= this.#pending.shift()?.byteLength ?? 0;
-    }
     if (!this.#kind && this.#unknownBytes > UNKNOWN_BYTES_MAX) {
       this.#unknownBytes = -Infinity;
       this.#fail("the topic's binary messages are neither a transport stream nor JPEG");
@@ -137,8 +145,7 @@ export class Player {
       return;
     }
     if (this.#kind) {
-      this.#pending = []; /* they are of the codec before */
-      this.#pendingBytes = 0;
+      this.#pending.take(); /* they are of the codec before */
     }
     this.#kind = kind;
     this.#inner?.close();
@@ -149,15 +156,16 @@ export class Player {
   /** @param {string} kind */
   async #choose(kind) {
     const { player = "auto", audio } = this.options;
+    const choice = ++this.#choices;
     let names = suited[kind] ?? [];
     if (player !== "auto") {
       names = names.includes(player) ? [player] : [];
-    } else if (audio && this.hasAudio) {
+    } else if (audio && this.#hasSound) {
       names = [...names].sort((a, b) => Number(a === "webcodecs") - Number(b === "webcodecs"));
     }
     for (const name of names) {
       const type = await players[name]().catch(() => null);
-      if (this.#isClosed || kind !== this.#kind) {
+      if (this.#isClosed || choice !== this.#choices) {
         return;
       }
       if (type?.isSupported()) {
@@ -175,8 +183,7 @@ export class Player {
     this.options.onSurface?.(name === "mse" || name === "mpegts" ? "video" : "canvas");
     this.#inner = new type(this.options);
     this.muted = this.#isMuted;
-    this.#pending.splice(0).forEach((message) => this.#inner?.push(message));
-    this.#pendingBytes = 0;
+    this.#pending.take().forEach((message) => this.#inner?.push(message));
   }
 
   /** @param {string} message */

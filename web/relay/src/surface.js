@@ -13,6 +13,7 @@
  * @property {HTMLVideoElement} video for players that use the browser's own
  * @property {() => void} [onPicture] after each picture on the screen
  * @property {(error: import("./errors.js").RelayError) => void} [onError]
+ * @property {() => void} [onKeyWanted] what comes cannot be shown before the next key picture
  */
 
 /** @returns {Statistics} */
@@ -21,6 +22,8 @@ export function newStatistics() {
 }
 
 export class Surface {
+  #context;
+
   /** @type {VideoFrame | ImageBitmap | null} */
   #next = null;
   #nextAt = 0;
@@ -30,7 +33,7 @@ export class Surface {
   /** @param {PlayerOptions} options */
   constructor(options) {
     this.options = options;
-    this.context = options.canvas.getContext("2d", { alpha: false });
+    this.#context = options.canvas.getContext("2d", { alpha: false });
     this.statistics = newStatistics();
     /** Time stamp of the picture on the screen. */
     this.shownAt = NaN;
@@ -72,7 +75,7 @@ export class Surface {
       canvas.width = width;
       canvas.height = height;
     }
-    this.context?.drawImage(picture, 0, 0, width, height);
+    this.#context?.drawImage(picture, 0, 0, width, height);
     picture.close();
     this.shownAt = this.#nextAt;
     this.statistics.shown++;

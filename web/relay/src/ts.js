@@ -8,7 +8,7 @@ const PACKET = 188;
 const SYNC = 0x47;
 const PID_PAT = 0;
 const SECTION_BYTES_MAX = 1024;
-const UNIT_BYTES_MAX = 10 * 1024 * 1024;
+const UNIT_PACKETS_MAX = 60_000; /* 10 MiB, if they are full; each one keeps its message */
 const ALIGNED_MESSAGES = 2; /* then the end of a message is that of its picture */
 const TICKS = 2 ** 33; /* of time stamps, at 90 kHz */
 
@@ -70,42 +70,45 @@ function stamp(bytes, at) {
 }
 
 export class TsDemuxer {
-  rest = new Uint8Array(0);
-  pmtPid = -1;
+  #rest = new Uint8Array(0);
+  #pmtPid = -1;
   /** @type {Map<number, Assembly>} */
-  tracks = new Map();
+  #tracks = new Map();
   /** @type {Map<number, Uint8Array>} */
-  sections = new Map();
-  programKey = "";
-  aligned = 0; /* messages in a row that begin with tables or a unit */
-  statistics = { packets: 0, skippedBytes: 0, gaps: 0, malformed: 0 };
+  #sections = new Map();
+  #programKey = "";
+  #tablesOnly;
+  #onProgram;
+  #onUnit;
+  #aligned = 0; /* messages in a row that begin with tables or a unit */
+  gaps = 0; /* where bytes are missing */
 
   /**
    * @param {{onProgram?: (program: Program) => void, onUnit?: (unit: Unit) => void,
    *   tablesOnly?: boolean}} [options]
    */
   constructor({ onProgram = () => {}, onUnit = () => {}, tablesOnly = false } = {}) {
-    this.tablesOnly = tablesOnly;
-    this.onProgram = onProgram;
-    this.onUnit = onUnit;
+    this.#tablesOnly = tablesOnly;
+    this.#onProgram = onProgram;
+    this.#onUnit = onUnit;
   }
 
   /** What comes next has nothing to do with what came before. */
   reset() {
-    this.rest = new Uint8Array(0);
-    this.pmtPid = -1;
-    this.tracks.clear();
-    this.sections.clear();
-    this.programKey = "";
-    this.aligned = 0;
+    this.#rest = new Uint8Array(0);
+    this.#pmtPid = -1;
+    this.#tracks.clear();
+    this.#sections.clear();
+    this.#programKey = "";
+    this.#aligned = 0;
   }
 
   /** One message, cut anywhere. @param {Uint8Array} message */
   push(message) {
     /* Tables, or a unit, begin with it: so the message before ended with a whole one. */
-    const starts = this.rest.length === 0 && message[0] === SYNC && (message[1] & 0x40) !== 0;
-    if (this.rest.length > 0) {
-      message = join([this.rest, message], this.rest.length + message.length);
+    const starts = this.#rest.length === 0 && message[0] === SYNC && (message[1] & 0x40) !== 0;
+    if (this.#rest.length > 0) {
+      message = join([this.#rest, message]);
     }
     let at = 0;
     while (at + PACKET <= message.length) {
@@ -115,13 +118,12 @@ export class TsDemuxer {
         at = next;
       } else {
         at++;
-        this.statistics.skippedBytes++;
       }
     }
-    this.rest = message.slice(at);
-    this.aligned = starts ? this.aligned + 1 : 0;
-    if (this.aligned >= ALIGNED_MESSAGES && this.rest.length === 0) {
-      this.tracks.forEach((track) => this.#finish(track));
+    this.#rest = message.slice(at);
+    this.#aligned = starts ? this.#aligned + 1 : 0;
+    if (this.#aligned >= ALIGNED_MESSAGES && this.#rest.length === 0) {
+      this.#tracks.forEach((track) => this.#finish(track));
     }
   }
 
@@ -132,14 +134,12 @@ export class TsDemuxer {
     const fieldBytes = control & 2 ? 1 + packet[4] : 0;
     const flags = fieldBytes > 1 ? packet[5] : 0;
 
-    this.statistics.packets++;
     if (packet[1] & 0x80 || control === 0 || 4 + fieldBytes > PACKET) {
-      this.statistics.malformed++;
       return;
     }
     const payload = packet.subarray(4 + fieldBytes);
     const starts = (packet[1] & 0x40) !== 0;
-    const track = this.tracks.get(pid);
+    const track = this.#tracks.get(pid);
     if (track) {
       this.#continue(track, packet, flags, control);
       if (control & 1) {
@@ -149,7 +149,7 @@ export class TsDemuxer {
           this.#finish(track);
         }
       }
-    } else if (control & 1 && (pid === PID_PAT || pid === this.pmtPid)) {
+    } else if (control & 1 && (pid === PID_PAT || pid === this.#pmtPid)) {
       this.#section(pid, payload, starts);
     }
   }
@@ -162,7 +162,7 @@ export class TsDemuxer {
     if (flags & 0x80) {
       this.#finish(track); /* a relay cuts where units are whole */
     } else if (track.counter >= 0 && counter !== expected) {
-      this.statistics.gaps++;
+      this.gaps++;
       track.gap = true;
       track.clear();
     }
@@ -175,7 +175,6 @@ export class TsDemuxer {
     if (starts) {
       this.#finish(track);
       if (payload.length < 9 || payload[0] !== 0 || payload[1] !== 0 || payload[2] !== 1) {
-        this.statistics.malformed++;
         return;
       }
       track.open = true;
@@ -188,8 +187,7 @@ export class TsDemuxer {
     }
     track.pieces.push(payload);
     track.bytes += payload.length;
-    if (track.bytes > UNIT_BYTES_MAX) {
-      this.statistics.malformed++;
+    if (track.pieces.length > UNIT_PACKETS_MAX) {
       track.clear();
     } else if (track.expected > 0 && track.bytes >= track.expected) {
       this.#finish(track);
@@ -201,14 +199,13 @@ export class TsDemuxer {
     if (!track.open) {
       return;
     }
-    const whole = join(track.pieces, track.bytes);
+    const whole = join(track.pieces);
     const bytes = track.expected > 0 ? whole.subarray(0, track.expected) : whole;
     const isShort = bytes.length < track.expected;
     const { randomAccess } = track;
     track.clear();
     const begin = 9 + bytes[8];
     if (isShort || begin > bytes.length || (bytes[6] & 0xc0) !== 0x80) {
-      this.statistics.malformed++;
       track.gap = true;
       return;
     }
@@ -220,7 +217,7 @@ export class TsDemuxer {
     const [ptsUs, dtsUs] = [pts, dts].map((ticks) => Math.round((ticks || 0) / 0.09));
     track.gap = false;
     const data = bytes.subarray(begin);
-    this.onUnit({ kind, codec, data, pts: ptsUs, dts: dtsUs, randomAccess, afterGap });
+    this.#onUnit({ kind, codec, data, pts: ptsUs, dts: dtsUs, randomAccess, afterGap });
   }
 
   /** @param {Assembly} track @param {number} ticks */
@@ -234,18 +231,18 @@ export class TsDemuxer {
 
   /** @param {number} pid @param {Uint8Array} payload @param {boolean} starts */
   #section(pid, payload, starts) {
-    const before = this.sections.get(pid);
+    const before = this.#sections.get(pid);
     const piece = starts ? payload.subarray(1 + (payload[0] ?? 0)) : payload;
     if (!starts && !before) {
       return;
     }
-    const section = starts || !before ? piece : join([before, piece], before.length + piece.length);
+    const section = starts || !before ? piece : join([before, piece]);
     const bytes = section.length < 3 ? Infinity : 3 + (((section[1] & 15) << 8) | section[2]);
-    this.sections.delete(pid);
+    this.#sections.delete(pid);
     if (section.length >= bytes) {
       this.#table(pid, section.subarray(0, bytes - 4));
     } else if (section.length < SECTION_BYTES_MAX) {
-      this.sections.set(pid, section.slice());
+      this.#sections.set(pid, section.slice());
     }
   }
 
@@ -254,11 +251,11 @@ export class TsDemuxer {
     if (pid === PID_PAT && table[0] === 0) {
       for (let at = 8; at + 4 <= table.length; at += 4) {
         if (table[at] | table[at + 1]) {
-          this.pmtPid = ((table[at + 2] & 0x1f) << 8) | table[at + 3];
+          this.#pmtPid = ((table[at + 2] & 0x1f) << 8) | table[at + 3];
           return;
         }
       }
-    } else if (pid === this.pmtPid && table[0] === 2 && table.length >= 12) {
+    } else if (pid === this.#pmtPid && table[0] === 2 && table.length >= 12) {
       this.#program(table);
     }
   }
@@ -279,16 +276,16 @@ export class TsDemuxer {
       }
     }
     const key = JSON.stringify(program);
-    if (key !== this.programKey) {
-      this.programKey = key;
-      this.tracks.clear();
+    if (key !== this.#programKey) {
+      this.#programKey = key;
+      this.#tracks.clear();
       for (const kind of /** @type {const} */ (["video", "audio"])) {
         const track = program[kind];
-        if (track && !this.tablesOnly) {
-          this.tracks.set(track.pid, new Assembly(kind, track));
+        if (track && !this.#tablesOnly) {
+          this.#tracks.set(track.pid, new Assembly(kind, track));
         }
       }
-      this.onProgram(program);
+      this.#onProgram(program);
     }
   }
 }

@@ -6,10 +6,16 @@ export const V1 = "relay.v1";
 
 const ENVELOPE = 32;
 const CONTROL = 0x40;
-const [KEY_PICTURE, LIVE, CLOCK_REQUEST, CLOCK_ANSWER, REPORT, TOKEN, EXPIRY] = [
-  0x41, 0x42, 0x43, 0x44, 0x45, 0x47, 0x48];
+const KEY_PICTURE = 0x41;
+const LIVE = 0x42;
+const CLOCK_REQUEST = 0x43;
+const CLOCK_ANSWER = 0x44;
+const REPORT = 0x45;
+const TOKEN = 0x47;
+const EXPIRY = 0x48;
 const CLOCK_EVERY_MS = 10_000;
 const REPORT_EVERY_MS = 1000;
+const KEY_PICTURE_EVERY_MS = 1000;
 const EXCHANGES = 8;
 const TEXT = 1;
 const PICTURES = [2, 3, 4, 5]; /* kinds */
@@ -30,37 +36,38 @@ const VIEWER_ASKS = 3;
  */
 
 /** @param {DataView} view @param {number} at */
-const get64 = (view, at) => view.getUint32(at) * 2 ** 32 + view.getUint32(at + 4);
+const get64 = (view, at) => Number(view.getBigUint64(at));
 
 /** @param {DataView} view @param {number} at @param {number} value */
-function set64(view, at, value) {
-  view.setUint32(at, value / 2 ** 32);
-  view.setUint32(at + 4, value % 2 ** 32);
-}
+const set64 = (view, at, value) => view.setBigInt64(at, BigInt(value));
 
 const nowUs = () => Math.round((performance.timeOrigin + performance.now()) * 1000);
 
 export class V1Session {
+  #send;
+  #handlers;
+  #timer;
   #sequence = 0;
   /** @type {{roundTrip: number, offset: number}[]} */
   #exchanges = [];
   /** @type {Envelope | null} of the newest picture */
   #picture = null;
   #reportedAt = -Infinity;
+  #askedAt = -Infinity;
 
   /**
    * @param {(data: Blob | ArrayBuffer) => void} send
    * @param {{onExpiry: (expiry: Expiry) => void, onLive: (isLive: boolean) => void}} handlers
    */
   constructor(send, handlers) {
-    this.send = send;
-    this.handlers = handlers;
-    this.timer = setInterval(() => this.#askClock(), CLOCK_EVERY_MS);
+    this.#send = send;
+    this.#handlers = handlers;
+    this.#timer = setInterval(() => this.#askClock(), CLOCK_EVERY_MS);
     this.#askClock();
   }
 
   close() {
-    clearInterval(this.timer);
+    clearInterval(this.#timer);
   }
 
   /** A message in its envelope. @param {string | BlobPart} data */
@@ -134,17 +141,23 @@ export class V1Session {
     [picture.sent, picture.forwarded, picture.arrived, this.#relayNow()].forEach((time, index) =>
       set64(view, 4 + 8 * index, time));
     view.setUint32(40, dropped);
-    view.setUint32(44, this.roundTrip);
-    this.send(view.buffer);
+    view.setUint32(44, Math.min(this.roundTrip, 2 ** 32 - 1));
+    this.#send(view.buffer);
   }
 
+  /** Once a second at most: one serves for all that is missing. */
   askForKeyPicture() {
-    this.send(this.#make(KEY_PICTURE, VIEWER_ASKS, 4).buffer);
+    const now = performance.now();
+    if (now - this.#askedAt < KEY_PICTURE_EVERY_MS) {
+      return;
+    }
+    this.#askedAt = now;
+    this.#send(this.#make(KEY_PICTURE, VIEWER_ASKS, 4).buffer);
   }
 
   /** @param {string} token */
   renew(token) {
-    this.send(new Blob([this.#make(TOKEN, 0, 4), token]));
+    this.#send(new Blob([this.#make(TOKEN, 0, 4), token]));
   }
 
   /** @param {number} kind @param {number} code @param {number} bytes */
@@ -166,16 +179,22 @@ export class V1Session {
       });
       this.#exchanges.splice(0, this.#exchanges.length - EXCHANGES);
     } else if (kind === LIVE && view.byteLength >= 8) {
-      this.handlers.onLive(view.getUint8(1) === 1);
+      this.#handlers.onLive(view.getUint8(1) === 1);
     } else if (kind === EXPIRY && view.byteLength >= 12) {
-      this.handlers.onExpiry({ result: view.getUint8(1), expires: get64(view, 4) });
+      this.#handlers.onExpiry({ result: view.getUint8(1), expires: get64(view, 4) });
     }
+  }
+
+  /** What was found out before is not so any more: clocks stand still while a machine sleeps. */
+  askClockAnew() {
+    this.#exchanges = [];
+    this.#askClock();
   }
 
   #askClock() {
     const view = this.#make(CLOCK_REQUEST, 0, 12);
     set64(view, 4, nowUs());
-    this.send(view.buffer);
+    this.#send(view.buffer);
   }
 
   get #best() {

@@ -3,12 +3,13 @@
  * getToken, connection. Parts: frame, picture, message, stats, controls, button. */
 import { fetchSnapshot } from "./access.js";
 import { Player } from "./player.js";
-import { styleSheet } from "./style.js";
+import { furnish, sentence, styleSheet } from "./style.js";
+import { newStatistics } from "./surface.js";
 import { define, TopicElement } from "./topic-element.js";
 
 const SILENT_MS = 3000;
 const REFRESH_MS = 500;
-const RATES_MS = 1900; /* four refreshes */
+const SAMPLES = 5; /* two seconds */
 
 /**
  * @typedef {"idle" | "connecting" | "live" | "silent" | "reconnecting" | "paused" | "ended" |
@@ -16,39 +17,31 @@ const RATES_MS = 1900; /* four refreshes */
  */
 
 const STYLE = `
-:host { display: block; position: relative; aspect-ratio: 16 / 9; background: #000; color: #fff;
-  font: 14px/1.4 system-ui, sans-serif; overflow: hidden; }
-:host([hidden]) { display: none; }
+:host { position: relative; aspect-ratio: 16 / 9; background: #000; color: #fff;
+  overflow: hidden; }
 .frame { position: absolute; inset: 0; display: grid; }
-canvas, video, img { grid-area: 1 / 1; width: 100%; height: 100%; object-fit: contain;
-  min-height: 0; min-width: 0; }
-[hidden] { display: none !important; }
-.message { grid-area: 1 / 1; align-self: center; justify-self: center; margin: 1em;
-  padding: .5em 1em; border-radius: .5em; background: rgb(0 0 0 / .75); max-width: 36em;
-  text-align: center; overflow-wrap: anywhere; }
-.message:empty { display: none; }
-.stats { grid-area: 1 / 1; align-self: start; justify-self: start; margin: .5em; padding: .4em .7em;
-  border-radius: .4em; background: rgb(0 0 0 / .7); font: 12px/1.5 ui-monospace, monospace;
-  white-space: pre; }
-.controls { grid-area: 1 / 1; align-self: end; display: flex; gap: .3em; padding: .4em;
-  background: linear-gradient(transparent, rgb(0 0 0 / .6)); opacity: 0; transition: opacity .2s; }
+.frame > * { grid-area: 1 / 1; }
+canvas, video, img { width: 100%; height: 100%; object-fit: contain; min-height: 0; min-width: 0; }
+.message { place-self: center; margin: 1em; padding: .5em 1em; border-radius: .4em;
+  background: rgb(0 0 0 / .75); max-width: 36em; text-align: center; overflow-wrap: anywhere; }
+.stats { place-self: start; margin: .5em; padding: .4em 1em; border-radius: .4em;
+  background: rgb(0 0 0 / .75); font: 12px/1.5 ui-monospace, monospace; white-space: pre-wrap; }
+.controls { align-self: end; display: flex; flex-wrap: wrap; gap: .4em; padding: .4em;
+  background: linear-gradient(transparent, rgb(0 0 0 / .75)); opacity: 0; transition: opacity .2s; }
 .frame:hover .controls, .controls:focus-within { opacity: 1; }
 @media (hover: none) { .controls { opacity: 1; } }
 @media (prefers-reduced-motion: reduce) { .controls { transition: none; opacity: 1; } }
-button { font: inherit; color: inherit; background: rgb(0 0 0 / .5); border: 1px solid #fff6;
-  border-radius: .4em; padding: .2em .7em; min-height: 2.2em; cursor: pointer; }
-button:focus-visible { outline: 2px solid #6cf; outline-offset: 1px; }
+button { background: rgb(0 0 0 / .75); border-color: #fff6; }
 `;
 
-/**
- * @template {keyof HTMLElementTagNameMap} K
- * @param {K} name @param {Record<string, string>} attributes
- */
-function make(name, attributes) {
-  const element = document.createElement(name);
-  Object.entries(attributes).forEach(([key, value]) => element.setAttribute(key, value));
-  return element;
-}
+const HTML = `<div class="frame" part="frame" role="group">
+<canvas part="picture" role="img"></canvas>
+<video part="picture" playsinline muted hidden></video>
+<img part="picture" alt="" hidden>
+<div class="stats" part="stats" hidden></div>
+<p class="message" part="message" role="status"></p>
+<div class="controls" part="controls" role="toolbar" aria-label="Video controls" hidden></div>
+</div>`;
 
 /** @type {Partial<Record<VideoState, string>>} */
 const SAYINGS = {
@@ -63,44 +56,67 @@ export class RelayVideoElement extends TopicElement {
 
   /** @type {Player | null} */
   #player = null;
-  #rates = { at: 0, shown: 0, bytes: 0, picturesPerSecond: 0, kilobitsPerSecond: 0 };
+  /** @type {{at: number, shown: number, bytes: number}[]} since it is live, the last ones */
+  #samples = [];
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #refreshing = undefined;
   #startedAt = 0;
-  #picturedAt = 0;
+  #quietSince = 0;
+  #hasPictured = false;
   #posterUrl = "";
   #isMuted = true;
   #shape = styleSheet("");
   /** @type {AbortSignal | undefined} */
   #signal = undefined;
+  /** @type {HTMLCanvasElement} */
+  canvas;
+  /** @type {HTMLVideoElement} */
+  video;
+  /** @type {HTMLElement} what is said in words */
+  message;
+  /** @type {HTMLElement} */
+  #frame;
+  /** @type {HTMLImageElement} */
+  #poster;
+  /** @type {HTMLElement} */
+  #overlay;
+  /** @type {HTMLElement} */
+  #controls;
+  #pauseButton;
+  #muteButton;
+  /** @type {VideoState} */
+  state = "idle";
+  /** @type {import("./errors.js").RelayError | null} */
+  error = null;
+  /** From the first attempt to the first picture on the screen. @type {number | null} */
+  startMs = null;
 
   constructor() {
     super();
-    const root = this.attachShadow({ mode: "open" });
-    root.adoptedStyleSheets = [styleSheet(STYLE), this.#shape];
-    this.frame = make("div", { class: "frame", part: "frame", role: "group" });
-    this.canvas = make("canvas", { part: "picture", role: "img" });
-    this.video = make("video", { part: "picture", playsinline: "", muted: "", hidden: "" });
-    this.poster = make("img", { part: "picture", alt: "", hidden: "" });
-    this.message = make("p", { class: "message", part: "message", role: "status" });
-    this.overlay = make("div", { class: "stats", part: "stats", hidden: "" });
-    this.controls = make("div", { class: "controls", part: "controls", role: "toolbar",
-      "aria-label": "Video controls", hidden: "" });
-    this.frame.append(this.canvas, this.video, this.poster, this.message, this.overlay,
-      this.controls);
-    root.append(this.frame);
-    this.#makeControls();
-    /** @type {VideoState} */
-    this.state = "idle";
-    /** @type {import("./errors.js").RelayError | null} */
-    this.error = null;
-    /** From the first attempt to the first picture on the screen. @type {number | null} */
-    this.startMs = null;
+    const root = furnish(this, STYLE, HTML);
+    root.adoptedStyleSheets.push(this.#shape);
+    [this.#frame] = /** @type {any} */ (root.children);
+    [this.canvas, this.video, this.#poster, this.#overlay, this.message, this.#controls] =
+      /** @type {any} */ (this.#frame.children);
+    this.#pauseButton = this.#button("Pause", () =>
+      this.state === "paused" ? this.play() : this.pause());
+    this.#muteButton = this.#button("Sound on", () => {
+      this.muted = !this.muted;
+    });
+    this.#button("Statistics", () => this.toggleAttribute("stats"));
+    this.#button("Full screen", () => {
+      const change = document.fullscreenElement ? document.exitFullscreen()
+        : this.requestFullscreen();
+      change.catch(() => {});
+    }).hidden = !document.fullscreenEnabled;
   }
 
   connectedCallback() {
     this.#label();
-    this.#refreshing = setInterval(() => this.#refresh(), REFRESH_MS);
+    this.#refreshing = setInterval(() => {
+      this.#sample();
+      this.#refresh();
+    }, REFRESH_MS);
     super.connectedCallback();
   }
 
@@ -115,8 +131,8 @@ export class RelayVideoElement extends TopicElement {
       return;
     }
     if (name === "controls" || name === "stats") {
-      this.controls.hidden = !this.hasAttribute("controls");
-      this.overlay.hidden = !this.hasAttribute("stats");
+      this.#controls.hidden = !this.hasAttribute("controls");
+      this.#overlay.hidden = !this.hasAttribute("stats");
       this.#refresh();
     } else if (name === "label") {
       this.#label();
@@ -127,23 +143,27 @@ export class RelayVideoElement extends TopicElement {
 
   /** What the overlay shows. */
   get statistics() {
-    const { shown, late, dropped, faults } = this.#player?.statistics ?? {
-      shown: 0, late: 0, dropped: 0, faults: 0 };
-    const { picturesPerSecond, kilobitsPerSecond } = this.#rates;
-    return { shown, late, dropped, faults, lagMs: this.#player?.lagMs ?? 0,
-      codec: this.#player?.codec ?? "", player: this.#player?.name ?? "",
+    const player = this.#player;
+    const [first, last] = [this.#samples[0], this.#samples[this.#samples.length - 1]];
+    const seconds = first && (last.at - first.at) / 1000;
+    const rate = (/** @type {"shown" | "bytes"} */ what) =>
+      seconds ? Math.max(0, last[what] - first[what]) / seconds : 0;
+    return { ...(player?.statistics ?? newStatistics()), lagMs: player?.lagMs ?? 0,
+      codec: player?.codec ?? "", player: player?.name ?? "",
       reconnects: Math.max(0, (this.connection?.statistics.opened ?? 0) - 1),
-      latency: this.connection?.latency ?? null, picturesPerSecond,
-      kilobitsPerSecond };
+      latency: this.connection?.latency ?? null, picturesPerSecond: rate("shown"),
+      kilobitsPerSecond: rate("bytes") / 125 };
   }
 
   /** The picture that is on the screen. @param {string} [type] @returns {Promise<Blob | null>} */
   snapshot(type = "image/png") {
     let { canvas } = this;
+    if (!this.#hasPictured) {
+      return Promise.resolve(null);
+    }
     if (!this.video.hidden) {
-      canvas = make("canvas", {});
-      canvas.width = this.video.videoWidth;
-      canvas.height = this.video.videoHeight;
+      canvas = document.createElement("canvas");
+      [canvas.width, canvas.height] = this.#size();
       canvas.getContext("2d")?.drawImage(this.video, 0, 0);
     }
     return new Promise((resolve) => canvas.toBlob(resolve, type));
@@ -169,33 +189,22 @@ export class RelayVideoElement extends TopicElement {
     this.#refresh();
   }
 
-  #makeControls() {
-    const button = (/** @type {string} */ text, /** @type {() => void} */ act) => {
-      const element = make("button", { part: "button", type: "button" });
-      element.textContent = text;
-      element.addEventListener("click", act);
-      this.controls.append(element);
-      return element;
-    };
-    this.pauseButton = button("Pause", () =>
-      this.state === "paused" ? this.play() : this.pause());
-    this.muteButton = button("Sound on", () => {
-      this.muted = !this.muted;
-    });
-    button("Statistics", () => this.toggleAttribute("stats"));
-    button("Full screen", () => {
-      const change = document.fullscreenElement ? document.exitFullscreen()
-        : this.requestFullscreen();
-      change.catch(() => {});
-    });
+  /** @param {string} text @param {() => void} act */
+  #button(text, act) {
+    const element = document.createElement("button");
+    element.type = element.part.value = "button";
+    element.textContent = text;
+    element.onclick = act;
+    this.#controls.append(element);
+    return element;
   }
 
   #label() {
-    const label = this.getAttribute("label") ?? `Live video${
-      this.getAttribute("topic") ? ` of ${this.getAttribute("topic")}` : ""}`;
-    this.frame.setAttribute("aria-label", label);
-    this.canvas.setAttribute("aria-label", label);
-    this.video.setAttribute("aria-label", label);
+    const topic = this.getAttribute("topic");
+    const label = this.getAttribute("label") ?? `Live video${topic ? ` of ${topic}` : ""}`;
+    for (const element of [this.#frame, this.canvas, this.video]) {
+      element.setAttribute("aria-label", label);
+    }
   }
 
   /**
@@ -203,7 +212,7 @@ export class RelayVideoElement extends TopicElement {
    */
   attached(connection, signal) {
     this.#signal = signal;
-    this.#startedAt = performance.now();
+    this.#startedAt = this.#quietSince = performance.now();
     this.startMs = null;
     this.#makePlayer();
     connection.addEventListener("message", (event) => {
@@ -228,7 +237,8 @@ export class RelayVideoElement extends TopicElement {
         this.canvas.hidden = surface !== "canvas";
         this.video.hidden = surface !== "video";
       },
-      onError: (error) => this.#onPlayerError(error),
+      onError: (error) => this.#say("unsupported", error),
+      onKeyWanted: () => this.connection?.askForKeyPicture(),
     });
     this.#player.muted = this.#isMuted;
   }
@@ -236,7 +246,8 @@ export class RelayVideoElement extends TopicElement {
   detached() {
     this.#player?.close();
     this.#player = null;
-    this.#picturedAt = 0;
+    this.#hasPictured = false;
+    this.#samples = [];
     this.#hidePoster();
   }
 
@@ -249,51 +260,51 @@ export class RelayVideoElement extends TopicElement {
   #onState(connection) {
     const { state, error } = connection;
     if (state === "open") {
+      this.#quietSince = performance.now();
       this.#player?.reset();
       if (this.state !== "unsupported") {
-        this.#say(this.#picturedAt ? this.state : "connecting", null);
+        this.#say("connecting", null);
       }
-      if (!this.#picturedAt && this.hasAttribute("poster")) {
+      if (!this.#hasPictured && this.hasAttribute("poster")) {
         void this.#showPoster(connection);
       }
-    } else if (state === "ended") {
-      this.#say("ended", error);
-    } else if (state === "paused") {
-      this.#say("paused", null);
-    } else if (error) {
-      this.#say("reconnecting", error);
+    } else if (state === "ended" || state === "paused") {
+      this.#say(state, error);
     } else {
-      this.#say("connecting", null);
+      this.#say(error ? "reconnecting" : "connecting", error);
     }
   }
 
   #onPicture() {
     const now = performance.now();
-    this.#picturedAt = now;
+    this.#hasPictured = true;
+    this.#quietSince = now;
     if (this.startMs === null) {
       this.startMs = now - this.#startedAt;
       this.dispatchEvent(new CustomEvent("relay-picture", { detail: { startMs: this.startMs } }));
     }
-    this.connection?.reportPlayer(this.statistics);
+    this.connection?.reportPlayer(this.#player?.statistics ?? newStatistics());
     if (this.state !== "live" && this.connection?.state === "open") {
+      this.#samples = [];
+      this.#sample();
       this.#hidePoster();
       this.#say("live", null);
       this.#keepShape();
     }
   }
 
+  /** Of the picture, in pixels. */
+  #size() {
+    const { canvas, video } = this;
+    return video.hidden ? [canvas.width, canvas.height] : [video.videoWidth, video.videoHeight];
+  }
+
   /* The element has the picture's shape, unless the page gave it one. */
   #keepShape() {
-    const width = this.video.hidden ? this.canvas.width : this.video.videoWidth;
-    const height = this.video.hidden ? this.canvas.height : this.video.videoHeight;
+    const [width, height] = this.#size();
     if (width && height) {
       this.#shape.replaceSync(`:host { aspect-ratio: ${width} / ${height}; }`);
     }
-  }
-
-  /** @param {import("./errors.js").RelayError} error */
-  #onPlayerError(error) {
-    this.#say("unsupported", error);
   }
 
   /** @param {import("./connection.js").RelayConnection} connection */
@@ -302,11 +313,11 @@ export class RelayVideoElement extends TopicElement {
       const signal = this.#signal;
       const picture = await fetchSnapshot(connection.session, connection.token ?? "", {
         accept: "image/jpeg, */*;q=0.1", signal });
-      if (picture?.type === "image/jpeg" && !this.#picturedAt && !signal?.aborted) {
+      if (picture?.type === "image/jpeg" && !this.#hasPictured && !signal?.aborted) {
         this.#hidePoster();
         this.#posterUrl = URL.createObjectURL(picture);
-        this.poster.src = this.#posterUrl;
-        this.poster.hidden = false;
+        this.#poster.src = this.#posterUrl;
+        this.#poster.hidden = false;
       }
     } catch {
       /* There is none: the first picture comes without. */
@@ -317,46 +328,35 @@ export class RelayVideoElement extends TopicElement {
     if (this.#posterUrl) {
       URL.revokeObjectURL(this.#posterUrl);
       this.#posterUrl = "";
-      this.poster.hidden = true;
-      this.poster.removeAttribute("src");
+      this.#poster.hidden = true;
+      this.#poster.removeAttribute("src");
     }
   }
 
-  #measure() {
-    const at = performance.now();
-    const { shown } = this.#player?.statistics ?? { shown: 0 };
-    const bytes = this.connection?.statistics.bytes ?? 0;
-    const seconds = (at - this.#rates.at) / 1000;
-    if (seconds * 1000 >= RATES_MS) {
-      const picturesPerSecond = Math.max(0, shown - this.#rates.shown) / seconds;
-      const kilobitsPerSecond = Math.max(0, bytes - this.#rates.bytes) / seconds / 125;
-      this.#rates = { at, shown, bytes, picturesPerSecond, kilobitsPerSecond };
-    }
+  #sample() {
+    const { shown } = this.#player?.statistics ?? newStatistics();
+    this.#samples.push({ at: performance.now(), shown,
+      bytes: this.connection?.statistics.bytes ?? 0 });
+    this.#samples.splice(0, this.#samples.length - SAMPLES);
   }
 
   #refresh() {
-    this.#measure();
-    const isSilent = this.#picturedAt > 0 && performance.now() - this.#picturedAt > SILENT_MS;
-    const isOpen = this.connection?.state === "open";
-    if (isOpen && (this.state === "live" ? isSilent
-      : this.state === "connecting" && performance.now() - this.#startedAt > SILENT_MS)) {
+    const isSilent = performance.now() - this.#quietSince > SILENT_MS;
+    if (isSilent && this.connection?.state === "open" && this.state !== "unsupported") {
       this.#say("silent", null);
     }
-    this.pauseButton && (this.pauseButton.textContent = this.state === "paused" ? "Play" : "Pause");
-    if (this.muteButton) {
-      this.muteButton.hidden = !this.#player?.hasAudio;
-      this.muteButton.textContent = this.#isMuted ? "Sound on" : "Sound off";
-    }
-    if (!this.overlay.hidden) {
-      this.overlay.textContent = this.#describe();
+    this.#pauseButton.textContent = this.state === "paused" ? "Play" : "Pause";
+    this.#muteButton.hidden = !this.#player?.hasAudio;
+    this.#muteButton.textContent = this.#isMuted ? "Sound on" : "Sound off";
+    if (!this.#overlay.hidden) {
+      this.#overlay.textContent = this.#describe();
     }
   }
 
   #describe() {
     const { codec, player, picturesPerSecond, kilobitsPerSecond, late, dropped, faults, lagMs,
       reconnects, latency } = this.statistics;
-    const { width, height } = this.video.hidden ? this.canvas
-      : { width: this.video.videoWidth, height: this.video.videoHeight };
+    const [width, height] = this.#size();
     const hops = Object.entries(latency ?? {}).map(([hop, ms]) => `${hop} ${Math.round(ms)} ms`);
     return [
       `${codec || "no video"}${player ? ` by ${player}` : ""} ${width}×${height}`,
@@ -376,7 +376,7 @@ export class RelayVideoElement extends TopicElement {
       return;
     }
     this.setAttribute("state", state);
-    this.frame.setAttribute("part", `frame ${state}`);
+    this.#frame.setAttribute("part", `frame ${state}`);
     this.message.textContent = this.#saying();
     this.#refresh();
     this.dispatchEvent(new CustomEvent("relay-state", { detail: { state, error } }));
@@ -384,9 +384,8 @@ export class RelayVideoElement extends TopicElement {
 
   #saying() {
     if (this.error) {
-      const { message } = this.error;
-      const sentence = message[0].toUpperCase() + message.slice(1);
-      return this.state === "reconnecting" ? `${sentence}. Trying again …` : `${sentence}.`;
+      const said = sentence(this.error.message);
+      return this.state === "reconnecting" ? `${said} Trying again …` : said;
     }
     return this.state === "ended" ? "The connection was ended." : (SAYINGS[this.state] ?? "");
   }

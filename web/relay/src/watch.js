@@ -6,20 +6,23 @@ const ASLEEP_MS = 15_000; /* a timer that is so late did not just wait for a bus
 const PROOF_MS = 3000; /* a connection that is alive shows it by then */
 
 export class Watch {
+  #handlers;
+  #stopping = new AbortController();
+  #lastTick = Date.now();
+  #lastHeard = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #proof = undefined;
+  #ticking;
+
   /**
-   * @param {{onVisible: (visible: boolean) => void, onOnline: () => void, onWoken: () => void}}
-   *   handlers
+   * @param {{onVisible: (visible: boolean) => void, onOnline: () => void, onDoubt: () => void,
+   *   onWoken: () => void}} handlers onDoubt: is the connection alive? onWoken: it is not
    */
   constructor(handlers) {
-    this.handlers = handlers;
-    this.stopping = new AbortController();
-    this.lastTick = Date.now();
-    this.lastHeard = 0;
-    /** @type {ReturnType<typeof setTimeout> | undefined} */
-    this.proof = undefined;
-    this.ticking = setInterval(() => this.#tick(), TICK_MS);
-    /** @type {any} */ (this.ticking).unref?.();
-    const { signal } = this.stopping;
+    this.#handlers = handlers;
+    this.#ticking = setInterval(() => this.#tick(), TICK_MS);
+    /** @type {any} */ (this.#ticking).unref?.();
+    const { signal } = this.#stopping;
     if (typeof document !== "undefined") {
       document.addEventListener("visibilitychange", () => this.#visibilityChanged(), { signal });
       addEventListener("online", () => handlers.onOnline(), { signal });
@@ -31,38 +34,39 @@ export class Watch {
   }
 
   heard() {
-    this.lastHeard = Date.now();
+    this.#lastHeard = Date.now();
   }
 
   /** There is no connection to be proved alive. */
   quiet() {
-    clearTimeout(this.proof);
-    this.proof = undefined;
+    clearTimeout(this.#proof);
+    this.#proof = undefined;
   }
 
   stop() {
-    this.stopping.abort();
-    clearInterval(this.ticking);
+    this.#stopping.abort();
+    clearInterval(this.#ticking);
     this.quiet();
   }
 
   #visibilityChanged() {
     this.#tick();
-    this.handlers.onVisible(!this.hidden);
+    this.#handlers.onVisible(!this.hidden);
   }
 
   /* Browsers call timers of hidden pages once a minute: that is no sleep. */
   #tick() {
     const now = Date.now();
-    const late = now - this.lastTick - TICK_MS;
-    this.lastTick = now;
-    if (late < ASLEEP_MS || this.hidden || this.proof !== undefined) {
+    const late = now - this.#lastTick - TICK_MS;
+    this.#lastTick = now;
+    if (late < ASLEEP_MS || this.hidden || this.#proof !== undefined) {
       return;
     }
-    this.proof = setTimeout(() => {
-      this.proof = undefined;
-      if (Date.now() - this.lastHeard >= PROOF_MS) {
-        this.handlers.onWoken();
+    this.#handlers.onDoubt();
+    this.#proof = setTimeout(() => {
+      this.#proof = undefined;
+      if (this.#lastHeard < now) {
+        this.#handlers.onWoken();
       }
     }, PROOF_MS);
   }

@@ -1,8 +1,10 @@
 /* connect() against a real `relay serve`, in Node: how a connection begins, stays and ends. */
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { RelayError } from "../src/index.js";
-import { fakeAccess, freePort, Lateness, Recorder, Relay, SCALE, until } from "./support.js";
+import { fakeAccess, fakeRelay, freePort, Lateness, nodeWs, Recorder, Relay, SCALE, until,
+  WAIT_MS } from "./support.js";
 
 /** @type {Relay} */
 let relay;
@@ -270,6 +272,123 @@ describe("relay.v1", () => {
   });
 });
 
+describe("a server that means harm", () => {
+  test("an answer without an end is not waited for", async (context) => {
+    let isGone = false;
+    const server = await fakeAccess((_, response) => {
+      response.writeHead(200, { "Content-Type": "application/json" });
+      const timer = setInterval(() => response.write("x".repeat(16_384)), 1);
+      response.on("close", () => {
+        clearInterval(timer);
+        isGone = true;
+      });
+    });
+    context.after(server.close);
+    const viewer = record(context, { access: server.access });
+    await viewer.fault("not-a-relay");
+    await until(() => isGone, "the end of the request");
+  });
+
+  test("one that ends each connection for its token makes no storm", async (context) => {
+    let asked = 0;
+    const server = await fakeRelay((socket) => socket.end(Buffer.from([0x88, 2, 0x11, 0x31])));
+    context.after(server.close);
+    const viewer = record(context, { access: server.access, token: async () => {
+      asked++;
+      return relay.token();
+    } });
+    await until(() => viewer.states.filter(({ state }) => state === "waiting").length >= 2,
+      "two pauses", 3 * WAIT_MS); /* of 5 s and more */
+    assert.equal(viewer.states.find(({ error }) => error)?.error?.closeCode, 4401);
+    assert.ok(asked <= 5, `${asked} tokens`);
+  });
+
+  test("one whose clock has each token about to expire makes no storm", async (context) => {
+    let asked = 0;
+    const expiry = Buffer.from([0x82, 12, 0x48, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+    const server = await fakeRelay((socket) => {
+      const timer = setInterval(() => socket.write(expiry), 20);
+      socket.on("close", () => clearInterval(timer));
+    });
+    context.after(server.close);
+    const viewer = record(context, { access: server.access, token: async () => {
+      asked++;
+      return relay.token();
+    } });
+    await viewer.open();
+    await new Promise((resolve) => setTimeout(resolve, 500)); /* 25 of them */
+    assert.equal(asked, 1);
+  });
+
+  test("nothing that it sends as relay.v1 is a fault here", async (context) => {
+    const server = await fakeRelay((socket) => {
+      for (let round = 0; round < 2000; round++) {
+        const bytes = randomBytes(round % 60);
+        bytes[0] = 0x40 + (round % 16);
+        socket.write(Buffer.concat([Buffer.from([0x82, bytes.length]), bytes]));
+      }
+      socket.write(Buffer.from([0x81, 2, 0x6f, 0x6b]));
+    });
+    context.after(server.close);
+    const viewer = record(context, { access: server.access });
+    await until(() => viewer.messages.includes("ok"), "what came after it");
+    assert.equal(viewer.connection.state, "open");
+    assert.doesNotThrow(() => viewer.connection.latency);
+    viewer.connection.reportPlayer({ dropped: 1 });
+  });
+});
+
+describe("what a page may do", () => {
+  test("a function for tokens that never answers is no hindrance to the end", async () => {
+    const connection = relay.connect({ token: () => new Promise(() => {}) });
+    await new Promise((resolve) => setTimeout(resolve, 20)); /* it has been asked */
+    connection.close();
+    await connection.finished;
+    assert.equal(connection.state, "ended");
+  });
+
+  test("a token that is none is refused here, and not sent", async (context) => {
+    let requests = 0;
+    const server = await fakeAccess((_, response) => {
+      requests++;
+      response.end();
+    });
+    context.after(server.close);
+    for (const token of ["eyJ…", "a b", "x\ny", ""]) {
+      const viewer = record(context, { access: server.access, token });
+      await viewer.ended();
+      assert.equal(viewer.connection.error?.kind, "refused");
+    }
+    assert.equal(requests, 0);
+  });
+
+  test("what is paused while an attempt is made is paused at once", async (context) => {
+    const server = await fakeAccess(() => {}); /* never answers */
+    context.after(server.close);
+    const viewer = record(context, { access: server.access });
+    await until(() => viewer.connection.token, "the attempt");
+    viewer.connection.pause();
+    await until(() => viewer.connection.state === "paused", "the pause");
+    viewer.connection.resume();
+    await until(() => viewer.connection.state === "connecting", "another attempt");
+  });
+
+  test("the package ws is closed before it is open without a fault", async (context) => {
+    const WebSocket = nodeWs();
+    if (!WebSocket) {
+      context.skip("node-ws is not installed");
+      return;
+    }
+    const server = await fakeRelay(null);
+    context.after(server.close);
+    const viewer = record(context, { access: server.access, WebSocket });
+    await until(() => server.upgrades() > 0, "a WebSocket that is not open yet");
+    viewer.connection.close();
+    await viewer.connection.finished;
+    await new Promise((resolve) => setTimeout(resolve, 50)); /* for what ws tells of it */
+  });
+});
+
 describe("what is left behind", () => {
   const held = () => process.getActiveResourcesInfo()
     .filter((name) => /TCP|Timeout|Socket/.test(name)).length;
@@ -289,6 +408,18 @@ describe("what is left behind", () => {
       connection.close();
       await connection.finished;
     }
+    const ticking = globalThis.setInterval;
+    context.after(() => (globalThis.setInterval = ticking));
+    /** @type {Set<unknown>} */
+    const intervals = new Set();
+    globalThis.setInterval = /** @type {any} */ ((/** @type {any[]} */ ...words) => {
+      const timer = Reflect.apply(ticking, globalThis, words);
+      intervals.add(timer);
+      return timer;
+    });
+    relay.connect({ signal: AbortSignal.abort() });
+    assert.ok([...intervals].every((/** @type {any} */ timer) => timer._destroyed),
+      "one that never began watches nothing");
     await until(() => held() <= before + 2, `${held()} sockets and timers, before ${before}`);
     assert.deepEqual(rejections, []);
   });

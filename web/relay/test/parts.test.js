@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { sessionUrl, snapshotUrl } from "../src/access.js";
 import { Backoff } from "../src/backoff.js";
+import { Backlog } from "../src/bytes.js";
 import { DataFeed, numbersOf, Series } from "../src/data.js";
 import { codecOf, inspect, nalUnits, withParameterSets } from "../src/h264.js";
 import { isMpeg2 } from "../src/player-jsmpeg.js";
@@ -53,6 +54,8 @@ test("a session's URL is taken as it is, or made of access URL and topic", () =>
   }
   assert.equal(snapshotUrl("https://a.example/x/session/a%2Fb"),
     "https://a.example/x/snapshot/a%2Fb");
+  assert.equal(snapshotUrl("https://a.example/session/x/session/t?a=/session/b"),
+    "https://a.example/session/x/snapshot/t?a=/session/b");
 });
 
 test("lines are lines of text, and of binary messages if asked for, wherever they are cut", () => {
@@ -72,6 +75,9 @@ test("lines are lines of text, and of binary messages if asked for, wherever the
   assert.deepEqual(lines, ['{"a":1}', '{"a":2}', "grüße"]);
   assert.equal(feed.count, 3);
   assert.deepEqual(feed.newest?.value, undefined);
+  connection.dispatchEvent(new Event("state"));
+  say(new TextEncoder().encode("whole\n").buffer);
+  assert.equal(lines.pop(), "whole", "a line does not go on in another connection");
   feed.close();
   say("more");
   assert.equal(lines.length, 3);
@@ -89,6 +95,42 @@ test("numbers have the names of their places, and there is a bound on them", () 
   }
   assert.ok(series.lines.size <= 16);
   assert.ok((series.lines.get("a")?.length ?? 0) <= 600);
+});
+
+test("a chart's numbers may come fast, change their names and lie deep", () => {
+  const series = new Series(1000);
+  for (let at = 0; at < 3000; at++) {
+    series.add({ text: "", value: { a: at }, at });
+  }
+  const points = series.lines.get("a") ?? [];
+  assert.equal(points[points.length - 1].value, 2999);
+  assert.ok(points[0].at < 2050, "the whole of the last second");
+  for (let at = 0; at < 20; at++) {
+    series.add({ text: "", value: { [`old${at}`]: at }, at: 3000 });
+  }
+  assert.equal(series.lines.size, 16);
+  series.add({ text: "", value: { fresh: 1 }, at: 9000 });
+  assert.deepEqual([...series.lines.keys()], ["fresh"]);
+
+  const deep = JSON.parse(`${"[".repeat(100_000)}1${"]".repeat(100_000)}`);
+  assert.equal(numbersOf(deep).size, 0);
+  assert.equal(numbersOf({ ["x".repeat(1000)]: 1, y: 2 }).size, 1);
+});
+
+test("a backlog keeps what came last, within its bounds", () => {
+  const backlog = new Backlog(10, 3);
+  assert.equal(backlog.push(new Uint8Array(6)), true);
+  assert.equal(backlog.push("1234"), true);
+  assert.equal(backlog.push("5"), false, "11 bytes");
+  assert.equal(backlog.length, 2);
+  backlog.push("6");
+  assert.equal(backlog.push("7"), false, "4 items");
+  assert.equal(backlog.first(), "5");
+  assert.equal(backlog.shift(), "5");
+  assert.deepEqual(backlog.take(), ["6", "7"]);
+  assert.equal(backlog.push("0123456789"), true, "nothing of them counts any more");
+  assert.equal(backlog.push(new Uint8Array(11)), false);
+  assert.deepEqual(backlog.take(), []);
 });
 
 test("MPEG-2 is told from MPEG-1 by its extension", () => {

@@ -1,7 +1,8 @@
 /* A started `relay serve`, tokens that its code did not make, other servers, and waiting. */
 import { spawn } from "node:child_process";
-import { createHmac, randomBytes, randomUUID } from "node:crypto";
+import { createHash, createHmac, randomBytes, randomUUID } from "node:crypto";
 import { createServer } from "node:http";
+import { createRequire } from "node:module";
 import { createServer as createTcpServer } from "node:net";
 import { join } from "node:path";
 import { connect } from "../src/index.js";
@@ -189,4 +190,52 @@ export async function fakeAccess(answer) {
       server.closeAllConnections();
     }),
   };
+}
+
+/**
+ * A server that gives a URI and opens the WebSocket with relay.v1, for what no relay would send.
+ *
+ * @param {((socket: import("node:net").Socket) => void) | null} onOpen null: it does not open it
+ */
+export async function fakeRelay(onOpen) {
+  let upgrades = 0;
+  /** @type {Set<import("node:stream").Duplex>} */
+  const sockets = new Set();
+  const server = createServer((request, response) => {
+    response.writeHead(200, { "Content-Type": "application/json" })
+      .end(JSON.stringify({ uri: `ws://${request.headers.host}/session/t0?code=1` }));
+  });
+  server.on("upgrade", (request, socket) => {
+    upgrades++;
+    sockets.add(socket);
+    socket.on("error", () => {});
+    const accept = createHash("sha1").update(`${request.headers["sec-websocket-key"]}`
+      + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest("base64");
+    if (onOpen) {
+      socket.write(["HTTP/1.1 101 Switching Protocols", "Upgrade: websocket",
+        "Connection: Upgrade", `Sec-WebSocket-Accept: ${accept}`,
+        "Sec-WebSocket-Protocol: relay.v1", "", ""].join("\r\n"));
+      onOpen(/** @type {import("node:net").Socket} */ (socket));
+    }
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(undefined)));
+  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+  return {
+    access: `http://127.0.0.1:${port}`,
+    upgrades: () => upgrades,
+    close: () => new Promise((resolve) => {
+      server.close(resolve);
+      server.closeAllConnections();
+      sockets.forEach((socket) => socket.destroy());
+    }),
+  };
+}
+
+/** The package ws of the distribution, or null. @returns {any} */
+export function nodeWs() {
+  try {
+    return createRequire("/usr/share/nodejs/")("ws");
+  } catch {
+    return null;
+  }
 }
