@@ -27,6 +27,12 @@ class InChromium(unittest.TestCase):
     def test_faults(self):
         run_tests(self, "test/faults.test.js")
 
+    def test_circumstances(self):
+        run_tests(self, "test/element.test.js")
+
+    def test_sound(self):
+        run_tests(self, "test/sound.test.js")
+
     def test_pages_of_others(self):
         run_tests(self, "test/unchanged.test.js")
 

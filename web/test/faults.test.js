@@ -1,62 +1,12 @@
 /* What goes wrong between a relay and a page, and what an element makes of it. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { createServer, connect as dial } from "node:net";
-import { glassAge, lab, labTest, Lateness, quantile, Relay, report, SCALE, shareLab,
+import { glassAge, lab, Lateness, quantile, Relay, report, SCALE, shareLab,
   until } from "./lab.js";
-
-const WAIT = { timeout: 20_000 * SCALE };
+import { message, morePictures, network, of, reaches, scene, show, statistics,
+  WAIT } from "./scenes.js";
 
 shareLab();
-
-/** @param {string} name @param {string} kind @param {(page: any) => Promise<void>} run */
-function scene(name, kind, run) {
-  labTest(name, kind, async () => {
-    const page = await lab.page();
-    await page.exposeFunction("makeToken", (/** @type {object} */ claims) =>
-      lab.relay.token(claims));
-    try {
-      await run(page);
-    } finally {
-      await page.context().close();
-    }
-    assert.deepEqual(lab.complaints.splice(0), [], "nothing is left uncaught");
-  });
-}
-
-/** Puts an element into the page. @param {any} page @param {Record<string, string>} attributes */
-function show(page, attributes) {
-  return page.evaluate((/** @type {Record<string, string>} */ attributes) => {
-    document.body.replaceChildren();
-    const element = document.createElement("relay-video");
-    Object.entries(attributes).forEach(([name, value]) => element.setAttribute(name, value));
-    document.body.append(element);
-  }, attributes);
-}
-
-/** @param {string} topic @param {object} [claims] */
-function of(topic, claims = {}) {
-  return { src: `${lab.relay.access}/session/${topic}`,
-    token: lab.relay.token({ topic, scopes: ["read"], ...claims }) };
-}
-
-/** @param {any} page @param {string} state */
-const reaches = (page, state) => page.waitForFunction((/** @type {string} */ wanted) =>
-  document.querySelector("relay-video").state === wanted, state, WAIT);
-
-/** @param {any} page */
-const message = (page) => page.evaluate(() =>
-  document.querySelector("relay-video").message.textContent);
-
-/** @param {any} page */
-const statistics = (page) => page.evaluate(() => document.querySelector("relay-video").statistics);
-
-/** Waits for pictures after those that are shown now. @param {any} page */
-async function morePictures(page, count = 5) {
-  const { shown } = await statistics(page);
-  await page.waitForFunction((/** @type {number} */ than) =>
-    document.querySelector("relay-video").statistics.shown > than, shown + count, WAIT);
-}
 
 scene("a relay that is killed and started is found without a reload", "mpeg1", async (page) => {
   const publisher = await lab.publish("mpeg1", "killed");
@@ -272,39 +222,6 @@ scene("30 elements that come and go leave nothing behind", "h264", async (page) 
   assert.ok(lives >= 15, `${lives} of 20 were live`);
   await publisher.stop();
 });
-
-/** What stands between page and relay, and can hold everything back. @param {number} port */
-async function network(port) {
-  const sockets = new Set();
-  let isHeld = false;
-  const server = createServer((near) => {
-    const far = dial(port, "127.0.0.1");
-    for (const [from, to] of [[near, far], [far, near]]) {
-      sockets.add(from);
-      from.on("data", (bytes) => to.write(bytes));
-      from.on("error", () => {});
-      from.on("close", () => {
-        sockets.delete(from);
-        to.destroy();
-      });
-      if (isHeld) {
-        from.pause();
-      }
-    }
-  });
-  await new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(undefined)));
-  return {
-    port: server.address().port,
-    hold: (/** @type {boolean} */ held) => {
-      isHeld = held;
-      sockets.forEach((socket) => (held ? socket.pause() : socket.resume()));
-    },
-    close: () => {
-      sockets.forEach((socket) => socket.destroy());
-      server.close();
-    },
-  };
-}
 
 /** What a viewer that nothing holds up is behind on this machine. @param {any} page */
 async function usualAge(page) {

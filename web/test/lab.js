@@ -31,10 +31,11 @@ export function whyNot(kind) {
   if (!BROWSER) {
     return "Chromium is not installed";
   }
-  if (kind === "mpeg1" || kind === "h265" || kind === "mpeg2" || kind === "h264-aac") {
+  if (kind === "mpeg1" || kind === "h265" || kind === "mpeg2"
+    || kind === "h264-aac" || kind === "mpeg1-mp2" || kind === "h264-ffmpeg") {
     return has("ffmpeg") ? false : "ffmpeg is not installed";
   }
-  if (kind === "h264" || kind === "jpeg") {
+  if (SINKS[kind]) {
     return has("gst-launch-1.0") && existsSync(join(BUILD, "gst/libgstrelay.so")) ? false
       : "relaysink or gst-launch-1.0 is not here";
   }
@@ -102,8 +103,19 @@ const X264 = "videoconvert ! x264enc tune=zerolatency speed-preset=ultrafast key
   + "bitrate=1500 ! mpegtsmux";
 const raw = ["-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", `${WIDTH}x${HEIGHT}`, "-r", `${RATE}`,
   "-i", "-"];
-/** @type {Record<string, string[]>} */
+/** Of relaysink. @type {Record<string, string>} */
+const SINKS = {
+  "h264": X264,
+  "h264-long": X264.replace("key-int-max=25", "key-int-max=500"), /* 20 s */
+  "jpeg": "jpegenc quality=90",
+};
+const TONE = ["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=44100"];
+const FFMPEG_X264 = ["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "25"];
+/** Of ffmpeg. @type {Record<string, string[]>} */
 const ENCODERS = {
+  "h264-ffmpeg": FFMPEG_X264,
+  "h264-aac": [...TONE, ...FFMPEG_X264, "-c:a", "aac"],
+  "mpeg1-mp2": [...TONE, "-c:v", "mpeg1video", "-b:v", "2M", "-g", "12", "-bf", "0", "-c:a", "mp2"],
   "mpeg1": ["-c:v", "mpeg1video", "-b:v", "2M", "-g", "12", "-bf", "0"],
   "mpeg2": ["-c:v", "mpeg2video", "-b:v", "2M", "-g", "12", "-bf", "0"],
   "h265": ["-c:v", "libx265", "-preset", "ultrafast", "-tune", "zerolatency", "-x265-params",
@@ -155,12 +167,12 @@ function keep(relay, name, text) {
 function publish(lab, kind, topic) {
   const { relay } = lab;
   const log = createWriteStream(join(relay.folder, `${topic}.log`));
-  if (kind === "h264" || kind === "jpeg") {
+  if (SINKS[kind]) {
     const token = keep(relay, `${topic}.token`, relay.token({ topic, scopes: ["write"] }));
-    const encode = kind === "jpeg" ? "jpegenc quality=90" : X264;
     const authority = lab.tls ? `tls-ca-file=${lab.tls.authority}` : "";
     const pipeline = `fdsrc fd=0 blocksize=${(WIDTH * HEIGHT * 3) / 2} ! rawvideoparse `
-      + `width=${WIDTH} height=${HEIGHT} format=i420 framerate=${RATE}/1 ! ${encode} ! relaysink `
+      + `width=${WIDTH} height=${HEIGHT} format=i420 framerate=${RATE}/1 ! `
+      + `${SINKS[kind]} ! relaysink `
       + `location=${relay.access}/session/${topic} token-file=${token} sync=false ${authority}`;
     const child = spawn("gst-launch-1.0", ["-q", ...pipeline.trim().split(/ +/)], {
       stdio: ["pipe", "pipe", "pipe"],

@@ -31,6 +31,31 @@ async function start(page, src, token, player) {
   return page.evaluate(() => document.querySelector("relay-video").startMs);
 }
 
+/** What the page costs while it only shows its picture, in percent of a core: its process, of it
+ * the page's own thread, and all of the browser. @param {any} page */
+async function cpu(page) {
+  const [browser, tab] = [await lab.browser.newBrowserCDPSession(),
+    await page.context().newCDPSession(page)];
+  await tab.send("Performance.enable", { timeDomain: "threadTicks" });
+  const read = async () => {
+    const { processInfo } = await browser.send("SystemInfo.getProcessInfo");
+    const { metrics } = await tab.send("Performance.getMetrics");
+    const sum = (/** @type {(type: string) => boolean} */ wanted) => processInfo.reduce(
+      (/** @type {number} */ total, /** @type {any} */ { type, cpuTime }) =>
+        total + (wanted(type) ? cpuTime : 0), 0);
+    return { at: performance.now() / 1000, page: sum((type) => type === "renderer"),
+      thread: metrics.find((/** @type {any} */ { name }) => name === "TaskDuration").value,
+      browser: sum(() => true) };
+  };
+  await page.evaluate(() => document.querySelector("relay-video").removeAttribute("stats"));
+  const before = await read();
+  await page.waitForTimeout(WATCH_MS);
+  const after = await read();
+  const percent = (/** @type {"page" | "thread" | "browser"} */ what) =>
+    Math.round((100 * (after[what] - before[what])) / (after.at - before.at));
+  return { page: percent("page"), thread: percent("thread"), browser: percent("browser") };
+}
+
 for (const { player, kind } of players) {
   labTest(`${player} shows ${kind} at once and stays with the present`, kind, async () => {
     const publisher = await lab.publish(kind, player);
@@ -56,8 +81,11 @@ for (const { player, kind } of players) {
     const read = ages.filter((/** @type {number | null} */ age) => age !== null);
     const statistics = await page.evaluate(() => document.querySelector("relay-video").statistics);
     await lab.screenshot(page, `player-${player}`);
+    const spent = await cpu(page);
     report(player, { startMs: { median: Math.round(quantile(starts, 0.5)), of: starts.length },
-      glassMs: { median: quantile(read, 0.5), p99: quantile(read, 0.99) }, ...statistics });
+      glassMs: { median: quantile(read, 0.5), p99: quantile(read, 0.99) },
+      cpuPercent: spent, ...statistics });
+    assert.ok(spent.page > 0, "the cost of the page was measured");
     assert.ok(read.length > ages.length / 2, `${read.length} of ${ages.length} codes were read`);
     const bufferMs = player === "mse" || player === "mpegts" ? 400 : 0;
     assert.ok(quantile(read, 0.5) < LATE_MS + bufferMs + lateness.marginMs(),

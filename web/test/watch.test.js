@@ -30,6 +30,22 @@ async function open(url, options) {
   return { page, requests, console };
 }
 
+/** On a desk and on a phone, by day and by night; nowhere it scrolls sideways. @param {any} page
+ * @param {string} name */
+async function portray(page, name) {
+  for (const [device, viewport] of [["desk", { width: 1100, height: 760 }],
+    ["phone", PHONE.viewport]]) {
+    await page.setViewportSize(viewport);
+    for (const colorScheme of ["light", "dark"]) {
+      await page.emulateMedia({ colorScheme });
+      await lab.screenshot(page, `watch-${name}-${device}-${colorScheme}`);
+    }
+    const [content, window] = await page.evaluate(() =>
+      [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
+    assert.ok(content <= window, `${content} > ${window}: it scrolls sideways`);
+  }
+}
+
 /** @param {any} page */
 const live = (page) => page.waitForFunction(
   () => document.querySelector("relay-video").state === "live", null, { timeout: 20_000 * SCALE });
@@ -44,10 +60,11 @@ for (const kind of ["h264", "mpeg1", "jpeg"]) {
     const { page, requests, console } = await open(lab.watchUrl(kind));
     await live(page);
     await page.click("#stats");
-    await page.waitForTimeout(1200); /* for the overlay of the screenshot */
+    await page.waitForTimeout(1200); /* for the overlay of the pictures */
+    assert.match(await page.textContent("relay-video .stats"), /[1-9]\d*\.\d pictures\/s/);
     assert.equal(await page.title(), `${kind} – relay`);
     assert.equal(await page.isVisible("#send"), false, "the token may not write");
-    await lab.screenshot(page, `watch-${kind}`);
+    await portray(page, kind);
     assert.deepEqual(console, []);
     for (const url of requests.filter((each) => !each.startsWith("data:"))) {
       assert.match(url, new RegExp(`^(http|ws)://127\\.0\\.0\\.1:${lab.relay.port}/`));
@@ -73,10 +90,7 @@ scene("shows data beside a box to send from, on a phone in the dark", "", async 
   await until(() => heard.includes('{"cmd":"go"}'), "what the page sent");
   assert.match(await page.textContent("#note"), /^Sent: /);
   await page.waitForTimeout(1500); /* for the chart of the screenshot */
-  const size = await page.evaluate(() =>
-    [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
-  assert.ok(size[0] <= size[1], `it scrolls sideways: ${size}`);
-  await lab.screenshot(page, "watch-data-phone");
+  await portray(page, "data");
   clearInterval(timer);
   sender.close();
   await page.context().close();
@@ -100,7 +114,7 @@ scene("saves the picture and pauses", "jpeg", async () => {
 scene("asks for a token when it has none, and takes one", "", async () => {
   const { page } = await open(`${lab.relay.access}/watch`);
   await page.waitForSelector("#ask:not([hidden])");
-  await lab.screenshot(page, "watch-ask");
+  await portray(page, "ask");
   await page.fill("#token", lab.relay.token({ topic: "asked", scopes: ["read"] }));
   await page.click("#link button");
   await says(page, /^connected$/);
@@ -108,14 +122,15 @@ scene("asks for a token when it has none, and takes one", "", async () => {
 });
 
 const faults = [
-  { name: "expired", claims: { lifetime: -5 }, says: /the token has expired/ },
+  { name: "expired", claims: { lifetime: -5 }, says: /^the token has expired$/ },
   { name: "refused", claims: { aud: ["https://elsewhere.example"] }, says: /refuses the token: / },
 ];
 for (const { name, claims, says: expected } of faults) {
   scene(`says that a token is ${name}, and tries no more`, "", async () => {
     const { page, requests } = await open(lab.watchUrl("t0", claims));
     await says(page, expected);
-    await lab.screenshot(page, `watch-${name}`);
+    assert.equal(await page.isVisible("#tools"), false, "there is nothing to do with it");
+    await portray(page, name);
     const posts = requests.length;
     await page.waitForTimeout(1500); /* an attempt would come within one second */
     assert.equal(requests.length, posts);
@@ -128,7 +143,7 @@ scene("says at once that a booking was cancelled", "", async () => {
   await says(page, /^connected$/);
   await lab.relay.deny("watch-denied");
   await says(page, /the booking was cancelled/);
-  await lab.screenshot(page, "watch-denied");
+  await portray(page, "denied");
   const posts = requests.length;
   await page.waitForTimeout(1500); /* an attempt would come within one second */
   assert.equal(requests.length, posts);
@@ -141,10 +156,28 @@ scene("says that the relay is away, and goes on when it is back", "h264", async 
   await live(page);
   await lab.relay.stop("SIGKILL");
   await says(page, /no relay answers at .*; trying again/);
-  await lab.screenshot(page, "watch-away");
+  await portray(page, "away");
   await lab.relay.launch();
   await says(page, /^connected$/);
   await live(page);
+  await page.context().close();
+  await publisher.stop();
+});
+
+scene("says that nothing is published yet", "", async () => {
+  const { page } = await open(lab.watchUrl("nothing"));
+  await page.waitForFunction(() => document.querySelector("relay-video").state === "silent", null,
+    { timeout: 20_000 * SCALE });
+  await portray(page, "silent");
+  await page.context().close();
+});
+
+scene("says that the browser cannot show what is published", "h265", async () => {
+  const publisher = await lab.publish("h265", "strange");
+  const { page } = await open(lab.watchUrl("strange"));
+  await page.waitForFunction(() => document.querySelector("relay-video").state === "unsupported",
+    null, { timeout: 20_000 * SCALE });
+  await portray(page, "unsupported");
   await page.context().close();
   await publisher.stop();
 });
