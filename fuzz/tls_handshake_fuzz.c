@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
-#include "server/tls/tls_record.h"
+#include "server/tls/record/tls_record.h"
 #include "server/tls/tls_session.h"
 
 enum { OUTPUT_SIZE = 16384, VALID_S = 3600 };

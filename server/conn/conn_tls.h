@@ -12,7 +12,7 @@ struct handshake_input; /* tls/phase_tls.c */
 
 /* Kept while the kernel could follow a KeyUpdate. */
 struct rekey {
-    enum ktls_suite suite;
+    enum tls_suite suite;
     bool answer_wanted; /* the peer asked for our KeyUpdate too */
     struct tls_secrets secrets;
     struct ktls_record record; /* our KeyUpdate, while it is being sent */

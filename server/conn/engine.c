@@ -11,6 +11,7 @@
 #include "server/conn/receive.h"
 #include "server/conn/send.h"
 #include "server/hub/stream_cache.h"
+#include "server/tls/record/tls_record.h"
 
 int engine_init(struct conn_table *table, struct worker *worker, struct conn_shared *shared,
                 const struct listener_socket *sockets, unsigned listeners_count)

@@ -4,8 +4,6 @@
 #include <linux/tls.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,55 +20,7 @@
 #define TLS_RX_EXPECT_NO_PAD 4
 #endif
 
-enum { IV_BYTES = 12, SALT_BYTES = 4, KEY_BYTES_MAX = 32, UPDATES_REQUESTED = 1 };
-
-static const struct {
-    const char *name;
-    uint16_t cipher_id;
-    size_t key_bytes;
-    size_t secret_bytes; /* of its hash */
-} suites[KTLS_SUITE_COUNT] = {
-    [KTLS_AES_128_GCM] = {"AES-128-GCM", 0x1301, 16, 32},
-    [KTLS_AES_256_GCM] = {"AES-256-GCM", 0x1302, 32, 48},
-    [KTLS_CHACHA20_POLY1305] = {"CHACHA20", 0x1303, 32, 32},
-};
-
-enum ktls_suite ktls_suite_of(uint16_t cipher_id)
-{
-    for (unsigned i = 0; i < KTLS_SUITE_COUNT; i++) {
-        if (suites[i].cipher_id == cipher_id) {
-            return (enum ktls_suite)i;
-        }
-    }
-    return KTLS_SUITE_COUNT;
-}
-
-/* HKDF-Expand-Label (RFC 8446 §7.1) with an empty context; at most one hash length, so one block.
- */
-MUST_USE static int expand_label(enum ktls_suite suite, const uint8_t *secret, const char *label,
-                                 uint8_t *out, size_t out_len)
-{
-    const EVP_MD *hash = suites[suite].secret_bytes == 48 ? EVP_sha384() : EVP_sha256();
-    uint8_t info[64];
-    uint8_t block[EVP_MAX_MD_SIZE];
-    unsigned block_len = 0;
-    int label_len = snprintf((char *)info + 3, sizeof info - 5, "tls13 %s", label);
-    size_t info_len = 3 + (size_t)label_len;
-
-    info[0] = 0;
-    info[1] = (uint8_t)out_len;
-    info[2] = (uint8_t)label_len;
-    info[info_len++] = 0; /* length of the context */
-    info[info_len++] = 1; /* number of the block */
-    if (HMAC(hash, secret, (int)suites[suite].secret_bytes, info, info_len, block, &block_len) ==
-        NULL) {
-        return -ENOMEM; /* OpenSSL allocates memory for it */
-    }
-    CHECK(out_len <= block_len);
-    memcpy(out, block, out_len);
-    bytes_wipe(block, sizeof block);
-    return 0;
-}
+enum { SALT_BYTES = 4 };
 
 union crypto_info {
     struct tls_crypto_info info;
@@ -119,42 +69,39 @@ static socklen_t fill_chacha20(union crypto_info *crypto, const uint8_t *key, co
     return sizeof crypto->chacha20;
 }
 
-static int set_keys(int fd, int direction, enum ktls_suite suite, const uint8_t *secret,
+static int set_keys(int fd, int direction, enum tls_suite suite, const uint8_t *secret,
                     uint64_t sequence)
 {
-    static socklen_t (*const fill[KTLS_SUITE_COUNT])(union crypto_info *, const uint8_t *,
-                                                     const uint8_t *, uint64_t) = {
-        [KTLS_AES_128_GCM] = fill_aes_128,
-        [KTLS_AES_256_GCM] = fill_aes_256,
-        [KTLS_CHACHA20_POLY1305] = fill_chacha20,
+    static socklen_t (*const fill[TLS_SUITE_COUNT])(union crypto_info *, const uint8_t *,
+                                                    const uint8_t *, uint64_t) = {
+        [TLS_AES_128_GCM] = fill_aes_128,
+        [TLS_AES_256_GCM] = fill_aes_256,
+        [TLS_CHACHA20_POLY1305] = fill_chacha20,
     };
     union crypto_info crypto = {.info = {.version = TLS_1_3_VERSION}};
-    uint8_t key[KEY_BYTES_MAX];
-    uint8_t iv[IV_BYTES];
+    struct tls_keys keys;
 
-    int failed = expand_label(suite, secret, "key", key, suites[suite].key_bytes);
+    int failed = tls_secret_keys(suite, secret, &keys);
 
-    failed = failed != 0 ? failed : expand_label(suite, secret, "iv", iv, sizeof iv);
     if (failed == 0) {
-        socklen_t len = fill[suite](&crypto, key, iv, sequence);
+        socklen_t len = fill[suite](&crypto, keys.key, keys.iv, sequence);
 
         failed = setsockopt(fd, SOL_TLS, direction, &crypto, len) == 0 ? 0 : -errno;
     }
 
-    bytes_wipe(key, sizeof key);
-    bytes_wipe(iv, sizeof iv);
+    bytes_wipe(&keys, sizeof keys);
     bytes_wipe(&crypto, sizeof crypto);
     return failed;
 }
 
-enum ktls_result ktls_install(int fd, enum ktls_suite suite, const struct tls_secrets *secrets,
+enum ktls_result ktls_install(int fd, enum tls_suite suite, const struct tls_secrets *secrets,
                               uint64_t tx_records)
 {
     int no_pad = 1;
 
-    CHECK(suite < KTLS_SUITE_COUNT);
-    if (secrets->client_len != suites[suite].secret_bytes ||
-        secrets->server_len != suites[suite].secret_bytes) {
+    CHECK(suite < TLS_SUITE_COUNT);
+    if (secrets->client_len != tls_suite_secret_bytes(suite) ||
+        secrets->server_len != tls_suite_secret_bytes(suite)) {
         return KTLS_REFUSED;
     }
     if (setsockopt(fd, IPPROTO_TCP, TCP_ULP, "tls", sizeof "tls") != 0) {
@@ -174,12 +121,12 @@ enum ktls_result ktls_install(int fd, enum ktls_suite suite, const struct tls_se
     return KTLS_INSTALLED;
 }
 
-static int rekey(int fd, int direction, enum ktls_suite suite, uint8_t *secret)
+static int rekey(int fd, int direction, enum tls_suite suite, uint8_t *secret)
 {
     uint8_t next[TLS_SECRET_BYTES_MAX];
-    size_t len = suites[suite].secret_bytes;
+    size_t len = tls_suite_secret_bytes(suite);
 
-    int failed = expand_label(suite, secret, "traffic upd", next, len);
+    int failed = tls_secret_next(suite, secret, next);
 
     failed = failed != 0 ? failed : set_keys(fd, direction, suite, next, 0);
     if (failed == 0) {
@@ -189,12 +136,12 @@ static int rekey(int fd, int direction, enum ktls_suite suite, uint8_t *secret)
     return failed;
 }
 
-int ktls_rekey_receive(int fd, enum ktls_suite suite, struct tls_secrets *secrets)
+int ktls_rekey_receive(int fd, enum tls_suite suite, struct tls_secrets *secrets)
 {
     return rekey(fd, TLS_RX, suite, secrets->client);
 }
 
-int ktls_rekey_send(int fd, enum ktls_suite suite, struct tls_secrets *secrets)
+int ktls_rekey_send(int fd, enum tls_suite suite, struct tls_secrets *secrets)
 {
     return rekey(fd, TLS_TX, suite, secrets->server);
 }
@@ -209,7 +156,7 @@ void ktls_record_prepare_receive(struct ktls_record *record)
     memset(record->control, 0, sizeof record->control);
 }
 
-void ktls_record_prepare_send(struct ktls_record *record, enum ktls_record_type type,
+void ktls_record_prepare_send(struct ktls_record *record, enum tls_content type,
                               struct bytes payload)
 {
     CHECK(payload.len <= sizeof record->data);
@@ -231,28 +178,9 @@ uint8_t ktls_record_type(const struct ktls_record *record)
 
     if (control == NULL || control->cmsg_level != SOL_TLS ||
         control->cmsg_type != TLS_GET_RECORD_TYPE || control->cmsg_len < CMSG_LEN(1)) {
-        return KTLS_RECORD_DATA;
+        return TLS_CONTENT_DATA;
     }
     return *CMSG_DATA(control);
-}
-
-enum ktls_control ktls_control_parse(uint8_t type, struct bytes payload)
-{
-    enum { CLOSE_NOTIFY = 0, KEY_UPDATE = 24 };
-
-    if (type == KTLS_RECORD_ALERT && payload.len == 2) {
-        return payload.data[1] == CLOSE_NOTIFY ? KTLS_CONTROL_CLOSE : KTLS_CONTROL_ALERT;
-    }
-    /* One whole KeyUpdate: type, 24-bit length 1, and whether ours is requested (RFC 8446
-       §4.6.3).
-     */
-    if (type == KTLS_RECORD_HANDSHAKE && payload.len == 5 && payload.data[0] == KEY_UPDATE &&
-        payload.data[1] == 0 && payload.data[2] == 0 && payload.data[3] == 1 &&
-        payload.data[4] <= UPDATES_REQUESTED) {
-        return payload.data[4] == UPDATES_REQUESTED ? KTLS_CONTROL_REKEY_AND_ANSWER
-                                                    : KTLS_CONTROL_REKEY;
-    }
-    return KTLS_CONTROL_BAD;
 }
 
 static int connected_pair(int fds[static 2])
@@ -284,10 +212,10 @@ static void close_pair(const int fds[static 2])
     }
 }
 
-static void probe_suite(struct ktls_support *support, enum ktls_suite suite)
+static void probe_suite(struct ktls_support *support, enum tls_suite suite)
 {
-    struct tls_secrets secrets = {.client_len = suites[suite].secret_bytes,
-                                  .server_len = suites[suite].secret_bytes};
+    struct tls_secrets secrets = {.client_len = tls_suite_secret_bytes(suite),
+                                  .server_len = tls_suite_secret_bytes(suite)};
     int fds[2];
 
     if (connected_pair(fds) == 0 && ktls_install(fds[0], suite, &secrets, 0) == KTLS_INSTALLED) {
@@ -324,17 +252,17 @@ void ktls_probe(struct ktls_support *ret_support)
                  strerror(error));
         return;
     }
-    for (unsigned i = 0; i < KTLS_SUITE_COUNT; i++) {
-        probe_suite(ret_support, (enum ktls_suite)i);
+    for (unsigned i = 0; i < TLS_SUITE_COUNT; i++) {
+        probe_suite(ret_support, (enum tls_suite)i);
     }
     size_t used =
         (size_t)snprintf(ret_support->text, sizeof ret_support->text, "%s",
                          ret_support->any ? "yes," : "no (the kernel has no cipher for it)");
 
-    for (unsigned i = 0; i < KTLS_SUITE_COUNT; i++) {
+    for (unsigned i = 0; i < TLS_SUITE_COUNT; i++) {
         if (ret_support->suites[i]) {
             used += (size_t)snprintf(ret_support->text + used, sizeof ret_support->text - used,
-                                     " %s", suites[i].name);
+                                     " %s", tls_suite_text((enum tls_suite)i));
         }
     }
     snprintf(ret_support->text + used, sizeof ret_support->text - used, "%s",

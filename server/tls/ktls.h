@@ -10,18 +10,13 @@
 
 #include "base/attributes.h"
 #include "base/bytes.h"
-#include "server/tls/tls_session.h"
-
-enum ktls_suite {
-    KTLS_AES_128_GCM,
-    KTLS_AES_256_GCM,
-    KTLS_CHACHA20_POLY1305,
-    KTLS_SUITE_COUNT,
-};
+#include "server/tls/record/tls_control.h"
+#include "server/tls/record/tls_secret.h"
+#include "server/tls/record/tls_suite.h"
 
 /* Capabilities of this kernel. */
 struct ktls_support {
-    bool suites[KTLS_SUITE_COUNT];
+    bool suites[TLS_SUITE_COUNT];
     bool any;
     bool rekey;     /* TLS_RX may be set again: KeyUpdate is supported (Linux 6.14) */
     char text[256]; /* "yes, AES-128-GCM …", or the reason and the cure */
@@ -29,9 +24,6 @@ struct ktls_support {
 
 /* Tests it on a loopback connection of its own. Blocks briefly; only at start. */
 void ktls_probe(struct ktls_support *ret_support);
-
-/* The suite of an IANA number (0x1301 …), or KTLS_SUITE_COUNT. */
-enum ktls_suite ktls_suite_of(uint16_t cipher_id);
 
 enum ktls_result {
     KTLS_INSTALLED,
@@ -43,21 +35,15 @@ enum ktls_result {
 /* Installs both directions. All handshake bytes must already be in the socket, and none of the
  * peer's after its Finished may have been read. tx_records: records that were already sent under
  * the server's key (session tickets). */
-MUST_USE enum ktls_result ktls_install(int fd, enum ktls_suite suite,
+MUST_USE enum ktls_result ktls_install(int fd, enum tls_suite suite,
                                        const struct tls_secrets *secrets, uint64_t tx_records);
 
 /* KeyUpdate (RFC 8446 §4.6.3, §7.2): replaces the secret by the next one and installs it. 0 or
  * -errno. */
-MUST_USE int ktls_rekey_receive(int fd, enum ktls_suite suite, struct tls_secrets *secrets);
-MUST_USE int ktls_rekey_send(int fd, enum ktls_suite suite, struct tls_secrets *secrets);
+MUST_USE int ktls_rekey_receive(int fd, enum tls_suite suite, struct tls_secrets *secrets);
+MUST_USE int ktls_rekey_send(int fd, enum tls_suite suite, struct tls_secrets *secrets);
 
 /* Control records carry their type in ancillary data. */
-enum ktls_record_type {
-    KTLS_RECORD_ALERT = 21,
-    KTLS_RECORD_HANDSHAKE = 22,
-    KTLS_RECORD_DATA = 23,
-};
-
 enum ktls_control_sizes { KTLS_CONTROL_SIZE = CMSG_SPACE(1), KTLS_RECORD_SIZE = 1024 };
 
 /* A message header with everything it points to; must stay valid until the operation is done.
@@ -72,17 +58,7 @@ struct ktls_record {
 /* For recvmsg of the next record. */
 void ktls_record_prepare_receive(struct ktls_record *record);
 /* For sendmsg of a control record of that type; payload of at most KTLS_RECORD_SIZE. */
-void ktls_record_prepare_send(struct ktls_record *record, enum ktls_record_type type,
+void ktls_record_prepare_send(struct ktls_record *record, enum tls_content type,
                               struct bytes payload);
 /* Type of a received record; data when the kernel gave none. */
 uint8_t ktls_record_type(const struct ktls_record *record);
-
-/* Meaning of a received control record. Pure. */
-enum ktls_control {
-    KTLS_CONTROL_CLOSE,            /* close_notify */
-    KTLS_CONTROL_ALERT,            /* another alert: the peer aborted */
-    KTLS_CONTROL_REKEY,            /* KeyUpdate */
-    KTLS_CONTROL_REKEY_AND_ANSWER, /* KeyUpdate that requests ours */
-    KTLS_CONTROL_BAD,
-};
-enum ktls_control ktls_control_parse(uint8_t type, struct bytes payload);

@@ -9,22 +9,13 @@
 
 #include "base/attributes.h"
 #include "base/bytes.h"
+#include "server/tls/record/tls_record.h"
+#include "server/tls/record/tls_secret.h"
 #include "server/tls/tls_context.h"
 
-enum tls_sizes {
-    TLS_SECRET_BYTES_MAX = 48,
-    TLS_RECORD_PAYLOAD_MAX = 16384,
-    TLS_RECORD_HEADER = 5,
-    TLS_RECORD_BYTES_MAX = TLS_RECORD_HEADER + TLS_RECORD_PAYLOAD_MAX + 256, /* RFC 8446 §5.2 */
+enum tls_session_sizes {
     TLS_RECORD_OVERHEAD = 64, /* header, tag, padding of one record; generous */
     TLS_LATE_BYTES = 512,
-};
-
-/* The application traffic secrets of a TLS 1.3 handshake (RFC 8446 §7.1). */
-struct tls_secrets {
-    uint8_t client[TLS_SECRET_BYTES_MAX];
-    uint8_t server[TLS_SECRET_BYTES_MAX];
-    size_t client_len, server_len;
 };
 
 enum tls_status {

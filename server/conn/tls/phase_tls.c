@@ -18,7 +18,8 @@
 #include "server/conn/tls/transport_kernel.h"
 #include "server/conn/tls/transport_user.h"
 #include "server/conn/transport.h"
-#include "server/tls/tls_record.h"
+#include "server/tls/record/tls_record.h"
+#include "server/tls/tls_session.h"
 #include "server/tls/tls_slot.h"
 
 /* Most ClientHellos are shorter; for a longer one it doubles. */
@@ -187,9 +188,9 @@ static enum ktls_result choose_transport(struct conn *conn)
 {
     const struct conn_shared *shared = conn->table->shared;
     struct phase_tls *tls = state_of(conn);
-    enum ktls_suite suite = ktls_suite_of(tls_session_cipher_id(tls->session));
+    enum tls_suite suite = tls_suite_of(tls_session_cipher_id(tls->session));
 
-    if (!shared->ktls.any || !tls_session_is_tls13(tls->session) || suite == KTLS_SUITE_COUNT ||
+    if (!shared->ktls.any || !tls_session_is_tls13(tls->session) || suite == TLS_SUITE_COUNT ||
         !shared->ktls.suites[suite] ||
         tls_session_fragment_max(tls->session) < TLS_RECORD_PAYLOAD_MAX) {
         return KTLS_REFUSED;
@@ -207,7 +208,7 @@ static void keep_secrets(struct conn *conn)
     conn->tls.rekey = block_pool_take(&conn->worker->blocks, sizeof *conn->tls.rekey);
     if (conn->tls.rekey != NULL) {
         *conn->tls.rekey = (struct rekey){
-            .suite = ktls_suite_of(tls_session_cipher_id(tls->session)),
+            .suite = tls_suite_of(tls_session_cipher_id(tls->session)),
             .secrets = *tls_session_secrets(tls->session),
         };
     }

@@ -35,26 +35,26 @@ static void follow_rekey(struct conn *conn, bool answer_wanted)
 
 static void take_control(struct conn *conn, uint8_t type, struct bytes payload)
 {
-    if (type == KTLS_RECORD_DATA) {
+    if (type == TLS_CONTENT_DATA) {
         conn_phase_ops(conn)->on_bytes(conn, payload);
         conn_receive_start(conn);
         return;
     }
-    switch (ktls_control_parse(type, payload)) {
-    case KTLS_CONTROL_CLOSE:
+    switch (tls_control_parse(type, payload)) {
+    case TLS_CONTROL_CLOSE:
         conn_receive_end(conn);
         return;
-    case KTLS_CONTROL_ALERT:
+    case TLS_CONTROL_ALERT:
         counters_increment(&conn->worker->counters, tls_alerts);
         conn_fail(conn, CLOSE_BY_PEER);
         return;
-    case KTLS_CONTROL_REKEY:
+    case TLS_CONTROL_REKEY:
         follow_rekey(conn, false);
         return;
-    case KTLS_CONTROL_REKEY_AND_ANSWER:
+    case TLS_CONTROL_REKEY_AND_ANSWER:
         follow_rekey(conn, true);
         return;
-    case KTLS_CONTROL_BAD:
+    case TLS_CONTROL_BAD:
         counters_increment(&conn->worker->counters, tls_broken);
         conn_fail(conn, CLOSE_TLS_FAILED);
         return;
@@ -121,7 +121,7 @@ static void answer_rekey(struct conn *conn)
 
     CHECK(!conn->send_op.in_flight);
     conn->tls.rekey->answer_wanted = false;
-    ktls_record_prepare_send(&conn->tls.rekey->record, KTLS_RECORD_HANDSHAKE,
+    ktls_record_prepare_send(&conn->tls.rekey->record, TLS_CONTENT_HANDSHAKE,
                              bytes_of(key_update, sizeof key_update));
     op_init(&conn->send_op, rekey_on_sent);
     struct io_uring_sqe *sqe = ring_sqe(&conn->worker->ring, &conn->send_op);
@@ -164,7 +164,7 @@ static bool notify(struct conn *conn)
     if (!transport_take_record(conn, &conn->tls.notify_record)) {
         return false;
     }
-    ktls_record_prepare_send(conn->tls.notify_record, KTLS_RECORD_ALERT,
+    ktls_record_prepare_send(conn->tls.notify_record, TLS_CONTENT_ALERT,
                              bytes_of(close_notify, sizeof close_notify));
     struct io_uring_sqe *sqe = ring_sqe(&conn->worker->ring, &conn->notify_op);
 

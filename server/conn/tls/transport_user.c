@@ -9,6 +9,7 @@
 #include "server/conn/conn.h"
 #include "server/conn/receive.h"
 #include "server/conn/send.h"
+#include "server/tls/tls_session.h"
 
 /* Plain bytes of one batch: a connection holds no more as ciphertext while its peer is slow. */
 enum { BATCH_PLAIN_BYTES_MAX = 256 * 1024, SMALL_BATCH_PLAIN_BYTES = TLS_RECORD_PAYLOAD_MAX };

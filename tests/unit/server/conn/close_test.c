@@ -391,7 +391,7 @@ static void receive_key_update(struct held *held)
     control->cmsg_level = 282; /* SOL_TLS */
     control->cmsg_type = 2;    /* TLS_GET_RECORD_TYPE */
     control->cmsg_len = CMSG_LEN(1);
-    *CMSG_DATA(control) = KTLS_RECORD_HANDSHAKE;
+    *CMSG_DATA(control) = TLS_CONTENT_HANDSHAKE;
     memcpy(header->msg_iov->iov_base, "\x18\0\0\1\1", 5);
     kernel_complete(held, 5, 0);
 }

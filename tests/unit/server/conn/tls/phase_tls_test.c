@@ -16,10 +16,10 @@ static struct {
     uint64_t tx_records;
 } install;
 
-enum ktls_result __wrap_ktls_install(int fd, enum ktls_suite suite,
+enum ktls_result __wrap_ktls_install(int fd, enum tls_suite suite,
                                      const struct tls_secrets *secrets, uint64_t tx_records);
 
-enum ktls_result __wrap_ktls_install(int fd, enum ktls_suite suite,
+enum ktls_result __wrap_ktls_install(int fd, enum tls_suite suite,
                                      const struct tls_secrets *secrets, uint64_t tx_records)
 {
     install.calls++;
@@ -53,7 +53,7 @@ TestSuite(phase_tls, .init = open_connection, .fini = tls_stage_close);
 static void kernel_can(enum ktls_result result)
 {
     stage.shared.ktls.any = true;
-    for (unsigned i = 0; i < KTLS_SUITE_COUNT; i++) {
+    for (unsigned i = 0; i < TLS_SUITE_COUNT; i++) {
         stage.shared.ktls.suites[i] = true;
     }
     install.result = result;

@@ -11,16 +11,16 @@ enum { SOL_TLS_LEVEL = 282, TLS_GET_RECORD_TYPE_VALUE = 2, ALERT = 21, HANDSHAKE
 static struct conn *conn;
 static int rekey_result;
 
-int __wrap_ktls_rekey_receive(int fd, enum ktls_suite suite, struct tls_secrets *secrets);
-int __wrap_ktls_rekey_send(int fd, enum ktls_suite suite, struct tls_secrets *secrets);
+int __wrap_ktls_rekey_receive(int fd, enum tls_suite suite, struct tls_secrets *secrets);
+int __wrap_ktls_rekey_send(int fd, enum tls_suite suite, struct tls_secrets *secrets);
 
-int __wrap_ktls_rekey_receive(int fd, enum ktls_suite suite, struct tls_secrets *secrets)
+int __wrap_ktls_rekey_receive(int fd, enum tls_suite suite, struct tls_secrets *secrets)
 {
     hear("key:receive ");
     return rekey_result;
 }
 
-int __wrap_ktls_rekey_send(int fd, enum ktls_suite suite, struct tls_secrets *secrets)
+int __wrap_ktls_rekey_send(int fd, enum tls_suite suite, struct tls_secrets *secrets)
 {
     hear("key:send ");
     return rekey_result;

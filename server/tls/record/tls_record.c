@@ -1,4 +1,4 @@
-#include "server/tls/tls_record.h"
+#include "server/tls/record/tls_record.h"
 
 enum { TYPE_CHANGE_CIPHER_SPEC = 20, TYPE_APPLICATION_DATA = 23, VERSION_MAJOR = 3 };
 

@@ -3,7 +3,7 @@
 #include <criterion/criterion.h>
 
 #include "base/attributes.h"
-#include "server/tls/tls_record.h"
+#include "server/tls/record/tls_record.h"
 
 Test(tls_record, measures_what_a_handshake_may_contain)
 {

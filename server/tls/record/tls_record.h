@@ -4,7 +4,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "server/tls/tls_session.h"
+enum tls_record_sizes {
+    TLS_RECORD_PAYLOAD_MAX = 16384,
+    TLS_RECORD_HEADER = 5,
+    TLS_RECORD_BYTES_MAX = TLS_RECORD_HEADER + TLS_RECORD_PAYLOAD_MAX + 256, /* RFC 8446 §5.2 */
+};
 
 /* Length of the record with that header, the header included; 0 when it is not the header of a
  * record that a handshake may contain. */

@@ -1,0 +1,22 @@
+#include "server/tls/record/tls_control.h"
+
+enum { UPDATE_REQUESTED = 1 };
+
+enum tls_control tls_control_parse(uint8_t type, struct bytes payload)
+{
+    enum { CLOSE_NOTIFY = 0, KEY_UPDATE = 24 };
+
+    if (type == TLS_CONTENT_ALERT && payload.len == 2) {
+        return payload.data[1] == CLOSE_NOTIFY ? TLS_CONTROL_CLOSE : TLS_CONTROL_ALERT;
+    }
+    /* One whole KeyUpdate: type, 24-bit length 1, and whether ours is requested (RFC 8446
+       §4.6.3).
+     */
+    if (type == TLS_CONTENT_HANDSHAKE && payload.len == 5 && payload.data[0] == KEY_UPDATE &&
+        payload.data[1] == 0 && payload.data[2] == 0 && payload.data[3] == 1 &&
+        payload.data[4] <= UPDATE_REQUESTED) {
+        return payload.data[4] == UPDATE_REQUESTED ? TLS_CONTROL_REKEY_AND_ANSWER
+                                                   : TLS_CONTROL_REKEY;
+    }
+    return TLS_CONTROL_BAD;
+}

@@ -1,0 +1,68 @@
+/* Goal: a direction knows its next number and key, and nothing of them stays behind.
+ * Method: records of one direction, opened by the other with the same secret. */
+#include "server/tls/record/tls_cipher.h"
+
+#include "tests/unit/server/tls/record/record_fixture.h"
+
+static const uint8_t secret[TLS_SECRET_BYTES_MAX] = {1, 2, 3};
+static const uint8_t inner[] = {'x', TLS_CONTENT_DATA};
+
+/* Whether the next record of one is the next record of the other. */
+static bool agree(struct tls_cipher *client, struct tls_opener *opener)
+{
+    uint8_t record[64];
+    uint8_t type;
+    struct bytes payload;
+    size_t len = record_make(client, inner, sizeof inner, record);
+
+    return tls_opener_open(opener, record, len, &type, &payload) == TLS_OPENED;
+}
+
+Test(tls_cipher, each_record_has_the_next_number)
+{
+    struct tls_cipher client;
+    struct tls_opener opener = {0};
+
+    for (unsigned suite = 0; suite < TLS_SUITE_COUNT; suite++) {
+        cr_assert(tls_cipher_init(&client, true, (enum tls_suite)suite, secret, 0x01020304050607));
+        cr_assert(tls_cipher_init(&opener.cipher, false, (enum tls_suite)suite, secret,
+                                  0x01020304050607));
+        cr_assert(agree(&client, &opener));
+        cr_assert_eq(client.sequence, 0x01020304050608);
+        cr_assert(agree(&client, &opener));
+        client.sequence ^= UINT64_C(1) << 63; /* all of the number counts */
+        cr_assert_not(agree(&client, &opener));
+        tls_cipher_deinit(&client);
+        tls_cipher_deinit(&opener.cipher);
+    }
+}
+
+Test(tls_cipher, key_update_needs_both_ends)
+{
+    struct tls_cipher client;
+    struct tls_opener opener = {0};
+
+    cr_assert(tls_cipher_init(&client, true, TLS_AES_256_GCM, secret, 7));
+    cr_assert(tls_cipher_init(&opener.cipher, false, TLS_AES_256_GCM, secret, 7));
+    cr_assert(tls_cipher_update(&client));
+    cr_assert_eq(client.sequence, 0);
+    cr_assert(tls_cipher_update(&opener.cipher));
+    cr_assert_arr_eq(client.secret, opener.cipher.secret, sizeof client.secret);
+    cr_assert(agree(&client, &opener));
+    cr_assert(tls_cipher_update(&client));
+    cr_assert_not(agree(&client, &opener));
+    tls_cipher_deinit(&client);
+    tls_cipher_deinit(&opener.cipher);
+}
+
+Test(tls_cipher, leaves_nothing_and_may_end_twice)
+{
+    static const struct tls_cipher zero;
+    struct tls_cipher cipher;
+
+    cr_assert(tls_cipher_init(&cipher, true, TLS_CHACHA20_POLY1305, secret, 0));
+    for (unsigned i = 0; i < 2; i++) {
+        tls_cipher_deinit(&cipher);
+        cr_assert_eq(memcmp(&cipher, &zero, sizeof zero), 0);
+    }
+}
