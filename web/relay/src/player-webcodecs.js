@@ -246,7 +246,8 @@ export class WebCodecsPlayer {
   /* Hardware may keep pictures until more come: then each one is shown late, for ever. */
   #mustUseSoftware(/** @type {VideoDecoder} */ decoder) {
     const now = performance.now();
-    if (this.#held <= HELD_MAX || decoder.decodeQueueSize > 0) {
+    /* What waits in front of the decoder is not held, also where that is never empty. */
+    if (this.#held - decoder.decodeQueueSize <= HELD_MAX) {
       this.#heldSince = now;
     }
     return !this.#software && this.#heldSince > 0 && now - this.#heldSince > HELD_FOR_MS;
