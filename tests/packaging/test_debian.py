@@ -80,7 +80,7 @@ class Debian(unittest.TestCase):
         self.assertLessEqual({package for package, _ in patterns()}, set(packages()))
 
     def test_scripts_are_shell_that_stops_at_a_failure(self):
-        for name in ("postinst", "postrm"):
+        for name in ("postinst", "prerm", "postrm"):
             script = text(f"debian/relay.{name}")
             self.assertIn("\nset -e\n", script)
             self.assertIn("\n#DEBHELPER#\n", script)
