@@ -129,6 +129,9 @@ static void expiry_hear(struct conversation *conversation, struct relay_client *
         .expires_s = control->expiry.expires_s,
     };
 
+    if (control->expiry.result == RELAY_V1_EXPIRY_TOO_OFTEN) {
+        renewal_forget_token(&conversation->renewal);
+    }
     if (control->expiry.expires_s < UINT64_MAX / US_PER_S) {
         renewal_note_expiry(&conversation->renewal, control->expiry.expires_s * US_PER_S,
                             relay_now_us(conversation, now_us));

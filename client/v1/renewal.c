@@ -21,6 +21,12 @@ void renewal_note_token(struct renewal *renewal, const char *token)
     renewal->token = copy;
 }
 
+void renewal_forget_token(struct renewal *renewal)
+{
+    credential_release(renewal->token);
+    renewal->token = NULL;
+}
+
 bool renewal_is_new(const struct renewal *renewal, const char *token)
 {
     return renewal->token == NULL || strcmp(renewal->token, token) != 0;

@@ -24,6 +24,8 @@ void renewal_deinit(struct renewal *renewal);
 
 /* The token of an access request, or of an offer. Without memory, it is forgotten. */
 void renewal_note_token(struct renewal *renewal, const char *token);
+/* The relay has not looked at the last offer, so that it may be made again. */
+void renewal_forget_token(struct renewal *renewal);
 bool renewal_is_new(const struct renewal *renewal, const char *token);
 
 /* The relay said when the connection ends. */

@@ -265,6 +265,20 @@ int bookings_grant(struct bookings *bookings, const struct permission *permissio
     return failed;
 }
 
+int bookings_extend(struct bookings *bookings, const char *booking_id, int64_t exp_s, int64_t now_s,
+                    bool *ret_is_new)
+{
+    pthread_mutex_lock(&bookings->mutex);
+    const struct booking *booking = find(bookings, booking_id);
+    bool denied = is_denied(bookings, booking_id, now_s);
+    bool is_later = booking == NULL || booking->list != BOOKINGS_ALLOWED || booking->exp_s < exp_s;
+
+    *ret_is_new =
+        !denied && is_later && put(bookings, BOOKINGS_ALLOWED, booking_id, exp_s, now_s) == 0;
+    pthread_mutex_unlock(&bookings->mutex);
+    return denied ? -EACCES : 0;
+}
+
 void bookings_for_each(struct bookings *bookings, enum booking_list list, int64_t now_s,
                        void (*on_entry)(const char *booking_id, int64_t exp_s, void *context),
                        void *context)

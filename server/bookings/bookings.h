@@ -45,6 +45,11 @@ struct grant {
 MUST_USE int bookings_grant(struct bookings *bookings, const struct permission *permission,
                             uint64_t now_ms, int64_t now_s, struct grant *ret_grant);
 
+/* A newer token for a booking that is not denied: it is listed as allowed until then, or longer if
+ * it is already. ret_is_new as in struct grant. 0, or -EACCES: denied. One step, as above. */
+MUST_USE int bookings_extend(struct bookings *bookings, const char *booking_id, int64_t exp_s,
+                             int64_t now_s, bool *ret_is_new);
+
 /* Entries of the list, expired ones included. */
 uint32_t bookings_count(struct bookings *bookings, enum booking_list list);
 

@@ -106,6 +106,8 @@ struct conn_table {
     uint32_t burst_spent;                      /* in this turn, by those that send at once */
     struct list ready;                         /* connections to send on at the end of the turn */
     struct list bookings[BOOKING_BUCKETS];     /* WebSockets by booking id */
+    uint64_t renewals_ms;                      /* when renewals_spent was brought up to date */
+    uint32_t renewals_spent;                   /* tokens verified, less those that time gave back */
     uint32_t deferred;                         /* answers that other threads owe to this worker */
     uint32_t snapshots;                        /* of these, copies of pictures */
     uint64_t snapshot_ms;                      /* when this worker began to count what it copies */

@@ -204,26 +204,3 @@ bool booking_change_carry_out(struct conn *conn, struct access_reply *reply,
     free(change);
     return true;
 }
-
-static void on_noted(struct booking_job *job, int result, struct ring *ring)
-{
-    free(container_of(job, struct change, job));
-}
-
-/* A job without a waiting request may be lost with the disk: the next session request repeats it.
- */
-void booking_change_note(struct conn *conn, const struct access_reply *reply)
-{
-    struct booking_store *store = conn->table->shared->store;
-    struct change *change = store == NULL ? NULL : change_create(reply, 0);
-
-    if (change == NULL) {
-        return;
-    }
-    change->job.on_done = on_noted;
-    if (!booking_store_submit(store, &change->job)) {
-        counters_increment(&conn->worker->counters, store_failures);
-        worker_alarm(conn->worker, ALARM_STORE);
-        free(change);
-    }
-}

@@ -18,6 +18,3 @@ struct booking_change_actor {
  * this returns. */
 bool booking_change_carry_out(struct conn *conn, struct access_reply *reply,
                               const struct booking_change_actor *actor, deferred_answer_fn *answer);
-
-/* For ACCESS_ACTION_NOTE: the disk stores it, and no request waits. */
-void booking_change_note(struct conn *conn, const struct access_reply *reply);

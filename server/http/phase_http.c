@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "server/access/access.h"
 #include "server/admin/admin.h"
+#include "server/bookings/booking_note.h"
 #include "server/conn/address.h"
 #include "server/conn/close.h"
 #include "server/conn/receive.h"
@@ -307,7 +308,7 @@ static bool carry_out(struct conn *conn, struct access_reply *reply,
     case ACCESS_ACTION_NONE:
         return true;
     case ACCESS_ACTION_NOTE:
-        booking_change_note(conn, reply);
+        booking_note(conn->worker, conn->table->shared->store, reply->booking_id, reply->exp_s);
         return true;
     case ACCESS_ACTION_DENY:
     case ACCESS_ACTION_ALLOW:

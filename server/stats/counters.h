@@ -112,6 +112,8 @@
     X(v1_renewed, "v1_renewals", "result=\"renewed\"", "Tokens for connections that were open")    \
     X(v1_renewals_refused, "v1_renewals", "result=\"refused\"",                                    \
       "Tokens for connections that were open")                                                     \
+    X(v1_renewals_put_off, "v1_renewals", "result=\"put_off\"",                                    \
+      "Tokens for connections that were open")                                                     \
     X(v1_controls, "v1_controls", "", "Control messages of relay.v1 that were acted on")           \
     X(v1_controls_ignored, "v1_controls_ignored", "",                                              \
       "Control messages of relay.v1 that were unknown, too short, too often or from the wrong "    \

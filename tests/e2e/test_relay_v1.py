@@ -389,13 +389,28 @@ class Renewal(V1Case):
             time.sleep(0.1)  # the time that the first token ends
         peer.peer.ping()
 
-    def test_a_shorter_token_ends_it_earlier(self):
+    def test_a_shorter_token_changes_nothing(self):
         claims = self.relay.claims("shorter", ("read",))
         uri = self.relay.session("shorter", self.relay.sign(claims)).json()["uri"]
         peer = relay_v1.Peer(uri)
-        peer.say("token", token=self.relay.sign({**claims, "exp": int(time.time()) + 2}))
+        self.addCleanup(peer.close)
+        peer.say("token", token=self.relay.sign({**claims, "exp": claims["exp"] - 60}))
+        self.assertEqual(peer.hear("expiry", result=1)["expires"], claims["exp"])
+
+    def test_a_booking_is_listed_as_allowed_until_the_end_of_its_newest_token(self):
+        claims = self.relay.claims("listed", ("read",), lifetime_s=2, booking_id="lab")
+        peer = relay_v1.Peer(self.relay.session("listed", self.relay.sign(claims)).json()["uri"])
+        self.addCleanup(peer.close)
+        peer.say("token", token=self.relay.sign({**claims, "exp": claims["exp"] + 300}))
         peer.hear("expiry", result=1)
-        self.assertEqual(peer.peer.expect_closed(), (4401, "token expired"))
+        while time.time() < claims["exp"] + 1:
+            time.sleep(0.1)  # the time that the first token ends
+        self.assertIn("lab", self.allowed_bookings())
+
+    def allowed_bookings(self):
+        return self.relay.request(
+            "GET", "/bids/allow",
+            {"Authorization": self.relay.token(scopes=["relay:admin"])}).json()["booking_ids"]
 
     def test_other_tokens_change_nothing(self):
         claims = self.relay.claims("others", ("read", "write"), booking_id="mine")

@@ -451,6 +451,19 @@ Test(conversation, offers_another_token_and_never_the_same)
     cr_expect_eq(say(4).kind, RELAY_V1_DATA);
 }
 
+Test(conversation, offers_again_what_the_relay_did_not_look_at)
+{
+    skip_clock(0);
+    hear_expiry(RELAY_V1_EXPIRY_NOTICE, 3600);
+    cr_assert_eq(relay_client_set_token(client, "eyJ.second.token"), 0);
+    cr_assert_eq(say(1).kind, RELAY_V1_TOKEN);
+    cr_assert_eq(relay_client_set_token(client, "eyJ.second.token"), 0);
+    cr_expect_eq(say(2).kind, RELAY_V1_DATA, "it was offered");
+    hear_expiry(RELAY_V1_EXPIRY_TOO_OFTEN, 3600);
+    cr_assert_eq(relay_client_set_token(client, "eyJ.second.token"), 0);
+    cr_expect_eq(say(3).kind, RELAY_V1_TOKEN);
+}
+
 Test(conversation, looks_for_a_token_before_the_end)
 {
     renewal_note_token(&conversation.renewal, "eyJ.zeroth.token");

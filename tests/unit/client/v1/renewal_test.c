@@ -54,6 +54,15 @@ Test(renewal, hurries_when_the_application_has_a_token)
     cr_expect(renewal_is_due(&renewal, S(2000)));
 }
 
+Test(renewal, offers_again_what_the_relay_has_not_looked_at)
+{
+    renewal_note_token(&renewal, "a");
+    renewal_forget_token(&renewal);
+    cr_expect(renewal_is_new(&renewal, "a"));
+    renewal_forget_token(&renewal);
+    cr_expect(renewal_is_new(&renewal, "a"), "harmless");
+}
+
 Test(renewal, knows_the_token_that_the_relay_has)
 {
     cr_expect(renewal_is_new(&renewal, "a"));

@@ -180,6 +180,41 @@ Test(bookings, are_new_once_for_each_expiry)
     expect_listed(BOOKINGS_ALLOWED, NOW_S, "a;;");
 }
 
+static int extend(const char *id, int64_t exp_s, bool *ret_is_new)
+{
+    return bookings_extend(bookings, id, exp_s, NOW_S, ret_is_new);
+}
+
+Test(bookings, are_extended_and_never_shortened)
+{
+    char code[CODE_SIZE];
+    enum booking_list list;
+    int64_t exp_s = 0;
+    bool is_new = false;
+
+    cr_assert_eq(grant("a", NOW_S + 9, code, &is_new), 0);
+    cr_assert_eq(extend("a", NOW_S + 99, &is_new), 0);
+    cr_assert(is_new);
+    cr_assert_eq(extend("a", NOW_S + 99, &is_new), 0);
+    cr_assert(!is_new);
+    cr_assert_eq(extend("a", NOW_S + 50, &is_new), 0);
+    cr_assert(!is_new);
+    cr_assert(bookings_find(bookings, "a", &list, &exp_s) && exp_s == NOW_S + 99);
+    cr_assert_eq(extend("b", NOW_S + 9, &is_new), 0);
+    cr_assert(is_new, "one that was forgotten is listed again");
+    expect_listed(BOOKINGS_ALLOWED, NOW_S, "a;b;");
+}
+
+Test(bookings, are_not_extended_while_denied)
+{
+    bool is_new = true;
+
+    cr_assert_eq(bookings_deny(bookings, "a", NOW_S + 9, NOW_S), 0);
+    cr_assert_eq(extend("a", NOW_S + 99, &is_new), -EACCES);
+    cr_assert(!is_new);
+    expect_listed(BOOKINGS_DENIED, NOW_S, "a;");
+}
+
 static void fill(enum booking_list list, int64_t exp_s)
 {
     for (unsigned i = 0; i < BOOKINGS_MAX; i++) {

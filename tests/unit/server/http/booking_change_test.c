@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "server/bookings/booking_note.h"
 #include "server/bookings/booking_store.h"
 #include "tests/unit/server/conn/conn_fixture.h"
 
@@ -198,15 +199,11 @@ Test(booking_change, waits_for_the_disk_and_for_the_workers)
     expect_stored("b", BOOKINGS_DENIED);
 }
 
-Test(booking_change, notes_an_allowed_booking_for_no_request_that_waits)
+Test(booking_change, a_note_makes_no_request_wait)
 {
-    struct access_reply reply = {
-        .action = ACCESS_ACTION_NOTE, .booking_id = "b", .exp_s = EXPIRES_S};
-
-    booking_change_note(&scene.askers[0], &reply);
     open_store();
     bookings_allow(bookings, "b", EXPIRES_S, 0);
-    booking_change_note(&scene.askers[0], &reply);
+    booking_note(&scene.workers[0], scene.shared.store, "b", EXPIRES_S);
     cr_assert(!scene.askers[0].awaits_answer);
     cr_assert_eq(scene.tables[0].deferred, 0);
     booking_store_close(scene.shared.store);

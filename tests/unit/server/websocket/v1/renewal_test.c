@@ -1,5 +1,6 @@
-/* Goal: a token moves the end of a connection exactly when it is valid now, for this relay, and for
- * the same booking, topic and scopes, and the booking is not denied.
+/* Goal: a token moves the end of a connection and of its booking exactly when it is valid now, for
+ * this relay, and for the same booking, topic and scopes, the booking is not denied, and the end is
+ * a later one; and the time that verifying takes is bounded.
  * Method: good claims with one thing changed at a time. */
 #include "server/websocket/v1/renewal.h"
 
@@ -51,16 +52,65 @@ static enum relay_v1_expiry_result take(const struct token_claims *claims)
     return result;
 }
 
+static int64_t listed_until_s(void)
+{
+    enum booking_list list;
+    int64_t exp_s = 0;
+
+    cr_assert(bookings_find(stage.shared.access.bookings, "b0", &list, &exp_s));
+    cr_assert_eq(list, BOOKINGS_ALLOWED);
+    return exp_s;
+}
+
 Test(renewal, a_good_token_moves_the_end)
 {
     struct token_claims claims = good_claims();
 
     cr_assert_eq(take(&claims), RELAY_V1_EXPIRY_RENEWED);
     cr_assert_eq(phase_websocket_of(conn)->exp_s, claims.exp_s);
+    cr_assert_eq(listed_until_s(), claims.exp_s);
+    cr_assert_eq(stage_counted(v1_renewed), 1);
+}
+
+Test(renewal, an_earlier_end_changes_nothing)
+{
+    struct token_claims claims = good_claims();
+    int64_t exp_s = claims.exp_s;
+
+    cr_assert_eq(take(&claims), RELAY_V1_EXPIRY_RENEWED);
     claims.exp_s -= 7000;
-    cr_assert_eq(take(&claims), RELAY_V1_EXPIRY_RENEWED, "an earlier one, too");
-    cr_assert_eq(phase_websocket_of(conn)->exp_s, claims.exp_s);
-    cr_assert_eq(stage_counted(v1_renewed), 2);
+    cr_assert_eq(take(&claims), RELAY_V1_EXPIRY_RENEWED);
+    cr_assert_eq(phase_websocket_of(conn)->exp_s, exp_s);
+    cr_assert_eq(listed_until_s(), exp_s);
+}
+
+Test(renewal, a_denied_booking_gets_none)
+{
+    struct bookings *bookings = stage.shared.access.bookings;
+    int64_t exp_s = phase_websocket_of(conn)->exp_s;
+    struct token_claims claims = good_claims();
+
+    cr_assert_eq(bookings_deny(bookings, "b0", claims.exp_s, clock_wall_s()), 0);
+    cr_assert_eq(take(&claims), RELAY_V1_EXPIRY_DENIED);
+    cr_assert_eq(phase_websocket_of(conn)->exp_s, exp_s);
+    cr_assert_eq(stage_counted(v1_renewals_refused), 1);
+}
+
+Test(renewal, a_worker_verifies_a_burst_and_then_so_many_a_second)
+{
+    struct token_claims claims = good_claims();
+
+    for (unsigned i = 0; i < RENEWALS_BURST; i++) {
+        cr_assert_eq(renewal_take(conn, bytes_of_text("no token")), RELAY_V1_EXPIRY_INVALID);
+    }
+    cr_assert_eq(take(&claims), RELAY_V1_EXPIRY_TOO_OFTEN);
+    cr_assert_eq(stage_counted(v1_renewals_put_off), 1);
+    cr_assert_eq(stage_counted(v1_renewals_refused), RENEWALS_BURST);
+    stage.worker.now_ms += 2 * 1000 / RENEWALS_PER_SECOND;
+    cr_assert_eq(take(&claims), RELAY_V1_EXPIRY_RENEWED);
+    cr_assert_eq(take(&claims), RELAY_V1_EXPIRY_RENEWED);
+    cr_assert_eq(take(&claims), RELAY_V1_EXPIRY_TOO_OFTEN);
+    cr_assert_eq(stage_counted(v1_renewals_put_off), 2);
 }
 
 Test(renewal, other_tokens_do_not)
