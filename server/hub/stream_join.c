@@ -184,21 +184,42 @@ static void release(struct worker *worker, struct stream_join *join)
     topic_unref(topic);
 }
 
+/* Another publisher took over meanwhile, and the viewer has a picture of it: older ones must not
+ * come after that. */
+static bool is_overtaken(const struct stream_join *join)
+{
+    return join->answer != NULL && join->subscriber != NULL && join->subscriber->has_picture &&
+           atomic_load(&join->topic->cache_home) != join->answer->home + 1;
+}
+
+/* Whether the viewer goes on from it: of a stream that was overtaken it has no picture. */
+static bool begin_with_answer(struct worker *worker, const struct stream_join *join)
+{
+    const struct answer *answer = join->answer;
+    bool is_stream = message_is_stream(answer->items[0].message);
+
+    if (is_overtaken(join)) {
+        (void)take_items(worker, answer, NULL);
+        return !is_stream;
+    }
+    if (join->subscriber != NULL) {
+        counters_increment(&worker->counters, joins_from_cache);
+    }
+    return take_items(worker, answer, join->subscriber);
+}
+
 static void run_answer(struct worker *worker, struct call *call)
 {
     struct stream_join *join = container_of(call, struct stream_join, call);
     struct subscriber *subscriber = join->subscriber;
     struct answer *answer = join->answer;
-    bool queued = answer == NULL || take_items(worker, answer, subscriber);
+    bool is_whole = answer == NULL || begin_with_answer(worker, join);
 
     if (subscriber != NULL) {
         subscriber->join = NULL;
         subscriber->joined_number = join->number;
-        if (answer != NULL) {
-            counters_increment(&worker->counters, joins_from_cache);
-        }
         go_live(worker, subscriber,
-                join->awaits_key || !queued || subscriber->has_missed || has_gap(subscriber));
+                join->awaits_key || !is_whole || subscriber->has_missed || has_gap(subscriber));
     }
     if (answer != NULL) {
         answer->call.run = run_return;
@@ -287,6 +308,7 @@ void stream_join_begin(struct worker *worker, struct topic *topic, struct subscr
     subscriber->state = SUBSCRIBER_LIVE;
     subscriber->join = NULL;
     subscriber->has_missed = false;
+    subscriber->has_picture = false;
     subscriber->has_skipped = false;
     subscriber->joined_home = SUBSCRIBER_NO_HOME;
     if (home == 0 || mode == JOIN_LATEST) {
@@ -328,6 +350,7 @@ static bool admits_joining(struct subscriber *subscriber, const struct message *
         return false;
     }
     subscriber->has_missed |= message_is_stream(message);
+    subscriber->has_picture |= !message_is_stream(message);
     return !message_is_stream(message);
 }
 

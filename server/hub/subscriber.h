@@ -31,6 +31,7 @@ struct subscriber {
     void (*on_room)(struct subscriber *subscriber); /* it waits no longer; publishes nothing yet */
     enum subscriber_state state;
     bool has_missed;  /* while JOINING: of a stream that is not in the answer */
+    bool has_picture; /* while JOINING: one that needs no other, of another worker */
     bool has_skipped; /* while JOINING: of a stream of joined_home, up to skipped_number */
     uint32_t skipped_number;
     uint16_t joined_home;   /* the worker that is asked, or SUBSCRIBER_NO_HOME */

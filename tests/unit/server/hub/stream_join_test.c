@@ -343,6 +343,80 @@ Test(stream_join, awaits_a_key_picture_when_another_publisher_takes_over_meanwhi
     leave(&viewer);
 }
 
+/* A viewer asks worker 0, and what worker 2 publishes meanwhile comes before the answer. */
+static void join_while_another_publishes(struct viewer *viewer, enum message_class class,
+                                         const char *text)
+{
+    join(viewer, 1);
+    publish(2, class, text);
+    cluster_end_turn(worker_of(2));
+    ring_submit_and_wait(&worker_of(2)->ring, 0);
+    cluster_take_waiting(&scene.cluster, worker_of(1));
+    cluster_settle(&scene.cluster);
+}
+
+Test(stream_join, gets_no_older_picture_behind_one_of_a_publisher_that_took_over)
+{
+    struct viewer viewer;
+
+    publish(0, MESSAGE_JPEG, "old");
+    join_while_another_publishes(&viewer, MESSAGE_JPEG, "new");
+    expect_got(&viewer, "..new");
+    cr_assert_eq(counted(worker_of(1), joins_awaiting_key), 0);
+    publish(2, MESSAGE_JPEG, "newer");
+    cluster_settle(&scene.cluster);
+    publish(0, MESSAGE_JPEG, "live");
+    cluster_settle(&scene.cluster);
+    expect_got(&viewer, "..newer ..live");
+    leave(&viewer);
+}
+
+Test(stream_join, gets_no_stream_behind_a_picture_of_a_publisher_that_took_over)
+{
+    struct viewer viewer;
+
+    publish_groups(0);
+    join_while_another_publishes(&viewer, MESSAGE_JPEG, "new");
+    expect_got(&viewer, "..new");
+    publish(0, MESSAGE_DEPENDENT, "d");
+    publish(2, MESSAGE_JPEG, "newer");
+    cluster_settle(&scene.cluster);
+    publish(0, MESSAGE_KEY, "K3");
+    cluster_settle(&scene.cluster);
+    expect_got(&viewer, "..newer >K3");
+    leave(&viewer);
+}
+
+/* A publisher that comes back, on any worker, before what it left behind is released. */
+Test(stream_join, begins_with_the_stream_of_a_publisher_that_came_back)
+{
+    struct viewer before, between, after[WORKERS];
+
+    for (unsigned back = 0; back < WORKERS; back++) {
+        publish_groups(0);
+        join(&before, 1);
+        cluster_settle(&scene.cluster);
+        stream_cache_end(worker_of(0), scene.topic, &scene.publishers[0]);
+        join(&between, 2);
+        cluster_settle(&scene.cluster);
+        publish(back, MESSAGE_DEPENDENT, "x");
+        publish(back, MESSAGE_KEY, "N1");
+        publish(back, MESSAGE_DEPENDENT, "y");
+        for (unsigned i = 0; i < WORKERS; i++) {
+            join(&after[i], i);
+        }
+        cluster_settle(&scene.cluster);
+        expect_got(&before, ">K2 ..b ..c ..x ..N1 ..y");
+        expect_got(&between, ">K2 ..b ..c >N1 ..y");
+        for (unsigned i = 0; i < WORKERS; i++) {
+            expect_got(&after[i], ">N1 ..y");
+            leave(&after[i]);
+        }
+        leave(&before);
+        leave(&between);
+    }
+}
+
 Test(stream_join, awaits_a_key_picture_without_memory_for_the_answer)
 {
     struct viewer viewer;
