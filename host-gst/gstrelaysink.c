@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "host-gst/link/link.h"
 #include "host-gst/link/link_uri.h"
+#include "host-gst/sink/key_request.h"
 #include "host-gst/sink/message_assembler.h"
 #include "host-gst/sink/publisher.h"
 #include "host-gst/sink/sink_settings.h"
@@ -29,10 +30,8 @@
 GST_DEBUG_CATEGORY(relay_sink_debug);
 #define GST_CAT_DEFAULT relay_sink_debug
 
-enum { KEYFRAME_REQUEST_INTERVAL_MS = 500 };
-
 /* Lock order: preroll lock, the assembler's, object lock, the link's. The client's thread
- * takes only the object lock. */
+ * takes only the object lock, and that of key_request, which is taken alone. */
 struct _GstRelaySink {
     GstBaseSink parent;
 
@@ -43,13 +42,11 @@ struct _GstRelaySink {
     struct link link;
     struct publisher publisher;
     struct message_assembler assembler;
+    struct key_request key_request;
 
     /* Streaming thread. */
     struct stream_headers headers;
     bool liveness_checked;
-    uint64_t keyframe_requested_ms; /* 0: never */
-
-    guint64 keyframe_requests; /* object lock */
 };
 
 G_DEFINE_TYPE_WITH_CODE(GstRelaySink, gst_relay_sink, GST_TYPE_BASE_SINK,
@@ -95,37 +92,18 @@ static void stream_on_notice(enum stream_notice notice, void *context)
     stream_notice_post(GST_ELEMENT(context), notice);
 }
 
-static void keyframe_request(GstRelaySink *sink)
+/* On the client's thread. */
+static void on_keyframe_wanted(GstElement *element)
 {
-    uint64_t now_ms = clock_monotonic_ms();
-    bool enabled;
+    GstRelaySink *sink = GST_RELAY_SINK(element);
 
-    if (!g_atomic_int_get(&sink->link.keyframe_wanted)) {
-        return;
-    }
     GST_OBJECT_LOCK(sink);
-    enabled = sink->settings.request_keyframe;
+    bool enabled = sink->settings.request_keyframe;
+
     GST_OBJECT_UNLOCK(sink);
-    if (!enabled) {
-        g_atomic_int_set(&sink->link.keyframe_wanted, FALSE);
-        return;
+    if (enabled) {
+        key_request_make(&sink->key_request);
     }
-    if (sink->keyframe_requested_ms != 0 &&
-        now_ms - sink->keyframe_requested_ms < KEYFRAME_REQUEST_INTERVAL_MS) {
-        return; /* the request stays pending: a later buffer asks */
-    }
-    sink->keyframe_requested_ms = now_ms;
-    g_atomic_int_set(&sink->link.keyframe_wanted, FALSE);
-    GST_OBJECT_LOCK(sink);
-    sink->keyframe_requests++;
-    GST_OBJECT_UNLOCK(sink);
-    GST_DEBUG_OBJECT(sink, "asking the encoder for a keyframe");
-    gst_pad_push_event(
-        GST_BASE_SINK_PAD(sink),
-        gst_event_new_custom(GST_EVENT_CUSTOM_UPSTREAM,
-                             gst_structure_new("GstForceKeyUnit", "running-time", G_TYPE_UINT64,
-                                               GST_CLOCK_TIME_NONE, "all-headers", G_TYPE_BOOLEAN,
-                                               TRUE, "count", G_TYPE_UINT, 0, NULL)));
 }
 
 #define NOT_LIVE_HINT                                                                              \
@@ -181,7 +159,6 @@ static GstFlowReturn relay_sink_render(GstBaseSink *base, GstBuffer *buffer)
     GstFlowReturn flow;
 
     liveness_check_once(sink, buffer);
-    keyframe_request(sink);
     if (stream_headers_take(&sink->headers, buffer)) {
         return GST_FLOW_OK;
     }
@@ -198,7 +175,6 @@ static GstFlowReturn relay_sink_render_list(GstBaseSink *base, GstBufferList *li
         return GST_FLOW_OK;
     }
     liveness_check_once(sink, gst_buffer_list_get(list, 0));
-    keyframe_request(sink);
     flow = withheld_push(sink);
     if (flow == GST_FLOW_OK) {
         list = stream_headers_filter(&sink->headers, gst_buffer_list_ref(list));
@@ -306,7 +282,6 @@ static bool publisher_open_with_settings(GstRelaySink *sink, enum sink_framing *
     bool opened;
 
     GST_OBJECT_LOCK(sink);
-    sink->keyframe_requests = 0;
     sink_drop_init(&sink->drop);
     sink_drop_limits(&sink->drop, &sink->settings, &limits);
     opened = publisher_open(&sink->publisher, &sink->settings, &limits, error);
@@ -335,12 +310,12 @@ static gboolean relay_sink_start(GstBaseSink *base)
     GstRelaySink *sink = GST_RELAY_SINK(base);
     enum sink_framing framing;
 
+    key_request_open(&sink->key_request);
     if (!publisher_open_with_settings(sink, &framing)) {
         return FALSE;
     }
     stream_headers_reset(&sink->headers);
     sink->liveness_checked = false;
-    sink->keyframe_requested_ms = 0;
     if (!assembler_start(&sink->assembler, framing)) {
         link_close(&sink->link);
         GST_OBJECT_LOCK(sink);
@@ -359,6 +334,7 @@ static gboolean relay_sink_stop(GstBaseSink *base)
 
     assembler_stop(&sink->assembler);
     link_close(&sink->link);
+    key_request_close(&sink->key_request);
     return TRUE;
 }
 
@@ -413,13 +389,9 @@ static void relay_sink_set_property(GObject *object, guint property, const GValu
 static GstStructure *statistics_get(GstRelaySink *sink)
 {
     struct relay_client_statistics statistics;
-    guint64 keyframe_requests;
 
     publisher_statistics(&sink->publisher, &statistics);
-    GST_OBJECT_LOCK(sink);
-    keyframe_requests = sink->keyframe_requests;
-    GST_OBJECT_UNLOCK(sink);
-    return sink_statistics_structure(&statistics, keyframe_requests,
+    return sink_statistics_structure(&statistics, key_request_count(&sink->key_request),
                                      gst_base_sink_get_stats(GST_BASE_SINK(sink)));
 }
 
@@ -452,6 +424,7 @@ static void relay_sink_finalize(GObject *object)
     assembler_deinit(&sink->assembler);
     link_settings_deinit(&sink_settings_table, &sink->settings.link);
     link_deinit(&sink->link);
+    key_request_deinit(&sink->key_request);
     G_OBJECT_CLASS(gst_relay_sink_parent_class)->finalize(object);
 }
 
@@ -467,6 +440,8 @@ static void gst_relay_sink_init(GstRelaySink *sink)
 
     link_settings_init(&sink_settings_table, &sink->settings.link);
     link_init(&sink->link, GST_ELEMENT(sink), &specs, false);
+    sink->link.on_keyframe_wanted = on_keyframe_wanted;
+    key_request_init(&sink->key_request, GST_ELEMENT(sink), GST_BASE_SINK_PAD(sink));
     publisher_init(&sink->publisher, base, &sink->link);
     assembler_init(&sink->assembler, &callbacks);
     stream_headers_init(&sink->headers);

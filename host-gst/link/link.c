@@ -179,13 +179,14 @@ static void client_on_notice(const struct relay_client_notice *notice, void *con
     relay_notices_post(link->element, notice);
 }
 
-/* Only a flag: the event goes upstream from the streaming thread, which holds no lock of ours. */
 static void client_on_keyframe_wanted(void *context)
 {
     struct link *link = context;
 
     GST_DEBUG_OBJECT(link->element, "a keyframe is wanted");
-    g_atomic_int_set(&link->keyframe_wanted, TRUE);
+    if (link->on_keyframe_wanted != NULL) {
+        link->on_keyframe_wanted(link->element);
+    }
 }
 
 /* Life. */
@@ -228,7 +229,6 @@ bool link_open(struct link *link, const struct link_settings *settings,
     connection_notices_init(&link->notices, options->insecure, link->receives);
     link->told_plain = false;
     g_atomic_int_set(&link->end, LINK_END_NONE);
-    g_atomic_int_set(&link->keyframe_wanted, FALSE);
     failed = relay_client_start(client);
     if (failed != 0) {
         g_snprintf(error, RELAY_CLIENT_ERROR_SIZE, "cannot start the network thread: %s",

@@ -38,6 +38,8 @@ struct link {
     GstElement *element; /* the owner */
     const struct link_specs *specs;
     bool receives; /* the element is a source */
+    /* The encoder should make a random-access point; client's thread; NULL: there is none. */
+    void (*on_keyframe_wanted)(GstElement *element);
 
     GMutex lock;                 /* guards the next two against the application's threads */
     struct relay_client *client; /* only link_open and link_close change it, so the streaming thread
@@ -48,11 +50,10 @@ struct link {
 
     bool told_plain; /* client's thread: that the relay does not speak relay.v1 */
 
-    gint state;           /* atomic; enum relay_client_state */
-    gint viewers;         /* atomic; -1: not known */
-    gint needs_relay_v1;  /* atomic: the user is to be told where the relay does not speak it */
-    gint end;             /* atomic; enum link_end */
-    gint keyframe_wanted; /* atomic: the encoder should make a random-access point */
+    gint state;          /* atomic; enum relay_client_state */
+    gint viewers;        /* atomic; -1: not known */
+    gint needs_relay_v1; /* atomic: the user is to be told where the relay does not speak it */
+    gint end;            /* atomic; enum link_end */
 };
 
 /* Class initialisation: installs connection-state, status and stats, and viewers for those that

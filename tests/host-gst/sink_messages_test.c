@@ -701,6 +701,36 @@ GST_START_TEST(asks_for_a_keyframe_after_each_connection_once_per_half_second)
 }
 GST_END_TEST;
 
+static void wait_keyframe_request_without_buffers(struct fixture *fixture)
+{
+    gint64 deadline_us = g_get_monotonic_time() + FIXTURE_WAIT_S * G_TIME_SPAN_SECOND;
+    GstEvent *event;
+    bool found = false;
+
+    while (!found) {
+        while ((event = gst_harness_try_pull_upstream_event(fixture->harness)) != NULL) {
+            found = found || gst_event_has_name(event, "GstForceKeyUnit");
+            gst_event_unref(event);
+        }
+        fail_unless(g_get_monotonic_time() < deadline_us, "no keyframe request");
+        g_usleep(1000);
+    }
+}
+
+GST_START_TEST(asks_for_a_keyframe_whether_buffers_flow_or_not)
+{
+    struct fixture fixture;
+
+    fixture_init(&fixture);
+    play_connected(&fixture, TS_CAPS);
+    wait_keyframe_request_without_buffers(&fixture);
+    fake_relay_close_sockets(fixture.relay, 1001);
+    wait_keyframe_request_without_buffers(&fixture); /* of the next connection */
+    fail_unless_equals_uint64(fixture_count(&fixture, "keyframe-requests"), 2);
+    fixture_deinit(&fixture);
+}
+GST_END_TEST;
+
 GST_START_TEST(does_not_ask_for_keyframes_when_told_so)
 {
     struct fixture fixture;
@@ -748,6 +778,7 @@ static Suite *sink_messages_suite(void)
     tcase_add_test(tests, waiting_for_the_connection_may_end_while_playing);
     tcase_add_test(tests, a_stream_without_video_is_not_held_back_by_who_waits);
     tcase_add_test(tests, asks_for_a_keyframe_after_each_connection_once_per_half_second);
+    tcase_add_test(tests, asks_for_a_keyframe_whether_buffers_flow_or_not);
     tcase_add_test(tests, does_not_ask_for_keyframes_when_told_so);
     return suite;
 }

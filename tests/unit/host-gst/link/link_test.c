@@ -141,12 +141,20 @@ Test(link, shows_its_state_and_keeps_its_figures)
     cr_expect_eq(statistics.connects, 1);
 }
 
+static gint keyframe_wanted;
+
+static void on_keyframe_wanted(GstElement *wanting)
+{
+    g_atomic_int_set(&keyframe_wanted, wanting == own_link.element);
+}
+
 Test(link, wants_a_keyframe_when_it_connects)
 {
     gint64 deadline_us = g_get_monotonic_time() + PATIENCE_S * G_TIME_SPAN_SECOND;
 
+    own_link.on_keyframe_wanted = on_keyframe_wanted;
     open_connected();
-    while (!g_atomic_int_get(&own_link.keyframe_wanted)) {
+    while (!g_atomic_int_get(&keyframe_wanted)) {
         cr_assert_lt(g_get_monotonic_time(), deadline_us);
         g_usleep(200);
     }
