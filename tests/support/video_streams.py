@@ -36,13 +36,13 @@ def why_not():
     return None if shutil.which("ffmpeg") else "ffmpeg is not installed"
 
 
-def encode(kind, seconds):
-    """One stream, as bytes."""
+def encode(kind, seconds, *options):
+    """One stream, as bytes; options of ffmpeg's, for its output."""
     source = f"testsrc2=size=320x180:rate={FRAME_RATE}:duration={seconds}"
     muxer = "mjpeg" if kind == "jpeg" else "mpegts"
     done = subprocess.run(
         ["ffmpeg", "-v", "error", "-nostdin", "-f", "lavfi", "-i", source, "-pix_fmt",
-         "yuvj420p" if kind == "jpeg" else "yuv420p", *ENCODERS[kind], "-f", muxer, "-"],
+         "yuvj420p" if kind == "jpeg" else "yuv420p", *ENCODERS[kind], *options, "-f", muxer, "-"],
         stdout=subprocess.PIPE, check=True, timeout=TEST_HANGS_S)
     return done.stdout
 
@@ -92,9 +92,9 @@ class Stream:
     the packets that begin one (of JPEG, of the pictures), `keys` those in which decoding can start;
     `ends` are the offsets at which messages end."""
 
-    def __init__(self, kind, seconds, by_picture):
+    def __init__(self, kind, seconds, by_picture, *options):
         self.kind = kind
-        self.bytes = encode(kind, seconds)
+        self.bytes = encode(kind, seconds, *options)
         if kind == "jpeg":
             self.pictures = list(self._jpeg_starts())
             self.keys = self.pictures
