@@ -136,10 +136,24 @@ void mpegts_pids_take(struct mpegts_pids *pids, const struct mpegts_packet *pack
     pid->counter = packet->continuity_counter;
 }
 
+void mpegts_pids_close_others(struct mpegts_pids *pids, uint16_t pid)
+{
+    for (unsigned i = 0; i < pids->count; i++) {
+        if (pids->all[i].pid != pid) {
+            pes_end(&pids->all[i], false);
+        }
+    }
+}
+
+static bool is_open(const struct mpegts_pids *pids, const struct mpegts_pid *pid)
+{
+    return pid->pes != MPEGTS_PES_CLOSED && pids->packets - pid->used_at <= MPEGTS_PES_SILENT_MAX;
+}
+
 bool mpegts_pids_are_closed(const struct mpegts_pids *pids, uint16_t except_pid)
 {
     for (unsigned i = 0; i < pids->count; i++) {
-        if (pids->all[i].pes != MPEGTS_PES_CLOSED && pids->all[i].pid != except_pid) {
+        if (is_open(pids, &pids->all[i]) && pids->all[i].pid != except_pid) {
             return false;
         }
     }
@@ -151,7 +165,7 @@ uint16_t mpegts_pids_only_open(const struct mpegts_pids *pids)
     for (unsigned i = 0; i < pids->count; i++) {
         const struct mpegts_pid *pid = &pids->all[i];
 
-        if (pid->pes != MPEGTS_PES_CLOSED) {
+        if (is_open(pids, pid)) {
             return pid->pes == MPEGTS_PES_UNBOUNDED && mpegts_pids_are_closed(pids, pid->pid)
                        ? pid->pid
                        : MPEGTS_PID_NULL;

@@ -10,6 +10,8 @@
 
 enum mpegts_pids_limits {
     MPEGTS_PIDS_MAX = 16, /* of more, the one seen longest ago is forgotten */
+    /* Without one of its own among so many, a PES was given up: a second of 20 Mbit/s is fewer. */
+    MPEGTS_PES_SILENT_MAX = 16384,
 };
 
 enum mpegts_pes {
@@ -47,6 +49,9 @@ const struct mpegts_pid *mpegts_pids_find(const struct mpegts_pids *pids, uint16
 
 /* True when each PES seen so far is complete, except that of one PID (MPEGTS_PID_NULL: of none). */
 bool mpegts_pids_are_closed(const struct mpegts_pids *pids, uint16_t except_pid);
+
+/* The tables have changed: nothing more of the others is awaited. */
+void mpegts_pids_close_others(struct mpegts_pids *pids, uint16_t pid);
 
 /* The PID of the only PES that is not complete, if it has no length; otherwise MPEGTS_PID_NULL. */
 uint16_t mpegts_pids_only_open(const struct mpegts_pids *pids);

@@ -215,6 +215,7 @@ static void packet_take(struct take *take, struct bytes bytes)
     if (probe->program.changes != changes) {
         take->key = false; /* it came with other tables than those now known */
         take->judged = take->picture_at < take->at;
+        mpegts_pids_close_others(&probe->pids, probe->program.video_pid);
     }
     if (mpegts_pids_are_closed(&probe->pids, MPEGTS_PID_NULL)) {
         boundary_note(take, take->at + MPEGTS_PACKET_SIZE);

@@ -122,6 +122,36 @@ Test(mpegts_pids, video_whose_start_was_lost_is_open)
     cr_expect(closed(), "loss says nothing against stuffing");
 }
 
+Test(mpegts_pids, a_pes_that_is_given_up_is_closed_after_a_while)
+{
+    uint8_t counter = 0;
+
+    mpegts_pids_init(&pids);
+    take(&audio_two, 3); /* its rest is lost, and no more follows */
+    for (unsigned i = 0; i < MPEGTS_PES_SILENT_MAX / 2; i++) {
+        cr_assert_not(closed(), "%u", i);
+        take(&video_unbounded, counter++ & 15);
+        take(&video_last, counter++ & 15);
+    }
+    take(&video_unbounded, counter++ & 15);
+    cr_expect_eq(mpegts_pids_only_open(&pids), PID_VIDEO);
+    take(&video_last, counter++ & 15);
+    cr_expect(closed());
+    take(&audio_two, 4);
+    cr_expect_not(closed(), "it goes on");
+}
+
+Test(mpegts_pids, of_other_tables_are_closed)
+{
+    mpegts_pids_init(&pids);
+    take(&audio_two, 3);
+    take(&video_unbounded, 0);
+    mpegts_pids_close_others(&pids, PID_VIDEO);
+    cr_expect_eq(mpegts_pids_only_open(&pids), PID_VIDEO);
+    mpegts_pids_close_others(&pids, PID_AUDIO);
+    cr_expect(closed());
+}
+
 Test(mpegts_pids, forgets_the_one_seen_longest_ago_and_never_knows_null_packets)
 {
     mpegts_pids_init(&pids);

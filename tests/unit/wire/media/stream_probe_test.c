@@ -461,6 +461,25 @@ Test(stream_probe, tables_that_change_are_those_of_the_next_splice)
     cr_expect_eq(out[3 * MPEGTS_PACKET_SIZE + 5 + 12], 0x24);
 }
 
+/* A publisher that starts its program again cuts off what it was about to say. */
+Test(stream_probe, what_other_tables_left_open_hides_no_boundary)
+{
+    struct stream stream;
+
+    begin(&stream);
+    add_picture(&stream, key, sizeof key, true);
+    add_audio(&stream, false); /* goes on, but nothing more of it comes */
+    cr_expect_lt(take(&stream).end_offset, 6 * MPEGTS_PACKET_SIZE);
+    add_tables(&stream, 0x24);
+    (void)take(&stream);
+    add_picture(&stream, (const uint8_t[]){0, 0, 1, 0x26, 1}, 5, true);
+    size_t len = stream.len;
+    struct stream_mark mark = take(&stream);
+
+    cr_expect(mark.starts_at_boundary);
+    cr_expect_eq(mark.end_offset, len);
+}
+
 Test(stream_probe, is_wanted_for_the_first_messages_and_for_those_that_may_be_media)
 {
     cr_expect(stream_probe_is_wanted(bytes_of_text("data"), 0));
