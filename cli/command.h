@@ -17,4 +17,5 @@ int command_host(int argc, char **argv);
 int command_monitor(int argc, char **argv);
 int command_status(int argc, char **argv);
 int command_doctor(int argc, char **argv);
+int command_top(int argc, char **argv);
 int command_version(int argc, char **argv);

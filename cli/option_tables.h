@@ -13,3 +13,4 @@ extern const struct option_table host_option_table;
 extern const struct option_table monitor_option_table;
 extern const struct option_table status_option_table;
 extern const struct option_table doctor_option_table;
+extern const struct option_table top_option_table;

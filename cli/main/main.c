@@ -37,6 +37,9 @@ static const struct command commands[] = {
      .run = command_doctor},
 #endif
     {.name = "status", .help = "show the connections of a relay", .run = command_status},
+    {.name = "top",
+     .help = "see what topics and connections of a relay do right now",
+     .run = command_top},
     {.name = "version", .help = "print the version", .run = command_version},
 };
 
@@ -77,7 +80,7 @@ static const struct option_table *const tables[] = {
 #if RELAY_WITH_SERVER
     &monitor_option_table,     &doctor_option_table,
 #endif
-    &status_option_table,
+    &status_option_table,      &top_option_table,
 };
 
 static const struct catalogue catalogue = {.commands = commands,

@@ -1,7 +1,6 @@
 #include "client/net/http_get.h"
 
 #include <errno.h>
-#include <llhttp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,13 +10,9 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/clock.h"
+#include "client/net/http_body.h"
 #include "client/net/opener.h"
 #include "client/net/transport.h"
-
-enum http_get_limits {
-    HEAD_BYTES_MAX = 128 * 1024, /* of everything but the body */
-    BODY_BYTES_FIRST = 16 * 1024,
-};
 
 struct getter {
     const struct http_get *get;
@@ -26,14 +21,7 @@ struct getter {
     uint64_t deadline_ms; /* by the clock */
     struct opener opener;
     struct transport transport;
-
-    llhttp_t parser;
-    llhttp_settings_t settings;
-    struct http_get_answer answer;
-    size_t body_size; /* allocated */
-    size_t bytes;     /* received */
-    bool complete;
-    bool no_memory, too_large;
+    struct http_body body;
 };
 
 /* Waits. False: timeout, and the fault names the missing event. */
@@ -127,108 +115,17 @@ static enum progress request_send(struct getter *getter)
     return progress;
 }
 
-/* The answer. */
-
-static int on_headers_complete(llhttp_t *parser)
-{
-    struct getter *getter = parser->data;
-
-    getter->answer.status = parser->status_code;
-    return 0;
-}
-
-static bool body_reserve(struct getter *getter, size_t len)
-{
-    size_t size = getter->body_size == 0 ? (size_t)BODY_BYTES_FIRST : getter->body_size;
-
-    while (size < len) {
-        size *= 2;
-    }
-    if (size == getter->body_size) {
-        return true;
-    }
-    char *body = realloc(getter->answer.body, size);
-
-    if (body == NULL) {
-        return false;
-    }
-    getter->answer.body = body;
-    getter->body_size = size;
-    return true;
-}
-
-static int on_body(llhttp_t *parser, const char *data, size_t len)
-{
-    struct getter *getter = parser->data;
-    struct http_get_answer *answer = &getter->answer;
-
-    getter->too_large = len > getter->get->body_bytes_max - answer->body_len;
-    if (getter->too_large) {
-        return HPE_USER;
-    }
-    getter->no_memory = !body_reserve(getter, answer->body_len + len);
-    if (getter->no_memory) {
-        return HPE_USER;
-    }
-    memcpy(answer->body + answer->body_len, data, len);
-    answer->body_len += len;
-    return 0;
-}
-
-static int on_message_complete(llhttp_t *parser)
-{
-    struct getter *getter = parser->data;
-
-    getter->complete = getter->answer.status >= 200; /* informational ones precede it */
-    return getter->complete ? HPE_PAUSED : 0;
-}
-
-static void parser_init(struct getter *getter)
-{
-    llhttp_settings_init(&getter->settings);
-    getter->settings.on_headers_complete = on_headers_complete;
-    getter->settings.on_body = on_body;
-    getter->settings.on_message_complete = on_message_complete;
-    llhttp_init(&getter->parser, HTTP_RESPONSE, &getter->settings);
-    getter->parser.data = getter;
-}
-
-static enum progress answer_fail(const struct getter *getter)
-{
-    const char *why = getter->bytes == 0  ? "the connection ended without an answer"
-                      : getter->no_memory ? "out of memory"
-                      : getter->too_large ? "the answer is too large"
-                                          : "the answer is not valid HTTP";
-
-    return fault_set(getter->fault, RELAY_CLIENT_FAULT_HTTP, "%s", why);
-}
-
-/* PROGRESS_WAIT: more is expected. */
-static enum progress answer_feed(struct getter *getter, const char *data, size_t len)
-{
-    llhttp_errno_t error =
-        len == 0 ? llhttp_finish(&getter->parser) : llhttp_execute(&getter->parser, data, len);
-
-    getter->bytes += len;
-    getter->too_large =
-        getter->too_large || getter->bytes > getter->answer.body_len + HEAD_BYTES_MAX;
-    if (getter->complete) {
-        return PROGRESS_DONE;
-    }
-    return error != HPE_OK || len == 0 || getter->too_large ? answer_fail(getter) : PROGRESS_WAIT;
-}
-
 static enum progress answer_receive(struct getter *getter)
 {
     enum progress progress = PROGRESS_WAIT;
     char data[16384];
 
-    parser_init(getter);
+    http_body_init(&getter->body, getter->get->body_bytes_max);
     while (progress == PROGRESS_WAIT) {
         ssize_t len = transport_read(&getter->transport, data, sizeof data, getter->fault);
 
         if (len >= 0) {
-            progress = answer_feed(getter, data, (size_t)len);
+            progress = http_body_feed(&getter->body, data, (size_t)len, getter->fault);
         } else if (len != -EAGAIN || !transport_wait(getter, "answer")) {
             progress = PROGRESS_FAILED;
         }
@@ -262,9 +159,10 @@ enum progress http_get(const struct http_get *get, struct http_get_answer *ret_a
 
     opener_deinit(&getter->opener);
     if (progress == PROGRESS_DONE) {
-        *ret_answer = getter->answer;
+        *ret_answer = (struct http_get_answer){
+            .status = getter->body.status, .body = getter->body.data, .body_len = getter->body.len};
     } else {
-        http_get_answer_release(&getter->answer);
+        http_body_release(&getter->body);
     }
     free(getter);
     return progress;
