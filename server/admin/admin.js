@@ -9,20 +9,27 @@ const state = document.getElementById("state");
 const history = new Map();
 let last = null;
 
+/* The title of its column goes with it, for where there is no room for a line of titles. */
 function cell(row, text, name) {
   const element = row.insertCell();
+  const titles = row.closest("table").tHead.rows[0].cells;
   element.textContent = text;
+  element.dataset.title = titles[element.cellIndex].textContent;
   if (name) {
     element.className = name;
   }
   return element;
 }
 
+function figure(value) {
+  return value > 0 && value < 10 ? value.toFixed(1) : `${Math.round(value)}`;
+}
+
 function bits(bytesPerSecond) {
   let value = bytesPerSecond * 8;
   for (const unit of ["bit/s", "kbit/s", "Mbit/s", "Gbit/s"]) {
     if (value < 1000 || unit === "Gbit/s") {
-      return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${unit}`;
+      return `${figure(value)} ${unit}`;
     }
     value /= 1000;
   }
@@ -54,29 +61,40 @@ function graph(points) {
   return svg;
 }
 
-/* Per second since the answer before; a topic that is new, or counts anew, has none. */
+/* Per second since the answer before; null for a topic that is new, or counts anew. */
 function rates(topic, before, seconds) {
   const rate = {};
+  if (!before || seconds <= 0 || COUNTED.some((name) => topic[name] < before[name])) {
+    return null;
+  }
   for (const name of COUNTED) {
-    const grown = before ? topic[name] - before[name] : 0;
-    rate[name] = grown > 0 && seconds > 0 ? grown / seconds : 0;
+    rate[name] = (topic[name] - before[name]) / seconds;
   }
   return rate;
 }
 
-function remember(name, value) {
+function remember(name, rate) {
   const points = history.get(name) || [];
-  points.push(value);
+  if (rate) {
+    points.push(rate.bytes_received);
+  }
   history.set(name, points.slice(-POINTS));
   return history.get(name);
+}
+
+/* The row that is shared by topics without one of their own is there even if there are none. */
+function isShown(topic) {
+  return topic.topic !== "other" || topic.age_ms !== undefined
+    || topic.publishers + topic.viewers + topic.messages_received > 0;
 }
 
 function showTopics(now) {
   const body = document.querySelector("#topics tbody");
   const before = new Map(last ? last.topics.map((topic) => [topic.topic, topic]) : []);
-  const seconds = last ? (now.now_ms - last.now_ms) / 1000 : 0;
+  const seconds = last && last.started_s === now.started_s ? (now.now_ms - last.now_ms) / 1000 : 0;
+  const topics = now.topics.filter(isShown).sort((a, b) => a.topic < b.topic ? -1 : 1);
   body.replaceChildren();
-  for (const topic of now.topics) {
+  for (const topic of topics) {
     const rate = rates(topic, before.get(topic.topic), seconds);
     const row = body.insertRow();
     const lost = topic.dropped_data + topic.dropped_video + topic.dropped_latest;
@@ -84,11 +102,11 @@ function showTopics(now) {
     cell(row, topic.publishers, "number");
     cell(row, topic.viewers, "number");
     cell(row, age(topic.age_ms), topic.publishers > 0 && topic.age_ms > 10000 ? "number bad" : "number");
-    cell(row, bits(rate.bytes_received), "number");
-    cell(row, bits(rate.bytes_sent), "number");
-    cell(row, rate.messages_received.toFixed(1), "number");
+    cell(row, rate ? bits(rate.bytes_received) : "", "number");
+    cell(row, rate ? bits(rate.bytes_sent) : "", "number");
+    cell(row, rate ? figure(rate.messages_received) : "", "number");
     cell(row, lost, lost > 0 ? "number bad" : "number");
-    row.insertCell().append(graph(remember(topic.topic, rate.bytes_received)));
+    cell(row, "", "graph").append(graph(remember(topic.topic, rate)));
   }
   for (const name of history.keys()) {
     if (!now.topics.some((topic) => topic.topic === name)) {
@@ -108,11 +126,36 @@ async function getJson(path) {
 async function showDenied() {
   const list = document.getElementById("denied");
   const denied = await getJson("/bids/deny");
-  list.replaceChildren(...denied.booking_ids.map((id) => {
+  const ids = [...denied.booking_ids].sort();
+  list.replaceChildren(...ids.map((id) => {
     const item = document.createElement("li");
-    item.textContent = id;
+    const button = document.createElement("button");
+    button.textContent = "Allow again";
+    button.setAttribute("aria-label", `Allow ${id} again`);
+    button.addEventListener("click", () => change("allow", id, 1));
+    item.append(id, button);
     return item;
   }));
+  if (ids.length === 0) {
+    list.append("none");
+  }
+}
+
+/* Denies a booking for so many hours, or allows it again. */
+async function change(verb, id, hours) {
+  const result = document.getElementById("deny-result");
+  const query = new URLSearchParams({bid: id, exp: Math.floor(Date.now() / 1000) + 3600 * hours});
+  try {
+    const answer = await fetch(`/bids/${verb}?${query}`, {method: "POST", headers: {"Relay-Admin": "1"}});
+    const why = answer.ok ? "" : (await answer.json()).message;
+    result.className = answer.ok ? "" : "bad";
+    result.textContent = !answer.ok ? `Not changed: ${why}`
+      : verb === "deny" ? `${id} is denied.` : `${id} is allowed again.`;
+    await showDenied();
+  } catch (fault) {
+    result.className = "bad";
+    result.textContent = `Not changed: ${fault.message}`;
+  }
 }
 
 async function poll() {
@@ -132,42 +175,56 @@ async function poll() {
   setTimeout(poll, PERIOD_MS);
 }
 
-document.getElementById("deny").addEventListener("submit", async (event) => {
+document.getElementById("deny").addEventListener("submit", (event) => {
   event.preventDefault();
-  const result = document.getElementById("deny-result");
   const form = event.target.elements;
-  const query = new URLSearchParams({bid: form.booking.value,
-    exp: Math.floor(Date.now() / 1000) + 3600 * Number(form.hours.value)});
-  try {
-    const answer = await fetch(`/bids/deny?${query}`, {method: "POST", headers: {"Relay-Admin": "1"}});
-    result.textContent = answer.ok ? `${form.booking.value} is denied.`
-      : `Not denied: ${(await answer.json()).message}`;
-    await showDenied();
-  } catch (fault) {
-    result.textContent = `Not denied: ${fault.message}`;
-  }
+  change("deny", form.booking.value, Number(form.hours.value));
 });
 
 function lost(dropped) {
   return dropped ? Object.entries(dropped).map(([name, count]) => `${count} ${name}`).join(", ") : "";
 }
 
-document.getElementById("load-connections").addEventListener("click", async () => {
+/* Of today only the time; a time of 1970 stands for none. */
+function time(text) {
+  const date = new Date(text);
+  if (!(date.getTime() > 0)) {
+    return "never";
+  }
+  return date.toDateString() === new Date().toDateString() ? date.toLocaleTimeString()
+    : date.toLocaleString();
+}
+
+function showConnections(list) {
   const table = document.getElementById("connections");
-  const body = table.tBodies[0];
-  body.replaceChildren();
-  for (const each of await getJson("/status")) {
-    const row = body.insertRow();
+  table.tBodies[0].replaceChildren();
+  for (const each of list) {
+    const row = table.tBodies[0].insertRow();
     cell(row, each.topic);
     cell(row, (each.scopes || []).join(" "));
     cell(row, each.remote_addr || "");
     cell(row, each.user_agent || "");
-    cell(row, each.connected_at);
-    cell(row, each.expires_at);
+    cell(row, time(each.connected_at), "time");
+    cell(row, time(each.expires_at), "time");
     cell(row, each.tls || "");
     cell(row, lost(each.dropped));
   }
   table.hidden = false;
+}
+
+document.getElementById("load-connections").addEventListener("click", async (event) => {
+  const said = document.getElementById("connections-state");
+  try {
+    const list = await getJson("/status");
+    list.sort((a, b) => a.topic < b.topic ? -1 : a.topic > b.topic ? 1 : 0);
+    showConnections(list);
+    event.target.textContent = "Show again";
+    said.textContent = `${list.length} at ${new Date().toLocaleTimeString()}`;
+    said.className = "";
+  } catch (fault) {
+    said.textContent = fault.message;
+    said.className = "bad";
+  }
 });
 
 poll();

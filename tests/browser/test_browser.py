@@ -1,6 +1,6 @@
-"""web/ in Chromium, on live pipelines: players, what goes wrong, the page of /watch, pages that
-know nothing of relay.js, the packed package. Screenshots and figures are left in the folder
-browser/ of the build."""
+"""web/ in Chromium, on live pipelines: players, what goes wrong, the page of /watch, that of the
+admin listener, pages that know nothing of relay.js, the packed package. Screenshots and figures are
+left in the folder browser/ of the build."""
 
 import os
 import unittest
@@ -41,6 +41,9 @@ class InChromium(unittest.TestCase):
 
     def test_watch_page(self):
         run_tests(self, "test/watch.test.js")
+
+    def test_admin_page(self):
+        run_tests(self, "test/admin.test.js")
 
 
 if __name__ == "__main__":
