@@ -234,7 +234,7 @@ export async function fakeRelay(onOpen) {
 /** The package ws of the distribution, or null. @returns {any} */
 export function nodeWs() {
   try {
-    return createRequire("/usr/share/nodejs/")("ws");
+    return createRequire("/usr/share/nodejs/")("./ws");
   } catch {
     return null;
   }
