@@ -99,7 +99,9 @@ void connections_sort(struct connections *connections, enum sort_key key, bool r
 {
     struct order order = {.key = key, .sign = reverse ? -1 : 1};
 
-    qsort_r(connections->rows, connections->count, sizeof *connections->rows, compare, &order);
+    if (connections->count > 0) {
+        qsort_r(connections->rows, connections->count, sizeof *connections->rows, compare, &order);
+    }
 }
 
 void connections_release(struct connections *connections)
