@@ -131,6 +131,7 @@ class Cut(RelayTestCase):
         self.assertLess(time.monotonic() - start, CUT_LIMIT_S * relay_support.TIME_SCALE)
         for client in stays:
             client.barrier()
+        relay.wait_line("booking denied")
         self.assertEqual(len(relay.lines_of("booking denied")), 1)
 
     def test_an_independent_client_sees_4403(self):
