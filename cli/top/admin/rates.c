@@ -127,7 +127,9 @@ void rates_sort(struct rates *rates, enum sort_key key, bool reverse)
 {
     struct order order = {.key = key, .sign = reverse ? -1 : 1};
 
-    qsort_r(rates->rows, rates->count, sizeof *rates->rows, compare, &order);
+    if (rates->count > 0) {
+        qsort_r(rates->rows, rates->count, sizeof *rates->rows, compare, &order);
+    }
 }
 
 void rates_release(struct rates *rates)
