@@ -265,6 +265,7 @@ static bool receive_all(struct connection *connection)
         switch (websocket_receive(connection->websocket, &connection->transport, &message,
                                   &connection->fault)) {
         case WEBSOCKET_MESSAGE:
+            arrival_judge(connection); /* a stop may have come behind the last look */
             if (!message_take(connection, &message)) {
                 return false;
             }
