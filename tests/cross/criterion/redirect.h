@@ -23,3 +23,9 @@ bool stand_in_wrote(FILE *stream, FILE *written, const char *text);
 #define cr_expect_stderr_eq_str(text, ...)                                                         \
     STAND_IN_CHECK(false, stand_in_wrote(stderr, cr_get_redirected_stderr(), text),                \
                    "stderr is " #text, __VA_ARGS__)
+#define cr_assert_stdout_eq_str(text, ...)                                                         \
+    STAND_IN_CHECK(true, stand_in_wrote(stdout, cr_get_redirected_stdout(), text),                 \
+                   "stdout is " #text, __VA_ARGS__)
+#define cr_assert_stderr_eq_str(text, ...)                                                         \
+    STAND_IN_CHECK(true, stand_in_wrote(stderr, cr_get_redirected_stderr(), text),                 \
+                   "stderr is " #text, __VA_ARGS__)

@@ -15,7 +15,7 @@ static void start(void)
     cr_redirect_stderr();
 }
 
-TestSuite(report, .init = start, .fini = fake_admin_close, .timeout = 60);
+TestSuite(report, .init = start, .fini = fake_admin_close);
 
 static int run(struct top_settings settings)
 {

@@ -70,7 +70,7 @@ static void start(void)
     cr_assert_eq(dup2(keyboard[0], STDIN_FILENO), STDIN_FILENO);
 }
 
-TestSuite(session, .init = start, .fini = fake_admin_close, .timeout = 60);
+TestSuite(session, .init = start, .fini = fake_admin_close);
 
 static int run(const struct step *list)
 {
