@@ -63,11 +63,14 @@ static void open_on_enter(struct connection *connection)
  * they may be after a time in which it did not run; 0: no limit. */
 static uint64_t look_step_ms(struct relay_client *client)
 {
+    if (client->settings.inbox.bytes_max == 0) {
+        return 0;
+    }
     pthread_mutex_lock(&client->mutex);
     uint64_t age_max_ms = client->inbox.limits.age_max_ns / NS_PER_MS;
 
     pthread_mutex_unlock(&client->mutex);
-    if (client->settings.inbox.bytes_max == 0 || age_max_ms == 0) {
+    if (age_max_ms == 0) {
         return 0;
     }
     if (age_max_ms / 2 < LOOK_STEP_MIN_MS) {
