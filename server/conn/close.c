@@ -89,6 +89,13 @@ static bool is_notified(struct conn *conn)
     return conn->notify_submitted && !conn->notify_op.in_flight;
 }
 
+/* True: neither a FIN nor a close would cut off anything that the kernel has taken. If not, the
+ * next look is when the peer ends or the time to linger is over. */
+static bool is_passed_on(const struct conn *conn)
+{
+    return conn->transport->is_passed_on == NULL || conn->transport->is_passed_on(conn);
+}
+
 /* A plain call: it does not block, and the ring would hand it to a thread that looks the descriptor
  * up later, when its number may belong to another connection. */
 static void send_fin(struct conn *conn)
@@ -191,7 +198,7 @@ static void conn_close_join(struct conn *conn)
         }
         return;
     }
-    if (!conn_send_idle(conn) || !is_notified(conn)) {
+    if (!conn_send_idle(conn) || !is_notified(conn) || !is_passed_on(conn)) {
         return;
     }
     if (!conn->fin_sent) {
@@ -318,6 +325,13 @@ static void closing_on_eof(struct conn *conn)
     CHECK(conn->peer_ended);
 }
 
+/* close_notify, or what is in front of it, waits for room in the kernel. */
+static bool is_end_waiting(const struct conn *conn)
+{
+    return conn->notify_op.in_flight ||
+           (conn->notify_submitted && conn_send_idle(conn) && !is_passed_on(conn));
+}
+
 /* Whether the peer is owed more time than a goodbye may take. A long answer (lists, status) takes a
  * slow reader longer. And while close_notify waits for room, what is in front of it is still on its
  * way: kernel TLS would cut that off. */
@@ -331,9 +345,9 @@ static bool has_more_to_say(struct conn *conn)
         return false;
     }
     if (stopping) {
-        return (conn->notify_op.in_flight || !conn_send_idle(conn)) && is_taking(conn);
+        return (is_end_waiting(conn) || !conn_send_idle(conn)) && is_taking(conn);
     }
-    if (conn->notify_op.in_flight) {
+    if (is_end_waiting(conn)) {
         return conn->close_reason == CLOSE_HTTP_DONE || is_taking(conn);
     }
     if (!conn_send_idle(conn)) {
@@ -346,7 +360,7 @@ static void closing_on_deadline(struct conn *conn)
 {
     if (has_more_to_say(conn)) {
         arm_linger(conn);
-        conn_close_join(conn); /* for close_notify, if there was no memory for it */
+        conn_close_join(conn); /* for close_notify without memory, and for an end that waited */
         return;
     }
     conn_close_now(conn, conn->close_reason);

@@ -28,6 +28,8 @@ struct transport_ops {
     /* Submits close_notify by notify_op, or finds that there is none to send. False: not now, for
      * want of memory. NULL: the transport has none. */
     bool (*notify)(struct conn *conn);
+    /* Whether a FIN comes behind all that was sent, and cuts nothing off. NULL: always. */
+    bool (*is_passed_on)(const struct conn *conn);
     /* Frees what the transport took; the kernel holds nothing any more. NULL: nothing. */
     void (*release)(struct conn *conn);
 };

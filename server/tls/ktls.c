@@ -1,6 +1,7 @@
 #include "server/tls/ktls.h"
 
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <linux/tls.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -144,6 +145,18 @@ int ktls_rekey_receive(int fd, enum tls_suite suite, struct tls_secrets *secrets
 int ktls_rekey_send(int fd, enum tls_suite suite, struct tls_secrets *secrets)
 {
     return rekey(fd, TLS_TX, suite, secrets->server);
+}
+
+bool ktls_is_passed_on(int fd)
+{
+    uint32_t memory[SK_MEMINFO_VARS];
+    socklen_t len = sizeof memory;
+
+    if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory, &len) != 0 ||
+        len <= SK_MEMINFO_WMEM_QUEUED * sizeof memory[0]) {
+        return true; /* no socket of TCP's: nothing waits in front of it */
+    }
+    return memory[SK_MEMINFO_WMEM_QUEUED] <= memory[SK_MEMINFO_SNDBUF] / 4;
 }
 
 void ktls_record_prepare_receive(struct ktls_record *record)

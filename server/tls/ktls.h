@@ -43,6 +43,12 @@ MUST_USE enum ktls_result ktls_install(int fd, enum tls_suite suite,
 MUST_USE int ktls_rekey_receive(int fd, enum tls_suite suite, struct tls_secrets *secrets);
 MUST_USE int ktls_rekey_send(int fd, enum tls_suite suite, struct tls_secrets *secrets);
 
+/* Whether TCP has every record that a send has returned for. A send of kernel TLS succeeds while
+ * its last records still wait in a list for room in TCP's send buffer; a FIN or a close overtakes
+ * them there (net/tls/tls_sw.c, tls_tx_records). The list is emptied as soon as a third of the
+ * buffer is free, so what is told here is that three quarters of it are. */
+bool ktls_is_passed_on(int fd);
+
 /* Control records carry their type in ancillary data. */
 enum ktls_control_sizes { KTLS_CONTROL_SIZE = CMSG_SPACE(1), KTLS_RECORD_SIZE = 1024 };
 

@@ -155,7 +155,7 @@ static bool send_next(struct conn *conn)
     return transport_send_frames(conn);
 }
 
-/* Its completion also says that all records before it are in TCP's hands: a FIN or close before
+/* Its completion also says that the kernel has taken all records before it: a FIN or close before
  * that would overtake them. So without memory for it the end has to wait. */
 static bool notify(struct conn *conn)
 {
@@ -170,6 +170,11 @@ static bool notify(struct conn *conn)
 
     io_uring_prep_sendmsg(sqe, conn->fd, &conn->tls.notify_record->header, MSG_NOSIGNAL);
     return true;
+}
+
+static bool is_passed_on(const struct conn *conn)
+{
+    return ktls_is_passed_on(conn->fd);
 }
 
 static void release(struct conn *conn)
@@ -190,5 +195,6 @@ const struct transport_ops transport_kernel = {
     .send_next = send_next,
     .on_sent = transport_frames_sent,
     .notify = notify,
+    .is_passed_on = is_passed_on,
     .release = release,
 };

@@ -38,6 +38,7 @@ enum link {
     LINK_USER_TLS_1_3,
     LINK_USER_TLS_1_2,
     LINK_KERNEL_TLS,
+    LINK_KERNEL_TLS_FULL, /* the last records wait for room in TCP's send buffer */
     LINK_KERNEL_TLS_REKEY_REFUSED,
     LINK_KERNEL_TLS_REKEY_ANSWERED, /* with a KeyUpdate of ours, after which the kernel fails */
 };
@@ -75,9 +76,17 @@ static struct {
     enum step step;
     struct conn *conn;
     uint64_t progress; /* events until now */
-    bool published, is_silent;
+    bool published, is_silent, is_full_no_more;
     char target[128];
 } play;
+
+bool __wrap_ktls_is_passed_on(int fd);
+
+bool __wrap_ktls_is_passed_on(int fd)
+{
+    cr_assert_eq(fd, play.conn->fd);
+    return play.link != LINK_KERNEL_TLS_FULL || play.is_full_no_more;
+}
 
 static bool has_tls_session(void)
 {
@@ -190,6 +199,7 @@ static void open_scene(enum link link, struct manners manners)
     play.progress = 0;
     play.published = false;
     play.is_silent = false;
+    play.is_full_no_more = false;
     open_shared();
     open_worker();
     open_table();
@@ -722,6 +732,29 @@ Test(close, plain_connection_ends_whole_wherever_it_is_closed)
 Test(close, connection_with_kernel_tls_ends_whole_wherever_it_is_closed)
 {
     close_on_link(LINK_KERNEL_TLS);
+}
+
+Test(close, connection_whose_records_the_kernel_still_holds_ends_whole_wherever_it_is_closed)
+{
+    close_on_link(LINK_KERNEL_TLS_FULL);
+}
+
+Test(close, nothing_overtakes_records_that_the_kernel_still_holds)
+{
+    require_uring();
+    memset(&play, 0, sizeof play);
+    open_scene(LINK_KERNEL_TLS_FULL, (struct manners){0});
+    while (play.conn->phase != PHASE_WEBSOCKET) {
+        cr_assert(happen());
+    }
+    by_websocket(play.conn, CLOSE_DRAIN);
+    while (happen()) { /* to close_notify, and to the peer's end */
+    }
+    cr_assert(play.conn->notify_submitted && play.conn->peer_ended);
+    cr_assert(!play.conn->fin_sent && !play.conn->close_submitted);
+    play.is_full_no_more = true;
+    run_to_end("with room again");
+    close_scene();
 }
 
 Test(close, connection_whose_key_change_the_kernel_refuses_ends_whole_wherever_it_is_closed)

@@ -11,8 +11,11 @@
 #include <openssl/crypto.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "server/tls/ktls.h"
 
@@ -77,6 +80,71 @@ static const char rfc8448_client[] =
     "9e40646ce79a7f9dc05af8889bce6552875afa0b06df0087f792ebb7c17504a5";
 static const char rfc8448_server[] =
     "a11af9f05531f856ad47116b45a950328204b4f44bfb6b3a4b4f1f3fcb631643";
+
+enum { FILL_BYTES = 65536 };
+
+static void connect_loopback(int fds[static 2])
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof address;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    cr_assert_eq(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
+    cr_assert_eq(listen(listener, 1), 0);
+    cr_assert_eq(getsockname(listener, (struct sockaddr *)&address, &len), 0);
+    fds[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    cr_assert_eq(connect(fds[0], (struct sockaddr *)&address, sizeof address), 0);
+    fds[1] = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    cr_assert_geq(fds[1], 0);
+    close(listener);
+}
+
+static size_t fill(int fd)
+{
+    static const uint8_t zeros[FILL_BYTES];
+    size_t filled = 0;
+    ssize_t len;
+
+    while ((len = send(fd, zeros, sizeof zeros, MSG_DONTWAIT)) > 0) {
+        filled += (size_t)len;
+    }
+    return filled;
+}
+
+static void drain(int fd, size_t len)
+{
+    static uint8_t ignored[FILL_BYTES];
+
+    while (len > 0) {
+        ssize_t taken = recv(fd, ignored, sizeof ignored, 0);
+
+        cr_assert_gt(taken, 0);
+        len -= (size_t)taken;
+    }
+}
+
+Test(ktls, records_are_passed_on_when_the_send_buffer_has_room, .timeout = 30)
+{
+    int fds[2];
+
+    connect_loopback(fds);
+    cr_assert(ktls_is_passed_on(fds[0]), "nothing was sent");
+    size_t filled = fill(fds[0]);
+
+    cr_assert_gt(filled, 0);
+    cr_assert_not(ktls_is_passed_on(fds[0]), "%zu bytes filled it", filled);
+    drain(fds[1], filled);
+    while (!ktls_is_passed_on(fds[0])) { /* until the last acknowledgement came */
+        sched_yield();
+    }
+    close(fds[0]);
+    close(fds[1]);
+}
+
+Test(ktls, nothing_waits_where_there_is_no_socket)
+{
+    cr_assert(ktls_is_passed_on(-1));
+}
 
 static struct tls_secrets rfc8448(void)
 {
