@@ -163,7 +163,8 @@ void conn_send_next(struct conn *conn)
 }
 
 /* Several ask, at times of their own, so what one look found is kept for all: when the peer took
- * bytes last. True: something waits in the kernel. */
+ * bytes last. True: something waits, be it in the kernel or, where that has nothing at this moment
+ * because it encrypts more slowly than the peer reads, still in front of it. */
 static bool look(struct conn *conn)
 {
     struct tcp_info info = {0};
@@ -181,7 +182,7 @@ static bool look(struct conn *conn)
         conn->bytes_acked = info.tcpi_bytes_acked;
         conn->taken_ms = conn->worker->now_ms;
     }
-    return unsent > 0;
+    return unsent > 0 || !conn_send_idle(conn) || conn->notify_op.in_flight;
 }
 
 bool conn_send_taken_since(struct conn *conn, uint64_t since_ms)

@@ -24,6 +24,6 @@ bool conn_send_idle(const struct conn *conn);
 bool conn_send_stalled(struct conn *conn);
 /* When to look again while a send is in flight. */
 uint64_t conn_send_look_ms(const struct conn *conn);
-/* Something waits in the kernel, and a look after since_ms found that the peer takes it. It looks
+/* Something waits for the peer, and a look after since_ms found that it takes bytes. It looks
  * now, too: a first call tells the time of those that follow from what was taken before. */
 bool conn_send_taken_since(struct conn *conn, uint64_t since_ms);

@@ -4,6 +4,7 @@
 
 #include <linux/sockios.h>
 #include <linux/tcp.h>
+#include <sched.h>
 #include <sys/ioctl.h>
 
 #include "base/clock.h"
@@ -214,6 +215,29 @@ Test(send, look_finds_what_was_taken_since_the_last_one)
     take_some();
     cr_assert(conn_send_taken_since(conn, looked_ms));
     cr_assert_not(conn_send_taken_since(conn, stage.worker.now_ms));
+}
+
+/* Kernel TLS gives TCP one record after another, and a peer may read faster than it encrypts. */
+Test(send, peer_that_took_all_that_the_kernel_had_is_taking_while_a_send_is_in_flight)
+{
+    static const char data[] = "all of it";
+    char taken[sizeof data];
+
+    stage_send(conn, "slow");
+    stage_turn();
+    conn_send_taken_since(conn, 0);
+    uint64_t looked_ms = stage.worker.now_ms;
+    uint64_t before = bytes_acked();
+    uint64_t deadline_ms = clock_monotonic_ms() + STAGE_DEADLINE_MS;
+
+    stage.worker.now_ms += 1000;
+    cr_assert_eq(send(conn->fd, data, sizeof data, MSG_NOSIGNAL), sizeof data);
+    cr_assert_eq(recv(stage_peer(conn), taken, sizeof taken, MSG_WAITALL), sizeof data);
+    while (bytes_acked() < before + sizeof data) {
+        cr_assert_lt(clock_monotonic_ms(), deadline_ms);
+        sched_yield();
+    }
+    cr_assert(conn_send_taken_since(conn, looked_ms));
 }
 
 Test(send, nothing_is_taken_of_nothing)
