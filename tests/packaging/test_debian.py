@@ -86,6 +86,13 @@ class Debian(unittest.TestCase):
             self.assertIn("\n#DEBHELPER#\n", script)
             subprocess.run(["sh", "-n"], input=script, text=True, check=True)
 
+    def test_an_upgrade_stops_only_what_it_starts_again(self):
+        calls = re.findall(r"\n\tdh_installsystemd (.*)", text("debian/rules"))
+        self.assertTrue(any("relay.socket" in call for call in calls), calls)
+        for call in calls:
+            if "--no-start" in call:
+                self.assertIn("--no-stop-on-upgrade", call)
+
     def test_build_dependencies_are_those_of_the_set_up_script(self):
         server = text("scripts/setup.sh").split("test_packages=")[0]
         wanted = set(re.findall(r"\blib\w+-dev\b", server))
