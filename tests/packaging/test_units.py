@@ -75,6 +75,7 @@ class Units(unittest.TestCase):
                      "ExecReload=/bin/sh -c 'kill -HUP $$MAINPID'"):
             self.assertIn(line, text)
         self.assertIn("ListenStream=443", self.text("relay.socket"))
+        self.assertIn("WantedBy=sockets.target relay.service\n", self.text("relay.socket"))
         self.assertEqual((SOURCE / "service/modules-load.conf").read_text("utf-8").split(), ["tls"])
 
     def test_each_path_was_filled_in(self):
