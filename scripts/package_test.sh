@@ -5,7 +5,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 usage() {
     cat <<'END'
-usage: scripts/package_test.sh [--suite NAME] [--sources FILE] [--packages DIR] [--keep] [--help]
+usage: scripts/package_test.sh [--suite NAME] [--sources FILE] [--packages DIR] [--root DIR]
+                               [--help]
 
 Makes a root with mmdebstrap, as root, and tests in it the packages that scripts/package.sh built
 for the same suite: they install, the server starts, an upgrade keeps secret and options, a full
@@ -14,7 +15,7 @@ disk leaves no half secret, a removal keeps them, and a purge leaves nothing beh
   --suite NAME     a distribution (default: that of this machine)
   --sources FILE   its sources of packages (default: those of this machine)
   --packages DIR   what to test (default: build/packages)
-  --keep           leave the root there, and say where
+  --root DIR       make the root there, and leave it for tests/vm/service.py
   --help           this text
 END
 }
@@ -31,19 +32,19 @@ say() {
 suite=$(. /etc/os-release && printf '%s' "$VERSION_CODENAME")
 sources=
 packages=build/packages
-keep=no
+root=
 while (($# > 0)); do
     case $1 in
-    --suite | --sources | --packages)
+    --suite | --sources | --packages | --root)
         (($# > 1)) || die "$1 needs a value (see --help)"
         case $1 in
         --suite) suite=$2 ;;
         --sources) sources=$2 ;;
         --packages) packages=$2 ;;
+        --root) root=$2 ;;
         esac
         shift
         ;;
-    --keep) keep=yes ;;
     --help | -h)
         usage
         exit 0
@@ -62,17 +63,18 @@ if [[ -z $sources ]]; then
     done
 fi
 
-root=$(mktemp -d "${TMPDIR:-/tmp}/relay-root-XXXXXX")
-server=
+server= scratch=
+if [[ -z $root ]]; then
+    root=$(mktemp -d "${TMPDIR:-/tmp}/relay-root-XXXXXX")
+    scratch=$root
+elif [[ -e $root ]]; then
+    die "$root is there already"
+fi
 
 finish() {
     [[ -z $server ]] || kill "$server" 2>/dev/null || true
     umount "$root/proc" 2>/dev/null || true
-    if [[ $keep == yes ]]; then
-        say "the root is $root"
-    else
-        rm -rf "$root"
-    fi
+    [[ -z $scratch ]] || rm -rf "$scratch"
 }
 trap finish EXIT
 
@@ -122,8 +124,9 @@ raise_version() {
 }
 
 say "making a root of $suite"
+for_service=systemd-sysv,kmod,curl,openssl
 mmdebstrap --quiet --variant=minbase \
-    --include="ca-certificates,gstreamer1.0-tools,systemd,$(dependencies)" "$suite" \
+    --include="ca-certificates,gstreamer1.0-tools,$for_service,$(dependencies)" "$suite" \
     "$root" "$sources"
 printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
 chmod +x "$root/usr/sbin/policy-rc.d"

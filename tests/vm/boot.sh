@@ -6,14 +6,29 @@
 # command printed and returns its exit status; 125 when the guest crashed, or when neither the
 # command nor the kernel printed anything for SECONDS. How long a guest takes in all depends on the
 # machine, and is not limited here.
+#
+# RELAY_VM_ROOT names the root of another system: the guest runs its systemd, and then the command.
+# With the word "container" instead of a kernel's folder it does that in namespaces of this machine,
+# which takes root and a second.
 set -eu
 
 kernel=${1:?usage: boot.sh KERNEL SECONDS COMMAND}
 quiet_max=${2:?}
 command=${3:?}
-version=$(cat "$kernel/version")
 modules="virtio_pci 9pnet_virtio 9p overlay tls gcm ccm aesni-intel chacha20poly1305 chacha20
     chacha_generic poly1305_generic chacha-x86_64 poly1305-x86_64" # some are not in every series
+root=${RELAY_VM_ROOT:-/}
+machine=(-smp 2)
+system=
+if [ "$root" != / ]; then
+    modules="virtio_pci 9pnet_virtio 9p overlay" # that system loads the others
+    # One processor: with two, QEMU 7.2 ran into code that the kernel was just changing under the
+    # other one (sched_clock_cpu), as kernels do where services start and stop.
+    machine=(-smp 1 -virtfs
+        "local,path=$kernel/lib/modules,mount_tag=modules,security_model=none,readonly=on")
+    system=guest.systemd
+fi
+here=$(dirname "$(realpath "$0")")
 work=$(mktemp -d)
 out=${RELAY_VM_OUT:-$work/out}
 guest=
@@ -23,9 +38,11 @@ trap 'exit 143' TERM
 mkdir -p "$out"
 
 make_initramfs() {
-    local tree=$work/initramfs
+    local tree=$work/initramfs version
+    version=$(cat "$kernel/version")
     mkdir -p "$tree"/{bin,mods,dev,proc,sys,host,rw,newroot}
     cp /bin/busybox "$tree/bin/"
+    cp "$here/systemd_root.sh" "$tree/"
     local module
     for module in $modules; do
         modprobe -d "$kernel" -S "$version" -D "$module" 2>/dev/null |
@@ -47,6 +64,7 @@ for m in $(cat /mods/order); do insmod /mods/$m; done
 mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000,cache=loose,ro host /host
 mount -t tmpfs -o size=60% tmpfs /rw; mkdir -p /rw/upper /rw/work
 mount -t overlay -o lowerdir=/host,upperdir=/rw/upper,workdir=/rw/work overlay /newroot
+if grep -q guest.systemd /proc/cmdline; then exec /start_systemd; fi
 mount -t proc proc /newroot/proc; mount -t sysfs sys /newroot/sys
 mount -t devtmpfs dev /newroot/dev
 mkdir -p /newroot/dev/shm /newroot/dev/pts
@@ -61,7 +79,17 @@ chroot /newroot /usr/bin/env -i PATH=$path HOME=/root LANG=C.UTF-8 \
 echo $? >/newroot/mnt/out/rc
 sync; poweroff -f
 INIT
-    chmod +x "$tree/init"
+    cat >"$tree/start_systemd" <<'START'
+#!/bin/busybox sh
+mkdir -p /newroot/mnt/out /newroot/usr/lib/modules
+mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000 out /newroot/mnt/out
+mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000,ro modules /newroot/usr/lib/modules
+sh /systemd_root.sh /newroot
+mount --move /dev /newroot/dev
+umount /proc /sys
+exec switch_root /newroot /lib/systemd/systemd
+START
+    chmod +x "$tree/init" "$tree/start_systemd"
     (cd "$tree" && find . | cpio -o -H newc --quiet | gzip -1) >"$work/initramfs.gz"
 }
 
@@ -91,18 +119,26 @@ watch_guest() {
     wait "$guest" || true
 }
 
-make_initramfs
+start_qemu() {
+    make_initramfs
+    # An emulated timer that a busy machine delays must not look broken to the kernel
+    # (no_timer_check). Emulation by default: nested KVM, where there is a /dev/kvm in a virtual
+    # machine, often hangs.
+    qemu-system-x86_64 -accel "${RELAY_VM_ACCEL:-tcg,thread=multi}" -cpu max -m 3072 \
+        -display none -serial "file:$work/console" -monitor none -no-reboot -net none \
+        -kernel "$kernel/vmlinuz" -initrd "$work/initramfs.gz" \
+        -append "console=ttyS0 quiet panic=-1 no_timer_check $system" "${machine[@]}" \
+        -virtfs "local,path=$root,mount_tag=host,security_model=none,readonly=on,multidevs=remap" \
+        -virtfs "local,path=$out,mount_tag=out,security_model=none" </dev/null &
+}
+
 rm -f "$out/rc" "$out/log"
-# An emulated timer that a busy machine delays must not look broken to the kernel (no_timer_check).
-# Emulation by default: nested KVM, where there is a /dev/kvm in a virtual machine, often hangs.
-accelerator=${RELAY_VM_ACCEL:-tcg,thread=multi}
 printf '%s\n' "$command" >"$out/cmd"
-qemu-system-x86_64 -accel "$accelerator" -cpu max -smp 2 -m 3072 -display none \
-    -serial "file:$work/console" -monitor none -no-reboot -net none \
-    -kernel "$kernel/vmlinuz" -initrd "$work/initramfs.gz" \
-    -append "console=ttyS0 quiet panic=-1 no_timer_check" \
-    -virtfs local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap \
-    -virtfs "local,path=$out,mount_tag=out,security_model=none" </dev/null &
+if [ "$kernel" = container ]; then
+    "$here/container.sh" "$root" "$out" >"$work/console" 2>&1 &
+else
+    start_qemu
+fi
 guest=$!
 watch_guest
 guest=
