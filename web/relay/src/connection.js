@@ -17,6 +17,7 @@ const RENEW_BEFORE_MS = 10_000; /* or the last fifth of a shorter life */
 const RENEW_AFTER_MS = 1000; /* and not sooner, whatever the relay's clock says */
 const RENEW_AGAIN_MS = 10_000;
 const RENEWED = 1; /* result */
+const PUT_OFF = 5; /* the relay has not looked at it, and will once a second */
 const CLOSE_EXPIRED = 4401;
 const CLOSE_DENIED = 4403;
 const CLOSE_TOO_BIG = 1009;
@@ -416,17 +417,29 @@ export class RelayConnection extends EventTarget {
   /* The token is replaced while the connection goes on, or else when it has ended. */
   #onExpiry(/** @type {number} */ result, /** @type {number} */ expiresMs) {
     clearTimeout(this.#renewal);
-    if (typeof this.options.token !== "function" || result > RENEWED) {
+    if (typeof this.options.token !== "function") {
       return;
     }
-    const leftMs = expiresMs - Date.now();
-    const soonestMs = result === RENEWED ? RENEW_AGAIN_MS : RENEW_AFTER_MS;
-    this.#renewal = setTimeout(async () => {
-      const v1 = this.#v1;
-      if (await this.#renew("expired") && v1 === this.#v1) {
-        v1?.renew(/** @type {string} */ (this.#token));
-      }
-    }, Math.min(2 ** 31 - 1, Math.max(soonestMs, leftMs - Math.min(RENEW_BEFORE_MS, leftMs / 5))));
+    if (result === PUT_OFF) {
+      /* At random: all that are put off are so at the same time. */
+      this.#renewal = setTimeout(() => this.#offerToken(), RENEW_AFTER_MS * (1 + Math.random()));
+    } else if (result <= RENEWED) {
+      const leftMs = expiresMs - Date.now();
+      const soonestMs = result === RENEWED ? RENEW_AGAIN_MS : RENEW_AFTER_MS;
+      const dueMs = Math.max(soonestMs, leftMs - Math.min(RENEW_BEFORE_MS, leftMs / 5));
+      this.#renewal = setTimeout(() => this.#replaceToken(), Math.min(2 ** 31 - 1, dueMs));
+    }
+  }
+
+  async #replaceToken() {
+    const v1 = this.#v1;
+    if (await this.#renew("expired") && v1 === this.#v1) {
+      this.#offerToken();
+    }
+  }
+
+  #offerToken() {
+    this.#v1?.renew(/** @type {string} */ (this.#token));
   }
 
   /** @param {string | ArrayBuffer} message */

@@ -170,6 +170,34 @@ describe("what does not end it", () => {
     assert.ok(!viewer.states.some(({ state }) => state === "ended"));
   });
 
+  test("a token that the relay has not looked at is offered again", async (context) => {
+    let asked = 0;
+    /** @type {Blob[]} */
+    const offers = [];
+    class Hasty extends WebSocket {
+      constructor(/** @type {ConstructorParameters<typeof WebSocket>} */ ...words) {
+        super(...words);
+        const token = new Uint8Array([0x47, 0, 0, 0, 0x78]);
+        this.addEventListener("open", () => [token, token].forEach((each) => super.send(each)));
+      }
+
+      send(/** @type {Blob | ArrayBuffer} */ data) {
+        super.send(data);
+        offers.push(...data instanceof Blob ? [data] : []);
+      }
+    }
+    const server = await Relay.start();
+    context.after(() => server.stop());
+    const viewer = record(context, { WebSocket: Hasty, token: async () => {
+      asked++;
+      return server.token();
+    } }, server);
+    await until(() => server.output.includes('"token renewed"'), "the relay to take it");
+    assert.equal(asked, 1);
+    assert.ok(offers.length > 0);
+    assert.equal(viewer.connection.statistics.opened, 1);
+  });
+
   test("a rejection of the token's function is one failed try", async (context) => {
     let asked = 0;
     const viewer = record(context, {
@@ -319,6 +347,48 @@ describe("a server that means harm", () => {
     await new Promise((resolve) => setTimeout(resolve, 500)); /* 25 of them */
     assert.equal(asked, 1);
   });
+
+  test("one that puts each token off is offered the same again, not sooner than asked",
+    async (context) => {
+      /** @type {string[]} */
+      const reasons = [];
+      /** @type {{at: number, data: Blob}[]} */
+      const offers = [];
+      const expiry = (/** @type {number} */ result, /** @type {number} */ inS) => {
+        const frame = Buffer.from([0x82, 12, 0x48, result, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        frame.writeBigUInt64BE(BigInt(Math.ceil(Date.now() / 1000) + inS), 6);
+        return frame;
+      };
+      /** @type {import("node:net").Socket[]} */
+      const sockets = [];
+      const server = await fakeRelay((socket) => {
+        sockets.push(socket);
+        socket.write(expiry(0, 1));
+      });
+      context.after(server.close);
+      class Watched extends WebSocket {
+        send(/** @type {Blob | ArrayBuffer} */ data) {
+          super.send(data);
+          if (data instanceof Blob) {
+            offers.push({ at: performance.now(), data });
+            sockets[0].write(offers.length < 3 ? expiry(5, 1) : expiry(1, 300));
+          }
+        }
+      }
+      const viewer = record(context, { access: server.access, WebSocket: Watched,
+        token: async (/** @type {import("../src/connection.js").TokenRequest} */ { reason }) => {
+          reasons.push(reason);
+          return relay.token();
+        } });
+      await until(() => offers.length === 3, "three offers");
+      const texts = await Promise.all(offers.map(({ data }) => data.text()));
+      assert.equal(new Set(texts).size, 1);
+      const pauses = [1, 2].map((index) => offers[index].at - offers[index - 1].at);
+      assert.ok(pauses.every((ms) => ms > 990), `${pauses}`);
+      assert.deepEqual(reasons, ["start", "expired"]);
+      assert.equal(viewer.connection.statistics.opened, 1);
+      assert.equal(viewer.connection.token, texts[0].slice(4));
+    });
 
   test("nothing that it sends as relay.v1 is a fault here", async (context) => {
     const server = await fakeRelay((socket) => {
