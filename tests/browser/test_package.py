@@ -9,7 +9,7 @@ import relay_support
 import web_support
 from web_support import WEB, node, run_tests
 
-GZIP_BYTES_MAX = 16600  # all entry points together: docs/decisions/0017
+GZIP_BYTES_MAX = 16750  # all entry points together: docs/decisions/0017
 TS_LINES_MAX = 300
 
 

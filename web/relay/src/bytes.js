@@ -10,6 +10,24 @@ export function join(pieces) {
 }
 
 /**
+ * Where start codes of video are: 0, 0, 1, and the byte that says of what.
+ *
+ * @param {Uint8Array} data
+ */
+export function startCodes(data, at = 0, end = data.length) {
+  const found = [];
+  for (; at + 2 < end; at++) {
+    if (data[at + 2] > 1) {
+      at += 2; /* no start code can include this byte */
+    } else if (data[at] === 0 && data[at + 1] === 0 && data[at + 2] === 1) {
+      found.push(at);
+      at += 2;
+    }
+  }
+  return found;
+}
+
+/**
  * What waits, in order. The oldest goes when it is too much.
  *
  * @template {{byteLength: number} | string} Item

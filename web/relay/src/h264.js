@@ -1,4 +1,5 @@
 /* H.264 in Annex B form (ITU-T H.264): as little as a player must know of it. */
+import { startCodes } from "./bytes.js";
 
 const NAL_SLICE_IDR = 5;
 const NAL_SEI = 6;
@@ -13,23 +14,9 @@ const SEI_RECOVERY_POINT = 6;
  * @returns {Uint8Array[]}
  */
 export function nalUnits(data) {
-  const units = [];
-  let begin = -1;
-  for (let at = 0; at + 2 < data.length; at++) {
-    if (data[at + 2] > 1) {
-      at += 2; /* no start code can include this byte */
-    } else if (data[at] === 0 && data[at + 1] === 0 && data[at + 2] === 1) {
-      if (begin >= 0) {
-        units.push(data.subarray(begin, at));
-      }
-      begin = at + 3;
-      at += 2;
-    }
-  }
-  if (begin >= 0) {
-    units.push(data.subarray(begin));
-  }
-  return units.filter((unit) => unit.length > 0);
+  const codes = startCodes(data);
+  return codes.map((at, index) => data.subarray(at + 3, codes[index + 1]))
+    .filter((unit) => unit.length > 0);
 }
 
 /**

@@ -1,7 +1,7 @@
 /* MPEG-1 video and MP2 sound by @cycjimmy/jsmpeg-player, which is loaded when it is needed. JSMpeg
  * shows every picture that it decodes, one for each refresh of the screen: after a burst that would
  * be the past, sped up. So the player decodes all that has arrived and shows the last one. */
-import { Backlog } from "./bytes.js";
+import { Backlog, startCodes } from "./bytes.js";
 import { damaged, unsupported } from "./errors.js";
 import { newStatistics } from "./surface.js";
 import { TsDemuxer } from "./ts.js";
@@ -10,7 +10,8 @@ const PENDING_BYTES_MAX = 8 * 1024 * 1024;
 const DECODE_MS = 50; /* at a time; then the page has its turn */
 const BEHIND_MS = 1000; /* without a picture: the machine is too slow for all of them */
 const FAULTS_MAX = 5;
-const SEQUENCE = 0xb3; /* start codes of headers */
+const PICTURE = 0; /* start codes of headers */
+const SEQUENCE = 0xb3; /* in front of a key picture */
 const EXTENSION = 0xb5; /* which MPEG-1 has not */
 
 /**
@@ -19,17 +20,30 @@ const EXTENSION = 0xb5; /* which MPEG-1 has not */
  * @param {Uint8Array} data
  */
 export function isMpeg2(data) {
-  let isHeader = false;
-  for (let at = 0; at + 3 < data.length; at++) {
-    if (data[at] === 0 && data[at + 1] === 0 && data[at + 2] === 1) {
-      if (isHeader) {
-        return data[at + 3] === EXTENSION;
-      }
-      isHeader = data[at + 3] === SEQUENCE;
-      at += 3;
+  const codes = startCodes(data).map((at) => data[at + 3]);
+  const header = codes.indexOf(SEQUENCE);
+  const next = codes[header + 1];
+  return header < 0 || next === undefined ? undefined : next === EXTENSION;
+}
+
+/**
+ * Goes on with the newest key picture, as what lies before it is the past: a hidden page decodes
+ * nothing.
+ *
+ * @param {{bytes: Uint8Array, byteLength: number, index: number}} unread index: in bits
+ * @returns {number} of pictures that were skipped
+ */
+export function skipToKey(unread) {
+  const { bytes, byteLength, index } = unread;
+  let [skipped, pictures] = [0, 0];
+  for (const at of startCodes(bytes, (index + 7) >> 3, byteLength - 1)) {
+    if (bytes[at + 3] === SEQUENCE) {
+      unread.index = at << 3;
+      skipped = pictures;
     }
+    pictures += Number(bytes[at + 3] === PICTURE);
   }
-  return undefined;
+  return skipped;
 }
 
 export class JsmpegPlayer {
@@ -197,10 +211,11 @@ export class JsmpegPlayer {
   #update() {
     const { video, renderer } = this.#player;
     const began = performance.now();
-    let isBehind = true;
+    let isBehind = video.hasSequenceHeader;
+    this.statistics.dropped += skipToKey(video.bits);
     while (isBehind && performance.now() - began < DECODE_MS) {
-      isBehind = video.decode();
-      this.#decoded += Number(isBehind);
+      this.#decoded += Number(video.decode()); /* false also for a header that is not a picture's */
+      isBehind = video.bits.has(1);
     }
     if (this.#last && (!isBehind || began - this.#shownAt > BEHIND_MS)) {
       this.#shownAt = began;

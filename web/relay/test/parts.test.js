@@ -9,7 +9,7 @@ import { Backoff } from "../src/backoff.js";
 import { Backlog } from "../src/bytes.js";
 import { DataFeed, numbersOf, Series } from "../src/data.js";
 import { codecOf, inspect, nalUnits, withParameterSets } from "../src/h264.js";
-import { isMpeg2 } from "../src/player-jsmpeg.js";
+import { isMpeg2, skipToKey } from "../src/player-jsmpeg.js";
 import { allows, isExpired, readClaims } from "../src/token.js";
 import { V1Session } from "../src/v1.js";
 
@@ -139,6 +139,26 @@ test("MPEG-2 is told from MPEG-1 by its extension", () => {
   assert.equal(isMpeg2(new Uint8Array([...header, 0, 0, 1, 0xb8])), false);
   for (const bytes of [[], header, [0, 0, 1, 0xb8, 0, 0, 1, 0xb5]]) {
     assert.equal(isMpeg2(new Uint8Array(bytes)), undefined);
+  }
+});
+
+test("of MPEG-1 that waits, what lies before the newest key picture is skipped", () => {
+  const code = (/** @type {number} */ byte) => [0, 0, 1, byte, 9];
+  const [key, other] = [[...code(0xb3), ...code(0xb8), ...code(0)], code(0)];
+  const cases = [
+    [[...other, ...other], 0, 0, 0],
+    [[...key, ...other], 0, 0, 0],
+    [[...other, ...key, ...other], 0, 5, 1],
+    [[7, 0, ...other, ...key, ...other, ...key], 0, 27, 3],
+    [[...key, ...key, ...other], 20, 15, 1], /* what was read is not counted */
+    [[...key, ...other, 0, 0, 1], 8, 0, 0],
+    [[], 0, 0, 0],
+  ];
+  for (const [waiting, index, at, skipped] of /** @type {any[]} */ (cases)) {
+    const unread = { bytes: new Uint8Array([...waiting, 0, 0, 1, 0xb3]), byteLength: waiting.length,
+      index };
+    assert.equal(skipToKey(unread), skipped, `${waiting}`);
+    assert.equal(unread.index, at * 8 || index, `${waiting}`);
   }
 });
 
