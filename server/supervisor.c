@@ -1,5 +1,6 @@
 #include "server/supervisor.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +11,9 @@
 #include "base/log.h"
 
 enum { COUNTERS_JSON_SIZE = 3500, FILES_LOOK_MS = 5000, DRAIN_LOOK_MS = 50, STATUS_SIZE = 64 };
+
+/* Less than that stays in the heap for the next. */
+enum { HEAP_TRIM_BYTES_MIN = 1024 * 1024 };
 
 static void fill(sigset_t *signals)
 {
@@ -82,6 +86,22 @@ static void tidy_if_due(struct supervisor *supervisor, uint64_t now_ms)
     }
 }
 
+/* The heap keeps what is freed in its middle. To search it takes time and its locks: here it delays
+ * no message, as workers that give memory back take theirs from their pools. */
+static void trim_heap_if_due(struct supervisor *supervisor)
+{
+    uint64_t given_back = 0;
+
+    for (unsigned i = 0; i < supervisor->group->workers_count; i++) {
+        given_back += atomic_load_explicit(
+            &supervisor->group->workers[i].counters.memory_given_back, memory_order_relaxed);
+    }
+    if (given_back - supervisor->given_back >= HEAP_TRIM_BYTES_MIN) {
+        malloc_trim(0);
+        supervisor->given_back = given_back;
+    }
+}
+
 /* Due by the clock, not by the silence between two signals: SIGUSR1 may come every second. Returns
  * how long to wait for the next time. */
 static struct timespec look_if_due(struct supervisor *supervisor)
@@ -91,6 +111,7 @@ static struct timespec look_if_due(struct supervisor *supervisor)
     if (now_ms >= supervisor->look_due_ms) {
         tls_reload_if_changed(supervisor->tls);
         tidy_if_due(supervisor, now_ms);
+        trim_heap_if_due(supervisor);
         tell_status(supervisor);
         supervisor->look_due_ms = now_ms + FILES_LOOK_MS;
     }

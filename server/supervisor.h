@@ -1,6 +1,6 @@
 /* The work of the main thread while the workers serve: it takes signals, reads certificates and
- * keys again, forgets expired bookings, logs the counters, tells systemd how the server is, and
- * sees to it that a stop ends. Main thread only. */
+ * keys again, forgets expired bookings, logs the counters, tells systemd how the server is, returns
+ * memory to the system, and sees to it that a stop ends. Main thread only. */
 #pragma once
 
 #include <stdint.h>
@@ -22,6 +22,7 @@ struct supervisor {
     struct watchdog watchdog;
     uint64_t look_due_ms; /* at files and bookings; of clock_monotonic_ms */
     uint64_t tidy_due_ms;
+    uint64_t given_back; /* by the workers, when the heap was trimmed last */
 };
 
 /* Before any thread exists, so that the signals reach supervisor_wait only. */

@@ -55,18 +55,84 @@ void block_pool_deinit(struct block_pool *pool)
     CHECK(pool->bytes_held == 0);
 }
 
+/* NULL: none of the class is free. */
+static struct block *take_free(struct block_pool *pool, unsigned index)
+{
+    struct block_class *class = &pool->classes[index];
+    struct block *block = class->free;
+
+    if (block == NULL) {
+        return NULL;
+    }
+    CHECK(class->free_count > 0);
+    class->free = block->next_free;
+    class->free_count--;
+    pool->bytes_free -= block_bytes(block);
+    return block;
+}
+
+/* One of the class is free. Returns its bytes. */
+static size_t release(struct block_pool *pool, unsigned index)
+{
+    struct block *block = take_free(pool, index);
+    size_t bytes = block_bytes(block);
+
+    pool->bytes_held -= bytes;
+    free(block);
+    return bytes;
+}
+
+static void note_idle(struct block_class *class)
+{
+    if (class->idle_count > class->free_count) {
+        class->idle_count = class->free_count;
+    }
+}
+
 void block_pool_trim(struct block_pool *pool, size_t keep_bytes)
 {
     for (unsigned index = BLOCK_CLASSES; index-- > 0;) {
-        while (pool->bytes_free > keep_bytes && pool->free[index] != NULL) {
-            struct block *block = pool->free[index];
+        struct block_class *class = &pool->classes[index];
 
-            pool->free[index] = block->next_free;
-            pool->bytes_free -= block_bytes(block);
-            pool->bytes_held -= block_bytes(block);
-            free(block);
+        while (pool->bytes_free > keep_bytes && class->free != NULL) {
+            release(pool, index);
+        }
+        note_idle(class);
+    }
+}
+
+void block_pool_end_period(struct block_pool *pool)
+{
+    for (unsigned index = 0; index < BLOCK_CLASSES; index++) {
+        struct block_class *class = &pool->classes[index];
+
+        class->spare_count = class->idle_count;
+        class->idle_count = class->free_count;
+    }
+}
+
+/* Those that have been of use in this period are kept, spare or not. */
+static bool has_spare(const struct block_class *class)
+{
+    return class->spare_count > 0 && class->idle_count > 0;
+}
+
+size_t block_pool_give_back(struct block_pool *pool)
+{
+    size_t bytes = 0;
+    unsigned count = 0;
+
+    for (unsigned index = BLOCK_CLASSES; index-- > 0;) {
+        struct block_class *class = &pool->classes[index];
+
+        while (has_spare(class) && count < GIVE_BACK_BLOCKS_MAX && bytes < GIVE_BACK_BYTES_MAX) {
+            class->spare_count--;
+            class->idle_count--;
+            bytes += release(pool, index);
+            count++;
         }
     }
+    return bytes;
 }
 
 static size_t bytes_used(const struct block_pool *pool)
@@ -102,12 +168,9 @@ static struct block *make_block(struct block_pool *pool, unsigned index)
 
 static struct block *reuse_block(struct block_pool *pool, unsigned index)
 {
-    struct block *block = pool->free[index];
+    struct block *block = take_free(pool, index);
 
-    if (block != NULL) {
-        pool->free[index] = block->next_free;
-        pool->bytes_free -= block_bytes(block);
-    }
+    note_idle(&pool->classes[index]);
     return block;
 }
 
@@ -172,10 +235,13 @@ void *block_pool_grow(struct block_pool *pool, void *data, size_t size)
 }
 
 /* A fixed threshold: by default it rises with each large block that is freed, and then large ones
- * are copied when they grow. */
+ * are copied when they grow. And no fast bins: a small chunk in one of them is joined with a burst
+ * of free ones below it and with the top of its arena only when malloc_trim looks, which returns no
+ * top to the system. */
 void block_pool_prepare(void)
 {
     mallopt(M_MMAP_THRESHOLD, BLOCK_MOVED_BYTES_MIN);
+    mallopt(M_MXFAST, 0);
 }
 
 void *block_pool_take_reserved(struct block_pool *pool, size_t size)
@@ -197,9 +263,12 @@ void block_pool_put(struct block_pool *pool, void *data)
 
     CHECK(block->used == 1);
     CHECK(pool->blocks_used > 0);
+    struct block_class *class = &pool->classes[block->class_index];
+
     block->used = 0;
-    block->next_free = pool->free[block->class_index];
-    pool->free[block->class_index] = block;
+    block->next_free = class->free;
+    class->free = block;
+    class->free_count++;
     pool->bytes_free += block_bytes(block);
     pool->blocks_used--;
 }

@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/thread.h"
 
-enum { DRAIN_POLL_MS = 10, TRIM_EVERY_MS = 10000 };
+enum { DRAIN_POLL_MS = 10 };
 
 /* A letter that was counted when it was posted has arrived, or came back. */
 static void uncount_letter(struct worker *target)
@@ -145,7 +145,7 @@ static int64_t wait_ms(const struct worker *worker, int64_t wait_ms_max)
 {
     int64_t timers_ms = timer_wheel_wait_ms(&worker->timers, worker->now_ms);
 
-    if (worker->work_waits) {
+    if (worker->work_waits || worker->gives_back) {
         return 0;
     }
     return timers_ms < 0 || timers_ms > wait_ms_max ? wait_ms_max : timers_ms;
@@ -225,18 +225,31 @@ static bool may_end(struct worker *worker, bool *drained)
            atomic_load(&worker->letters_pending) == 0 && worker->blocks.blocks_used == 0;
 }
 
+/* Some in each turn: to free all of a burst at once would delay messages. */
+static void give_back(struct worker *worker)
+{
+    if (worker->now_ms >= worker->period_ends_ms) {
+        block_pool_end_period(&worker->blocks);
+        block_pool_end_period(&worker->requests);
+        worker->period_ends_ms = worker->now_ms + IDLE_PERIOD_MS;
+        worker->gives_back = true;
+    }
+    if (worker->gives_back) {
+        size_t bytes =
+            block_pool_give_back(&worker->blocks) + block_pool_give_back(&worker->requests);
+
+        counters_add(&worker->counters, memory_given_back, bytes);
+        worker->gives_back = bytes > 0;
+    }
+}
+
 static void run(struct worker *worker)
 {
     bool drained = false;
-    uint64_t trim_due_ms = worker->now_ms + TRIM_EVERY_MS;
 
     while (!may_end(worker, &drained)) {
         turn(worker, worker->stopping ? DRAIN_POLL_MS : WAIT_MS_MAX);
-        if (worker->now_ms >= trim_due_ms) {
-            block_pool_trim(&worker->blocks, worker->blocks.bytes_max / 8);
-            block_pool_trim(&worker->requests, worker->requests.bytes_max / 8);
-            trim_due_ms = worker->now_ms + TRIM_EVERY_MS;
-        }
+        give_back(worker);
     }
     /* Receivers wait for messages that return to them in the last turn. Letters that the kernel had
      * no memory for come back, and are posted again. */
@@ -263,6 +276,7 @@ static int start(struct worker *worker)
     worker->looked_ms = clock_monotonic_ms();
     worker->now_ms = run_clock_at(&worker->group->clock, worker->looked_ms);
     worker->timers_ran_ms = worker->now_ms;
+    worker->period_ends_ms = worker->now_ms + IDLE_PERIOD_MS;
     timer_wheel_init(&worker->timers, worker->now_ms);
     block_pool_init(&worker->blocks, worker->group->message_bytes_max);
     block_pool_reserve(&worker->blocks, worker->group->message_bytes_max / 16);

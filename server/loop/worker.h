@@ -25,6 +25,7 @@ enum worker_limits {
     TURN_MS_MAX = 2,             /* taking completions, before what they made is sent */
     TURN_LOOK_EVERY = 16,        /* completions between two looks at the clock */
     WORKER_STUCK_MS = 5000,      /* without a turn: it hangs */
+    IDLE_PERIOD_MS = 2000,       /* memory that was of no use in one is given back */
     TIMERS_WAIT_MS_MAX = 1000,   /* while turns are cut short: what came is read before deadlines */
     LETTERS_PENDING_MAX = 32768, /* parcels on their way to one worker; more are dropped */
     REQUEST_MEMORY_BYTES = 128 * 1024 * 1024, /* per worker, for HTTP requests being read */
@@ -66,6 +67,8 @@ struct worker {
     uint64_t timers_ran_ms;      /* now_ms of the last turn that was not cut short */
     uint32_t whole_turns;        /* that took all completions; wraps around */
     bool work_waits;             /* set by the layer above: on_work is wanted, without a wait */
+    bool gives_back;             /* memory of the last period, some of it in each turn */
+    uint64_t period_ends_ms;     /* see block_pool_end_period */
     bool stopping;               /* set by a call; no new connections */
     void *context;               /* the upper layer's state for this worker */
     struct log_limit log_limit;  /* lines an outsider can cause */

@@ -123,6 +123,8 @@
     X(pongs_skipped, "pongs_skipped", "", "Pongs that were not sent")                              \
     X(sends_submitted, "sends_submitted", "", "Sends submitted to the kernel")                     \
     X(sends_short, "sends_short", "", "Sends that the kernel took in part")                        \
+    X(memory_given_back, "memory_given_back_bytes", "",                                            \
+      "Memory that was of no use for seconds, returned to the system")                             \
     X(recv_starved, "receive_starved", "", "Times that the receive buffers were briefly used up")  \
     X(turns, "turns", "", "Turns of the event loops")                                              \
     X(pauses, "pauses", "", "Times that the process was paused and deadlines were extended")       \

@@ -231,6 +231,27 @@ Test(supervisor, forgets_expired_bookings_when_that_is_due)
     cr_assert_gt(scene.supervisor.look_due_ms, clock_monotonic_ms());
 }
 
+static void look(void)
+{
+    scene.supervisor.look_due_ms = 0;
+    wait_with(SIGTERM, SIGTERM);
+}
+
+Test(supervisor, trims_the_heap_once_for_each_burst_that_workers_gave_back)
+{
+    const uint64_t burst = 100 << 20;
+
+    counters_add(&scene.worker.counters, memory_given_back, 1000);
+    look();
+    cr_assert_eq(scene.supervisor.given_back, 0, "it is not worth while");
+    counters_add(&scene.worker.counters, memory_given_back, burst);
+    look();
+    cr_assert_eq(scene.supervisor.given_back, burst + 1000);
+    counters_add(&scene.worker.counters, memory_given_back, 1000);
+    look();
+    cr_assert_eq(scene.supervisor.given_back, burst + 1000);
+}
+
 /* A stop that hangs for ever, in a child process. Returns how long it took to end it; a pause of
  * pause_ms becomes known while it hangs. */
 static uint64_t hang(uint64_t wait_ms, uint64_t pause_ms)

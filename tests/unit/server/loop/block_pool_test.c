@@ -265,6 +265,129 @@ Test(block_pool, trims_the_largest_first_and_keeps_what_was_allowed)
     block_pool_deinit(&pool);
 }
 
+enum { BURST = 1000 };
+
+static void take_burst(struct block_pool *pool, void **blocks, size_t size)
+{
+    for (unsigned i = 0; i < BURST; i++) {
+        blocks[i] = block_pool_take(pool, size);
+        cr_assert_not_null(blocks[i]);
+    }
+}
+
+static void put_burst(struct block_pool *pool, void **blocks)
+{
+    for (unsigned i = 0; i < BURST; i++) {
+        block_pool_put(pool, blocks[i]);
+    }
+}
+
+/* Until there is no more. */
+static size_t give_back_all(struct block_pool *pool)
+{
+    size_t sum = 0, bytes;
+
+    do {
+        unsigned used = (unsigned)pool->blocks_used;
+
+        bytes = block_pool_give_back(pool);
+        sum += bytes;
+        cr_assert_eq(pool->blocks_used, used);
+        cr_assert_lt(bytes, GIVE_BACK_BYTES_MAX + LARGEST + 16);
+    } while (bytes > 0);
+    return sum;
+}
+
+Test(block_pool, gives_a_burst_back_after_a_period_without_use)
+{
+    struct block_pool pool;
+    void *blocks[BURST];
+
+    block_pool_init(&pool, PLENTY);
+    take_burst(&pool, blocks, 10000);
+    put_burst(&pool, blocks);
+    size_t held = pool.bytes_held;
+
+    block_pool_end_period(&pool);
+    cr_assert_eq(give_back_all(&pool), 0, "they were of use in it");
+    block_pool_end_period(&pool);
+    cr_assert_lt(block_pool_give_back(&pool), held / 3, "some at a time");
+    cr_assert_gt(pool.bytes_held, 0);
+    give_back_all(&pool);
+    cr_assert_eq(pool.bytes_held, 0);
+    cr_assert_eq(pool.bytes_free, 0);
+    block_pool_deinit(&pool);
+}
+
+Test(block_pool, keeps_what_a_steady_stream_needs)
+{
+    struct block_pool pool;
+    void *blocks[BURST];
+
+    block_pool_init(&pool, PLENTY);
+    take_burst(&pool, blocks, 500);
+    put_burst(&pool, blocks);
+    for (unsigned period = 0; period < 10; period++) {
+        size_t held = pool.bytes_held;
+
+        void *one = block_pool_take(&pool, 500), *other = block_pool_take(&pool, 500);
+
+        block_pool_put(&pool, one);
+        block_pool_put(&pool, other);
+        block_pool_end_period(&pool);
+        give_back_all(&pool);
+        cr_assert(period < 2 || pool.bytes_held == held);
+    }
+    cr_assert_eq(pool.bytes_held, 2 * (512 + 16), "the burst is gone, the stream's blocks are not");
+    cr_assert_eq(pool.bytes_free, pool.bytes_held);
+    block_pool_deinit(&pool);
+}
+
+Test(block_pool, spare_blocks_that_are_of_use_again_are_kept)
+{
+    struct block_pool pool;
+    void *blocks[BURST];
+
+    block_pool_init(&pool, PLENTY);
+    take_burst(&pool, blocks, 500);
+    put_burst(&pool, blocks);
+    block_pool_end_period(&pool);
+    block_pool_end_period(&pool);
+    size_t held = pool.bytes_held;
+
+    take_burst(&pool, blocks, 500);
+    cr_assert_eq(block_pool_give_back(&pool), 0);
+    put_burst(&pool, blocks);
+    cr_assert_eq(block_pool_give_back(&pool), 0, "the second burst may come a third time");
+    cr_assert_eq(pool.bytes_held, held);
+    block_pool_end_period(&pool);
+    block_pool_end_period(&pool);
+    give_back_all(&pool);
+    cr_assert_eq(pool.bytes_held, 0);
+    block_pool_deinit(&pool);
+}
+
+Test(block_pool, gives_large_blocks_back_one_at_a_time)
+{
+    struct block_pool pool;
+    void *blocks[3];
+
+    block_pool_init(&pool, PLENTY);
+    for (unsigned i = 0; i < 3; i++) {
+        blocks[i] = block_pool_take(&pool, GIVE_BACK_BYTES_MAX);
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        block_pool_put(&pool, blocks[i]);
+    }
+    block_pool_end_period(&pool);
+    block_pool_end_period(&pool);
+    for (unsigned i = 0; i < 3; i++) {
+        cr_assert_eq(block_pool_give_back(&pool), GIVE_BACK_BYTES_MAX + 16);
+    }
+    cr_assert_eq(block_pool_give_back(&pool), 0);
+    block_pool_deinit(&pool);
+}
+
 Test(block_pool, accepts_null)
 {
     struct block_pool pool;
@@ -312,6 +435,7 @@ Test(block_pool, adds_up_under_random_use)
     struct block_pool pool;
     uint8_t *blocks[SLOTS] = {0};
     unsigned used = 0, refused = 0;
+    size_t given_back = 0;
 
     srand(7);
     block_pool_init(&pool, 400 * 1024);
@@ -333,10 +457,15 @@ Test(block_pool, adds_up_under_random_use)
         } else {
             refused++;
         }
+        if (step % 97 == 0) {
+            block_pool_end_period(&pool);
+        }
+        given_back += step % 5 == 0 ? block_pool_give_back(&pool) : 0;
         cr_assert_eq(pool.blocks_used, used);
         cr_assert_leq(pool.bytes_held, pool.bytes_max);
         cr_assert_leq(pool.bytes_free, pool.bytes_held);
     }
+    cr_assert_gt(given_back, 0);
     cr_assert_gt(refused, 0, "the bound was never reached: the test is too tame");
     for (unsigned slot = 0; slot < SLOTS; slot++) {
         block_pool_put(&pool, blocks[slot]);

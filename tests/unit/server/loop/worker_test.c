@@ -647,3 +647,50 @@ Test(worker, work_takes_no_time_from_completions)
                   "a busy machine may pause it once");
     worker_group_destroy(&game.group);
 }
+
+enum { BURST = 3 * GIVE_BACK_BLOCKS_MAX, BURST_BLOCK_BYTES = 512 };
+
+/* In both of its pools. */
+static void run_burst(struct worker *worker, struct call *call)
+{
+    static void *blocks[WORKERS][2][BURST];
+
+    (void)call;
+    for (unsigned i = 0; i < BURST; i++) {
+        blocks[worker->index][0][i] = block_pool_take(&worker->blocks, BURST_BLOCK_BYTES);
+        blocks[worker->index][1][i] = block_pool_take(&worker->requests, BURST_BLOCK_BYTES);
+        CHECK(blocks[worker->index][0][i] != NULL && blocks[worker->index][1][i] != NULL);
+    }
+    for (unsigned i = 0; i < BURST; i++) {
+        block_pool_put(&worker->blocks, blocks[worker->index][0][i]);
+        block_pool_put(&worker->requests, blocks[worker->index][1][i]);
+    }
+}
+
+static void wait_until_given_back(unsigned index, uint64_t bytes)
+{
+    const struct worker *worker = &game.group.workers[index];
+    const struct timespec moment = {.tv_nsec = 1000000};
+    uint64_t deadline_ms = clock_monotonic_ms() + WAIT_S * 1000;
+
+    while (atomic_load(&worker->counters.memory_given_back) < bytes) {
+        cr_assert_lt(clock_monotonic_ms(), deadline_ms, "waited too long");
+        nanosleep(&moment, NULL);
+    }
+}
+
+Test(worker, each_gives_the_memory_of_a_burst_back)
+{
+    const uint64_t bytes = UINT64_C(2) * BURST * BURST_BLOCK_BYTES;
+
+    start(2);
+    for (unsigned i = 0; i < 2; i++) {
+        game.calls[2 + i].run = run_burst;
+        post(i, &game.calls[2 + i]);
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        wait_until_given_back(i, bytes);
+    }
+    stop_all();
+    finish();
+}
