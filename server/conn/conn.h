@@ -56,7 +56,7 @@ struct conn {
     struct unfinished_entry unfinished; /* while it is no WebSocket yet */
     struct list booking_node;           /* in its table's bucket, while PHASE_WEBSOCKET */
     uint64_t serial;                    /* a new one for each connection */
-    struct list open_node;              /* all open connections; the free list while PHASE_FREE */
+    struct list open_node;              /* all open connections */
     struct list ready_node;             /* something is queued and no send is in flight */
     struct list paced_node;             /* its inbox waits for a turn: it sends too fast */
     struct list starved_node;           /* the receive pool was empty */

@@ -9,7 +9,6 @@ void conn_table_init(struct conn_table *table, struct worker *worker, struct con
                                  .shared = shared,
                                  .refusals_log_limit = {.lines_max = REFUSALS_LOGGED_MAX}};
     unfinished_init(&table->unfinished);
-    list_init(&table->free);
     list_init(&table->open);
     list_init(&table->paced);
     list_init(&table->ready);
@@ -24,25 +23,12 @@ bool conn_table_is_full(const struct conn_table *table)
     return atomic_load(&table->shared->connections) >= table->shared->connections_max;
 }
 
-/* NULL when all are used, which takes thousands of evictions in one turn. */
-static struct conn *take_unused(struct conn_table *table)
-{
-    struct conn *conn = NULL;
-
-    if (!list_empty(&table->free)) {
-        conn = container_of(list_take_first(&table->free), struct conn, open_node);
-    } else if (table->conns_made < table->conns_max) {
-        conn = &table->conns[table->conns_made];
-        table->conns_made++;
-    }
-    return conn;
-}
-
 struct conn *conn_table_take(struct conn_table *table)
 {
     struct conn_shared *shared = table->shared;
     bool is_full = atomic_fetch_add(&shared->connections, 1) >= shared->connections_max;
-    struct conn *conn = is_full ? NULL : take_unused(table);
+    /* All are taken only by thousands of evictions in one turn. */
+    struct conn *conn = is_full ? NULL : slab_take(&table->places);
 
     if (conn == NULL) {
         atomic_fetch_sub(&shared->connections, 1);
@@ -69,7 +55,6 @@ void conn_table_put(struct conn_table *table, struct conn *conn)
     CHECK(conn->phase == PHASE_FREE);
     CHECK(table->open_count > 0);
     list_remove(&conn->open_node);
-    list_prepend(&table->free, &conn->open_node); /* the warmest memory is used first */
     table->open_count--;
     if (conn->has_place) {
         atomic_fetch_sub(&table->shared->connections, 1);
@@ -77,6 +62,7 @@ void conn_table_put(struct conn_table *table, struct conn *conn)
         CHECK(table->evicting > 0);
         table->evicting--;
     }
+    slab_put(&table->places, conn);
     unfinished_retry(&table->unfinished);
 }
 

@@ -1,5 +1,6 @@
 /* All connections of one worker, and its listeners. Memory for the largest number is reserved at
- * start; the kernel provides pages as they are used. Owner worker only. */
+ * start; the kernel provides pages as they are used, and has them back when they are of no use any
+ * more. Owner worker only. */
 #pragma once
 
 #include <stdatomic.h>
@@ -13,6 +14,7 @@
 #include "server/conn/unfinished.h"
 #include "server/hub/drop_policy.h"
 #include "server/hub/topic.h"
+#include "server/loop/slab.h"
 #include "server/loop/worker.h"
 #include "server/tls/ktls.h"
 
@@ -94,13 +96,12 @@ struct conn_shared {
 struct conn_table {
     struct worker *worker;
     struct conn_shared *shared;
-    struct conn *conns; /* conns_max; below conns_made they were used at least once */
-    uint32_t conns_max; /* more than may be open: evicted ones take a moment to close */
-    uint32_t conns_made;
+    struct slab places;      /* more than may be open: evicted ones take a moment to close */
+    struct conn *conns;      /* in these places */
+    uint64_t period_ends_ms; /* of the worker, when its last turn ended */
     uint32_t open_count;
     uint32_t evicting; /* of those, evicted ones that are being closed */
     struct unfinished unfinished;
-    struct list free;
     struct list open;
     struct list paced;                         /* connections that send too fast, for a turn */
     uint32_t burst_spent;                      /* in this turn, by those that send at once */

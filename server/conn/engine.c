@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -18,16 +17,15 @@ int engine_init(struct conn_table *table, struct worker *worker, struct conn_sha
 {
     CHECK(listeners_count <= LISTENERS_MAX);
     conn_table_init(table, worker, shared);
-    table->conns_max = shared->connections_max + EVICTED_MAX;
     table->listeners_count = listeners_count;
     timer_init(&table->accept_retry, listener_on_retry);
-    void *pages = mmap(NULL, table->conns_max * sizeof(struct conn), PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    int failed =
+        slab_init(&table->places, sizeof(struct conn), shared->connections_max + EVICTED_MAX);
 
-    if (pages == MAP_FAILED) {
-        return -errno;
+    if (failed != 0) {
+        return failed;
     }
-    table->conns = pages;
+    table->conns = (void *)table->places.memory;
     if (shared->tls != NULL) {
         table->plaintext = malloc(TLS_RECORD_PAYLOAD_MAX);
         if (table->plaintext == NULL) {
@@ -45,10 +43,8 @@ void engine_deinit(struct conn_table *table)
 {
     CHECK(table->open_count == 0);
     free(table->plaintext);
-    if (table->conns != NULL) {
-        munmap(table->conns, table->conns_max * sizeof(struct conn));
-        table->conns = NULL;
-    }
+    slab_deinit(&table->places);
+    table->conns = NULL;
 }
 
 /* Ends of tokens are of the wall clock. When it steps, or runs on through a pause in which ours
@@ -101,11 +97,23 @@ static void receive_starved(struct conn_table *table)
     }
 }
 
+/* With the worker, which looks at the rest of its memory. */
+static void end_period_if_due(struct conn_table *table)
+{
+    struct worker *worker = table->worker;
+
+    if (table->period_ends_ms != worker->period_ends_ms) {
+        table->period_ends_ms = worker->period_ends_ms;
+        counters_add(&worker->counters, memory_given_back, slab_end_period(&table->places));
+    }
+}
+
 void engine_on_turn_end(struct conn_table *table)
 {
     follow_wall_clock(table);
     send_ready(table);
     receive_starved(table);
+    end_period_if_due(table);
     table->burst_spent = 0;
     table->worker->work_waits = unfinished_waits(&table->unfinished) || !list_empty(&table->paced);
 }

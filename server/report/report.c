@@ -86,7 +86,7 @@ static bool write_piece(const struct conn_table *table, struct report_part *part
 {
     uint32_t end = part->next_slot + REPORT_SLOTS_PER_TURN;
 
-    for (; part->next_slot < table->conns_made; part->next_slot++) {
+    for (; part->next_slot < table->places.made; part->next_slot++) {
         const struct conn *conn = &table->conns[part->next_slot];
         char text[REPORT_ELEMENT_SIZE];
         struct json_writer element;

@@ -147,11 +147,15 @@ static void open_table(void)
 {
     struct conn_table *table = &play.table;
     static struct conn conns[4];
+    static uint32_t free_places[4];
 
     memset(conns, 0, sizeof conns);
     conn_table_init(table, &play.worker, &play.shared);
     table->conns = conns;
-    table->conns_max = 4;
+    table->places = (struct slab){.memory = (uint8_t *)conns,
+                                  .place_bytes = sizeof(struct conn),
+                                  .places_max = 4,
+                                  .free = free_places};
     timer_init(&table->accept_retry, listener_on_retry);
     timer_init(&table->report_timer, listener_on_retry);
     table->plaintext = malloc(TLS_RECORD_PAYLOAD_MAX);

@@ -68,7 +68,6 @@ static inline void open_worker(unsigned index)
         (struct worker){.index = index, .group = &scene.group, .context = table, .now_ms = NOW_MS};
     conn_table_init(table, worker, &scene.shared);
     table->conns = scene.conns[index];
-    table->conns_max = CONNS;
     cr_assert_eq(ring_open(&worker->ring, 64, 256), 0);
     atomic_store(&worker->ring_fd, worker->ring.uring.ring_fd);
     block_pool_init(&worker->blocks, 64 << 20);
@@ -248,8 +247,8 @@ static inline struct conn *add_websocket(unsigned number, unsigned worker_index,
     struct phase_websocket *ws = phase_websocket_of(conn);
 
     init_conn(conn, worker_index, PHASE_WEBSOCKET);
-    conn->table->conns_made =
-        conn->table->conns_made > number ? conn->table->conns_made : number + 1;
+    conn->table->places.made =
+        conn->table->places.made > number ? conn->table->places.made : number + 1;
     *ws = (struct phase_websocket){.topic = topic_find_or_create(&scene.topics, topic),
                                    .scopes_json = "[\"read\"]",
                                    .can_read = true,

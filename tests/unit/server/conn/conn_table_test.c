@@ -10,6 +10,7 @@ enum { CONNS_MAX = 3, WORKERS = 2 };
 
 static struct conn_shared shared = {.connections_max = CONNS_MAX};
 static struct conn conns[WORKERS][CONNS_MAX];
+static uint32_t free_places[WORKERS][CONNS_MAX];
 static struct conn_table tables[WORKERS];
 
 static void open_tables(void)
@@ -17,7 +18,10 @@ static void open_tables(void)
     for (unsigned i = 0; i < WORKERS; i++) {
         conn_table_init(&tables[i], NULL, &shared);
         tables[i].conns = conns[i];
-        tables[i].conns_max = CONNS_MAX;
+        tables[i].places = (struct slab){.memory = (uint8_t *)conns[i],
+                                         .place_bytes = sizeof(struct conn),
+                                         .places_max = CONNS_MAX,
+                                         .free = free_places[i]};
     }
 }
 
@@ -48,7 +52,7 @@ Test(conn_table, place_that_was_left_last_is_taken_first)
     conn_table_put(&tables[0], second);
     cr_assert_eq(conn_table_take(&tables[0]), second);
     cr_assert_eq(conn_table_take(&tables[0]), first);
-    cr_assert_eq(tables[0].conns_made, 2);
+    cr_assert_eq(tables[0].places.made, 2);
 }
 
 Test(conn_table, booking_has_the_same_bucket_each_time)

@@ -41,6 +41,7 @@ static struct {
     struct worker worker;
     struct conn_table table;
     struct conn conns[STAGE_CONNS];
+    uint32_t free_places[STAGE_CONNS];
     int peers[STAGE_CONNS]; /* the other ends, by place in the table */
     char heard[8192];
     size_t heard_len;
@@ -136,7 +137,10 @@ UNUSED static void stage_open_table(void)
 
     conn_table_init(table, &stage.worker, &stage.shared);
     table->conns = stage.conns;
-    table->conns_max = STAGE_CONNS;
+    table->places = (struct slab){.memory = (uint8_t *)stage.conns,
+                                  .place_bytes = sizeof(struct conn),
+                                  .places_max = STAGE_CONNS,
+                                  .free = stage.free_places};
     timer_init(&table->accept_retry, listener_on_retry);
 }
 

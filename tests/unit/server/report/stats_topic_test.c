@@ -35,7 +35,7 @@ static unsigned fill_beyond_a_report(void)
 
     table->conns = calloc(count, sizeof(struct conn));
     cr_assert_not_null(table->conns);
-    table->conns_made = count;
+    table->places.made = count;
     for (unsigned i = 0; i < count; i++) {
         struct conn *conn = &table->conns[i];
         struct phase_websocket *ws = phase_websocket_of(conn);
