@@ -9,3 +9,6 @@
  * of this frame (only its value modulo 4 matters). target and source must not overlap. */
 void ws_mask_copy(uint8_t *restrict target, const uint8_t *restrict source, size_t len,
                   const uint8_t mask[static 4], uint64_t phase);
+
+/* The same, in place. */
+void ws_mask_apply(uint8_t *bytes, size_t len, const uint8_t mask[static 4], uint64_t phase);

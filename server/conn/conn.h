@@ -9,6 +9,7 @@
 #include "server/conn/close_reason.h"
 #include "server/conn/conn_table.h"
 #include "server/conn/conn_tls.h"
+#include "server/conn/receive_place.h"
 #include "server/hub/subscriber.h"
 
 enum conn_phase {
@@ -34,14 +35,15 @@ struct conn {
     enum listener_role role;
     enum close_reason close_reason; /* the first one, while PHASE_CLOSING */
     struct op recv_op, send_op, notify_op, cancel_receive_op, cancel_send_op, close_op;
-    bool has_place;        /* counts among the connections; not once it was evicted */
-    bool awaits_answer;    /* deferred.h; false when the phase is left */
-    bool peer_ended;       /* its FIN or close_notify came */
-    bool receive_blocked;  /* receiving would break the connection (TLS key change) */
-    bool notify_submitted; /* close_notify */
-    bool fin_sent;         /* our direction of TCP ended */
-    bool discard_unsent;   /* the peer takes nothing: the close resets */
-    bool close_submitted;  /* the descriptor is being closed: nothing may be started */
+    struct receive_place place; /* of the receive in flight; share NULL: in a buffer of the pool */
+    bool has_place;             /* counts among the connections; not once it was evicted */
+    bool awaits_answer;         /* deferred.h; false when the phase is left */
+    bool peer_ended;            /* its FIN or close_notify came */
+    bool receive_blocked;       /* receiving would break the connection (TLS key change) */
+    bool notify_submitted;      /* close_notify */
+    bool fin_sent;              /* our direction of TCP ended */
+    bool discard_unsent;        /* the peer takes nothing: the close resets */
+    bool close_submitted;       /* the descriptor is being closed: nothing may be started */
     const struct transport_ops *transport; /* transport.h */
     struct conn_tls tls;
     struct subscriber subscriber;       /* its queue holds everything that is sent, HTTP too */
@@ -69,6 +71,10 @@ struct phase_ops {
     void (*on_bytes)(struct conn *conn, struct bytes bytes);
     /* Whether it takes more bytes now. NULL: it always does. */
     bool (*wants_bytes)(const struct conn *conn);
+    /* Where the bytes that come next belong, as they are, when there are many. False: they go
+     * through on_bytes. on_placed: the first len of them have come there. NULL: nowhere. */
+    bool (*place)(struct conn *conn, struct receive_place *ret_place);
+    void (*on_placed)(struct conn *conn, size_t len);
     void (*on_turn)(struct conn *conn); /* after unfinished_await_turn, or of a paced_node */
     void (*on_sent)(struct conn *conn); /* the queue ran empty */
     void (*on_eof)(struct conn *conn);

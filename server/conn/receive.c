@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "server/conn/conn.h"
 #include "server/conn/transport.h"
+#include "server/hub/message.h"
 
 /* Errors that mean "the peer is gone", as common as a proper end. */
 static bool is_peer_gone(int error)
@@ -40,6 +41,19 @@ static void take_bytes(struct conn *conn, struct bytes bytes)
     conn_receive_start(conn);
 }
 
+/* A phase that was entered meanwhile has no such place, and is given the bytes. */
+static void take_placed(struct conn *conn, const struct receive_place *place, size_t len)
+{
+    const struct phase_ops *ops = conn_phase_ops(conn);
+
+    if (ops->on_placed != NULL) {
+        ops->on_placed(conn, len);
+    } else {
+        ops->on_bytes(conn, bytes_of(place->bytes, len));
+    }
+    conn_receive_start(conn);
+}
+
 static void take_result(struct conn *conn, int result, uint32_t flags)
 {
     if (result > 0) {
@@ -64,6 +78,22 @@ static void recv_on_complete(struct op *op, int result, uint32_t flags)
     conn_completed(conn);
 }
 
+static void place_on_complete(struct op *op, int result, uint32_t flags)
+{
+    struct conn *conn = container_of(op, struct conn, recv_op);
+    struct receive_place place = conn->place;
+
+    CHECK(conn->phase != PHASE_FREE && place.share != NULL);
+    conn_receive_init(conn); /* first: the phase may start the next receive */
+    if (!conn->close_submitted && result > 0) {
+        take_placed(conn, &place, (size_t)result);
+    } else if (!conn->close_submitted) {
+        take_result(conn, result, flags);
+    }
+    share_unref(conn->worker, place.share);
+    conn_completed(conn);
+}
+
 bool conn_receive_waits(const struct conn *conn)
 {
     int unread = 0;
@@ -74,6 +104,34 @@ bool conn_receive_waits(const struct conn *conn)
 void conn_receive_init(struct conn *conn)
 {
     op_init(&conn->recv_op, recv_on_complete);
+    conn->place = (struct receive_place){0};
+}
+
+static bool find_place(struct conn *conn)
+{
+    const struct phase_ops *ops = conn_phase_ops(conn);
+
+    return conn->transport->places && ops->place != NULL && ops->place(conn, &conn->place);
+}
+
+/* Not multishot, which costs no less here: one receive of each connection in a turn, so that none
+ * is far ahead of the others, and a phase can stop its peer. */
+static void submit(struct conn *conn)
+{
+    bool is_placed = find_place(conn);
+
+    if (is_placed) {
+        share_ref(conn->place.share);
+        op_init(&conn->recv_op, place_on_complete);
+    }
+    struct io_uring_sqe *sqe = ring_sqe(&conn->worker->ring, &conn->recv_op);
+
+    io_uring_prep_recv(sqe, conn->fd, conn->place.bytes,
+                       is_placed ? conn->place.len : RECV_BUFFER_BYTES, 0);
+    if (!is_placed) {
+        sqe->flags |= IOSQE_BUFFER_SELECT;
+        sqe->buf_group = RECV_POOL_GROUP;
+    }
 }
 
 void conn_receive_start(struct conn *conn)
@@ -85,11 +143,5 @@ void conn_receive_start(struct conn *conn)
         (ops->wants_bytes != NULL && !ops->wants_bytes(conn))) {
         return;
     }
-    struct io_uring_sqe *sqe = ring_sqe(&conn->worker->ring, &conn->recv_op);
-
-    /* Not multishot, which costs no less here: one buffer of each connection in a turn, so that
-     * none is ahead of the others, and a phase can stop its peer. */
-    io_uring_prep_recv(sqe, conn->fd, NULL, RECV_BUFFER_BYTES, 0);
-    sqe->flags |= IOSQE_BUFFER_SELECT;
-    sqe->buf_group = RECV_POOL_GROUP;
+    submit(conn);
 }

@@ -20,6 +20,7 @@ struct transport_ops {
     /* The receive ended with this error. True: it did not end the connection, or the transport has
      * failed it. NULL: the transport has no errors of its own. */
     bool (*on_receive_failed)(struct conn *conn, int error);
+    bool places; /* what comes from the socket is the peer's bytes, and may be received in place */
     /* Submits the next send. False: there is nothing to send. */
     bool (*send_next)(struct conn *conn);
     /* len bytes of that send were taken by the kernel. True: all of the batch is sent, which was

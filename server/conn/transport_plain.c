@@ -69,6 +69,7 @@ void transport_put_record(struct conn *conn, struct ktls_record **record)
 
 const struct transport_ops transport_plain = {
     .text = "",
+    .places = true,
     .on_received = transport_pass_received,
     .send_next = transport_send_frames,
     .on_sent = transport_frames_sent,

@@ -7,7 +7,7 @@ size_t message_room_for(size_t arrived, size_t here, size_t room_max)
     size_t room = arrived + (here > arrived ? here : arrived);
 
     room = room > MESSAGE_ROOM_MIN ? room : MESSAGE_ROOM_MIN;
-    return room < room_max && arrived < room_max / 4 ? room : room_max;
+    return room < room_max && arrived + here < room_max / 5 ? room : room_max;
 }
 
 static bool make_or_grow(struct worker *worker, struct topic *topic, struct message **message,
@@ -47,6 +47,20 @@ enum message_room_result message_room_take(struct worker *worker, struct topic *
         result = attempt(worker, topic, message, room);
     }
     return result;
+}
+
+bool message_room_place(struct message *message, uint64_t left, struct receive_place *ret_place)
+{
+    size_t room = message->payload_capacity - message->payload_len;
+    size_t len = left < room ? (size_t)left : room;
+
+    if (len < MESSAGE_PLACE_MIN || message->is_secret) {
+        return false;
+    }
+    *ret_place = (struct receive_place){.share = &message->home_share,
+                                        .bytes = message->payload + message->payload_len,
+                                        .len = len < MESSAGE_PLACE_MAX ? len : MESSAGE_PLACE_MAX};
+    return true;
 }
 
 struct message *message_room_for_control(struct worker *worker, struct topic *topic, size_t room)

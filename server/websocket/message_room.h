@@ -7,10 +7,13 @@
 #include <stddef.h>
 
 #include "base/attributes.h"
+#include "server/conn/receive_place.h"
 #include "server/hub/message.h"
 #include "server/hub/topic.h"
 
 enum message_room_limits {
+    MESSAGE_PLACE_MIN = 2 * 16384, /* fewer bytes come as fast through a receive buffer */
+    MESSAGE_PLACE_MAX = 65536,     /* in one turn, so that other connections have theirs soon */
     MESSAGE_ROOM_MIN = 4096, /* of one that is not here whole; then it grows as its bytes arrive */
 };
 
@@ -21,9 +24,14 @@ enum message_room_result {
 };
 
 /* Room for a message when so many bytes of it have arrived and `here` more are about to be moved;
- * it has at most room_max. One that is here whole has its exact room. Others double until a quarter
+ * it has at most room_max. One that is here whole has its exact room. Others double until a fifth
  * is there, so that no byte is moved more than once again on average. */
 size_t message_room_for(size_t arrived, size_t here, size_t room_max);
+
+/* Where the next bytes of a payload of which `left` are missing belong, if there are enough of them
+ * to be received there without a buffer. */
+MUST_USE bool message_room_place(struct message *message, uint64_t left,
+                                 struct receive_place *ret_place);
 
 /* Room for a control message of relay.v1, in which a token may be: wiped when it is given back.
  * Nothing gives way to it. NULL: its topic has used up its share, or there is no memory. */

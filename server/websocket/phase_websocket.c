@@ -683,6 +683,32 @@ static void websocket_on_bytes(struct conn *conn, struct bytes bytes)
     watch_assembly(conn);
 }
 
+static bool websocket_place(struct conn *conn, struct receive_place *ret_place)
+{
+    struct phase_websocket *ws = phase_websocket_of(conn);
+
+    return ws->in_payload && !ws->discarding && ws->message != NULL && has_room(conn) &&
+           message_room_place(ws->message, ws->frame.payload_len - ws->payload_done, ret_place);
+}
+
+static void websocket_on_placed(struct conn *conn, size_t len)
+{
+    struct phase_websocket *ws = phase_websocket_of(conn);
+    struct message *message = ws->message;
+    uint8_t *bytes = message->payload + message->payload_len;
+
+    ws_mask_apply(bytes, len, ws->frame.mask, ws->payload_done);
+    message->payload_len += (uint32_t)len;
+    if (ws->checks_text && !utf8_stream_take(&ws->text, bytes_of(bytes, len))) {
+        fail_text(conn);
+        return;
+    }
+    ws->payload_done += len;
+    if (ws->payload_done == ws->frame.payload_len) {
+        end_frame(conn);
+    }
+}
+
 static bool websocket_wants_bytes(const struct conn *conn)
 {
     return inbox_is_empty(&phase_websocket_seen(conn)->inbox);
@@ -758,6 +784,8 @@ static void websocket_on_end(struct conn *conn, enum close_reason reason)
 const struct phase_ops phase_websocket_ops = {
     .on_bytes = websocket_on_bytes,
     .wants_bytes = websocket_wants_bytes,
+    .place = websocket_place,
+    .on_placed = websocket_on_placed,
     .on_turn = websocket_on_turn,
     .on_eof = websocket_on_eof,
     .on_deadline = websocket_on_deadline,

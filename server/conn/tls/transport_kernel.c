@@ -191,6 +191,7 @@ static void release(struct conn *conn)
 const struct transport_ops transport_kernel = {
     .text = "kernel",
     .on_received = transport_pass_received,
+    .places = true,
     .on_receive_failed = on_receive_failed,
     .send_next = send_next,
     .on_sent = transport_frames_sent,

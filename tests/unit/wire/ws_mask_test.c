@@ -1,5 +1,5 @@
-/* Goal: ws_mask_copy is the byte formula of RFC 6455 §5.3 for every length, alignment and phase.
- * Method: compare with that formula, and watch the bytes around the target. */
+/* Goal: ws_mask_copy and ws_mask_apply are the byte formula of RFC 6455 §5.3 for every length,
+ * alignment and phase. Method: compare with that formula, and watch the bytes around the target. */
 #include <criterion/criterion.h>
 #include <string.h>
 
@@ -41,6 +41,12 @@ static void check_copy(size_t len, size_t source_offset, size_t target_offset, u
     fill(source, sizeof source);
     memset(target, GUARD_BYTE, sizeof target);
     ws_mask_copy(target + target_offset, source + source_offset, len, mask, phase);
+    expect_masked(target + target_offset, source + source_offset, len, phase);
+    expect_guard(target, target_offset);
+    expect_guard(target + target_offset + len, sizeof target - target_offset - len);
+
+    memcpy(target + target_offset, source + source_offset, len);
+    ws_mask_apply(target + target_offset, len, mask, phase);
     expect_masked(target + target_offset, source + source_offset, len, phase);
     expect_guard(target, target_offset);
     expect_guard(target + target_offset + len, sizeof target - target_offset - len);

@@ -38,9 +38,10 @@ static size_t moved_again(size_t size, size_t piece)
             room = message_room_for(arrived, here, size);
             cr_assert_gt(room, arrived);
             cr_assert_leq(room, size);
-            /* Never more than the room for what is here, a doubling, or the rest of what is a
-             * quarter there. */
-            cr_assert(room <= MESSAGE_ROOM_MIN || room <= arrived + here || room <= 4 * arrived);
+            /* Never more than the room for what is here, a doubling, or the rest of what is a fifth
+             * there. */
+            cr_assert(room <= MESSAGE_ROOM_MIN || room <= 2 * arrived ||
+                      room <= 5 * (arrived + here) + 4);
         }
         arrived += here < room - arrived ? here : room - arrived;
     }
@@ -117,5 +118,31 @@ Test(message_room, nothing_gives_way_to_a_control_message_and_it_is_a_secret)
     message_release(&worker, control);
     topic_unref(topic);
     topic_registry_deinit(&registry);
+    lone_worker_deinit(&worker);
+}
+
+Test(message_room, large_rest_has_its_place_behind_what_has_arrived)
+{
+    static struct worker worker;
+    struct receive_place place;
+
+    lone_worker_init(&worker, 1 << 20);
+    struct message *message = message_create(&worker, 200000);
+
+    cr_assert_not_null(message);
+    message->payload_len = 1000;
+    cr_assert(message_room_place(message, 1 << 20, &place));
+    cr_assert_eq(place.share, &message->home_share);
+    cr_assert_eq(place.bytes, message->payload + 1000);
+    cr_assert_eq(place.len, MESSAGE_PLACE_MAX, "others have their turn");
+    cr_assert(message_room_place(message, MESSAGE_PLACE_MIN, &place));
+    cr_assert_eq(place.len, MESSAGE_PLACE_MIN, "nothing of the next frame");
+    cr_assert_not(message_room_place(message, MESSAGE_PLACE_MIN - 1, &place));
+    message->payload_len = message->payload_capacity - MESSAGE_PLACE_MIN + 1;
+    cr_assert_not(message_room_place(message, 1 << 20, &place), "there is too little room");
+    message->payload_len = 0;
+    message->is_secret = true;
+    cr_assert_not(message_room_place(message, 1 << 20, &place));
+    message_release(&worker, message);
     lone_worker_deinit(&worker);
 }
