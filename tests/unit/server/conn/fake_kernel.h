@@ -172,6 +172,7 @@ UNUSED static void kernel_receive(struct held *held, struct bytes bytes)
     static unsigned next;
     unsigned id = next++ % RECV_BUFFERS;
 
+    CHECK(held != NULL);
     if (!held->buffered) {
         cr_assert_leq(bytes.len, held->len);
         memcpy(held->memory, bytes.data, bytes.len);
