@@ -165,7 +165,7 @@ static struct bytes begin_large(unsigned first)
         large[i] = (uint8_t)('a' + (i * 7 + i / 251) % 26);
     }
     add_frame(first, large, sizeof large);
-    while (held_of(&conn->recv_op)->buffered) {
+    while (held_checked(held_of(&conn->recv_op))->buffered) {
         say_in_pieces(conn, bytes_of(speech.bytes + said, RECV_BUFFER_BYTES), RECV_BUFFER_BYTES);
         said += RECV_BUFFER_BYTES;
         cr_assert_leq(said, sizeof large / 2, "nothing is received in place");
@@ -191,7 +191,7 @@ Test(phase_websocket, rest_of_a_large_payload_is_received_into_its_message_and_a
         struct bytes left = begin_large(FIN | WS_OPCODE_TEXT);
 
         while (left.len > 0) {
-            const struct held *held = held_of(&conn->recv_op);
+            const struct held *held = held_checked(held_of(&conn->recv_op));
             const struct message *message = phase_websocket_of(conn)->message;
             size_t len = smaller(left.len, smaller(pieces[i], held->len));
 
@@ -219,7 +219,7 @@ Test(phase_websocket, text_that_is_received_in_place_is_checked)
 Test(phase_websocket, connection_that_ends_while_bytes_are_received_in_place_leaves_nothing)
 {
     begin_large(FIN | WS_OPCODE_BINARY);
-    struct held *held = held_of(&conn->recv_op);
+    struct held *held = held_checked(held_of(&conn->recv_op));
 
     conn_close_now(conn, CLOSE_DENIED);
     kernel_take();
@@ -238,12 +238,12 @@ Test(phase_websocket, goodbye_while_bytes_are_received_in_place_waits_for_the_cl
     for (; left.len > 0; kernel_take()) {
         size_t len = smaller(left.len, RECV_BUFFER_BYTES);
 
-        kernel_receive(held_of(&conn->recv_op), bytes_of(left.data, len));
+        kernel_receive(held_checked(held_of(&conn->recv_op)), bytes_of(left.data, len));
         left = bytes_skip(left, len);
     }
     cr_assert_not(conn->close_submitted);
     add_frame(FIN | WS_OPCODE_CLOSE, "\x03\xe8", 2);
-    kernel_receive(held_of(&conn->recv_op), bytes_of(speech.bytes, speech.len));
+    kernel_receive(held_checked(held_of(&conn->recv_op)), bytes_of(speech.bytes, speech.len));
     cr_assert(conn->close_submitted);
     cr_assert_eq(sent_by(viewer).len, 0);
 }
