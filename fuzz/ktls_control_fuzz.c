@@ -14,6 +14,9 @@ static void check_meaning(enum tls_control control, uint8_t type, struct bytes p
     case TLS_CONTROL_ALERT:
         CHECK(type == TLS_CONTENT_ALERT && payload.len == 2 && payload.data[1] != 0);
         return;
+    case TLS_CONTROL_NOTHING:
+        CHECK(type == TLS_CONTENT_ALERT && payload.len == 2 && payload.data[1] == 90);
+        return;
     case TLS_CONTROL_REKEY:
     case TLS_CONTROL_REKEY_AND_ANSWER:
         CHECK(type == TLS_CONTENT_HANDSHAKE && payload.len == 5);

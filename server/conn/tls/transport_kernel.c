@@ -44,6 +44,9 @@ static void take_control(struct conn *conn, uint8_t type, struct bytes payload)
     case TLS_CONTROL_CLOSE:
         conn_receive_end(conn);
         return;
+    case TLS_CONTROL_NOTHING:
+        conn_receive_start(conn);
+        return;
     case TLS_CONTROL_ALERT:
         counters_increment(&conn->worker->counters, tls_alerts);
         conn_fail(conn, CLOSE_BY_PEER);

@@ -2,12 +2,24 @@
 
 enum { UPDATE_REQUESTED = 1 };
 
+/* Java's TLS sends user_canceled in front of each close_notify (RFC 8446 §6.1): no abort, and what
+ * came before it still counts. */
+static enum tls_control parse_alert(uint8_t description)
+{
+    enum { CLOSE_NOTIFY = 0, USER_CANCELED = 90 };
+
+    if (description == CLOSE_NOTIFY) {
+        return TLS_CONTROL_CLOSE;
+    }
+    return description == USER_CANCELED ? TLS_CONTROL_NOTHING : TLS_CONTROL_ALERT;
+}
+
 enum tls_control tls_control_parse(uint8_t type, struct bytes payload)
 {
-    enum { CLOSE_NOTIFY = 0, KEY_UPDATE = 24 };
+    enum { KEY_UPDATE = 24 };
 
     if (type == TLS_CONTENT_ALERT && payload.len == 2) {
-        return payload.data[1] == CLOSE_NOTIFY ? TLS_CONTROL_CLOSE : TLS_CONTROL_ALERT;
+        return parse_alert(payload.data[1]);
     }
     /* One whole KeyUpdate: type, 24-bit length 1, and whether ours is requested (RFC 8446
        §4.6.3).

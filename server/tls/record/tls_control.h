@@ -14,6 +14,7 @@ enum tls_content {
 
 enum tls_control {
     TLS_CONTROL_CLOSE,            /* close_notify */
+    TLS_CONTROL_NOTHING,          /* user_canceled: what it announces is a close_notify */
     TLS_CONTROL_ALERT,            /* another alert: the peer aborted */
     TLS_CONTROL_REKEY,            /* KeyUpdate */
     TLS_CONTROL_REKEY_AND_ANSWER, /* KeyUpdate that requests ours */

@@ -198,6 +198,15 @@ Test(transport_kernel, without_keys_a_key_update_is_refused)
     cr_assert(conn->receive_blocked);
 }
 
+/* RFC 8446 §6.1: a close_notify follows it. */
+Test(transport_kernel, user_canceled_is_no_abort)
+{
+    receive_control(ALERT, "\x01\x5a", 2);
+    expect_heard("");
+    cr_assert_eq(stage_counted(tls_alerts), 0);
+    cr_assert(is_receiving_data());
+}
+
 Test(transport_kernel, end_or_error_in_place_of_the_control_record)
 {
     kernel_complete(stop_at_control(), 0, 0);
