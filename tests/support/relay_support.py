@@ -23,6 +23,7 @@ import sys
 import threading
 import time
 import unittest
+import weakref
 from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
@@ -189,6 +190,11 @@ class ReservedPort:
         self.sock.close()
 
 
+def release_all(ports):
+    for port in ports:
+        port.release()
+
+
 def forge_token(header, claims, secret, digest=hashlib.sha256):
     """A token of any header and claims with an HMAC signature: what no library would make."""
     def encode(data):
@@ -216,8 +222,11 @@ class Relay:
 
     def __init__(self, wait=True, launcher=(), **options):
         self.secret = options.get("RELAY_SECRET") or secrets.token_hex(16)
-        self.reserved = [ReservedPort(), ReservedPort()]
-        self.access_port, self.relay_port = (port.number for port in self.reserved)
+        reserved = [ReservedPort(), ReservedPort()]
+        # Beyond the end of the process: while a server restarts, no client of another test, and no
+        # try of its own clients to come back, may be given its port as theirs.
+        weakref.finalize(self, release_all, reserved)
+        self.access_port, self.relay_port = (port.number for port in reserved)
         self.url = f"{self.ORIGIN}:{self.relay_port}"
         environment = {
             "RELAY_AUDIENCE": AUDIENCE, "RELAY_URL": self.url, "RELAY_SECRET": self.secret,
@@ -347,13 +356,11 @@ class Relay:
         return "\n".join(self.output[-10:]) + "\n" + self.errors[-8000:]
 
     def kill(self):
-        """Ends the process and gives the ports back, whatever the state."""
+        """Ends the process, whatever its state. The ports stay reserved for one that follows it."""
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
         self._join_readers()
-        for port in self.reserved:
-            port.release()
 
     def _join_readers(self):
         for reader in self.readers:
