@@ -49,7 +49,7 @@ static int open_tcp(struct admin_listener *listener, const char *where, char *er
         return fail(-EINVAL, where, "must be address:port, the path of a socket, or off", error,
                     error_size);
     }
-    int failed = listen_open(address, &port, &listener->fd, 1, reason, sizeof reason);
+    int failed = listen_open_awaited(address, &port, &listener->fd, 1, reason, sizeof reason);
 
     if (failed != 0) {
         listener->fd = -1;

@@ -8,9 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "server/passed_socket.h"
 
 struct endpoint {
@@ -164,6 +166,20 @@ int listen_open(const char *address, uint16_t *port, int *fds, unsigned count, c
     return 0;
 }
 
+int listen_open_awaited(const char *address, uint16_t *port, int *fds, unsigned count, char *error,
+                        size_t error_size)
+{
+    const struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
+    uint64_t deadline_ms = clock_monotonic_ms() + LISTEN_TAKEN_WAIT_MS;
+    int failed = listen_open(address, port, fds, count, error, error_size);
+
+    while (failed == -EADDRINUSE && clock_monotonic_ms() < deadline_ms) {
+        nanosleep(&pause, NULL);
+        failed = listen_open(address, port, fds, count, error, error_size);
+    }
+    return failed;
+}
+
 static void close_all(const int *fds, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
@@ -212,8 +228,8 @@ static int open_port(const struct port_request *request, struct activation *acti
         return share(fd, request->fds, request->count, error, error_size);
     }
     return fd != -ENOENT ? fd
-                         : listen_open(request->address, request->port, request->fds,
-                                       request->count, error, error_size);
+                         : listen_open_awaited(request->address, request->port, request->fds,
+                                               request->count, error, error_size);
 }
 
 int listen_ports_open(struct listen_ports *ports, const struct server_config *config,

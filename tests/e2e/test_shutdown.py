@@ -277,6 +277,15 @@ class Shutdown(RelayTestCase):
                             RELAY_PORT_RELAY=str(first.relay_port))
         self.assertEqual(second.listening["access_port"], first.access_port)
 
+    def test_a_killed_server_can_be_followed_at_once(self):
+        """Its listening sockets live on until the kernel has taken its ring apart."""
+        relay = self.start()
+        ports = {"RELAY_PORT_ACCESS": str(relay.access_port),
+                 "RELAY_PORT_RELAY": str(relay.relay_port), "RELAY_SECRET": relay.secret}
+        for _ in range(20):
+            relay.kill()
+            relay = self.start(**ports)
+
     def test_counters_are_logged_on_request_and_at_the_end(self):
         relay = self.start()
         viewer, publisher = self.track(relay.viewer()), self.track(relay.publisher())

@@ -8,9 +8,11 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "server/listen.h"
@@ -183,6 +185,29 @@ Test(listen, does_not_share_a_port_in_silence)
     cr_assert_eq(listen_open("127.0.0.1", &port, fds, COUNT, error, sizeof error), 0,
                  "free again: %s", error);
     close_all(fds, COUNT);
+}
+
+static void *close_soon(void *listening)
+{
+    const struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
+
+    nanosleep(&pause, NULL); /* the delay is what is tested */
+    close_all(listening, COUNT);
+    return NULL;
+}
+
+Test(listen, port_of_one_that_is_just_ending_is_waited_for)
+{
+    uint16_t port = 0;
+    int fds[COUNT], others[COUNT];
+    pthread_t closer;
+
+    cr_assert_eq(listen_open("127.0.0.1", &port, fds, COUNT, error, sizeof error), 0);
+    cr_assert_eq(pthread_create(&closer, NULL, close_soon, fds), 0);
+    cr_assert_eq(listen_open_awaited("127.0.0.1", &port, others, COUNT, error, sizeof error), 0,
+                 "%s", error);
+    pthread_join(closer, NULL);
+    close_all(others, COUNT);
 }
 
 Test(listen, refuses_addresses_that_are_none_of_this_machine)
