@@ -86,8 +86,8 @@ static void tidy_if_due(struct supervisor *supervisor, uint64_t now_ms)
     }
 }
 
-/* The heap keeps what is freed in its middle. To search it takes time and its locks: here it delays
- * no message, as workers that give memory back take theirs from their pools. */
+/* The heap keeps what is freed in its middle. To search it takes time and its locks, for which a
+ * worker waits that frees or takes memory of the heap; in a steady state none does. */
 static void trim_heap_if_due(struct supervisor *supervisor)
 {
     uint64_t given_back = 0;

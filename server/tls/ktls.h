@@ -43,10 +43,11 @@ MUST_USE enum ktls_result ktls_install(int fd, enum tls_suite suite,
 MUST_USE int ktls_rekey_receive(int fd, enum tls_suite suite, struct tls_secrets *secrets);
 MUST_USE int ktls_rekey_send(int fd, enum tls_suite suite, struct tls_secrets *secrets);
 
-/* Whether TCP has every record that a send has returned for. A send of kernel TLS succeeds while
- * its last records still wait in a list for room in TCP's send buffer; a FIN or a close overtakes
- * them there (net/tls/tls_sw.c, tls_tx_records). The list is emptied as soon as a third of the
- * buffer is free, so what is told here is that three quarters of it are. */
+/* Whether TCP has every record that a send has returned for, as far as its send buffer tells. A
+ * send of kernel TLS succeeds while its last records still wait in a list (net/tls/tls_sw.c,
+ * tls_tx_records), where a FIN or a close overtakes them. The list is emptied when a third of the
+ * buffer is free and little is unsent (TCP_NOTSENT_LOWAT). Told here is that three quarters of the
+ * buffer are free; what is unsent is not looked at. */
 bool ktls_is_passed_on(int fd);
 
 /* Control records carry their type in ancillary data. */

@@ -10,10 +10,12 @@
 #include "server/conn/receive_place.h"
 #include "server/hub/message.h"
 #include "server/hub/topic.h"
+#include "server/loop/recv_pool.h"
 
 enum message_room_limits {
-    MESSAGE_PLACE_MIN = 2 * 16384, /* fewer bytes come as fast through a receive buffer */
-    MESSAGE_PLACE_MAX = 65536,     /* in one turn, so that other connections have theirs soon */
+    MESSAGE_PLACE_MIN =
+        2 * RECV_BUFFER_BYTES, /* fewer bytes come as fast through a receive buffer */
+    MESSAGE_PLACE_MAX = 65536, /* in one turn, so that other connections have theirs soon */
     MESSAGE_ROOM_MIN = 4096, /* of one that is not here whole; then it grows as its bytes arrive */
 };
 

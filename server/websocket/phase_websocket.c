@@ -448,6 +448,17 @@ static size_t take_control(struct phase_websocket *ws, struct bytes bytes)
     return bytes.len;
 }
 
+/* They are in their place in the message. Text is checked, which may end the connection. */
+static void add_data(struct conn *conn, struct bytes bytes)
+{
+    struct phase_websocket *ws = phase_websocket_of(conn);
+
+    ws->message->payload_len += (uint32_t)bytes.len;
+    if (ws->checks_text && !utf8_stream_take(&ws->text, bytes)) {
+        fail_text(conn);
+    }
+}
+
 /* Moves payload bytes to their place, checking text while it is in the cache. Returns how many: the
  * rest comes with the next piece, after more room was made. */
 static size_t take_data(struct conn *conn, struct bytes bytes)
@@ -462,10 +473,7 @@ static size_t take_data(struct conn *conn, struct bytes bytes)
         len = TEXT_PIECE_MAX;
     }
     ws_mask_copy(target, bytes.data, len, ws->frame.mask, ws->payload_done);
-    message->payload_len += (uint32_t)len;
-    if (ws->checks_text && !utf8_stream_take(&ws->text, bytes_of(target, len))) {
-        fail_text(conn);
-    }
+    add_data(conn, bytes_of(target, len));
     return len;
 }
 
@@ -694,18 +702,15 @@ static bool websocket_place(struct conn *conn, struct receive_place *ret_place)
 static void websocket_on_placed(struct conn *conn, size_t len)
 {
     struct phase_websocket *ws = phase_websocket_of(conn);
-    struct message *message = ws->message;
-    uint8_t *bytes = message->payload + message->payload_len;
+    uint8_t *bytes = ws->message->payload + ws->message->payload_len;
 
     ws_mask_apply(bytes, len, ws->frame.mask, ws->payload_done);
-    message->payload_len += (uint32_t)len;
-    if (ws->checks_text && !utf8_stream_take(&ws->text, bytes_of(bytes, len))) {
-        fail_text(conn);
-        return;
-    }
-    ws->payload_done += len;
-    if (ws->payload_done == ws->frame.payload_len) {
-        end_frame(conn);
+    add_data(conn, bytes_of(bytes, len));
+    if (conn->phase == PHASE_WEBSOCKET) {
+        ws->payload_done += len;
+        if (ws->payload_done == ws->frame.payload_len) {
+            end_frame(conn);
+        }
     }
 }
 

@@ -117,7 +117,7 @@ static void close_scene(void)
 
 TestSuite(supervisor, .init = open_scene, .fini = close_scene);
 
-/* What the log file holds. */
+/* Reads the log file. */
 static const char *noted(void)
 {
     FILE *file = fopen(scene.log_path, "r");

@@ -43,7 +43,7 @@ enum link {
     LINK_KERNEL_TLS_REKEY_ANSWERED, /* with a KeyUpdate of ours, after which the kernel fails */
 };
 
-/* What the peer does, one after another. */
+/* The steps of the peer, in order. */
 enum step { STEP_HANDSHAKE, STEP_UPGRADE, STEP_TALK, STEP_REKEY, STEP_CLOSE, STEP_END };
 
 /* How the kernel treats what it holds. */
@@ -247,7 +247,7 @@ static size_t frame_write(uint8_t *frame, enum ws_opcode opcode, const char *pay
     return 6 + len;
 }
 
-/* What the peer says in its present step, as bytes of the application; then it goes on. */
+/* Writes the application bytes of the peer's present step. Returns how many. */
 static size_t say(uint8_t *said)
 {
     size_t len = 0;
@@ -329,7 +329,7 @@ static size_t hear(uint8_t *input, size_t size)
     return len;
 }
 
-/* What the server sent reaches the peer. */
+/* Gives the peer the first len bytes of a send. */
 static void deliver(const struct held *send, size_t len)
 {
     for (unsigned i = 0; has_tls_session() && i < send->slices_count && len > 0; i++) {
@@ -465,7 +465,7 @@ static bool complete_end(void)
     return true;
 }
 
-/* What a cancel came too late for. */
+/* Completes an operation that was cancelled too late. */
 static bool complete_late(void)
 {
     struct held *held = kernel.held_count > 0 ? &kernel.held[0] : NULL;

@@ -445,7 +445,7 @@ Test(block_pool, adds_up_under_random_use)
         if (blocks[slot] != NULL) {
             size_t capacity = block_pool_capacity(blocks[slot]);
 
-            cr_assert_eq(blocks[slot][0], (uint8_t)slot, "somebody else wrote here");
+            cr_assert_eq(blocks[slot][0], (uint8_t)slot, "another block overlaps this one");
             cr_assert_eq(blocks[slot][capacity - 1], (uint8_t)~slot);
             block_pool_put(&pool, blocks[slot]);
             blocks[slot] = NULL;
