@@ -9,9 +9,9 @@
 
 struct phase_closing {
     uint64_t started_ms;
-    uint64_t looked_ms;   /* at what the peer takes */
-    bool waits_for_close; /* the peer's, after ours */
-    bool is_done;         /* the peer owes us nothing more: closed as soon as all of ours is sent */
+    uint64_t lingers_from_ms; /* a stop makes it shorter, and begins it again */
+    bool waits_for_close;     /* the peer's, after ours */
+    bool is_done; /* the peer owes us nothing more: closed as soon as all of ours is sent */
     struct ws_close_watch watch;
 };
 _Static_assert(sizeof(struct phase_closing) <= PHASE_STATE_BYTES, "it fits a connection");
@@ -32,7 +32,14 @@ static void enter_closing(struct conn *conn, enum close_reason reason)
     conn_enter_phase(conn, PHASE_CLOSING);
 }
 
+enum { END_LOOK_MS = 50 }; /* no event tells that TCP has sent all */
+
 static void conn_close_join(struct conn *conn);
+
+static void arm_look(struct conn *conn)
+{
+    timer_arm(&conn->worker->timers, &conn->deadline, conn->worker->now_ms + END_LOOK_MS);
+}
 
 static void op_on_complete_ignored(struct op *op, struct conn *conn)
 {
@@ -89,8 +96,7 @@ static bool is_notified(struct conn *conn)
     return conn->notify_submitted && !conn->notify_op.in_flight;
 }
 
-/* True: neither a FIN nor a close would cut off anything that the kernel has taken. If not, the
- * next look is when the peer ends or the time to linger is over. */
+/* True: neither a FIN nor a close would cut off anything that the kernel has taken. */
 static bool is_passed_on(const struct conn *conn)
 {
     return conn->transport->is_passed_on == NULL || conn->transport->is_passed_on(conn);
@@ -198,7 +204,11 @@ static void conn_close_join(struct conn *conn)
         }
         return;
     }
-    if (!conn_send_idle(conn) || !is_notified(conn) || !is_passed_on(conn)) {
+    if (!conn_send_idle(conn) || !is_notified(conn)) {
+        return;
+    }
+    if (!is_passed_on(conn)) {
+        arm_look(conn);
         return;
     }
     if (!conn->fin_sent) {
@@ -237,11 +247,19 @@ void conn_close_saying(struct conn *conn, enum close_reason reason, struct messa
     conn_close_join(conn);
 }
 
+/* close_notify, or what is in front of it, waits for room in the kernel. */
+static bool is_end_waiting(const struct conn *conn)
+{
+    return conn->notify_op.in_flight ||
+           (conn->notify_submitted && conn_send_idle(conn) && !is_passed_on(conn));
+}
+
 void conn_close_now(struct conn *conn, enum close_reason reason)
 {
     enter_closing(conn, reason);
     if (!conn->close_submitted) {
-        conn->discard_unsent = reason == CLOSE_NO_PONG || !conn_send_idle(conn);
+        conn->discard_unsent =
+            reason == CLOSE_NO_PONG || !conn_send_idle(conn) || is_end_waiting(conn);
         submit_close(conn);
     }
 }
@@ -277,17 +295,25 @@ static uint64_t linger_ms(const struct conn *conn)
     return conn->worker->stopping ? STOP_LINGER_MS : CLOSE_LINGER_MS;
 }
 
-/* The peer takes what waits for it, as seen since the last time this was armed. */
-static bool is_taking(struct conn *conn)
+static void arm_deadline(struct conn *conn)
 {
-    return conn_send_taken_since(conn, state_of(conn)->looked_ms);
+    timer_arm(&conn->worker->timers, &conn->deadline, conn->worker->now_ms + linger_ms(conn));
 }
 
-static void arm_linger(struct conn *conn)
+static void begin_linger(struct conn *conn)
 {
-    is_taking(conn); /* what it took until now is none of the next time's */
-    state_of(conn)->looked_ms = conn->worker->now_ms;
-    timer_arm(&conn->worker->timers, &conn->deadline, conn->worker->now_ms + linger_ms(conn));
+    conn_send_taken_since(conn, 0); /* what it took until now is none of the next time's */
+    state_of(conn)->lingers_from_ms = conn->worker->now_ms;
+    arm_deadline(conn);
+}
+
+/* The peer takes what waits for it, now and then; or its time to do so is not over yet. */
+static bool is_taking(struct conn *conn)
+{
+    uint64_t now_ms = conn->worker->now_ms;
+    uint64_t from_ms = now_ms > linger_ms(conn) ? now_ms - linger_ms(conn) : 0;
+
+    return conn_send_taken_since(conn, from_ms) || state_of(conn)->lingers_from_ms > from_ms;
 }
 
 static void closing_on_enter(struct conn *conn)
@@ -296,14 +322,14 @@ static void closing_on_enter(struct conn *conn)
     if (!unfinished_has(conn)) {
         unfinished_add(&conn->table->unfinished, conn); /* it has no other place any more */
     }
-    arm_linger(conn);
+    begin_linger(conn);
 }
 
 /* A connection that is closing already does not hold up a stop. */
 static void closing_on_end(struct conn *conn, enum close_reason reason)
 {
     if (reason == CLOSE_DRAIN && !conn->close_submitted) {
-        arm_linger(conn);
+        begin_linger(conn);
     }
 }
 
@@ -323,13 +349,6 @@ static void closing_on_bytes(struct conn *conn, struct bytes bytes)
 static void closing_on_eof(struct conn *conn)
 {
     CHECK(conn->peer_ended);
-}
-
-/* close_notify, or what is in front of it, waits for room in the kernel. */
-static bool is_end_waiting(const struct conn *conn)
-{
-    return conn->notify_op.in_flight ||
-           (conn->notify_submitted && conn_send_idle(conn) && !is_passed_on(conn));
 }
 
 /* Whether the peer is owed more time than a goodbye may take. A long answer (lists, status) takes a
@@ -356,10 +375,17 @@ static bool has_more_to_say(struct conn *conn)
     return conn->transport->notify != NULL && !conn->notify_submitted; /* no memory yet */
 }
 
+/* An end that waited until now still has its time to reach the peer. */
+static bool can_end(struct conn *conn)
+{
+    return !conn->close_submitted && !conn->fin_sent && conn->notify_submitted &&
+           conn_send_idle(conn) && !is_end_waiting(conn);
+}
+
 static void closing_on_deadline(struct conn *conn)
 {
-    if (has_more_to_say(conn)) {
-        arm_linger(conn);
+    if (has_more_to_say(conn) || can_end(conn)) {
+        arm_deadline(conn);
         conn_close_join(conn); /* for close_notify without memory, and for an end that waited */
         return;
     }

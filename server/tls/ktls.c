@@ -2,11 +2,13 @@
 
 #include <errno.h>
 #include <linux/sock_diag.h>
+#include <linux/sockios.h>
 #include <linux/tls.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -156,7 +158,10 @@ bool ktls_is_passed_on(int fd)
         len <= SK_MEMINFO_WMEM_QUEUED * sizeof memory[0]) {
         return true; /* no socket of TCP's: nothing waits in front of it */
     }
-    return memory[SK_MEMINFO_WMEM_QUEUED] <= memory[SK_MEMINFO_SNDBUF] / 4;
+    int unsent = 0;
+
+    return ioctl(fd, SIOCOUTQNSD, &unsent) == 0 && unsent == 0 &&
+           memory[SK_MEMINFO_WMEM_QUEUED] <= memory[SK_MEMINFO_SNDBUF] / 4;
 }
 
 void ktls_record_prepare_receive(struct ktls_record *record)

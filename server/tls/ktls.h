@@ -43,11 +43,11 @@ MUST_USE enum ktls_result ktls_install(int fd, enum tls_suite suite,
 MUST_USE int ktls_rekey_receive(int fd, enum tls_suite suite, struct tls_secrets *secrets);
 MUST_USE int ktls_rekey_send(int fd, enum tls_suite suite, struct tls_secrets *secrets);
 
-/* Whether TCP has every record that a send has returned for, as far as its send buffer tells. A
- * send of kernel TLS succeeds while its last records still wait in a list (net/tls/tls_sw.c,
- * tls_tx_records), where a FIN or a close overtakes them. The list is emptied when a third of the
- * buffer is free and little is unsent (TCP_NOTSENT_LOWAT). Told here is that three quarters of the
- * buffer are free; what is unsent is not looked at. */
+/* Whether TCP has every record that a send has returned for, and has sent it. A send of kernel TLS
+ * succeeds while its last records still wait in a list until TCP takes more (net/tls/tls_sw.c,
+ * tls_tx_records), which it does when little is unsent and its buffer has room; a FIN or a close
+ * overtakes them there. The list is emptied as soon as TCP asks for more, so what is told here is
+ * that it has long done so: nothing is unsent, and three quarters of the buffer are free. */
 bool ktls_is_passed_on(int fd);
 
 /* Control records carry their type in ancillary data. */
