@@ -105,6 +105,7 @@ struct conn_table {
     struct list open;
     struct list paced;                         /* connections that send too fast, for a turn */
     uint32_t burst_spent;                      /* in this turn, by those that send at once */
+    size_t placed_bytes;                       /* that receives of this turn may bring in place */
     struct list ready;                         /* connections to send on at the end of the turn */
     struct list bookings[BOOKING_BUCKETS];     /* WebSockets by booking id */
     uint64_t renewals_ms;                      /* when renewals_spent was brought up to date */

@@ -115,6 +115,7 @@ void engine_on_turn_end(struct conn_table *table)
     receive_starved(table);
     end_period_if_due(table);
     table->burst_spent = 0;
+    table->placed_bytes = 0;
     table->worker->work_waits = unfinished_waits(&table->unfinished) || !list_empty(&table->paced);
 }
 

@@ -9,6 +9,10 @@
 #include "server/conn/transport.h"
 #include "server/hub/message.h"
 
+/* The kernel moves them before the sends of their turn: all connections together get no more in it
+ * than fits the receive buffers. */
+enum { PLACED_BYTES_MAX = RECV_BUFFERS * RECV_BUFFER_BYTES };
+
 /* Errors that mean "the peer is gone", as common as a proper end. */
 static bool is_peer_gone(int error)
 {
@@ -111,7 +115,12 @@ static bool find_place(struct conn *conn)
 {
     const struct phase_ops *ops = conn_phase_ops(conn);
 
-    return conn->transport->places && ops->place != NULL && ops->place(conn, &conn->place);
+    if (!conn->transport->places || ops->place == NULL ||
+        conn->table->placed_bytes >= PLACED_BYTES_MAX || !ops->place(conn, &conn->place)) {
+        return false;
+    }
+    conn->table->placed_bytes += conn->place.len;
+    return true;
 }
 
 /* Not multishot, which costs no less here: one receive of each connection in a turn, so that none

@@ -139,3 +139,46 @@ Test(receive, unread_bytes_are_seen)
     cr_assert_eq(poll(&(struct pollfd){.fd = conn->fd, .events = POLLIN}, 1, STAGE_DEADLINE_MS), 1);
     cr_assert(conn_receive_waits(conn));
 }
+
+static struct message *large;
+
+static bool place_in_message(struct conn *receiver, struct receive_place *ret_place)
+{
+    *ret_place = (struct receive_place){
+        .share = &large->home_share, .bytes = large->payload, .len = large->payload_len};
+    return true;
+}
+
+static void receive_in_place(void)
+{
+    kernel_complete(kernel_find(IORING_OP_RECV), 1, 0);
+    kernel_take();
+}
+
+Test(receive, no_more_comes_in_place_in_a_turn_than_the_buffers_hold)
+{
+    struct phase_ops placing = recorder_ops;
+    const struct phase_ops *phases[PHASE_COUNT];
+
+    placing.place = place_in_message;
+    memcpy(phases, recorders, sizeof phases);
+    phases[conn->phase] = &placing;
+    stage.shared.phases = phases;
+    large = stage_message("", 0);
+    large->payload_len = RECV_BUFFERS * RECV_BUFFER_BYTES / 2;
+    kernel_receive(kernel_find(IORING_OP_RECV), bytes_of_text("begin"));
+    kernel_take();
+    cr_assert_eq(kernel_recv()->len, large->payload_len);
+    receive_in_place();
+    cr_assert_eq(kernel_recv()->len, large->payload_len);
+    receive_in_place();
+    cr_assert(kernel_recv()->buffered); /* still of the same turn */
+    stage_turn();
+    kernel_receive(kernel_find(IORING_OP_RECV), bytes_of_text("next"));
+    kernel_take();
+    cr_assert_not(kernel_recv()->buffered);
+    kernel_complete(kernel_find(IORING_OP_RECV), -ECONNRESET, 0);
+    stage_close_connections();
+    share_unref(&stage.worker, &large->home_share);
+    stage.shared.phases = recorders;
+}
