@@ -12,7 +12,11 @@ static void *map(size_t bytes)
     void *pages = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-    return pages == MAP_FAILED ? NULL : pages;
+    if (pages == MAP_FAILED) {
+        return NULL;
+    }
+    madvise(pages, bytes, MADV_NOHUGEPAGE); /* which could not be returned in parts */
+    return pages;
 }
 
 int slab_init(struct slab *slab, size_t place_bytes, uint32_t places_max)
@@ -103,6 +107,13 @@ static void discard_idle(struct slab *slab, uint32_t count)
     }
 }
 
+/* All are looked at each time, so that it is worth while: a peer that opens and closes some of many
+ * must not have that done in each period. */
+static uint32_t spare_min(uint32_t bare_count)
+{
+    return bare_count / 8 > SLAB_SPARE_MIN ? bare_count / 8 : SLAB_SPARE_MIN;
+}
+
 size_t slab_end_period(struct slab *slab)
 {
     uint32_t idle_count = slab->idle_count;
@@ -110,7 +121,7 @@ size_t slab_end_period(struct slab *slab)
 
     CHECK(bare_count <= slab->free_count && idle_count <= slab->free_count);
     slab->idle_count = slab->free_count;
-    if (idle_count < bare_count + SLAB_SPARE_MIN) {
+    if (idle_count < bare_count + spare_min(bare_count)) {
         return 0;
     }
     slab->bare_count = idle_count;

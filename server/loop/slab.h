@@ -10,8 +10,8 @@
 #include "base/attributes.h"
 
 enum slab_limits {
-    SLAB_SPARE_MIN = 64
-}; /* fewer keep their pages, so that all are looked at seldom */
+    SLAB_SPARE_MIN = 64, /* fewer, or an eighth of those without pages, keep theirs */
+};
 
 struct slab {
     uint8_t *memory;
