@@ -190,6 +190,7 @@ void client_tool_signals_take(void)
 
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a recording at its size limit is a failed write like others */
 }
 
 int client_tool_signal_wait(void)

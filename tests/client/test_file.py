@@ -213,11 +213,16 @@ class File(ClientTestCase):
             self.assertEqual((done.returncode, done.stdout, done.stderr), (1, output, ""))
 
     def test_a_full_disk_leaves_no_torn_line(self):
-        path = self.path()
+        for room in (40, 0):  # a write that is cut short; one that is refused
+            with self.subTest(room=room):
+                self.check_full_disk(room)
+
+    def check_full_disk(self, room):
+        path = self.path(f"full-{room}.log")
         server, process = self.connected(RELAY_CLIENT_FILE=path)
         server.send("before")
         wait_until(lambda: len(self.read(path)) == 1, "the first line")
-        limit = os.path.getsize(path) + 40
+        limit = os.path.getsize(path) + room
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
         server.send("x" * 100)
         line = process.stderr.readline()

@@ -7,6 +7,7 @@ beside it.
 import json
 import tempfile
 import pathlib
+import resource
 import signal
 
 import fake_systemd
@@ -255,6 +256,19 @@ class Keeping(HostTestCase):
             self.heard(server, 2)
             relay_support.wait_until(lambda: (inside / "data").read_bytes() == b"onetwo",
                                      "the recording")
+
+
+    def test_a_full_disk_ends_the_recording_and_nothing_else(self):
+        with tempfile.TemporaryDirectory() as folder:
+            host = self.start(RELAY_HOST_RECORD_DIR=folder)
+            server = self.connected(host, "rec", "s", file=f"{folder}/data")
+            local = self.track(host.local("s"))
+            resource.prlimit(host.process.pid, resource.RLIMIT_FSIZE, (5, 5))
+            for text in ("one", "two", "three"):
+                local.send_message(text)
+            self.heard(server, 3)
+            host.wait_log("recording ended")
+            self.assertEqual((pathlib.Path(folder) / "data").read_bytes(), b"onetw")
 
 
 class Starting(HostTestCase):
