@@ -65,13 +65,48 @@ static void print_idle(const struct measurement *m, FILE *out)
 
     fprintf(out,
             "idle    %-6s %zu connections: resident %.1f MB before, %.1f MB with them; "
-            "%.2f KiB private memory for each; %.2f%% of one CPU; %s\n",
+            "%.2f KiB private memory for each, %.2f (Pss %.2f) after the window; "
+            "%.2f%% of one CPU; %" PRIu64 " pings came; %" PRIu64 " of %" PRIu64
+            " probes answered, p50 %.0f, slowest %.0f us; %s\n",
             measurement_target_text(m->target), connections,
             (double)result->server.before.rss_bytes / 1e6,
             (double)result->server.connected.rss_bytes / 1e6,
             measurement_bytes_per_connection(m) / 1024,
-            percent(server_cpu_ns(result), result->window_ns),
-            measurement_verdict_text(measurement_verdict(m)));
+            measurement_private_per_connection(m) / 1024, measurement_pss_per_connection(m) / 1024,
+            percent(server_cpu_ns(result), result->window_ns), result->whole_run.pings,
+            result->whole_run.probes_answered, result->whole_run.probes, latency_us(m, 500000),
+            latency_max_us(m), measurement_verdict_text(measurement_verdict(m)));
+}
+
+static double ms(const struct histogram *histogram, unsigned ppm)
+{
+    return (double)histogram_percentile(histogram, ppm) / 1e6;
+}
+
+/* Lines that modes add to those of a scenario. */
+static void print_mode(const struct measurement *m, FILE *out)
+{
+    char shape[SCENARIO_TEXT_SIZE];
+    const struct churn_counts *churn = &m->churn;
+
+    if (m->threads > 1 || m->workers > 1 || strcmp(m->scenario.name, "scale") == 0) {
+        scenario_text(&m->scenario, shape);
+        fprintf(out, "        %s: %.0f messages/s by %u threads; %.0f%% of %u workers\n", shape,
+                (double)m->result.delivered * 1e9 / (double)m->result.window_ns, m->threads,
+                measurement_busy_percent(m), m->workers);
+    }
+    if (m->has_churn) {
+        fprintf(out,
+                "        churn: %" PRIu64 " viewers came and went, %" PRIu64
+                " failed; join p50 %.1f, p99 %.1f ms; first message p50 %.1f, p99 %.1f ms; "
+                "behind by %.1f ms at most\n",
+                churn->came, churn->failed, ms(&churn->join_ns, 500000),
+                ms(&churn->join_ns, 990000), ms(&churn->first_ns, 500000),
+                ms(&churn->first_ns, 990000), (double)churn->behind_ns / 1e6);
+    }
+    if (churn->failed > 0) {
+        fprintf(out, "        first failure: %s\n", churn->failure);
+    }
 }
 
 /* Prints details that have no column, if there are any. */
@@ -185,6 +220,7 @@ void bench_report_print_text(const struct measurements *measurements, FILE *out)
             }
             has_header = true;
             print_run(&measurements->items[i], out);
+            print_mode(&measurements->items[i], out);
         }
         print_faults(&measurements->items[i], out);
     }
@@ -198,20 +234,23 @@ static json_t *usage_json(const struct measurement *m)
     if (!m->has_usage) {
         return json_null();
     }
-    return json_pack("{s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:f, s:i, s:f}", "cpu_s",
-                     (double)server_cpu_ns(r) / 1e9, "cpu_user_s_rough",
-                     (double)(r->server.window_end.user_ns - r->server.window_start.user_ns) / 1e9,
-                     "cpu_system_s_rough",
-                     (double)(r->server.window_end.system_ns - r->server.window_start.system_ns) /
-                         1e9,
-                     "cpu_s_per_gb", measurement_cpu_s_per_gb(m), "cpu_us_per_message",
-                     measurement_cpu_us_per_message(m), "rss_before_bytes",
-                     (json_int_t)r->server.before.rss_bytes, "rss_connected_bytes",
-                     (json_int_t)r->server.connected.rss_bytes, "rss_end_bytes",
-                     (json_int_t)r->server.window_end.rss_bytes, "rss_anon_connected_bytes",
-                     (json_int_t)r->server.connected.rss_anon_bytes, "anon_bytes_per_connection",
-                     measurement_bytes_per_connection(m), "threads",
-                     (int)r->server.connected.threads, "ready_ms", (double)m->ready_ns / 1e6);
+    return json_pack(
+        "{s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:i, s:i, s:f, s:f}", "cpu_s",
+        (double)server_cpu_ns(r) / 1e9, "cpu_user_s_rough",
+        (double)(r->server.window_end.user_ns - r->server.window_start.user_ns) / 1e9,
+        "cpu_system_s_rough",
+        (double)(r->server.window_end.system_ns - r->server.window_start.system_ns) / 1e9,
+        "cpu_s_per_gb", measurement_cpu_s_per_gb(m), "cpu_us_per_message",
+        measurement_cpu_us_per_message(m), "rss_before_bytes",
+        (json_int_t)r->server.before.rss_bytes, "rss_connected_bytes",
+        (json_int_t)r->server.connected.rss_bytes, "rss_end_bytes",
+        (json_int_t)r->server.window_end.rss_bytes, "rss_anon_connected_bytes",
+        (json_int_t)r->server.connected.rss_anon_bytes, "anon_bytes_per_connection",
+        measurement_bytes_per_connection(m), "private_bytes_per_connection",
+        measurement_private_per_connection(m), "pss_bytes_per_connection",
+        measurement_pss_per_connection(m), "threads", (int)r->server.connected.threads, "workers",
+        (int)m->workers, "busy_percent", measurement_busy_percent(m), "ready_ms",
+        (double)m->ready_ns / 1e6);
 }
 
 static json_t *latency_json(const struct measurement *m)
@@ -222,24 +261,43 @@ static json_t *latency_json(const struct measurement *m)
                      latency_max_us(m));
 }
 
-static json_t *generator_json(const struct load_result *r)
+static json_t *churn_json(const struct measurement *m)
 {
-    return json_pack("{s:f, s:I, s:I, s:I, s:I, s:I}", "cpu_s", (double)r->own_cpu_ns / 1e9,
-                     "planned", (json_int_t)r->planned, "published", (json_int_t)r->published,
-                     "late", (json_int_t)r->late, "skipped", (json_int_t)r->skipped, "held",
-                     (json_int_t)r->held);
+    const struct churn_counts *churn = &m->churn;
+
+    if (!m->has_churn) {
+        return json_null();
+    }
+    return json_pack("{s:I, s:I, s:s, s:f, s:f, s:f, s:f, s:f}", "came", (json_int_t)churn->came,
+                     "failed", (json_int_t)churn->failed, "first_failure", churn->failure,
+                     "join_p50_ms", ms(&churn->join_ns, 500000), "join_p99_ms",
+                     ms(&churn->join_ns, 990000), "first_p50_ms", ms(&churn->first_ns, 500000),
+                     "first_p99_ms", ms(&churn->first_ns, 990000), "behind_max_ms",
+                     (double)churn->behind_ns / 1e6);
+}
+
+static json_t *generator_json(const struct measurement *m)
+{
+    const struct load_result *r = &m->result;
+
+    return json_pack("{s:i, s:f, s:I, s:I, s:I, s:I, s:I}", "threads", (int)m->threads, "cpu_s",
+                     (double)r->own_cpu_ns / 1e9, "planned", (json_int_t)r->planned, "published",
+                     (json_int_t)r->published, "late", (json_int_t)r->late, "skipped",
+                     (json_int_t)r->skipped, "held", (json_int_t)r->held);
 }
 
 static json_t *whole_run_json(const struct load_result *r)
 {
     return json_pack(
-        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "published",
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "published",
         (json_int_t)r->whole_run.published, "expected", (json_int_t)r->whole_run.expected,
         "received", (json_int_t)r->whole_run.received, "lost", (json_int_t)r->whole_run.lost,
         "out_of_order", (json_int_t)r->whole_run.out_of_order, "misdelivered",
         (json_int_t)r->whole_run.foreign, "damaged", (json_int_t)r->whole_run.damaged, "merged",
         (json_int_t)r->whole_run.merged, "fragmented", (json_int_t)r->whole_run.fragmented,
-        "connections_cut", (json_int_t)r->whole_run.closed);
+        "connections_cut", (json_int_t)r->whole_run.closed, "pings", (json_int_t)r->whole_run.pings,
+        "probes", (json_int_t)r->whole_run.probes, "probes_answered",
+        (json_int_t)r->whole_run.probes_answered);
 }
 
 static json_t *scenario_json(const struct scenario *s)
@@ -253,13 +311,14 @@ static json_t *run_json(const struct measurement *m)
 {
     const struct load_result *r = &m->result;
 
-    return json_pack(
-        "{s:o, s:s, s:i, s:s, s:f, s:I, s:I, s:o, s:o, s:o, s:o}", "scenario",
-        scenario_json(&m->scenario), "target", measurement_target_text(m->target), "round",
-        (int)m->round, "verdict", measurement_verdict_text(measurement_verdict(m)), "seconds",
-        (double)r->window_ns / 1e9, "delivered_messages", (json_int_t)r->delivered,
-        "delivered_bytes", (json_int_t)r->delivered_bytes, "latency_us", latency_json(m), "server",
-        usage_json(m), "generator", generator_json(r), "whole_run", whole_run_json(r));
+    return json_pack("{s:o, s:s, s:i, s:s, s:f, s:I, s:I, s:o, s:o, s:o, s:o, s:o}", "scenario",
+                     scenario_json(&m->scenario), "target", measurement_target_text(m->target),
+                     "round", (int)m->round, "verdict",
+                     measurement_verdict_text(measurement_verdict(m)), "seconds",
+                     (double)r->window_ns / 1e9, "delivered_messages", (json_int_t)r->delivered,
+                     "delivered_bytes", (json_int_t)r->delivered_bytes, "latency_us",
+                     latency_json(m), "server", usage_json(m), "generator", generator_json(m),
+                     "whole_run", whole_run_json(r), "churn", churn_json(m));
 }
 
 static json_t *spread_json(struct spread spread)

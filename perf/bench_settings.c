@@ -7,9 +7,12 @@
 #include <string.h>
 
 #include "base/options/secret_file.h"
+#include "perf/churn/churn.h"
+#include "perf/connect/connect.h"
 #include "perf/crowd/crowd.h"
 #include "perf/footage/footage_make.h"
 #include "perf/join/join.h"
+#include "perf/scale/crew.h"
 #include "perf/stall/stall.h"
 
 enum { ARGUMENTS_MAX = 256 };
@@ -28,7 +31,23 @@ static const struct option_spec specs[] = {
     {NULL, "rate", OPTION_INTEGER, AT(rate), NULL, false, 1, SCENARIO_RATE_MAX, NULL,
      "Messages per second of each topic (100)."},
     {NULL, "idle", OPTION_INTEGER, AT(idle), NULL, false, 1, SCENARIO_VIEWERS_MAX, NULL,
-     "Instead: N idle connections, spread over --topics topics; reports memory per connection."},
+     "Instead: N idle connections, spread over --topics topics and held for --seconds; reports "
+     "memory per connection, processor time, and how fast the server answers 10 pings a second."},
+    {NULL, "fanout", OPTION_TEXT, AT(fanout), NULL, false, 0, 0, NULL,
+     "Instead: one run for each number of viewers, such as 1,10,100, with --topics, --bytes and "
+     "--rate."},
+    {NULL, "scale", OPTION_INTEGER, AT(scale), NULL, false, 1, 100, NULL,
+     "With --spawn, instead of --rate: find the rate that keeps --workers busy to N percent, and "
+     "measure there."},
+    {NULL, "threads", OPTION_INTEGER, AT(threads), "1", false, 1, CREW_THREADS_MAX, NULL,
+     "Threads of the generator, among which topics are divided; not for the floor."},
+    {NULL, "churn", OPTION_INTEGER, AT(churn), NULL, false, 1, CHURN_RATE_MAX, NULL,
+     "Besides: N viewers a second join the topics, see one message each, and leave."},
+    {NULL, "connects", OPTION_INTEGER, AT(connects), NULL, false, 1, CONNECTS_MAX, NULL,
+     "Instead, with --spawn: N clients come, as fast as they are let in, and leave at once; "
+     "reports joins and TLS handshakes a second, and the server's processor time for each."},
+    {NULL, "at-once", OPTION_INTEGER, AT(at_once), "8", false, 1, CONNECT_AT_ONCE_MAX, NULL,
+     "With --connects: so many are on their way at a time."},
     {NULL, "seconds", OPTION_INTEGER, AT(seconds), "5", false, 1, 3600, NULL,
      "Length of the measured window."},
     {NULL, "warmup-ms", OPTION_INTEGER, AT(warmup_ms), "500", false, 0, 60000, NULL,
@@ -54,7 +73,7 @@ static const struct option_spec specs[] = {
     {NULL, "compare", OPTION_INTEGER, AT(compare), NULL, false, 1, 1000, NULL,
      "Alternate floor and server, N times (5 without a number); reports medians of the ratios. "
      "With --neighbour: alternate alone and beside, N times; reports medians. With --crowd, "
-     "--join and --stall: N times."},
+     "--join, --stall, --connects, --scale, --churn and --threads: N times, without floor."},
     {NULL, "server-cpu", OPTION_INTEGER, AT(server_cpu), "-2", false, -2, 1023, NULL,
      "CPU of the server (--spawn) and of the floor; -1: any; -2: the first usable of two."},
     {NULL, "client-cpu", OPTION_INTEGER, AT(client_cpu), "-2", false, -2, 1023, NULL,
@@ -143,11 +162,35 @@ static void print_attacks(void)
     }
 }
 
+static void print_examples(void)
+{
+    printf("  relay-bench --compare 5 --spawn build/release/relay\n"
+           "  relay-bench --floor --scenarios E --seconds 10\n"
+           "  relay-bench --topics 4 --viewers 25 --bytes 1200 --rate 50 --spawn ./relay\n"
+           "  RELAY_SECRET=... relay-bench --access http://127.0.0.1:3000 --server-pid 4711\n"
+           "  relay-bench --connect 'ws://127.0.0.1:9001/{topic}' --server-pid 4711,4712\n"
+           "  relay-bench --idle 1000 --spawn build/release/relay\n"
+           "  relay-bench --fanout 1,10,100 --bytes 4096 --rate 50 --spawn ./relay --compare\n"
+           "  relay-bench --scale 90 --topics 160 --viewers 4 --threads 4 --workers 8 \\\n"
+           "              --spawn ./relay\n"
+           "  relay-bench --churn 20 --scenarios E --spawn ./relay\n"
+           "  relay-bench --connects 5000 --spawn ./relay\n"
+           "  relay-bench --neighbour tiny,requests --spawn build/release/relay --seconds 10\n"
+           "  relay-bench --crowd 2000 --spawn build/release/relay --workers 0 --server-cpu -1\n"
+           "  relay-bench --join 200 --group-ms 10000 --spawn build/release/relay --seconds 20\n"
+           "  relay-bench --stall 10000 --stall-percent 25 --spawn ./relay --seconds 10 \\\n"
+           "              --compare 5\n"
+           "  relay-bench --compare --plain --tls --tls-cert c.pem --tls-key k.pem \\\n"
+           "              --ca-file ca.pem --spawn build/release/relay\n");
+}
+
 static void print_help(void)
 {
     printf("relay-bench: measure a relay's processor time, latency and memory\n\n"
            "Usage: relay-bench [--scenarios LIST] [--seconds N] [--floor] [--compare N]\n"
            "                   [--spawn PATH | --access URL | --connect URL] [options]\n"
+           "       relay-bench --fanout LIST | --scale PERCENT | --idle N | --churn N [options]\n"
+           "       relay-bench --connects N --spawn PATH [options]\n"
            "       relay-bench --neighbour KIND[,KIND...] --spawn PATH [options]\n"
            "       relay-bench --crowd N --spawn PATH [options]\n"
            "       relay-bench --join N | --stall MS --spawn PATH [--stream FILE] [options]\n\n"
@@ -169,20 +212,8 @@ static void print_help(void)
            "  1  could not measure: wrong options, refused, server not running\n"
            "  2  measured, but the rate was not kept: the figures are not valid\n"
            "  3  messages were lost, damaged or misdelivered, or connections were cut\n\n"
-           "Examples:\n"
-           "  relay-bench --compare 5 --spawn build/release/relay\n"
-           "  relay-bench --floor --scenarios E --seconds 10\n"
-           "  relay-bench --topics 4 --viewers 25 --bytes 1200 --rate 50 --spawn ./relay\n"
-           "  RELAY_SECRET=... relay-bench --access http://127.0.0.1:3000 --server-pid 4711\n"
-           "  relay-bench --connect 'ws://127.0.0.1:9001/{topic}' --server-pid 4711,4712\n"
-           "  relay-bench --idle 1000 --spawn build/release/relay\n"
-           "  relay-bench --neighbour tiny,requests --spawn build/release/relay --seconds 10\n"
-           "  relay-bench --crowd 2000 --spawn build/release/relay --workers 0 --server-cpu -1\n"
-           "  relay-bench --join 200 --group-ms 10000 --spawn build/release/relay --seconds 20\n"
-           "  relay-bench --stall 10000 --stall-percent 25 --spawn ./relay --seconds 10 \\\n"
-           "              --compare 5\n"
-           "  relay-bench --compare --plain --tls --tls-cert c.pem --tls-key k.pem \\\n"
-           "              --ca-file ca.pem --spawn build/release/relay\n");
+           "Examples:\n");
+    print_examples();
 }
 
 /* "--compare" may be given without a number. argv is copied into arguments, which has room. */
@@ -223,13 +254,17 @@ static struct scenario custom_scenario(const struct bench_settings *settings)
         scenario.viewers = (unsigned)settings->idle / scenario.topics;
         scenario.rate = 0;
     }
+    if (settings->scale > 0) {
+        memcpy(scenario.name, "scale", sizeof "scale");
+    }
     return scenario;
 }
 
 static bool scenarios_decide(struct bench_settings *settings, char *error)
 {
     bool shaped = settings->topics > 0 || settings->viewers > 0 || settings->bytes > 0 ||
-                  settings->rate > 0 || settings->idle > 0;
+                  settings->rate > 0 || settings->idle > 0 || settings->fanout != NULL ||
+                  settings->scale > 0;
 
     if (shaped && settings->scenarios != NULL) {
         return fail(error, "--scenarios excludes --topics, --viewers, --bytes, --rate and --idle");
@@ -243,11 +278,16 @@ static bool scenarios_decide(struct bench_settings *settings, char *error)
         return scenario_list_parse(letters, &settings->list) == 0 ||
                fail(error, "--scenarios must be letters from A to F, such as A-F or A,C");
     }
-    settings->list.items[0] = custom_scenario(settings);
-    settings->list.count = 1;
-    if (settings->list.items[0].viewers == 0) {
+    struct scenario custom = custom_scenario(settings);
+
+    if (custom.viewers == 0) {
         return fail(error, "--idle must be at least --topics");
     }
+    if (settings->fanout != NULL) {
+        return scenario_list_of_viewers(&custom, settings->fanout, &settings->list) == 0 ||
+               fail(error, "--fanout must be numbers of viewers, such as 1,10,100");
+    }
+    settings->list = (struct scenario_list){.items = {custom}, .count = 1};
     return true;
 }
 
@@ -289,6 +329,58 @@ static bool stream_check(const struct bench_settings *settings, char *error)
             settings->crowd == 0) ||
            fail(error, "--join and --stall exclude each other, --crowd, --neighbour, --scenarios, "
                        "--topics, --bytes, --rate, --idle and --floor");
+}
+
+/* Modes that take the place of scenarios, or have one of their own. */
+static unsigned modes_count(const struct bench_settings *settings)
+{
+    return (settings->fanout != NULL) + (settings->scale > 0) + (settings->idle > 0) +
+           (settings->connects > 0) + (settings->neighbour != NULL) + (settings->crowd > 0) +
+           (settings->join > 0) + (settings->stall > 0);
+}
+
+static bool modes_check(const struct bench_settings *settings, char *error)
+{
+    if (modes_count(settings) > 1) {
+        return fail(error, "--fanout, --scale, --idle, --connects, --neighbour, --crowd, --join "
+                           "and --stall exclude each other");
+    }
+    if ((settings->scale > 0 || settings->connects > 0) && settings->spawn == NULL) {
+        return fail(error, "--scale and --connects need --spawn: they know the server's process");
+    }
+    if (settings->scale > 0 && (settings->rate > 0 || settings->scenarios != NULL ||
+                                settings->floor || settings->workers == 0)) {
+        return fail(error, "--scale finds the rate for --workers: it excludes --rate, --scenarios, "
+                           "--floor and --workers 0");
+    }
+    if (settings->fanout != NULL && (settings->viewers > 0 || settings->scenarios != NULL)) {
+        return fail(error, "--fanout excludes --viewers and --scenarios");
+    }
+    if (settings->connects > 0 && has_scenario(settings)) {
+        return fail(error, "--connects excludes --scenarios, --topics, --viewers, --bytes, --rate "
+                           "and --floor");
+    }
+    return true;
+}
+
+/* After the scenarios are known. */
+static bool beside_check(const struct bench_settings *settings, char *error)
+{
+    bool is_load = modes_count(settings) == 0 || settings->fanout != NULL || settings->scale > 0;
+
+    if (settings->churn > 0 && (!is_load || settings->floor)) {
+        return fail(error, "--churn is for scenarios, --fanout and --scale, without --floor");
+    }
+    if (settings->threads > 1 && (!(is_load || settings->idle > 0) || settings->floor)) {
+        return fail(error, "--threads is for scenarios, --fanout, --scale and --idle, without "
+                           "--floor");
+    }
+    for (unsigned i = 0; i < settings->list.count && settings->threads > 1; i++) {
+        if (settings->list.items[i].topics < settings->threads) {
+            return fail(error, "--threads divides topics: each scenario must have as many");
+        }
+    }
+    return true;
 }
 
 static bool neighbour_decide(struct bench_settings *settings, char *error)
@@ -359,7 +451,7 @@ static bool secret_load(struct bench_settings *settings, char *error)
 static void cpus_choose(struct bench_settings *settings)
 {
     int first = process_cpu_usable(0);
-    int second = process_cpu_usable(1);
+    int second = settings->threads > 1 ? -1 : process_cpu_usable(1); /* more need more CPUs */
 
     if (settings->server_cpu == BENCH_SETTINGS_CPU_CHOOSE) {
         settings->server_cpu = second >= 0 ? first : BENCH_SETTINGS_CPU_ANY;
@@ -377,7 +469,8 @@ static void cpus_choose(struct bench_settings *settings)
 static bool bench_settings_complete(struct bench_settings *settings, char *error)
 {
     if (!crowd_check(settings, error) || !stream_check(settings, error) ||
-        !neighbour_decide(settings, error) || !scenarios_decide(settings, error) ||
+        !neighbour_decide(settings, error) || !modes_check(settings, error) ||
+        !scenarios_decide(settings, error) || !beside_check(settings, error) ||
         !secret_load(settings, error) || !server_check(settings, error)) {
         return false;
     }
@@ -390,8 +483,9 @@ static bool bench_settings_complete(struct bench_settings *settings, char *error
                                ? !settings->tls || settings->plain
                                : settings->access != NULL || settings->connect != NULL;
     settings->floor =
-        settings->floor || (settings->compare > 0 && settings->attacks.count == 0 &&
-                            settings->crowd == 0 && settings->join == 0 && settings->stall == 0);
+        settings->floor ||
+        (settings->compare > 0 && settings->threads == 1 && settings->churn == 0 &&
+         (modes_count(settings) == 0 || settings->fanout != NULL || settings->idle > 0));
     settings->rounds = settings->compare > 0 ? (unsigned)settings->compare : 1;
     cpus_choose(settings);
     return true;

@@ -15,6 +15,12 @@ struct bench_settings {
     char *scenarios;
     int64_t topics, viewers, bytes, rate; /* 0: not given */
     int64_t idle;
+    char *fanout;
+    int64_t scale;    /* percent of the workers to keep busy; 0: rates are given */
+    int64_t threads;  /* of the generator */
+    int64_t churn;    /* viewers a second that come and go beside the load; 0: none */
+    int64_t connects; /* clients that come and leave at once; 0: scenarios are measured */
+    int64_t at_once;
     int64_t seconds;
     int64_t warmup_ms;
     int64_t compare; /* rounds; 0: not requested */

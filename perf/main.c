@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "perf/bench_report.h"
 #include "perf/bench_settings.h"
+#include "perf/connect/connect_report.h"
 #include "perf/crowd/crowd_report.h"
 #include "perf/join/join_report.h"
 #include "perf/measurement.h"
@@ -134,6 +135,26 @@ static enum exit_status run_crowds(const struct bench_settings *settings)
     return status;
 }
 
+static enum exit_status run_connects(const struct bench_settings *settings)
+{
+    struct connects connects;
+    char error[SPAWN_ERROR_SIZE];
+    int failed = connects_run(settings, &connects, error);
+    enum exit_status status = connects_are_in(&connects) ? EXIT_STATUS_MEASURED : EXIT_STATUS_WRONG;
+
+    if (failed != 0) {
+        fprintf(stderr, "relay-bench: %s\n", error);
+        status = EXIT_STATUS_FAILED;
+    }
+    connect_report_print_text(&connects, settings->json ? stderr : stdout);
+    if (settings->json && connect_report_print_json(&connects, stdout) != 0) {
+        fprintf(stderr, "relay-bench: cannot write the report\n");
+        status = EXIT_STATUS_FAILED;
+    }
+    connects_release(&connects);
+    return status;
+}
+
 static enum exit_status run_joins(const struct bench_settings *settings)
 {
     struct joins joins;
@@ -185,6 +206,9 @@ static enum exit_status run_as_set(const struct bench_settings *settings)
     }
     if (settings->stall > 0) {
         return run_stalls(settings);
+    }
+    if (settings->connects > 0) {
+        return run_connects(settings);
     }
     if (settings->crowd > 0) {
         return run_crowds(settings);

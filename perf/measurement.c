@@ -9,6 +9,8 @@
 #include "base/check.h"
 #include "perf/generator.h"
 #include "perf/load/load_session.h"
+#include "perf/scale/crew.h"
+#include "perf/scale/share.h"
 #include "perf/target/floor.h"
 
 enum {
@@ -66,7 +68,8 @@ enum verdict measurement_verdict(const struct measurement *measurement)
     const struct scenario *scenario = &measurement->scenario;
     uint64_t wrong = result->whole_run.lost + result->whole_run.out_of_order +
                      result->whole_run.foreign + result->whole_run.damaged +
-                     result->whole_run.closed;
+                     result->whole_run.closed + result->whole_run.probes -
+                     result->whole_run.probes_answered + measurement->churn.failed;
 
     if (wrong > 0) {
         return VERDICT_WRONG;
@@ -103,12 +106,36 @@ double measurement_cpu_us_per_message(const struct measurement *measurement)
     return messages > 0 ? cpu_ns(measurement) / messages / 1000 : 0;
 }
 
+double measurement_busy_percent(const struct measurement *measurement)
+{
+    unsigned workers = measurement->workers > 0 ? measurement->workers : 1;
+    double window_ns = (double)measurement->result.window_ns;
+
+    return window_ns > 0 ? 100 * cpu_ns(measurement) / window_ns / workers : 0;
+}
+
+static double for_each_connection(const struct measurement *measurement, uint64_t with,
+                                  uint64_t before)
+{
+    return ((double)with - (double)before) / (double)scenario_connections(&measurement->scenario);
+}
+
 double measurement_bytes_per_connection(const struct measurement *measurement)
 {
-    double growth = (double)measurement->result.server.connected.rss_anon_bytes -
-                    (double)measurement->result.server.before.rss_anon_bytes;
+    return for_each_connection(measurement, measurement->result.server.connected.rss_anon_bytes,
+                               measurement->result.server.before.rss_anon_bytes);
+}
 
-    return growth / (double)scenario_connections(&measurement->scenario);
+double measurement_private_per_connection(const struct measurement *measurement)
+{
+    return for_each_connection(measurement, measurement->result.server.window_end.private_bytes,
+                               measurement->result.server.before.private_bytes);
+}
+
+double measurement_pss_per_connection(const struct measurement *measurement)
+{
+    return for_each_connection(measurement, measurement->result.server.window_end.pss_bytes,
+                               measurement->result.server.before.pss_bytes);
 }
 
 struct runner {
@@ -145,6 +172,46 @@ static int floor_measure(const struct runner *runner, struct measurement *measur
     return failed;
 }
 
+static int threads_run(const struct load_config *config, const struct load_session *session,
+                       struct measurement *measurement, char *error)
+{
+    return measurement->threads > 1
+               ? crew_run(config, session, measurement->threads, &measurement->result, error)
+               : load_run(config, &measurement->result, error);
+}
+
+/* Beside viewers that come and go, where that is asked for. */
+static int churned_load_run(const struct bench_settings *settings, const struct load_config *base,
+                            const struct load_session *session, struct measurement *measurement,
+                            char *error)
+{
+    struct load_config config = *base;
+
+    measurement->has_churn = settings->churn > 0;
+    if (!measurement->has_churn) {
+        return threads_run(&config, session, measurement, error);
+    }
+    struct churn_config churn_config = {
+        .connector = config.connector,
+        .topics = config.scenario.topics,
+        .record_bytes = config.scenario.bytes,
+        .rate = (unsigned)settings->churn,
+        .window_ns = config.window_ns,
+    };
+    struct churn *churn = churn_start(&churn_config);
+
+    if (churn == NULL) {
+        snprintf(error, SPAWN_ERROR_SIZE, "cannot start threads");
+        return -EAGAIN;
+    }
+    config.on_window = churn_go;
+    config.on_window_ctx = churn;
+    int failed = threads_run(&config, session, measurement, error);
+
+    churn_end(churn, &measurement->churn);
+    return failed;
+}
+
 /* access_url NULL: the server has no access step. */
 static int session_measure(const struct runner *runner, const struct load_config *base,
                            const char *access_url, const char *audience, const char *secret,
@@ -167,7 +234,7 @@ static int session_measure(const struct runner *runner, const struct load_config
     }
     session.keys = keys;
     config.connector = load_session_connector(&session);
-    int failed = load_run(&config, &measurement->result, error);
+    int failed = churned_load_run(runner->settings, &config, &session, measurement, error);
 
     token_keys_destroy(keys);
     return failed;
@@ -184,6 +251,53 @@ static int running_measure(const struct runner *runner, struct measurement *meas
     measurement->has_usage = settings->server.count > 0;
     return session_measure(runner, &config, settings->access, audience, settings->secret,
                            measurement, error);
+}
+
+/* One second at the scenario's rate. */
+static int rate_try(const struct runner *runner, const struct load_config *base,
+                    const struct spawned *spawned, struct measurement *measurement, char *error)
+{
+    struct load_config config = *base;
+
+    config.scenario = measurement->scenario;
+    config.window_ns = SHARE_STEP_MS * UINT64_C(1000000);
+    int failed = session_measure(runner, &config, spawned->access_url, spawned->access_url,
+                                 spawned->secret, measurement, error);
+
+    if (failed == 0) {
+        fprintf(stderr, "relay-bench: %u messages a second and topic: %.0f %% busy, %s\n",
+                measurement->scenario.rate, measurement_busy_percent(measurement),
+                measurement_verdict_text(measurement_verdict(measurement)));
+    }
+    return failed;
+}
+
+/* Tries rates until the workers are as busy as the settings want them; the measurement's scenario
+ * has it then. Where none comes near, it is the last that was kept, if one was. */
+static int rate_find(const struct runner *runner, const struct load_config *config,
+                     const struct spawned *spawned, struct measurement *measurement, char *error)
+{
+    double wanted = (double)runner->settings->scale;
+    struct scenario *scenario = &measurement->scenario;
+    unsigned kept = 0;
+
+    scenario->rate = share_rate_first(scenario);
+    for (unsigned step = 0; step < SHARE_STEPS_MAX; step++) {
+        int failed = rate_try(runner, config, spawned, measurement, error);
+        double percent = measurement_busy_percent(measurement);
+        bool is_late = measurement_verdict(measurement) != VERDICT_VALID;
+
+        if (failed != 0) {
+            return failed;
+        }
+        kept = is_late ? kept : scenario->rate;
+        if (!is_late && share_is_near(percent, wanted)) {
+            return 0;
+        }
+        scenario->rate = share_rate_next(scenario->rate, percent, wanted, is_late);
+    }
+    scenario->rate = kept > 0 ? kept : scenario->rate;
+    return 0;
 }
 
 static int spawned_measure(const struct runner *runner, struct measurement *measurement,
@@ -209,8 +323,14 @@ static int spawned_measure(const struct runner *runner, struct measurement *meas
     config.server = (struct process_set){.pids = {spawned.pid}, .count = 1};
     measurement->has_usage = true;
     measurement->ready_ns = spawned.ready_ns;
-    failed = session_measure(runner, &config, spawned.access_url, spawned.access_url,
-                             spawned.secret, measurement, error);
+    if (settings->scale > 0) {
+        failed = rate_find(runner, &config, &spawned, measurement, error);
+        config.scenario = measurement->scenario;
+    }
+    if (failed == 0) {
+        failed = session_measure(runner, &config, spawned.access_url, spawned.access_url,
+                                 spawned.secret, measurement, error);
+    }
     int end_failed = spawn_end(&spawned, end_error);
 
     if (failed == 0 && end_failed != 0) {
@@ -235,7 +355,13 @@ static int measure_one(struct runner *runner, const struct scenario *scenario, u
     struct measurement *measurement = &runner->measurements->items[runner->measurements->count];
     int failed;
 
-    *measurement = (struct measurement){.scenario = *scenario, .target = target, .round = round};
+    *measurement = (struct measurement){
+        .scenario = *scenario,
+        .target = target,
+        .round = round,
+        .threads = target == TARGET_FLOOR ? 1 : (unsigned)runner->settings->threads,
+        .workers = runner->settings->spawn != NULL ? (unsigned)runner->settings->workers : 0,
+    };
     progress(measurement, runner->settings->rounds);
     if (target == TARGET_FLOOR) {
         failed = floor_measure(runner, measurement, error);

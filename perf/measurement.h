@@ -6,6 +6,7 @@
 
 #include "base/attributes.h"
 #include "perf/bench_settings.h"
+#include "perf/churn/churn.h"
 #include "perf/load/load.h"
 #include "perf/target/spawn.h"
 
@@ -32,9 +33,13 @@ struct measurement {
     struct scenario scenario;
     enum target target;
     unsigned round;    /* from 0 */
+    unsigned threads;  /* of the generator */
+    unsigned workers;  /* of a spawned server; 0: not known */
     bool has_usage;    /* the server's process is known */
     uint64_t ready_ns; /* of a spawned server: from its start until it accepted; else 0 */
     struct load_result result;
+    bool has_churn;
+    struct churn_counts churn;
 };
 
 enum verdict measurement_verdict(const struct measurement *measurement);
@@ -43,8 +48,16 @@ enum verdict measurement_verdict(const struct measurement *measurement);
 double measurement_cpu_s_per_gb(const struct measurement *measurement);
 double measurement_cpu_us_per_message(const struct measurement *measurement);
 
+/* Share of the server's workers that was busy in the window; of one CPU where their number is not
+ * known. */
+double measurement_busy_percent(const struct measurement *measurement);
+
 /* Private memory that each connection added, in bytes; may be negative. */
 double measurement_bytes_per_connection(const struct measurement *measurement);
+
+/* Likewise after the window, as the kernel counts pages. */
+double measurement_private_per_connection(const struct measurement *measurement);
+double measurement_pss_per_connection(const struct measurement *measurement);
 
 struct measurements {
     struct measurement *items; /* owned; scenario by scenario, round by round */

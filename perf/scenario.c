@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static const struct scenario letters[] = {
     {"A", 1, 1, 4096, 2000}, {"B", 1, 1, 65536, 1000}, {"C", 20, 2, 4096, 100},
@@ -55,6 +56,36 @@ int scenario_list_parse(const char *text, struct scenario_list *ret_list)
         if (*text++ != ',') {
             return -EINVAL;
         }
+    }
+    *ret_list = list;
+    return 0;
+}
+
+int scenario_list_of_viewers(const struct scenario *scenario, const char *viewers,
+                             struct scenario_list *ret_list)
+{
+    struct scenario_list list = {.count = 0};
+
+    for (;;) {
+        char *end;
+        unsigned long number = strtoul(viewers, &end, 10);
+
+        if (!isdigit((unsigned char)*viewers) || number == 0 || number > SCENARIO_VIEWERS_MAX ||
+            (*end != '\0' && *end != ',')) {
+            return -EINVAL;
+        }
+        if (list.count == SCENARIO_LIST_MAX) {
+            return -E2BIG;
+        }
+        struct scenario *item = &list.items[list.count++];
+
+        *item = *scenario;
+        item->viewers = (unsigned)number;
+        snprintf(item->name, sizeof item->name, "x%lu", number);
+        if (*end == '\0') {
+            break;
+        }
+        viewers = end + 1;
     }
     *ret_list = list;
     return 0;

@@ -34,6 +34,11 @@ struct scenario_list {
  * than fit. */
 MUST_USE int scenario_list_parse(const char *text, struct scenario_list *ret_list);
 
+/* The scenario with each of these numbers of viewers, "1,10,100", and named after them: "x10". Like
+ * scenario_list_parse. */
+MUST_USE int scenario_list_of_viewers(const struct scenario *scenario, const char *viewers,
+                                      struct scenario_list *ret_list);
+
 /* "20x2x4096@100" */
 void scenario_text(const struct scenario *scenario, char text[static SCENARIO_TEXT_SIZE]);
 

@@ -26,6 +26,7 @@ static int session_run(const struct runs *runs, const struct spawned *spawned,
         snprintf(error, SPAWN_ERROR_SIZE, "the secret cannot be used as a key");
         return -EINVAL;
     }
+    session->server = (struct process_set){.pids = {spawned->pid}, .count = 1};
     session->session = (struct load_session){
         .access_url = spawned->access_url,
         .audience = spawned->access_url,

@@ -12,6 +12,7 @@ struct spawned_session {
     enum target target;
     unsigned round; /* from 0 */
     struct load_session session;
+    struct process_set server;
 };
 
 /* 0 or -errno with a reason in error. */

@@ -168,16 +168,10 @@ static int publish(struct crowd *crowd, char *error)
     return failed;
 }
 
-/* With a reset: ends that wait on both sides would use up the ports of this machine. */
 static void leave(struct crowd *crowd)
 {
-    struct linger none = {.l_onoff = 1};
-
     for (unsigned i = 0; i < crowd->config->viewers; i++) {
-        if (crowd->viewers[i].ops != NULL) {
-            setsockopt(crowd->viewers[i].fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
-            load_transport_close(&crowd->viewers[i]);
-        }
+        load_transport_reset(&crowd->viewers[i]);
     }
 }
 

@@ -4,7 +4,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -62,18 +61,6 @@ static int guest_open(struct guest *guest, const struct join_config *config, cha
     return failed;
 }
 
-/* With a reset: ends that wait on both sides would use up the ports of this machine. Accepts a
- * closed one. */
-static void guest_close(struct guest *guest)
-{
-    struct linger none = {.l_onoff = 1};
-
-    if (guest->connection.transport.ops != NULL) {
-        setsockopt(guest->connection.transport.fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
-    }
-    load_transport_close(&guest->connection.transport);
-}
-
 static void failure_note(struct crowd *crowd, const char *error)
 {
     pthread_mutex_lock(&crowd->lock);
@@ -118,7 +105,7 @@ static void join(struct crowd *crowd, unsigned index, struct guest *guest)
     } else {
         failure_note(crowd, "the connection ended, or 10 s went by, without a picture");
     }
-    guest_close(guest);
+    load_transport_reset(&guest->connection.transport);
 }
 
 static void *thread_main(void *ctx)
@@ -193,7 +180,7 @@ static int join_live(struct crowd *crowd, struct guest *witness, char *error)
         return failed;
     }
     failed = picture_await(witness);
-    guest_close(witness);
+    load_transport_reset(&witness->connection.transport);
     failed = failed != 0 ? load_transport_fail(error, failed, "no picture reaches a viewer")
                          : join_all(crowd, error);
     int ended = footage_sender_end(sender, &counts);
@@ -215,7 +202,7 @@ static int join_witnessed(struct crowd *crowd, char *error)
 
     if (failed == 0) {
         failed = join_live(crowd, witness, error);
-        guest_close(witness);
+        load_transport_reset(&witness->connection.transport);
     }
     free(witness);
     return failed;

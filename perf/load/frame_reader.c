@@ -171,7 +171,7 @@ static enum frame_reader_result frame_end_result(const struct frame_reader *read
     case OPCODE_PING:
         return FRAME_READER_PING;
     case OPCODE_PONG:
-        return FRAME_READER_MORE;
+        return FRAME_READER_PONG;
     default:
         return is_final(reader) ? FRAME_READER_MESSAGE : FRAME_READER_MORE;
     }

@@ -25,6 +25,7 @@ enum frame_reader_result {
     FRAME_READER_RECORD,  /* a record is complete: its stamp is in `stamp` */
     FRAME_READER_MESSAGE, /* a message ended: `message_len`, `message_frames`, `is_binary` */
     FRAME_READER_PING,    /* `control`, `control_len` */
+    FRAME_READER_PONG,    /* likewise */
     FRAME_READER_CLOSE,
     FRAME_READER_BAD, /* invalid from a server (RFC 6455 §5): final */
 };

@@ -23,6 +23,16 @@ void histogram_record(struct histogram *histogram, uint64_t value)
     }
 }
 
+void histogram_add(struct histogram *histogram, const struct histogram *other)
+{
+    histogram->count += other->count;
+    histogram->sum += other->sum;
+    histogram->max = other->max > histogram->max ? other->max : histogram->max;
+    for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
+        histogram->buckets[i] += other->buckets[i];
+    }
+}
+
 uint64_t histogram_percentile(const struct histogram *histogram, unsigned ppm)
 {
     unsigned bucket = octaves_find(histogram->buckets, HISTOGRAM_BUCKETS, histogram->count, ppm);

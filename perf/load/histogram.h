@@ -22,6 +22,9 @@ struct histogram {
 void histogram_init(struct histogram *histogram);
 void histogram_record(struct histogram *histogram, uint64_t value);
 
+/* Counts all that the other has as well. */
+void histogram_add(struct histogram *histogram, const struct histogram *other);
+
 /* The value that at least this share of the recorded ones does not exceed, in parts per million
  * (500000 is the median, 999000 is p99.9): the upper end of its bucket, never above the maximum. 0
  * when nothing was recorded. ppm ≤ 1000000. */

@@ -17,6 +17,7 @@
 enum {
     EVENTS_MAX = 64,
     IDLE_WAIT_MS = 20, /* phases end on time even where nothing happens */
+    PROGRESS_EVERY = 1000,
 };
 
 static const uint64_t ms_ns = 1000000;
@@ -34,6 +35,7 @@ struct load {
     size_t publishers_count;
     int epoll_fd;
     int timer_fd;
+    bool is_paced; /* something is sent: messages, or probes of a server that knows pings */
     struct pacer pacer;
     uint64_t timer_ns; /* what the timer is set to */
     enum load_phase phase;
@@ -64,11 +66,15 @@ static void publish_due(struct load *load)
 {
     uint64_t slot;
 
-    if (load->publishers_count == 0 || load->phase >= LOAD_PHASE_DRAIN) {
+    if (!load->is_paced || load->phase >= LOAD_PHASE_DRAIN) {
         return;
     }
     while (pacer_take(&load->pacer, clock_monotonic_ns(), &slot)) {
-        load_conn_publish(&load->view, conn_of_publisher(load, slot % load->publishers_count));
+        if (load->publishers_count > 0) {
+            load_conn_publish(&load->view, conn_of_publisher(load, slot % load->publishers_count));
+        } else {
+            load_conn_probe(&load->view, &load->conns[slot % load->conns_count]);
+        }
     }
     timer_set(load, pacer_due_ns(&load->pacer));
 }
@@ -86,7 +92,7 @@ static uint64_t expected_count(const struct load *load)
 static void window_begin(struct load *load, uint64_t now_ns)
 {
     load->failed = process_usage_read(&load->config->server, &load->result->server.window_start);
-    load->result->own_cpu_ns = process_own_cpu_ns();
+    load->result->own_cpu_ns = process_thread_cpu_ns();
     load->pacer.late = 0;
     load->pacer.skipped = 0;
     load->phase = LOAD_PHASE_WINDOW;
@@ -104,7 +110,7 @@ static void window_end(struct load *load, uint64_t now_ns)
     int failed = process_usage_read(&load->config->server, &load->result->server.window_end);
 
     load->failed = load->failed != 0 ? load->failed : failed;
-    load->result->own_cpu_ns = process_own_cpu_ns() - load->result->own_cpu_ns;
+    load->result->own_cpu_ns = process_thread_cpu_ns() - load->result->own_cpu_ns;
     load->result->window_ns = now_ns - load->view.window_start_ns;
     load->result->late = load->pacer.late;
     load->result->skipped = load->pacer.skipped;
@@ -121,7 +127,8 @@ static bool is_drained(const struct load *load)
             return false;
         }
     }
-    return load->result->whole_run.received >= expected_count(load);
+    return load->result->whole_run.received >= expected_count(load) &&
+           load->result->whole_run.probes_answered == load->result->whole_run.probes;
 }
 
 static void phase_advance(struct load *load)
@@ -209,6 +216,10 @@ static int conn_connect(struct load *load, struct load_conn *conn, char *error)
 static int connect_all(struct load *load, char *error)
 {
     for (size_t i = load->conns_count; i-- > 0;) {
+        if (i % PROGRESS_EVERY == 0 && load->conns_count > PROGRESS_EVERY) {
+            fprintf(stderr, "relay-bench: connecting %zu of %zu\n", load->conns_count - i,
+                    load->conns_count);
+        }
         int failed = conn_connect(load, &load->conns[i], error);
 
         if (failed != 0) {
@@ -293,6 +304,11 @@ static void load_deinit(struct load *load)
     }
 }
 
+static uint64_t sends_per_s(const struct scenario *scenario)
+{
+    return scenario->rate > 0 ? (uint64_t)scenario->rate * scenario->topics : LOAD_PROBES_PER_S;
+}
+
 static void load_start(struct load *load)
 {
     const struct scenario *scenario = &load->config->scenario;
@@ -300,15 +316,16 @@ static void load_start(struct load *load)
 
     load->view.window_start_ns = UINT64_MAX;
     load->phase_end_ns = start_ns + load->config->warmup_ns;
-    if (load->publishers_count == 0) {
+    load->is_paced = load->publishers_count > 0 || load->config->connector.is_masked;
+    if (!load->is_paced) {
         return;
     }
-    uint64_t interval_ns = second_ns / scenario->rate;
+    uint64_t rate = sends_per_s(scenario);
+    uint64_t interval_ns = second_ns / (scenario->rate > 0 ? scenario->rate : LOAD_PROBES_PER_S);
     uint64_t late_ns = LOAD_LATE_AFTER_MS * ms_ns;
     uint64_t skip_ns = LOAD_SKIP_AFTER_MS * ms_ns;
 
-    pacer_init(&load->pacer, start_ns, (uint64_t)scenario->rate * scenario->topics,
-               interval_ns > late_ns ? interval_ns : late_ns,
+    pacer_init(&load->pacer, start_ns, rate, interval_ns > late_ns ? interval_ns : late_ns,
                interval_ns > skip_ns ? interval_ns : skip_ns);
     timer_set(load, start_ns);
 }
@@ -316,10 +333,11 @@ static void load_start(struct load *load)
 static void totals_collect(struct load *load)
 {
     struct load_result *result = load->result;
-    const struct scenario *scenario = &load->config->scenario;
 
-    result->planned = (uint64_t)((unsigned __int128)result->window_ns * scenario->rate *
-                                 scenario->topics / second_ns);
+    if (load->is_paced) {
+        result->planned = (uint64_t)((unsigned __int128)result->window_ns *
+                                     sends_per_s(&load->config->scenario) / second_ns);
+    }
     result->whole_run.expected = expected_count(load);
     for (size_t i = 0; i < load->publishers_count; i++) {
         result->whole_run.published += load->publishers[i].completed;
@@ -338,14 +356,19 @@ static int load_measure(struct load *load, char *error)
     const struct process_set *server = &load->config->server;
     int failed = process_usage_read(server, &load->result->server.before);
 
+    process_memory_read(server, &load->result->server.before);
     if (failed == 0) {
         failed = connect_all(load, error);
         if (failed != 0) {
             return failed;
         }
         failed = process_usage_read(server, &load->result->server.connected);
+        process_memory_read(server, &load->result->server.connected);
     }
     if (failed == 0) {
+        if (load->config->on_connected != NULL) {
+            load->config->on_connected(load->config->on_connected_ctx);
+        }
         load_start(load);
         load_loop(load);
         failed = load->failed;
@@ -354,6 +377,7 @@ static int load_measure(struct load *load, char *error)
         snprintf(error, LOAD_TRANSPORT_ERROR_SIZE, "the server's process has ended");
         return failed;
     }
+    process_memory_read(server, &load->result->server.window_end);
     totals_collect(load);
     return 0;
 }

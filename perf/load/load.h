@@ -16,6 +16,7 @@ enum load_limits {
     LOAD_LATE_AFTER_MS = 2,  /* or the interval of one publisher, where that is longer */
     LOAD_SKIP_AFTER_MS = 10, /* likewise; older slots are left out, not sent in a burst */
     LOAD_DRAIN_MS = 2000,    /* time for what is under way at the end of the window */
+    LOAD_PROBES_PER_S = 10,  /* pings to the server where nothing is published */
 };
 
 struct load_config {
@@ -24,6 +25,8 @@ struct load_config {
     struct process_set server;
     uint64_t warmup_ns;
     uint64_t window_ns;
+    void (*on_connected)(void *ctx); /* before the warm-up; may block; NULL: nothing */
+    void *on_connected_ctx;
     void (*on_window)(void *ctx); /* called at the window's start; must not block; NULL: nothing */
     void *on_window_ctx;
 };
@@ -39,7 +42,7 @@ struct load_result {
     uint64_t skipped;              /* not sent at all: this machine was far too slow */
     uint64_t held;                 /* not sent: the server had not taken the one before, or had
                                     * ended the connection */
-    uint64_t own_cpu_ns;           /* the generator's */
+    uint64_t own_cpu_ns;           /* of the thread that generates it */
     char first_cut[LOAD_CUT_SIZE]; /* how the server first ended a connection; empty: never */
 
     struct {
@@ -53,6 +56,9 @@ struct load_result {
         uint64_t merged;       /* received as parts of a longer message */
         uint64_t fragmented;   /* received in more than one frame */
         uint64_t closed;       /* connections that the server ended */
+        uint64_t pings;        /* of the server, which the generator answers */
+        uint64_t probes;       /* pings to the server, where nothing is published */
+        uint64_t probes_answered;
     } whole_run;
 
     struct {
@@ -62,7 +68,7 @@ struct load_result {
         struct process_usage window_end;
     } server;
 
-    struct histogram latency_ns; /* of messages sent within the window */
+    struct histogram latency_ns; /* of messages, or probes until their pongs, sent within it */
 };
 
 /* Returns 0, or -errno with a reason in error when the run could not be made. Whether the figures

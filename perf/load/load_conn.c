@@ -10,6 +10,7 @@
 enum {
     LOAD_PUBLISHER_READS_MAX = 16,
     OPCODE_CLOSE = 8,
+    OPCODE_PING = 9,
     OPCODE_PONG = 10,
 };
 
@@ -80,12 +81,25 @@ static void conn_flush(struct load_view *view, struct load_conn *conn)
 
 static void conn_on_ping(struct load_view *view, struct load_conn *conn)
 {
+    view->result->whole_run.pings++;
     if (conn->pong_len > 0) {
         return; /* the latest ping may go unanswered while an answer is under way (§5.5.3) */
     }
     conn->pong_len = load_publisher_control_write(OPCODE_PONG, conn->reader.control,
                                                   conn->reader.control_len, conn->pong);
     conn_flush(view, conn);
+}
+
+static void conn_on_pong(struct load_view *view, struct load_conn *conn, uint64_t now_ns)
+{
+    if (conn->probe_ns == 0) {
+        return; /* unasked for, as a server may (§5.5.3) */
+    }
+    view->result->whole_run.probes_answered++;
+    if (conn->probe_ns >= view->window_start_ns && conn->probe_ns < view->window_end_ns) {
+        histogram_record(&view->result->latency_ns, now_ns - conn->probe_ns);
+    }
+    conn->probe_ns = 0;
 }
 
 static void conn_on_record(struct load_view *view, struct load_conn *conn, uint64_t now_ns)
@@ -144,6 +158,9 @@ void load_conn_on_bytes(struct load_view *view, struct load_conn *conn, struct b
         case FRAME_READER_PING:
             conn_on_ping(view, conn);
             break;
+        case FRAME_READER_PONG:
+            conn_on_pong(view, conn, now_ns);
+            break;
         case FRAME_READER_BAD:
             view->result->whole_run.damaged++;
             conn_lost(view, conn, "not a frame that a server may send");
@@ -198,6 +215,24 @@ void load_conn_publish(struct load_view *view, struct load_conn *conn)
     load_publisher_begin(conn->publisher, clock_monotonic_ns());
     view->result->published += view->in_window;
     conn_flush(view, conn);
+}
+
+void load_conn_probe(struct load_view *view, struct load_conn *conn)
+{
+    uint8_t frame[LOAD_PUBLISHER_PONG_BYTES_MAX];
+    size_t len = load_publisher_control_write(OPCODE_PING, NULL, 0, frame);
+
+    if (!load_conn_is_open(conn) || conn->probe_ns != 0 || conn->pong_len > 0) {
+        view->result->held += view->in_window;
+        return;
+    }
+    conn->probe_ns = clock_monotonic_ns();
+    view->result->whole_run.probes++;
+    ssize_t sent = conn->transport.ops->write(&conn->transport, frame, len);
+
+    if (sent != (ssize_t)len) { /* an idle socket takes six bytes */
+        conn_lost(view, conn, "sending failed: %s", sent < 0 ? strerror((int)-sent) : "no room");
+    }
 }
 
 void load_conn_end(struct load_conn *conn, bool is_websocket)

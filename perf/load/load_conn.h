@@ -32,6 +32,7 @@ struct load_conn {
     uint8_t pong[LOAD_PUBLISHER_PONG_BYTES_MAX];
     size_t pong_len;
     size_t pong_sent;
+    uint64_t probe_ns; /* when the ping under way was sent; 0: none is */
 };
 
 bool load_conn_is_open(const struct load_conn *conn);
@@ -44,6 +45,10 @@ void load_conn_on_event(struct load_view *view, struct load_conn *conn);
 
 /* Sends the publisher's next message, or skips it when the previous one is still unsent. */
 void load_conn_publish(struct load_view *view, struct load_conn *conn);
+
+/* Pings the server, unless it still owes the pong of the last time. The time until it comes is a
+ * latency of the run. Not for publishers. */
+void load_conn_probe(struct load_view *view, struct load_conn *conn);
 
 /* Sends a Close if the server speaks WebSocket, and closes. */
 void load_conn_end(struct load_conn *conn, bool is_websocket);

@@ -180,6 +180,17 @@ static int url_open(const struct load_session *session, const struct url *url,
     return load_transport_open(&peer, ret_transport, error);
 }
 
+int load_session_handshake(const struct load_session *session, struct load_transport *ret_transport,
+                           char error[static LOAD_TRANSPORT_ERROR_SIZE])
+{
+    struct url url;
+
+    if (url_parse(session->access_url, &url) != URL_OK) {
+        return load_transport_fail(error, -EINVAL, "not the address of an access API");
+    }
+    return url_open(session, &url, ret_transport, error);
+}
+
 char *load_session_token_create(const struct load_session *session, const char *topic,
                                 const char *scope)
 {

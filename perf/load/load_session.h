@@ -27,6 +27,12 @@ struct load_session {
 /* Topics are named bench-0, bench-1 … from session->topic_first on. */
 struct connector load_session_connector(struct load_session *session);
 
+/* Only connects to the access API, over TLS where it has that. Returns 0 with the connection, or
+ * -errno with a reason in error. */
+MUST_USE int load_session_handshake(const struct load_session *session,
+                                    struct load_transport *ret_transport,
+                                    char error[static LOAD_TRANSPORT_ERROR_SIZE]);
+
 /* A token with one scope, malloc'ed; NULL when it cannot be made. */
 char *load_session_token_create(const struct load_session *session, const char *topic,
                                 const char *scope);

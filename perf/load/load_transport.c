@@ -238,6 +238,16 @@ int load_transport_set_nonblocking(struct load_transport *transport)
     return 0;
 }
 
+void load_transport_reset(struct load_transport *transport)
+{
+    struct linger none = {.l_onoff = 1};
+
+    if (transport->ops != NULL) {
+        setsockopt(transport->fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+    }
+    load_transport_close(transport);
+}
+
 void load_transport_close(struct load_transport *transport)
 {
     if (transport->ops == NULL) {

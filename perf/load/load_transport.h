@@ -54,6 +54,10 @@ void load_transport_adopt(struct load_transport *transport, int fd);
 /* From here on read and write return -EAGAIN where they would wait. */
 MUST_USE int load_transport_set_nonblocking(struct load_transport *transport);
 
+/* Closes with a reset: ends that wait on both sides would use up the ports of this machine. Accepts
+ * a closed transport. */
+void load_transport_reset(struct load_transport *transport);
+
 /* Accepts a closed transport. */
 void load_transport_close(struct load_transport *transport);
 

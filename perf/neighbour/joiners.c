@@ -3,7 +3,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -25,13 +24,9 @@ struct joiner {
     pthread_t thread;
 };
 
-/* With a reset: an end that waits would use up the ports of this machine. */
 static void leave(struct joiner *joiner, struct load_transport *transport)
 {
-    struct linger none = {.l_onoff = 1};
-
-    setsockopt(transport->fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
-    load_transport_close(transport);
+    load_transport_reset(transport);
     joiner->counts->open--;
 }
 

@@ -23,6 +23,9 @@ struct process_usage {
     uint64_t rss_bytes;      /* resident, shared pages of the program included */
     uint64_t rss_anon_bytes; /* resident and private: heap, stacks, pools */
     uint64_t rss_peak_bytes; /* the most that was resident since the process began */
+    uint64_t pss_bytes;      /* resident, shared pages by share; these two are of
+                              * process_memory_read, and 0 where the kernel does not tell */
+    uint64_t private_bytes;  /* resident pages that no other process has */
     unsigned threads;
 };
 
@@ -32,8 +35,11 @@ MUST_USE int process_set_parse(const char *text, struct process_set *ret_set);
 /* -ESRCH when one of them has ended. *ret_usage is zero for an empty set. */
 MUST_USE int process_usage_read(const struct process_set *set, struct process_usage *ret_usage);
 
-/* Usage of this process, all threads. */
-uint64_t process_own_cpu_ns(void);
+/* Adds what takes the kernel a walk through all pages: not while something is measured. */
+void process_memory_read(const struct process_set *set, struct process_usage *usage);
+
+/* Processor time of the calling thread. */
+uint64_t process_thread_cpu_ns(void);
 
 /* Ties the calling thread, and what it starts, to one CPU; with cpu < 0 to all that the system
  * permits, which also undoes an earlier choice. -errno. */

@@ -95,12 +95,62 @@ Test(bench_report, tells_every_fault_that_happened)
 Test(bench_report, of_idle_connections_is_about_memory)
 {
     items[0].scenario = (struct scenario){.name = "idle", .topics = 1, .viewers = 30};
+    items[0].result.server.window_end.private_bytes = 61440;
+    items[0].result.server.window_end.pss_bytes = 92160;
+    items[0].result.whole_run.pings = 5;
+    items[0].result.whole_run.probes = 99;
+    items[0].result.whole_run.probes_answered = 98;
     char *text = text_of(print_text);
 
     /* 30000 bytes over 30 connections. */
     cr_expect_not_null(strstr(text, "30 connections: "), "%s", text);
-    cr_expect_not_null(strstr(text, "0.98 KiB private memory for each; 50.00% of one CPU"), "%s",
-                       text);
+    cr_expect_not_null(strstr(text, "0.98 KiB private memory for each, 2.00 (Pss 3.00) after"),
+                       "%s", text);
+    cr_expect_not_null(strstr(text, "50.00% of one CPU; 5 pings came; 98 of 99 probes answered"),
+                       "%s", text);
+    free(text);
+}
+
+Test(bench_report, tells_of_threads_and_workers)
+{
+    items[0].threads = 3;
+    items[0].workers = 2;
+    char *text = text_of(print_text);
+
+    cr_expect_not_null(strstr(text, "        1x2x4096@2000: 4000 messages/s by 3 threads; 25% of 2 "
+                                    "workers\n"),
+                       "%s", text);
+    free(text);
+    text = text_of(print_json);
+    json_t *root = json_loads(text, 0, NULL);
+    const json_t *run = json_array_get(json_object_get(root, "runs"), 0);
+
+    cr_expect_eq(json_integer_value(json_object_get(json_object_get(run, "generator"), "threads")),
+                 3);
+    cr_expect_eq(json_integer_value(json_object_get(json_object_get(run, "server"), "workers")), 2);
+    cr_expect(json_is_null(json_object_get(run, "churn")));
+    json_decref(root);
+    free(text);
+}
+
+Test(bench_report, tells_of_viewers_that_came_and_went)
+{
+    items[0].has_churn = true;
+    items[0].churn = (struct churn_counts){.came = 7, .failed = 1, .failure = "HTTP 503"};
+    histogram_record(&items[0].churn.join_ns, 2000000);
+    char *text = text_of(print_text);
+
+    cr_expect_not_null(strstr(text, "churn: 7 viewers came and went, 1 failed; join p50 2.0, "),
+                       "%s", text);
+    cr_expect_not_null(strstr(text, "first failure: HTTP 503\n"), "%s", text);
+    free(text);
+    text = text_of(print_json);
+    json_t *root = json_loads(text, 0, NULL);
+    json_t *churn = json_object_get(json_array_get(json_object_get(root, "runs"), 0), "churn");
+
+    cr_expect_eq(json_integer_value(json_object_get(churn, "came")), 7);
+    cr_expect_float_eq(json_number_value(json_object_get(churn, "join_p50_ms")), 2, 1e-9);
+    json_decref(root);
     free(text);
 }
 

@@ -72,6 +72,12 @@ Test(bench_settings, choose_what_is_measured)
         {"--spawn relay --crowd 2000 --compare", false, true, false},
         {"--spawn relay --neighbour tiny --compare", false, true, false},
         {"--spawn relay --join 200 --compare", false, true, false},
+        {"--spawn relay --fanout 1,10 --compare", true, true, false},
+        {"--spawn relay --idle 10 --compare", true, true, false},
+        {"--spawn relay --scale 90 --compare", false, true, false},
+        {"--spawn relay --scenarios C --threads 4 --compare", false, true, false},
+        {"--spawn relay --scenarios C --churn 4 --compare", false, true, false},
+        {"--spawn relay --connects 4 --compare", false, true, false},
         {"--spawn relay --stall 1000 --viewers 5 --stream f --stream-cut 9", false, true, false},
         {"--access http://h --secret s", false, true, false},
         {"--access https://h --secret s --tls", false, true, false},
@@ -119,6 +125,22 @@ Test(bench_settings, spread_idle_connections_over_topics)
     cr_expect_eq(scenario->rate, 0);
 }
 
+Test(bench_settings, make_a_scenario_of_each_number_of_viewers)
+{
+    parse_well("--floor --fanout 1,100 --rate 7");
+    cr_assert_eq(settings.list.count, 2);
+    cr_expect_str_eq(settings.list.items[1].name, "x100");
+    cr_expect_eq(settings.list.items[1].viewers, 100);
+    cr_expect_eq(settings.list.items[1].rate, 7);
+}
+
+Test(bench_settings, let_several_threads_use_all_processors)
+{
+    parse_well("--spawn relay --topics 4 --threads 4");
+    cr_expect_eq(settings.server_cpu, BENCH_SETTINGS_CPU_ANY);
+    cr_expect_eq(settings.client_cpu, BENCH_SETTINGS_CPU_ANY);
+}
+
 Test(bench_settings, refuse_contradictions)
 {
     static const struct {
@@ -149,6 +171,20 @@ Test(bench_settings, refuse_contradictions)
         {"--stall 5 --spawn relay --viewers 1001", "--viewers must be at most 1000"},
         {"--spawn relay --stream f", "--stream and --stream-cut are for"},
         {"--neighbour tiny --floor --spawn relay", "--neighbour has a scenario of its own"},
+        {"--spawn relay --fanout 1 --idle 4", "--fanout, --scale, --idle, --connects"},
+        {"--spawn relay --connects 1 --scale 4", "--fanout, --scale, --idle, --connects"},
+        {"--access http://h --secret s --scale 4", "--scale and --connects need --spawn"},
+        {"--access http://h --secret s --connects 4", "--scale and --connects need --spawn"},
+        {"--spawn relay --scale 4 --rate 5", "--scale finds the rate"},
+        {"--spawn relay --scale 4 --workers 0", "--scale finds the rate"},
+        {"--spawn relay --fanout 4 --viewers 5", "--fanout excludes"},
+        {"--spawn relay --fanout 4,x", "--fanout must be numbers"},
+        {"--spawn relay --connects 4 --viewers 5", "--connects excludes"},
+        {"--spawn relay --churn 4 --floor", "--churn is for"},
+        {"--spawn relay --churn 4 --idle 5", "--churn is for"},
+        {"--spawn relay --threads 2 --floor --topics 4", "--threads is for"},
+        {"--spawn relay --threads 2 --crowd 5", "--threads is for"},
+        {"--spawn relay --threads 2 --scenarios A", "--threads divides topics"},
         {"--floor --bytes 23", ""}, /* no room for the stamp */
         {"--floor --seconds 0", ""},
         {"--nothing", ""},

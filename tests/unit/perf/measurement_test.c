@@ -18,7 +18,12 @@ static char order[64]; /* of the runs: f, s or t */
 static struct load_config last_config;
 static struct load_session last_session;
 static struct spawn_config last_spawn;
-static unsigned floors_running, servers_running;
+static unsigned floors_running, servers_running, runs;
+static uint64_t cpu_ns_by_rate; /* what the server spends on one message a second */
+static unsigned lost_above;     /* messages a second; 0: never */
+static int (*open_in_place)(void *ctx, unsigned topic, enum connector_role role,
+                            struct connection *ret_connection,
+                            char error[static LOAD_TRANSPORT_ERROR_SIZE]);
 static int load_result_, floor_result, spawn_result, spawn_end_result;
 
 static bool is_near(double a, double b)
@@ -30,7 +35,13 @@ int load_run(const struct load_config *config, struct load_result *ret_result,
              char error[static LOAD_TRANSPORT_ERROR_SIZE])
 {
     last_config = *config;
+    runs++;
+    if (config->on_window != NULL) {
+        config->on_window(config->on_window_ctx);
+    }
     *ret_result = (struct load_result){.window_ns = config->window_ns};
+    ret_result->server.window_end.cpu_ns = config->scenario.rate * cpu_ns_by_rate;
+    ret_result->whole_run.lost = lost_above > 0 && config->scenario.rate > lost_above;
     if (load_result_ != 0) {
         snprintf(error, LOAD_TRANSPORT_ERROR_SIZE, "the load failed");
     }
@@ -65,7 +76,7 @@ void floor_end(struct floor *floor)
 struct connector load_session_connector(struct load_session *session)
 {
     last_session = *session;
-    return (struct connector){.ctx = session, .is_masked = true};
+    return (struct connector){.ctx = session, .is_masked = true, .open = open_in_place};
 }
 
 int spawn_start(const struct spawn_config *config, struct spawned *ret_spawned,
@@ -127,6 +138,12 @@ Test(measurement, gives_memory_by_connection)
     m.result.server.connected.rss_anon_bytes = 4000;
     cr_expect(is_near(measurement_bytes_per_connection(&m), -10),
               "memory may have been given back");
+    m.result.server.before.private_bytes = 7000;
+    m.result.server.window_end.private_bytes = 207000;
+    m.result.server.before.pss_bytes = 8000;
+    m.result.server.window_end.pss_bytes = 308000;
+    cr_expect(is_near(measurement_private_per_connection(&m), 2000));
+    cr_expect(is_near(measurement_pss_per_connection(&m), 3000));
 }
 
 Test(verdict, names_what_went_wrong)
@@ -166,6 +183,10 @@ Test(verdict, is_wrong_for_each_fault_of_a_message)
         cr_expect_eq(measurement_verdict(&m), VERDICT_WRONG, "fault %zu", i);
         *faults[i] = 0;
     }
+    m.result.whole_run.probes = 2;
+    m.result.whole_run.probes_answered = 1;
+    cr_expect_eq(measurement_verdict(&m), VERDICT_WRONG, "a ping without its pong");
+    m.result.whole_run.probes_answered = 2;
     m.result.whole_run.merged = 1;
     m.result.whole_run.fragmented = 1;
     cr_expect_eq(measurement_verdict(&m), VERDICT_VALID, "framed otherwise, but all there");
@@ -309,6 +330,69 @@ Test(measurement, does_not_take_a_server_that_failed_at_its_end)
     spawn_end_result = -ETIMEDOUT;
     cr_expect_eq(measurement_run_all(&settings, &measurements, error), -ETIMEDOUT);
     cr_expect_str_eq(error, "the server did not exit in time");
+}
+
+Test(measurement, finds_the_rate_that_keeps_workers_busy)
+{
+    with_spawned();
+    settings.has_server = true;
+    settings.scale = 80;
+    settings.workers = 2;
+    settings.seconds = 1;
+    cpu_ns_by_rate = 100000; /* 20000 messages a second are two workers */
+    cr_assert_eq(measurement_run_all(&settings, &measurements, error), 0, "%s", error);
+    cr_expect_geq(measurements.items[0].scenario.rate, 15200);
+    cr_expect_leq(measurements.items[0].scenario.rate, 16800);
+    cr_expect_eq(last_config.scenario.rate, measurements.items[0].scenario.rate);
+    cr_expect(is_near(measurement_busy_percent(&measurements.items[0]),
+                      measurements.items[0].scenario.rate * 0.005));
+}
+
+Test(measurement, takes_the_last_rate_that_was_kept)
+{
+    with_spawned();
+    settings.has_server = true;
+    settings.scale = 80;
+    settings.workers = 2;
+    settings.seconds = 1;
+    cpu_ns_by_rate = 100000;
+    lost_above = 9000;
+    cr_assert_eq(measurement_run_all(&settings, &measurements, error), 0, "%s", error);
+    cr_expect_gt(measurements.items[0].scenario.rate, 4500);
+    cr_expect_leq(measurements.items[0].scenario.rate, lost_above);
+}
+
+Test(measurement, divides_topics_among_threads)
+{
+    with_spawned();
+    settings.has_server = true;
+    settings.threads = 3;
+    cr_assert_eq(scenario_list_parse("C", &settings.list), 0);
+    cr_assert_eq(measurement_run_all(&settings, &measurements, error), 0, "%s", error);
+    cr_expect_eq(runs, 3);
+    cr_expect_eq(measurements.items[0].threads, 3);
+}
+
+static int refused_open(void *ctx, unsigned topic, enum connector_role role,
+                        struct connection *ret_connection,
+                        char reason[static LOAD_TRANSPORT_ERROR_SIZE])
+{
+    snprintf(reason, LOAD_TRANSPORT_ERROR_SIZE, "HTTP 503");
+    return -EACCES;
+}
+
+Test(measurement, lets_viewers_come_and_go)
+{
+    with_spawned();
+    settings.has_server = true;
+    settings.churn = 10;
+    settings.seconds = 1;
+    open_in_place = refused_open;
+    cr_assert_eq(measurement_run_all(&settings, &measurements, error), 0, "%s", error);
+    cr_expect(measurements.items[0].has_churn);
+    cr_expect_eq(measurements.items[0].churn.failed, 10);
+    cr_expect_str_eq(measurements.items[0].churn.failure, "HTTP 503");
+    cr_expect_eq(measurement_verdict(&measurements.items[0]), VERDICT_WRONG);
 }
 
 Test(measurement, says_that_the_floor_cannot_start)

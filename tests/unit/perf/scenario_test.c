@@ -53,6 +53,37 @@ Test(scenario, other_lists_are_refused)
     cr_assert_eq(scenario_list_parse("A-F,A-F,A-F,A-F,A-F,A-F", &list), -E2BIG);
 }
 
+Test(scenario, comes_in_numbers_of_viewers)
+{
+    struct scenario scenario = {.name = "custom", .topics = 2, .viewers = 9, .bytes = 99};
+    struct scenario_list list;
+
+    cr_assert_eq(scenario_list_of_viewers(&scenario, "1,10,400", &list), 0);
+    cr_assert_eq(list.count, 3);
+    cr_expect_str_eq(list.items[2].name, "x400");
+    cr_expect_eq(list.items[2].viewers, 400);
+    cr_expect_eq(list.items[2].topics, 2);
+    cr_expect_eq(list.items[2].bytes, 99);
+}
+
+Test(scenario, other_numbers_of_viewers_are_refused)
+{
+    static const char *const rows[] = {"",   ",",  "0",   "1,",  ",1",
+                                       "-1", " 1", "1;2", "1,x", "100001"};
+    struct scenario scenario = {.topics = 1};
+    struct scenario_list list = {.count = 42};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++) {
+        cr_expect_eq(scenario_list_of_viewers(&scenario, rows[i], &list), -EINVAL, "%s", rows[i]);
+        cr_expect_eq(list.count, 42);
+    }
+    cr_expect_eq(scenario_list_of_viewers(&scenario,
+                                          "1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,"
+                                          "1,1,1,1,1,1",
+                                          &list),
+                 -E2BIG);
+}
+
 Test(scenario, counts_connections)
 {
     struct scenario scenario = {.topics = 20, .viewers = 2, .rate = 1};

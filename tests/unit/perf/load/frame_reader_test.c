@@ -40,7 +40,7 @@ static void add_record(struct stream *stream, uint64_t sequence)
     add_bytes(stream, rest, sizeof rest);
 }
 
-/* One letter per event: r record, m message, p ping, c close, x bad. */
+/* One letter per event: r record, m message, p ping, o pong, c close, x bad. */
 static void events_of(const struct stream *stream, size_t step, char *text)
 {
     struct frame_reader reader;
@@ -53,7 +53,7 @@ static void events_of(const struct stream *stream, size_t step, char *text)
         enum frame_reader_result result;
 
         while ((result = frame_reader_next(&reader, &input)) != FRAME_READER_MORE) {
-            *text++ = "?rmpcx"[result];
+            *text++ = "?rmpocx"[result];
             if (result == FRAME_READER_RECORD) {
                 cr_assert_eq(reader.stamp.sequence, sequence++);
                 cr_assert_eq(reader.stamp.run, 9);
@@ -140,15 +140,17 @@ Test(frame_reader, keeps_the_payload_of_a_ping)
     struct frame_reader reader;
     struct stream stream = {.len = 0};
 
-    add_header(&stream, 0x8a, 0); /* an unasked-for pong is nothing */
+    add_header(&stream, 0x8a, 0);
     add_header(&stream, 0x89, 5);
     add_bytes(&stream, "abcde", 5);
     add_header(&stream, 0x88, 2);
     add_bytes(&stream, "\x03\xe8", 2);
-    expect(&stream, "pc");
+    expect(&stream, "opc");
     struct bytes input = bytes_of(stream.data, stream.len);
 
     frame_reader_init(&reader, RECORD);
+    cr_assert_eq(frame_reader_next(&reader, &input), FRAME_READER_PONG);
+    cr_assert_eq(reader.control_len, 0);
     cr_assert_eq(frame_reader_next(&reader, &input), FRAME_READER_PING);
     cr_assert_eq(reader.control_len, 5);
     cr_assert_arr_eq(reader.control, "abcde", 5);

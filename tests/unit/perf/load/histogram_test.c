@@ -96,6 +96,25 @@ Test(histogram, agrees_with_sorted_values)
     cr_assert_eq(histogram.max, values[COUNT - 1]);
 }
 
+Test(histogram, adds_another)
+{
+    static struct histogram other;
+
+    histogram_init(&histogram);
+    histogram_init(&other);
+    for (unsigned i = 1; i <= 50; i++) {
+        histogram_record(&histogram, i);
+        histogram_record(&other, 50 + i);
+    }
+    histogram_add(&histogram, &other);
+    cr_assert_eq(histogram.count, 100);
+    cr_assert_eq(histogram.sum, 5050);
+    cr_assert_eq(histogram.max, 100);
+    cr_assert_eq(histogram_percentile(&histogram, 500000), 50);
+    histogram_add(&other, &histogram);
+    cr_assert_eq(other.max, 100, "the larger one stays");
+}
+
 Test(histogram, takes_values_beyond_its_range)
 {
     histogram_init(&histogram);

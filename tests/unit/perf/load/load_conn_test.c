@@ -179,6 +179,34 @@ Test(load_conn, answers_pings)
     cr_expect_eq(pong[1], 0x80 | 2, "masked, as clients do");
     cr_expect_eq(pong[6] ^ pong[2], 'h');
     cr_expect_eq(pong[7] ^ pong[3], 'i');
+    cr_expect_eq(result.whole_run.pings, 1);
+}
+
+Test(load_conn, times_the_pong_to_a_probe)
+{
+    static const uint8_t pong[] = {0x8a, 0};
+    uint8_t ping[6];
+
+    load_conn_probe(&view, &conn);
+    cr_assert_eq(recv(far_fd, ping, sizeof ping, MSG_WAITALL), 6);
+    cr_expect_eq(ping[0], 0x89);
+    cr_expect_eq(ping[1], 0x80, "masked, and empty");
+    load_conn_probe(&view, &conn);
+    cr_expect_eq(result.held, 1, "one at a time");
+    give(pong, sizeof pong);
+    give(pong, sizeof pong); /* unasked for */
+    cr_expect_eq(result.whole_run.probes, 1);
+    cr_expect_eq(result.whole_run.probes_answered, 1);
+    cr_expect_eq(result.latency_ns.count, 1);
+}
+
+Test(load_conn, counts_a_probe_that_cannot_be_sent_as_a_cut)
+{
+    close(far_fd);
+    load_conn_probe(&view, &conn);
+    cr_expect_eq(result.whole_run.closed, 1);
+    load_conn_probe(&view, &conn);
+    cr_expect_eq(result.whole_run.probes, 1, "not on a closed connection");
 }
 
 Test(load_conn, keeps_the_reason_of_the_first_cut_harmless)

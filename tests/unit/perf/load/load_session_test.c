@@ -281,3 +281,16 @@ Test(load_session, says_that_it_can_make_no_token)
     session.access_url = "nowhere";
     open_and_fail(-EINVAL, "cannot parse, or make a token for, nowhere/session/bench-7");
 }
+
+Test(load_session, only_connects_where_that_is_asked)
+{
+    cr_assert_eq(load_session_handshake(&session, &connection.transport, error), 0, "%s", error);
+    int fd = accept(listener, NULL, NULL);
+
+    cr_expect_geq(fd, 0);
+    close(fd);
+    load_transport_close(&connection.transport);
+    session.access_url = "no address";
+    cr_expect_eq(load_session_handshake(&session, &connection.transport, error), -EINVAL);
+    cr_expect_str_eq(error, "not the address of an access API");
+}

@@ -154,6 +154,67 @@ Test(load, with_idle_connections_publishes_nothing)
     cr_expect_eq(result.planned, 0);
     cr_expect_eq(result.whole_run.published, 0);
     cr_expect_eq(result.whole_run.closed, 0);
+    cr_expect_eq(result.whole_run.probes, 0, "this server knows no pings");
+}
+
+static void *pongs_send(void *context)
+{
+    static const uint8_t pong[] = {0x8a, 0};
+    uint8_t ping[6];
+
+    while (recv(server.viewers[0], ping, sizeof ping, MSG_WAITALL) == sizeof ping &&
+           ping[0] == 0x89) {
+        (void)!send(server.viewers[0], pong, sizeof pong, MSG_NOSIGNAL);
+    }
+    return NULL;
+}
+
+static int ponging_open(void *ctx, unsigned topic, enum connector_role role,
+                        struct connection *ret_connection,
+                        char reason[static LOAD_TRANSPORT_ERROR_SIZE])
+{
+    int failed = server_open(ctx, topic, role, ret_connection, reason);
+
+    cr_assert_eq(pthread_create(&server.thread, NULL, pongs_send, NULL), 0);
+    return failed;
+}
+
+Test(load, probes_idle_connections)
+{
+    struct load_config config = {
+        .scenario = {.name = "idle", .topics = 1, .viewers = 1, .bytes = BYTES},
+        .connector = {.ctx = &server, .is_masked = true, .open = ponging_open},
+        .window_ns = 500000000,
+    };
+
+    cr_assert_eq(load_run(&config, &result, error), 0, "%s", error);
+    cr_assert_eq(pthread_join(server.thread, NULL), 0);
+    cr_expect_gt(result.whole_run.probes, 0);
+    cr_expect_eq(result.whole_run.probes_answered, result.whole_run.probes);
+    cr_expect_gt(result.latency_ns.count, 0);
+    cr_expect_eq(result.planned, result.window_ns * LOAD_PROBES_PER_S / 1000000000);
+}
+
+static void note_publisher(void *ctx)
+{
+    cr_expect_gt(server.publisher, 0, "the last to connect");
+    ++*(unsigned *)ctx;
+}
+
+Test(load, says_once_that_all_are_connected)
+{
+    unsigned calls = 0;
+    struct load_config config = {
+        .scenario = {.name = "test", .topics = 1, .viewers = 2, .bytes = BYTES, .rate = 100},
+        .connector = {.ctx = &server, .open = server_open},
+        .window_ns = 50000000,
+        .on_connected = note_publisher,
+        .on_connected_ctx = &calls,
+    };
+
+    cr_assert_eq(load_run(&config, &result, error), 0, "%s", error);
+    cr_assert_eq(pthread_join(server.thread, NULL), 0);
+    cr_expect_eq(calls, 1);
 }
 
 Test(load, says_which_connection_was_refused)

@@ -72,6 +72,22 @@ Test(load_transport, connects_reads_and_writes)
     load_transport_close(&transport);
 }
 
+Test(load_transport, ends_with_a_reset)
+{
+    struct load_transport_peer peer = peer_of("127.0.0.1");
+    char data[16];
+
+    cr_assert_eq(load_transport_open(&peer, &transport, error), 0, "%s", error);
+    int fd = accept(listener, NULL, NULL);
+
+    load_transport_reset(&transport);
+    cr_expect_null(transport.ops);
+    cr_expect_eq(recv(fd, data, sizeof data, 0), -1);
+    cr_expect_eq(errno, ECONNRESET);
+    close(fd);
+    load_transport_reset(&transport); /* a closed one */
+}
+
 Test(load_transport, says_that_nothing_listens)
 {
     struct load_transport_peer peer = peer_of("127.0.0.1");

@@ -68,10 +68,32 @@ Test(process, sees_time_of_ended_threads_and_private_memory)
     cr_assert_geq(usage.rss_anon_bytes, (uint64_t)BLOCK_BYTES);
     cr_assert_geq(usage.rss_bytes, usage.rss_anon_bytes);
     cr_assert_eq(usage.threads, 1);
+    cr_assert_eq(usage.private_bytes, 0, "only if asked for");
+    process_memory_read(&set, &usage);
+    cr_assert_geq(usage.private_bytes, (uint64_t)BLOCK_BYTES);
+    cr_assert_geq(usage.pss_bytes, usage.private_bytes);
     kill(pid, SIGKILL);
     cr_assert_eq(waitpid(pid, NULL, 0), pid);
     close(ready_fd);
     cr_assert_eq(process_usage_read(&set, &usage), -ESRCH);
+}
+
+static void *own_time(void *argument)
+{
+    *(uint64_t *)argument = process_thread_cpu_ns();
+    return NULL;
+}
+
+Test(process, tells_the_time_of_the_calling_thread)
+{
+    uint64_t fresh_ns = UINT64_MAX;
+    pthread_t thread;
+
+    burn(NULL);
+    cr_assert_eq(pthread_create(&thread, NULL, own_time, &fresh_ns), 0);
+    pthread_join(thread, NULL);
+    cr_assert_geq(process_thread_cpu_ns(), BURN_MS * UINT64_C(1000000));
+    cr_assert_lt(fresh_ns, process_thread_cpu_ns());
 }
 
 Test(process, adds_up_a_set)
