@@ -25,7 +25,6 @@
 enum {
     OUTPUT_TAIL_BYTES = 600,
     RETRY_MS = 2,
-    PORTS = 2,
 };
 
 static struct sockaddr_in loopback(uint16_t port)
@@ -37,30 +36,50 @@ static struct sockaddr_in loopback(uint16_t port)
     };
 }
 
-/* Ports that were free a moment ago: held together so that they differ, then let go for the
- * server. */
-static int ports_find(uint16_t ports[static PORTS])
+/* A free port that stays ours: bound, never listened to, and shared with the server, which may have
+ * it because it asks for shared addresses as well. Nothing else on this machine is given it, by
+ * bind or by connect. Returns the socket, or -errno. */
+static int port_hold(uint16_t *ret_port)
 {
-    int fds[PORTS];
-    int failed = 0;
+    struct sockaddr_in address = loopback(0);
+    socklen_t len = sizeof address;
+    int one = 1;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    for (unsigned i = 0; i < PORTS; i++) {
-        struct sockaddr_in address = loopback(0);
-        socklen_t len = sizeof address;
+    if (fd < 0) {
+        return -errno;
+    }
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) != 0 ||
+        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) != 0 ||
+        bind(fd, (struct sockaddr *)&address, len) != 0 ||
+        getsockname(fd, (struct sockaddr *)&address, &len) != 0) {
+        int failed = -errno;
 
-        fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (fds[i] < 0 || bind(fds[i], (struct sockaddr *)&address, len) != 0 ||
-            getsockname(fds[i], (struct sockaddr *)&address, &len) != 0) {
-            failed = -errno;
-        }
-        ports[i] = ntohs(address.sin_port);
+        close(fd);
+        return failed;
     }
-    for (unsigned i = 0; i < PORTS; i++) {
-        if (fds[i] >= 0) {
-            close(fds[i]);
+    *ret_port = ntohs(address.sin_port);
+    return fd;
+}
+
+static int ports_hold(struct spawned *spawned, uint16_t ports[static SPAWN_PORTS])
+{
+    for (unsigned i = 0; i < SPAWN_PORTS; i++) {
+        spawned->port_fds[i] = port_hold(&ports[i]);
+        if (spawned->port_fds[i] < 0) {
+            return spawned->port_fds[i];
         }
     }
-    return failed;
+    return 0;
+}
+
+static void ports_release(const struct spawned *spawned)
+{
+    for (unsigned i = 0; i < SPAWN_PORTS; i++) {
+        if (spawned->port_fds[i] > 0) { /* 0 when zeroed */
+            close(spawned->port_fds[i]);
+        }
+    }
 }
 
 static void secret_make(char secret[static SPAWN_SECRET_SIZE])
@@ -179,9 +198,9 @@ static int ready_wait(struct spawned *spawned, uint64_t start_ns, char *error)
 
 static int spawn_prepare(const struct spawn_config *config, struct spawned *spawned)
 {
-    uint16_t ports[PORTS];
+    uint16_t ports[SPAWN_PORTS] = {0};
     const char *secure = config->tls_cert != NULL ? "s" : "";
-    int failed = ports_find(ports);
+    int failed = ports_hold(spawned, ports);
 
     if (failed != 0) {
         return failed;
@@ -293,6 +312,7 @@ int spawn_end(struct spawned *spawned, char error[static SPAWN_ERROR_SIZE])
         log_keep(spawned);
         close(spawned->output_fd);
     }
+    ports_release(spawned);
     bytes_wipe(spawned->secret, sizeof spawned->secret);
     *spawned = (struct spawned){.output_fd = -1};
     return failed;

@@ -10,6 +10,7 @@
 enum spawn_limits {
     SPAWN_SECRET_SIZE = 65,
     SPAWN_URL_SIZE = 64,
+    SPAWN_PORTS = 2,
     SPAWN_ERROR_SIZE = 1024,
     SPAWN_START_MS = 10000, /* to accept connections */
     SPAWN_END_MS = 10000,   /* from SIGTERM to the end; then SIGKILL */
@@ -29,6 +30,7 @@ struct spawned {
     pid_t pid; /* 0 while it is not running */
     int output_fd;
     const char *log_path;
+    int port_fds[SPAWN_PORTS]; /* which keep the ports for it while it starts, runs or has ended */
     uint16_t port_access;
     uint16_t port_relay;
     char secret[SPAWN_SECRET_SIZE];

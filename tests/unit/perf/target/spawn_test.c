@@ -28,7 +28,9 @@ static void port_listen(const char *variable)
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     const char *port = getenv(variable);
     int fd = socket(AF_INET, SOCK_STREAM, 0);
+    int one = 1;
 
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one); /* as servers do */
     address.sin_port = htons((uint16_t)strtol(port == NULL ? "" : port, NULL, 10));
     if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) != 0 ||
         listen(fd, 8) != 0) {
