@@ -9,6 +9,7 @@
 
 struct block_pool;
 struct handshake_input; /* tls/phase_tls.c */
+struct partial_record;  /* tls/transport_records.c */
 
 /* Kept while the kernel could follow a KeyUpdate. */
 struct rekey {
@@ -28,9 +29,11 @@ struct tls_output {
 
 struct conn_tls {
     struct tls_session *session;        /* transport_user */
-    struct tls_output output;           /* transport_user; send.c frees it with the batch */
+    struct tls_records *records;        /* transport_records */
+    struct partial_record *partial;     /* the same: a block, or NULL */
+    struct tls_output output;           /* tls_batch; send.c frees it with the batch */
     struct rekey *rekey;                /* transport_kernel: a block, or NULL */
     struct ktls_record *control_record; /* the same, which recv_op may use; freed at the end */
-    struct ktls_record *notify_record;  /* both: a block for notify_op */
+    struct ktls_record *notify_record;  /* all: a block for notify_op */
     struct handshake_input *handshake;  /* phase_tls: a block of worker.requests */
 };

@@ -54,7 +54,20 @@ _bio_new = _declare(_crypto, "BIO_new", _POINTER, _POINTER)
 _bio_read = _declare(_crypto, "BIO_read", _INT, _POINTER, ctypes.c_char_p, _INT)
 _bio_write = _declare(_crypto, "BIO_write", _INT, _POINTER, ctypes.c_char_p, _INT)
 _bio_ctrl = _declare(_crypto, "BIO_ctrl", _LONG, _POINTER, _INT, _LONG, _POINTER)
+_take_error = _declare(_crypto, "ERR_get_error", ctypes.c_ulong)
+_clear_errors = _declare(_crypto, "ERR_clear_error", None)
 _BIO_SET_EOF_RETURN = 130
+
+
+_REASON, _ALERT_REASON = 0x7FFFFF, 1000  # the reason of an error; from here on it is an alert
+
+
+def _take_alert():
+    """The number of the alert that the server sent, or None. The errors of a thread are one list,
+    which Python's own ssl would find too: nothing stays in it."""
+    reason = (_take_error() & _REASON) - _ALERT_REASON
+    _clear_errors()
+    return reason if reason >= 0 else None
 
 
 class TlsBroken(Exception):
@@ -87,6 +100,7 @@ class OpenSslClient(RawClient):
         _ctrl(self.ssl, _SET_HOST_NAME, 0, b"localhost")
         _set_connect(self.ssl)
         self.ended_cleanly = False
+        self.alert = None  # a fatal one of the server
         if handshake:
             self.send_bytes(self.handshake())
 
@@ -180,7 +194,8 @@ class OpenSslClient(RawClient):
             if error == _ZERO_RETURN:
                 self.ended_cleanly = True
             elif error != _WANT_READ:
-                raise TlsBroken("a bad record or a fatal alert")
+                self.alert = _take_alert()
+                raise TlsBroken(f"a bad record, or alert {self.alert}")
             return
 
     def _fill(self, deadline):

@@ -1,6 +1,6 @@
 /* The TLS handshake. It receives exactly one record at a time, so that nothing of what follows the
  * client's Finished is read: the kernel can then take over with record number 0. Afterwards the
- * connection is in one of two transports (transport.h) and enters PHASE_HTTP like a plain one. */
+ * connection is in one of three transports (transport.h) and enters PHASE_HTTP like a plain one. */
 #include "server/conn/tls/phase_tls.h"
 
 #include <errno.h>
@@ -16,9 +16,11 @@
 #include "server/conn/receive.h"
 #include "server/conn/send.h"
 #include "server/conn/tls/transport_kernel.h"
+#include "server/conn/tls/transport_records.h"
 #include "server/conn/tls/transport_user.h"
 #include "server/conn/transport.h"
 #include "server/tls/record/tls_record.h"
+#include "server/tls/record/tls_records.h"
 #include "server/tls/tls_session.h"
 #include "server/tls/tls_slot.h"
 
@@ -182,17 +184,25 @@ static enum tls_status feed(struct conn *conn, struct bytes record)
     return status;
 }
 
-/* Kernel TLS where it can, else OpenSSL in user space; or neither, where the operator requires it.
+/* The suite of records that can be made without OpenSSL's SSL; TLS_SUITE_COUNT: they cannot. */
+static enum tls_suite suite_of_records(const struct tls_session *session)
+{
+    if (!tls_session_is_tls13(session) ||
+        tls_session_fragment_max(session) < TLS_RECORD_PAYLOAD_MAX) {
+        return TLS_SUITE_COUNT;
+    }
+    return tls_suite_of(tls_session_cipher_id(session));
+}
+
+/* Kernel TLS where it can, else user space; or neither, where the operator requires it.
  */
 static enum ktls_result choose_transport(struct conn *conn)
 {
     const struct conn_shared *shared = conn->table->shared;
     struct phase_tls *tls = state_of(conn);
-    enum tls_suite suite = tls_suite_of(tls_session_cipher_id(tls->session));
+    enum tls_suite suite = suite_of_records(tls->session);
 
-    if (!shared->ktls.any || !tls_session_is_tls13(tls->session) || suite == TLS_SUITE_COUNT ||
-        !shared->ktls.suites[suite] ||
-        tls_session_fragment_max(tls->session) < TLS_RECORD_PAYLOAD_MAX) {
+    if (!shared->ktls.any || suite == TLS_SUITE_COUNT || !shared->ktls.suites[suite]) {
         return KTLS_REFUSED;
     }
     return ktls_install(conn->fd, suite, tls_session_secrets(tls->session), tls->tickets_sent);
@@ -231,9 +241,34 @@ static void become_kernel(struct conn *conn)
     leave_for_http(conn);
 }
 
-static void become_user(struct conn *conn)
+/* Nothing of the session is needed any more: it is freed with the phase. */
+static bool take_records(struct conn *conn, enum tls_suite suite)
+{
+    const struct phase_tls *tls = state_of(conn);
+
+    conn->tls.records =
+        tls_records_create(suite, tls_session_secrets(tls->session), tls->tickets_sent);
+    if (conn->tls.records == NULL) {
+        conn_close_for_memory(conn);
+        return false;
+    }
+    conn->transport = &transport_records;
+    return true;
+}
+
+static void keep_session(struct conn *conn)
 {
     struct phase_tls *tls = state_of(conn);
+
+    conn->transport = &transport_user;
+    conn->tls.session = tls->session;
+    tls->session = NULL;
+    tls_session_forget_secrets(conn->tls.session);
+}
+
+static void become_user(struct conn *conn)
+{
+    enum tls_suite suite = suite_of_records(state_of(conn)->session);
 
     if (conn->table->shared->ktls_required) {
         log_failure(conn, "kernel TLS is required, but not for this client");
@@ -241,10 +276,11 @@ static void become_user(struct conn *conn)
         return;
     }
     release_input(conn);
-    conn->transport = &transport_user;
-    conn->tls.session = tls->session;
-    tls->session = NULL;
-    tls_session_forget_secrets(conn->tls.session);
+    if (suite == TLS_SUITE_COUNT) {
+        keep_session(conn);
+    } else if (!take_records(conn, suite)) {
+        return;
+    }
     counters_increment(&conn->worker->counters, tls_user);
     leave_for_http(conn);
 }

@@ -5,6 +5,7 @@
 #include "server/conn/tls/phase_tls.h"
 
 #include "server/conn/tls/transport_kernel.h"
+#include "server/conn/tls/transport_records.h"
 #include "server/conn/tls/transport_user.h"
 #include "tests/unit/server/conn/tls/tls_stage.h"
 
@@ -115,12 +116,13 @@ Test(phase_tls, handshake_in_single_bytes_ends_in_user_space)
     handshake(conn, 1);
     send_rest();
     cr_assert_eq(conn->phase, PHASE_HTTP);
-    cr_assert_eq(conn->transport, &transport_user);
+    cr_assert_eq(conn->transport, &transport_records);
     cr_assert_eq(stage_counted(tls_user), 1);
     expect_heard("enter ");
     cr_assert(kernel_recv()->buffered);
-    cr_assert_not_null(conn->tls.session);
-    cr_assert_eq(sessions_destroyed, 0);
+    cr_assert_not_null(conn->tls.records);
+    cr_assert_null(conn->tls.session);
+    cr_assert_eq(sessions_destroyed, 1);
     cr_assert_null(conn->tls.handshake);
     cr_assert_eq(stage.worker.requests.blocks_used, 0);
 }
@@ -165,7 +167,7 @@ Test(phase_tls, kernel_that_refuses_leaves_the_records_in_user_space)
     handshake(conn, SIZE_MAX);
     send_rest();
     cr_assert_eq(install.calls, 1);
-    cr_assert_eq(conn->transport, &transport_user);
+    cr_assert_eq(conn->transport, &transport_records);
 }
 
 Test(phase_tls, suite_the_kernel_does_not_have_is_not_tried)
@@ -175,10 +177,10 @@ Test(phase_tls, suite_the_kernel_does_not_have_is_not_tried)
     handshake(conn, SIZE_MAX);
     send_rest();
     cr_assert_eq(install.calls, 0);
-    cr_assert_eq(conn->transport, &transport_user);
+    cr_assert_eq(conn->transport, &transport_records);
 }
 
-Test(phase_tls, tls_1_2_stays_in_user_space)
+Test(phase_tls, tls_1_2_stays_with_openssl)
 {
     client_deinit(&backstage.client);
     client_init(&backstage.client, TLS1_2_VERSION, NULL);
@@ -188,6 +190,8 @@ Test(phase_tls, tls_1_2_stays_in_user_space)
     cr_assert_eq(install.calls, 0);
     cr_assert_eq(conn->transport, &transport_user);
     cr_assert_eq(conn->phase, PHASE_HTTP);
+    cr_assert_not_null(conn->tls.session);
+    cr_assert_eq(sessions_destroyed, 0);
 }
 
 Test(phase_tls, client_the_kernel_cannot_serve_is_refused_where_kernel_tls_is_required)
@@ -254,7 +258,7 @@ Test(phase_tls, peer_that_only_ended_its_direction_still_gets_its_answer)
     end_peer();
     send_rest();
     cr_assert_eq(conn->phase, PHASE_HTTP);
-    cr_assert_eq(conn->transport, &transport_user);
+    cr_assert_eq(conn->transport, &transport_records);
 }
 
 Test(phase_tls, plain_http_is_told_to_use_tls)

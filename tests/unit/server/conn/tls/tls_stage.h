@@ -23,7 +23,7 @@ UNUSED static const struct phase_ops *const tls_phases[PHASE_COUNT] = {
     [PHASE_CLOSING] = &phase_closing_ops,
 };
 
-UNUSED static void tls_stage_open(void)
+UNUSED static void tls_stage_open_with(int version)
 {
     stage_open_with(tls_phases);
     pair_make(&backstage.files, "one.example", 30);
@@ -31,7 +31,12 @@ UNUSED static void tls_stage_open(void)
     pair_remove(&backstage.files);
     stage.shared.tls = &backstage.slot;
     stage.table.plaintext = backstage.plaintext;
-    client_init(&backstage.client, TLS1_3_VERSION, NULL);
+    client_init(&backstage.client, version, NULL);
+}
+
+UNUSED static void tls_stage_open(void)
+{
+    tls_stage_open_with(TLS1_3_VERSION);
 }
 
 UNUSED static void tls_stage_close(void)

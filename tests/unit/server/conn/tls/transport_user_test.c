@@ -3,68 +3,17 @@
  * Method: a client of OpenSSL behind a fake kernel (tls_stage.h). */
 #include "server/conn/tls/transport_user.h"
 
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-
-#include "tests/unit/server/conn/tls/tls_stage.h"
-
-enum { LONG_BYTES = 1 << 20, BATCH_BYTES_MAX = 256 * 1024 };
-
-static struct conn *conn;
+#include "tests/unit/server/conn/tls/user_stage.h"
 
 static void open_connection(void)
 {
-    tls_stage_open();
+    tls_stage_open_with(TLS1_2_VERSION);
     conn = tls_connect();
     cr_assert_eq(conn->transport, &transport_user);
     expect_heard("enter ");
 }
 
 TestSuite(transport_user, .init = open_connection, .fini = tls_stage_close);
-
-/* What the client writes, as records. */
-static struct bytes client_records(const char *text)
-{
-    static uint8_t records[FIXTURE_FLIGHT_SIZE];
-
-    if (text != NULL) {
-        cr_assert_gt(SSL_write(backstage.client.ssl, text, (int)strlen(text)), 0);
-    }
-    return bytes_of(records, client_take(&backstage.client, records));
-}
-
-static void receive(struct bytes bytes)
-{
-    kernel_receive(kernel_find(IORING_OP_RECV), bytes);
-    kernel_take();
-}
-
-static const char *long_text(void)
-{
-    static char text[LONG_BYTES];
-
-    for (size_t i = 0; i < sizeof text; i++) {
-        text[i] = (char)('a' + i % 23);
-    }
-    return text;
-}
-
-/* Takes sends of at most max bytes until nothing more is sent; returns the largest of them. */
-static size_t send_in_pieces(size_t max)
-{
-    size_t largest = 0;
-
-    for (stage_turn(); kernel_send() != NULL; stage_turn()) {
-        struct held *send = held_checked(kernel_send());
-        size_t len = send->len < max ? send->len : max;
-
-        largest = send->len > largest ? send->len : largest;
-        client_hear(send, len);
-        kernel_complete(send, (int)len, 0);
-    }
-    return largest;
-}
 
 Test(transport_user, record_in_two_pieces_arrives_whole)
 {
@@ -146,18 +95,6 @@ Test(transport_user, batch_in_pieces_of_odd_length_arrives_whole_and_in_order)
     /* So much at most is held as ciphertext for a slow peer. */
     cr_assert_leq(largest, BATCH_BYTES_MAX + BATCH_BYTES_MAX / 64);
     cr_assert_gt(largest, BATCH_BYTES_MAX);
-}
-
-/* Until the kernel has bytes of it that are not on their way. */
-static void fill_socket(void)
-{
-    static const char data[65536];
-    int unsent = 0;
-
-    while (unsent == 0) {
-        cr_assert_gt(send(conn->fd, data, sizeof data, MSG_DONTWAIT | MSG_NOSIGNAL), 0);
-        cr_assert_eq(ioctl(conn->fd, SIOCOUTQNSD, &unsent), 0);
-    }
 }
 
 Test(transport_user, for_a_peer_that_is_behind_it_makes_few_records)
@@ -244,18 +181,4 @@ Test(transport_user, without_memory_close_notify_is_left_out)
     stage_use_up_memory();
     cr_assert(transport_user.notify(conn));
     cr_assert_not(conn->notify_op.in_flight);
-}
-
-Test(transport_user, key_update_is_answered_with_what_is_sent_next)
-{
-    cr_assert_eq(SSL_key_update(backstage.client.ssl, SSL_KEY_UPDATE_REQUESTED), 1);
-    cr_assert_eq(SSL_do_handshake(backstage.client.ssl), 1);
-    receive(client_records("under a new key"));
-    expect_heard("under a new key ");
-    stage_send(conn, "answer");
-    stage_turn();
-    send_all();
-    expect_bytes(client_read(), "answer");
-    receive(client_records("still understood"));
-    expect_heard("sent still understood ");
 }

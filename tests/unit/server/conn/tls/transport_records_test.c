@@ -1,0 +1,204 @@
+/* Goal: records made and opened by ourselves carry all bytes in order, however the kernel cuts
+ * them, within the memory that is left; what breaks the protocol ends the connection. Method: a
+ * client of OpenSSL behind a fake kernel (tls_stage.h). */
+#include "server/conn/tls/transport_records.h"
+
+#include "server/tls/record/tls_records.h"
+#include "tests/unit/server/conn/tls/user_stage.h"
+#include "tests/unit/server/tls/record/record_fixture.h"
+
+static void open_connection(void)
+{
+    tls_stage_open();
+    conn = tls_connect();
+    cr_assert_eq(conn->transport, &transport_records);
+    expect_heard("enter ");
+}
+
+TestSuite(transport_records, .init = open_connection, .fini = tls_stage_close);
+
+Test(transport_records, record_in_two_pieces_arrives_whole)
+{
+    struct bytes records = client_records("hello");
+
+    receive(bytes_of(records.data, 3));
+    receive(bytes_of(records.data + 3, records.len - 10));
+    expect_heard("");
+    receive(bytes_skip(records, records.len - 7));
+    expect_heard("hello ");
+}
+
+Test(transport_records, all_records_of_one_receive_arrive)
+{
+    static uint8_t all[FIXTURE_FLIGHT_SIZE];
+    size_t len = 0;
+
+    for (unsigned i = 0; i < 3; i++) {
+        struct bytes records = client_records(i == 0 ? "one" : i == 1 ? "two" : "three");
+
+        memcpy(all + len, records.data, records.len);
+        len += records.len;
+    }
+    receive(bytes_of(all, len));
+    expect_heard("one two three ");
+}
+
+Test(transport_records, record_that_was_changed_breaks_the_connection)
+{
+    struct bytes records = client_records("hello");
+    uint8_t changed[256];
+
+    memcpy(changed, records.data, records.len);
+    changed[records.len - 1] ^= 1;
+    receive(bytes_of(changed, records.len));
+    expect_heard("failed: TLS failed leave ");
+    cr_assert_eq(stage_counted(tls_broken), 1);
+}
+
+Test(transport_records, close_notify_is_the_end_of_the_peer)
+{
+    SSL_shutdown(backstage.client.ssl);
+    receive(client_records(NULL));
+    expect_heard("eof ");
+    cr_assert(conn->peer_ended);
+}
+
+Test(transport_records, end_is_told_by_close_notify)
+{
+    cr_assert(transport_records.notify(conn));
+    kernel_take();
+    cr_assert_eq(held_checked(kernel_send())->op, &conn->notify_op);
+    client_hear(held_checked(kernel_send()), held_checked(kernel_send())->len);
+    char byte;
+
+    cr_assert_leq(SSL_read(backstage.client.ssl, &byte, 1), 0);
+    cr_assert_eq(SSL_get_error(backstage.client.ssl, 0), SSL_ERROR_ZERO_RETURN);
+    conn->notify_submitted = true;
+    conn_close_now(conn, CLOSE_DRAIN);
+}
+
+Test(transport_records, without_memory_close_notify_is_left_out)
+{
+    stage_use_up_memory();
+    cr_assert(transport_records.notify(conn));
+    cr_assert_not(conn->notify_op.in_flight);
+}
+
+Test(transport_records, key_update_is_answered_with_what_is_sent_next)
+{
+    cr_assert_eq(SSL_key_update(backstage.client.ssl, SSL_KEY_UPDATE_REQUESTED), 1);
+    cr_assert_eq(SSL_do_handshake(backstage.client.ssl), 1);
+    receive(client_records("under a new key"));
+    expect_heard("under a new key ");
+    stage_send(conn, "answer");
+    stage_turn();
+    send_all();
+    expect_bytes(client_read(), "answer");
+    receive(client_records("still understood"));
+    expect_heard("sent still understood ");
+}
+
+/* The bytes of one receive lie in memory that the server may write to, as in its own buffers. */
+static struct bytes join(const char *const *texts, size_t count)
+{
+    static uint8_t all[FIXTURE_FLIGHT_SIZE];
+    size_t len = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        struct bytes records = client_records(texts[i]);
+
+        memcpy(all + len, records.data, records.len);
+        len += records.len;
+    }
+    return bytes_of(all, len);
+}
+
+Test(transport_records, flight_split_at_every_byte_arrives_whole)
+{
+    static const char *const texts[] = {"one", "two"};
+    static uint8_t first[FIXTURE_FLIGHT_SIZE];
+
+    for (size_t cut = 1, len = 2; cut < len; cut++) {
+        struct bytes all = join(texts, 2);
+
+        len = all.len;
+        memcpy(first, all.data, cut);
+        receive(bytes_of(first, cut));
+        receive(bytes_skip(all, cut));
+        expect_heard("one two ");
+        cr_assert_null(conn->tls.partial);
+    }
+    cr_assert_eq(stage.worker.requests.blocks_used, 0);
+}
+
+Test(transport_records, largest_record_byte_by_byte_takes_no_more_than_it_has)
+{
+    struct bytes text = bytes_of(long_text(), TLS_RECORD_PAYLOAD_MAX);
+    static uint8_t record[FIXTURE_FLIGHT_SIZE];
+
+    cr_assert_eq(SSL_write(backstage.client.ssl, text.data, (int)text.len), (int)text.len);
+    size_t len = client_take(&backstage.client, record);
+
+    for (size_t i = 0; i < len - 1; i++) {
+        receive(bytes_of(record + i, 1));
+        cr_assert_leq(stage.worker.requests.bytes_held - stage.worker.requests.bytes_free,
+                      3 * (i + 1) + 2048);
+    }
+    cr_assert_not_null(conn->tls.partial);
+    conn_close_now(conn, CLOSE_DENIED);
+    kernel_take();
+    kernel_finish_close();
+    cr_assert_eq(stage.worker.requests.blocks_used, 0);
+}
+
+Test(transport_records, empty_record_is_no_end_and_no_data)
+{
+    struct tls_cipher client;
+    static const uint8_t inner[] = {TLS_CONTENT_DATA};
+    uint8_t record[64];
+
+    cr_assert(tls_cipher_init(&client, true, conn->tls.records->opener.cipher.suite,
+                              conn->tls.records->opener.cipher.secret,
+                              conn->tls.records->opener.cipher.sequence));
+    receive(bytes_of(record, record_make(&client, inner, sizeof inner, record)));
+    expect_heard("");
+    tls_cipher_deinit(&client);
+}
+
+Test(transport_records, refused_record_is_told_by_an_alert)
+{
+    static const uint8_t too_long[] = {23, 3, 3, 0x40, 0x12};
+    uint8_t alert[64];
+
+    receive(bytes_of(too_long, sizeof too_long));
+    expect_heard("failed: TLS failed leave ");
+    cr_assert_eq(stage_counted(tls_broken), 1);
+    ssize_t len = recv(stage_peer(conn), alert, sizeof alert, MSG_DONTWAIT);
+
+    cr_assert_gt(len, 0);
+    cr_assert_eq(BIO_write(backstage.client.input, alert, (int)len), (int)len);
+    cr_assert_leq(SSL_read(backstage.client.ssl, alert, 1), 0);
+    cr_assert_eq(ERR_GET_REASON(ERR_peek_error()), SSL_R_TLSV1_ALERT_RECORD_OVERFLOW);
+}
+
+Test(transport_records, key_is_renewed_before_it_has_made_too_many_records)
+{
+    conn->tls.records->sealer.cipher.sequence = TLS_SEAL_RECORDS_MAX;
+    stage_send(conn, "hello");
+    stage_turn();
+    struct held *send = held_checked(kernel_send());
+
+    cr_assert_eq(send->len, 5 + 2 * TLS_SEAL_OVERHEAD + TLS_KEY_UPDATE_BYTES);
+    cr_assert_eq(conn->tls.records->sealer.cipher.sequence, 1);
+    kernel_complete(send, (int)send->len, 0);
+}
+
+Test(transport_records, messages_of_a_batch_share_a_record)
+{
+    stage_send(conn, "one,");
+    stage_send(conn, "two,");
+    stage_turn();
+    cr_assert_eq(held_checked(kernel_send())->len, 8 + TLS_SEAL_OVERHEAD);
+    send_all();
+    expect_bytes(client_read(), "one,two,");
+}
