@@ -1,10 +1,13 @@
 /* Fuzzes tls_opener_measure, tls_opener_open (server/tls/record/tls_opener.c) and tls_sealer_seal
  * (tls_sealer.c) against OpenSSL's own record layer: both get the same records, made with a
  * client's keys, and must read the same bytes or both refuse. The first byte chooses the suite;
- * then each record is one of kind 0: type, content's length (2 bytes), padding's length (2), as a
- * client may make it kind 1: the same, and one byte of it changed: where (2), how (1) kind 2:
- * KeyUpdate kind 3: length (1), and so many bytes as they are kind 4: content's length (2), and how
- * it is cut into slices (1): sealed by us, read by OpenSSL
+ * then each record is one of
+ *
+ * - kind 0: type, content's length (2 bytes), padding's length (2), as a client may make it;
+ * - kind 1: the same, and one byte of it changed: where (2), how (1);
+ * - kind 2: KeyUpdate;
+ * - kind 3: length (1), and so many bytes as they are;
+ * - kind 4: content's length (2), and how it is cut into slices (1): sealed by us, read by OpenSSL.
  */
 #include <openssl/err.h>
 #include <openssl/evp.h>

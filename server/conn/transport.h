@@ -1,7 +1,7 @@
-/* The way of bytes between socket and phase: plain, or as TLS records that the kernel or OpenSSL
- * makes and opens. One table for each way. A connection begins with transport_plain; those with TLS
- * are above, in conn/tls: one for the handshake, and one each for records made by the kernel and in
- * user space. */
+/* The way of bytes between socket and phase: plain, or as TLS records that the kernel, we or
+ * OpenSSL make and open. One table for each way. A connection begins with transport_plain; those
+ * with TLS are above, in conn/tls: one for the handshake, and one each for records made by the
+ * kernel and in user space. */
 #pragma once
 
 #include <stdbool.h>

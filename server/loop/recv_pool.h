@@ -12,7 +12,7 @@
 enum recv_pool_ids { RECV_POOL_GROUP = 0 };
 
 enum recv_pool_limits {
-    RECV_BUFFER_BYTES = 16384, /* one full TLS record */
+    RECV_BUFFER_BYTES = 16384, /* the plain text of one full TLS record */
     RECV_BUFFERS = 256,        /* per worker: 4 MiB */
 };
 _Static_assert((RECV_BUFFERS & (RECV_BUFFERS - 1)) == 0, "the kernel wants a power of two");

@@ -21,11 +21,13 @@ static size_t total_len(const struct tls_batch *batch)
     return len < BATCH_PLAIN_BYTES_MAX ? len : BATCH_PLAIN_BYTES_MAX;
 }
 
+/* Or only a KeyUpdate, before there was a request. */
 static bool is_answer(const struct conn *conn)
 {
     const struct send_queue *queue = &conn->subscriber.queue;
 
-    return !send_queue_empty(queue) && send_queue_at(queue, 0)->pool == &conn->worker->requests;
+    return send_queue_empty(queue) ? unfinished_has(conn)
+                                   : send_queue_at(queue, 0)->pool == &conn->worker->requests;
 }
 
 static void make_small(const struct conn *conn, struct tls_batch *batch, tls_batch_size_fn *size_of)

@@ -25,7 +25,6 @@ enum {
 
 /* The beginning of a record, the rest of which has not come. */
 struct partial_record {
-    struct block_pool *pool;
     uint32_t got, capacity;
     uint8_t bytes[];
 };
@@ -83,6 +82,8 @@ static void take_control(struct conn *conn, uint8_t type, struct bytes payload)
             conn_receive_end(conn);
         }
         return;
+    case TLS_CONTROL_NOTHING:
+        return;
     case TLS_CONTROL_ALERT:
         counters_increment(&conn->worker->counters, tls_alerts);
         conn_fail(conn, CLOSE_BY_PEER);
@@ -127,39 +128,34 @@ static void release_partial(struct conn *conn)
 
     if (partial != NULL) {
         bytes_wipe(partial->bytes, partial->got);
-        block_pool_put(partial->pool, partial);
+        block_pool_put(&conn->worker->requests, partial);
         conn->tls.partial = NULL;
     }
 }
 
-static void fail_for_memory(struct conn *conn, const struct block_pool *pool)
+/* Only a request is worth an older connection's place. */
+static void fail_for_memory(struct conn *conn)
 {
-    if (pool == &conn->worker->requests) {
+    if (conn->phase == PHASE_HTTP) {
         conn_close_for_memory(conn);
-        return;
+    } else {
+        conn_close_count_memory(conn);
+        conn_fail(conn, CLOSE_IO_ERROR);
     }
-    counters_increment(&conn->worker->counters, messages_dropped_memory);
-    worker_alarm(conn->worker, ALARM_MESSAGE_MEMORY);
-    conn_fail(conn, CLOSE_TLS_FAILED);
 }
 
 /* Room for so many bytes; keeps those that are there. It grows with what has come, not with what is
- * announced, and what was not admitted takes none of the memory of messages. */
+ * announced, and never takes of the memory of messages, which other connections need. */
 static bool make_room(struct conn *conn, size_t capacity)
 {
     struct partial_record *old = conn->tls.partial;
-    struct block_pool *pool =
-        unfinished_has(conn) ? &conn->worker->requests : &conn->worker->blocks;
-    size_t size = sizeof(struct partial_record) + capacity;
-    struct partial_record *partial = pool == &conn->worker->requests
-                                         ? block_pool_take(pool, size)
-                                         : block_pool_take_reserved(pool, size);
+    struct partial_record *partial =
+        block_pool_take(&conn->worker->requests, sizeof *partial + capacity);
 
     if (partial == NULL) {
-        fail_for_memory(conn, pool);
+        fail_for_memory(conn);
         return false;
     }
-    partial->pool = pool;
     partial->got = old == NULL ? 0 : old->got;
     partial->capacity = (uint32_t)capacity;
     if (old != NULL) {

@@ -13,7 +13,11 @@ static bool set_keys(struct tls_cipher *cipher, const EVP_CIPHER *type, int seal
     bool set = tls_secret_keys(cipher->suite, cipher->secret, &keys) == 0 &&
                EVP_CipherInit_ex(cipher->context, type, NULL, keys.key, NULL, seals) == 1;
 
-    memcpy(cipher->iv, keys.iv, sizeof cipher->iv);
+    if (set) {
+        memcpy(cipher->iv, keys.iv, sizeof cipher->iv);
+    } else {
+        cipher->sequence = UINT64_MAX; /* the old key must not see the new numbers */
+    }
     bytes_wipe(&keys, sizeof keys);
     return set;
 }

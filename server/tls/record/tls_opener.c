@@ -44,6 +44,21 @@ static enum tls_opened decrypt(struct tls_cipher *cipher, uint8_t *record, size_
     return TLS_OPENED;
 }
 
+/* False: more of what carries no data than a peer may send. */
+static bool may_come(struct tls_opener *opener, uint8_t type, size_t len)
+{
+    if (type == TLS_CONTENT_DATA && len > 0) {
+        opener->idle = 0;
+        opener->data_records++;
+        opener->key_updates -=
+            opener->key_updates > 0 && opener->data_records % TLS_KEY_UPDATE_RECORDS == 0;
+        return true;
+    }
+    opener->idle++;
+    opener->key_updates += type == TLS_CONTENT_HANDSHAKE;
+    return opener->idle <= TLS_IDLE_RECORDS_MAX && opener->key_updates <= TLS_KEY_UPDATES_MAX;
+}
+
 /* Behind the content stands its type, which is not zero, then padding, which is (§5.4). */
 static enum tls_opened take_type(struct tls_opener *opener, const uint8_t *inner, size_t len,
                                  uint8_t *ret_type, struct bytes *ret_payload)
@@ -56,11 +71,7 @@ static enum tls_opened take_type(struct tls_opener *opener, const uint8_t *inner
     }
     *ret_type = inner[len - 1];
     *ret_payload = bytes_of(inner, len - 1);
-    opener->idle = *ret_type == TLS_CONTENT_DATA && ret_payload->len > 0 ? 0 : opener->idle + 1;
-    if (opener->idle > TLS_IDLE_RECORDS_MAX) {
-        return TLS_OPENED_UNEXPECTED;
-    }
-    return TLS_OPENED;
+    return may_come(opener, *ret_type, ret_payload->len) ? TLS_OPENED : TLS_OPENED_UNEXPECTED;
 }
 
 enum tls_opened tls_opener_open(struct tls_opener *opener, uint8_t *record, size_t len,

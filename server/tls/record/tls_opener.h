@@ -17,11 +17,17 @@ enum tls_opener_limits {
     TLS_SEALED_BYTES_MAX = TLS_RECORD_PAYLOAD_MAX + TLS_INNER_BYTES_MIN + TLS_TAG_BYTES,
     /* Records in a row that carry no data: they cost as much as others. */
     TLS_IDLE_RECORDS_MAX = 32,
+    /* KeyUpdates, which cost ten times as much as a short record: at once, and one more for each so
+     * many records with data. */
+    TLS_KEY_UPDATES_MAX = 32,
+    TLS_KEY_UPDATE_RECORDS = 16,
 };
 
 struct tls_opener {
     struct tls_cipher cipher;
-    uint32_t idle; /* records since the last one with data */
+    uint32_t idle;        /* records since the last one with data */
+    uint32_t key_updates; /* not yet made up for by records with data */
+    uint32_t data_records;
 };
 
 /* Each failure has the number of the alert that tells it (RFC 8446 §6.2). After one nothing more

@@ -85,5 +85,6 @@ size_t tls_sealer_update(struct tls_sealer *sealer, uint8_t *output)
 
 bool tls_sealer_is_spent(const struct tls_sealer *sealer)
 {
-    return sealer->cipher.sequence >= TLS_SEAL_RECORDS_MAX;
+    return sealer->cipher.suite != TLS_CHACHA20_POLY1305 &&
+           sealer->cipher.sequence >= TLS_SEAL_RECORDS_MAX;
 }
