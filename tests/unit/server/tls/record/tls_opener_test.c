@@ -178,6 +178,29 @@ Test(tls_opener, only_so_many_records_in_a_row_may_carry_no_data)
     peers_close(&peers);
 }
 
+/* A byte of data behind each block of them does not make up for their cost. */
+Test(tls_opener, key_updates_are_few_or_far_between)
+{
+    static const uint8_t update[] = {24, 0, 0, 1, 0, TLS_CONTENT_HANDSHAKE};
+    static const uint8_t data[] = {'x', TLS_CONTENT_DATA};
+    struct record_peers peers;
+
+    peers_open(&peers, 0);
+    for (unsigned i = 0; i < TLS_KEY_UPDATES_MAX; i++) {
+        cr_assert_eq(open_inner(&peers.opener, update, sizeof update), TLS_OPENED);
+        cr_assert_eq(open_inner(&peers.opener, data, sizeof data), TLS_OPENED);
+    }
+    while (peers.opener.key_updates == TLS_KEY_UPDATES_MAX) {
+        cr_assert_eq(open_inner(&peers.opener, data, sizeof data), TLS_OPENED);
+        cr_assert_lt(peers.opener.data_records, 1000);
+    }
+    while (peers.opener.key_updates < TLS_KEY_UPDATES_MAX) {
+        cr_assert_eq(open_inner(&peers.opener, update, sizeof update), TLS_OPENED);
+    }
+    cr_assert_eq(open_inner(&peers.opener, update, sizeof update), TLS_OPENED_UNEXPECTED);
+    peers_close(&peers);
+}
+
 Test(tls_opener, each_changed_byte_is_noticed)
 {
     static const char hello[] = "hello";

@@ -157,6 +157,18 @@ Test(tls_sealer, is_spent_after_so_many_records_until_the_key_is_a_new_one)
     peers_close(&peers);
 }
 
+/* RFC 8446 §5.5: its numbers end before its key is used too much. */
+Test(tls_sealer, with_chacha20_is_never_spent)
+{
+    struct record_peers peers;
+
+    peers_open(&peers, 2);
+    cr_assert_eq(peers.sealer.cipher.suite, TLS_CHACHA20_POLY1305);
+    peers.sealer.cipher.sequence = TLS_SEAL_RECORDS_MAX;
+    cr_assert_not(tls_sealer_is_spent(&peers.sealer));
+    peers_close(&peers);
+}
+
 Test(tls_sealer, never_uses_a_number_twice)
 {
     struct record_peers peers;
