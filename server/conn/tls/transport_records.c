@@ -173,6 +173,9 @@ static bool fill(struct conn *conn, struct bytes *bytes, size_t wanted)
     size_t got = old == NULL ? 0 : old->got;
     size_t take = wanted - got < bytes->len ? wanted - got : bytes->len;
 
+    if (take == 0) {
+        return true;
+    }
     if (old == NULL || got + take > old->capacity) {
         size_t capacity =
             2 * (got + take) < PARTIAL_BYTES_MIN ? PARTIAL_BYTES_MIN : 2 * (got + take);
