@@ -15,7 +15,9 @@ import relay_support
 from go_peer import GoPeer
 from relay_support import AUDIENCE, RelayTestCase
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tls"))
+for _folder in ("tls", "host"):
+    sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", _folder))
+from host_support import HostTestCase  # noqa: E402
 from tls_support import TlsTestCase, authority  # noqa: E402
 
 MESSAGE_BYTES_MAX = 10 * 1024 * 1024
@@ -150,6 +152,49 @@ class Secure(TlsTestCase):
         theirs = self.connect(self.start(transport=None))
         with self.assertRaisesRegex(AssertionError, "certificate signed by unknown authority"):
             theirs.next()
+
+
+class LocalClient(HostTestCase):
+    """A program of the laboratory in Go, on /ws of `relay host`."""
+
+    def dial(self, host):
+        peer = GoPeer("dial", f"ws://localhost:{host.port}/ws/data")
+        self.addCleanup(peer.close)
+        self.assertEqual(peer.next(), {"open": True, "tls": ""})
+        return peer
+
+    def test_lines_and_binary_messages_go_both_ways(self):
+        host = self.start()
+        server = self.connected(host, "0", "data")
+        theirs = self.dial(host)
+        lines = [f"line {number} größe" for number in range(1000)]
+        for line in lines:
+            theirs.send(line)
+        self.assertEqual(self.heard(server, len(lines)), lines)
+        answers = ["an answer", b"\x00\xff", "x" * 70000, os.urandom(1_000_000),
+                   *(f"command {number}" for number in range(1000))]
+        for answer in answers:
+            server.send(answer)
+        for answer in answers:
+            self.assertEqual(theirs.message(), answer)
+        theirs.goodbye()
+        self.assertEqual(theirs.next()["close"], 1000)
+
+    def test_programs_of_a_feed_hear_the_relay_and_each_other(self):
+        host = self.start()
+        server = self.connected(host, "0", "data")
+        one, other = self.dial(host), self.dial(host)
+        one.send("from one")
+        self.assertEqual(self.heard(server, 1), ["from one"])
+        self.assertEqual(other.message(), "from one")
+        server.send("to both")
+        self.assertEqual([one.message(), other.message()], ["to both", "to both"])
+
+    def test_it_is_told_when_the_host_stops(self):
+        host = self.start()
+        theirs = self.dial(host)
+        host.stop()
+        self.assertIn(theirs.next()["close"], (1000, 1001))
 
 
 if __name__ == "__main__":
