@@ -1,5 +1,5 @@
-/* What one send of records made in user space serves: a block of records, made of what is queued. A
- * batch is sent whole before the next is made, because records are numbered. Owner worker only. */
+/* A batch: a block of records made in user space of what is queued, for one send. It is sent whole
+ * before the next is made, because records are numbered. Owner worker only. */
 #pragma once
 
 #include <stdbool.h>
