@@ -41,6 +41,7 @@ struct server_config {
     int64_t port_access;
     int64_t port_relay;
     int64_t workers;
+    int placement; /* enum placement_mode */
     char *admin_listen;
     char *admin_hosts;
     int64_t metrics_topics;

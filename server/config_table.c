@@ -8,6 +8,7 @@
 #include "base/options/log_choices.h"
 #include "server/access/access.h"
 #include "server/loop/worker.h"
+#include "server/placement/placement.h"
 #include "server/stats/topic_counts.h"
 
 #define OFFSET(member) .offset = offsetof(struct server_config, member)
@@ -31,6 +32,12 @@ static const struct option_choice ktls_modes[] = {
     {.name = "require", .value = CONFIG_KTLS_REQUIRE},
 };
 static const struct option_choices ktls_choices = CHOICES(ktls_modes);
+
+static const struct option_choice placements[] = {
+    {.name = "accept", .value = PLACEMENT_ACCEPT},
+    {.name = "topic", .value = PLACEMENT_TOPIC},
+};
+static const struct option_choices placement_choices = CHOICES(placements);
 
 static const struct option_choice text_utf8_modes[] = {
     {.name = "check", .value = CONFIG_TEXT_UTF8_CHECK},
@@ -200,6 +207,16 @@ static const struct option_spec specs[] = {
      .min = 0,
      .max = WORKERS_MAX,
      .help = "Threads that serve connections; 0: one for each usable CPU."},
+    {.env = "RELAY_PLACEMENT",
+     .flag = "placement",
+     .type = OPTION_CHOICE,
+     OFFSET(placement),
+     .default_text = "accept",
+     .choices = &placement_choices,
+     .help =
+         "Worker that serves a WebSocket: accept (the one that accepted it, by chance) or topic "
+         "(small topics stay on one worker each, large ones are spread evenly; a WebSocket moves "
+         "there when it is admitted)."},
     {.env = "RELAY_CONNECTIONS_MAX",
      .flag = "connections-max",
      .type = OPTION_INTEGER,

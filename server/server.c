@@ -26,6 +26,7 @@
 #include "server/key_reload.h"
 #include "server/listen.h"
 #include "server/loop/worker.h"
+#include "server/placement/placement.h"
 #include "server/public_url.h"
 #include "server/report/stats_topic.h"
 #include "server/supervisor.h"
@@ -122,6 +123,7 @@ static void on_turn_end(struct worker *worker)
 {
     fanout_flush(worker);
     engine_on_turn_end(table_of(worker));
+    placement_on_turn_end(table_of(worker)->shared->placement, worker);
 }
 
 static bool is_drained(struct worker *worker)
@@ -286,11 +288,18 @@ static int fail(const char *text)
 
 static void close_topics(struct server *server)
 {
+    placement_destroy(server->shared.placement);
     if (server->shared.stats_topic != NULL) {
         topic_unref(server->shared.stats_topic);
     }
     topic_registry_deinit(&server->topics);
     topic_counts_destroy(server->topics.counts);
+}
+
+/* With one worker there is nothing to choose. */
+static bool is_placed(const struct server_config *config)
+{
+    return config->placement == PLACEMENT_TOPIC && config->workers > 1;
 }
 
 static int open_topics(struct server *server)
@@ -306,7 +315,11 @@ static int open_topics(struct server *server)
                                      .time_ms_max = (uint64_t)server->config->gop_cache_time_ms};
     server->shared.topics = &server->topics;
     server->shared.stats_topic = topic_find_or_create(&server->topics, STATS_TOPIC);
-    if (server->topics.counts == NULL || server->shared.stats_topic == NULL) {
+    if (is_placed(server->config)) {
+        server->shared.placement = placement_create((unsigned)server->config->workers);
+    }
+    if (server->topics.counts == NULL || server->shared.stats_topic == NULL ||
+        (is_placed(server->config) && server->shared.placement == NULL)) {
         close_topics(server);
         return fail("out of memory");
     }

@@ -161,8 +161,8 @@ static bool is_quiet(const struct conn *conn)
            !conn->close_op.in_flight;
 }
 
-/* The only place where a connection ends. */
-static void release(struct conn *conn)
+/* The only place where a connection ends, or is given up for another worker's. */
+static void give_up(struct conn *conn)
 {
     CHECK(is_quiet(conn));
     CHECK(conn->fd == -1);
@@ -177,8 +177,23 @@ static void release(struct conn *conn)
     timer_disarm(&conn->liveness);
     timer_disarm(&conn->expiry);
     conn_enter_phase(conn, PHASE_FREE);
-    counters_increment(&conn->worker->counters, connections_closed);
     conn_table_put(conn->table, conn);
+}
+
+static void release(struct conn *conn)
+{
+    counters_increment(&conn->worker->counters, connections_closed);
+    give_up(conn);
+}
+
+void conn_close_moved(struct conn *conn)
+{
+    CHECK(conn->phase == PHASE_HTTP && !conn->close_submitted);
+    if (conn->transport->let_go != NULL) {
+        conn->transport->let_go(conn);
+    }
+    conn->fd = -1;
+    give_up(conn);
 }
 
 /* Holds whenever something of a close has happened. */

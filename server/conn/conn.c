@@ -22,7 +22,8 @@ static bool may_follow(enum conn_phase phase, enum conn_phase next)
     case PHASE_TLS:
         return next == PHASE_HTTP || next == PHASE_CLOSING;
     case PHASE_HTTP:
-        return next == PHASE_WEBSOCKET || next == PHASE_CLOSING;
+        return next == PHASE_WEBSOCKET || next == PHASE_CLOSING ||
+               next == PHASE_FREE; /* another worker has taken it */
     case PHASE_WEBSOCKET:
         return next == PHASE_CLOSING;
     case PHASE_CLOSING:
@@ -36,6 +37,7 @@ static bool may_follow(enum conn_phase phase, enum conn_phase next)
 void conn_enter_phase(struct conn *conn, enum conn_phase phase)
 {
     CHECK(may_follow(conn->phase, phase));
+    CHECK(phase != PHASE_FREE || conn->fd == -1);
     if (conn->phase != PHASE_FREE && ops_of(conn, conn->phase)->on_leave != NULL) {
         ops_of(conn, conn->phase)->on_leave(conn);
     }

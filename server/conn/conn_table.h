@@ -55,6 +55,7 @@ struct listener {
 };
 
 struct booking_store;
+struct placement;
 struct phase_ops;
 
 /* The two shapes of reports that clients know: the topic's (all keys, camelCase) and that of
@@ -82,6 +83,7 @@ struct conn_shared {
     const struct option_table *options;           /* of the config */
     struct access_context access;
     struct topic_registry *topics;
+    struct placement *placement; /* NULL: WebSockets stay where they were accepted */
     struct send_queue_bounds bounds;
     struct tls_slot *tls; /* NULL: plain TCP */
     struct ktls_support ktls;
@@ -110,6 +112,7 @@ struct conn_table {
     struct list bookings[BOOKING_BUCKETS];     /* WebSockets by booking id */
     uint64_t renewals_ms;                      /* when renewals_spent was brought up to date */
     uint32_t renewals_spent;                   /* tokens verified, less those that time gave back */
+    uint32_t leaving;                          /* connections on their way to other workers */
     uint32_t deferred;                         /* answers that other threads owe to this worker */
     uint32_t snapshots;                        /* of these, copies of pictures */
     uint64_t snapshot_ms;                      /* when this worker began to count what it copies */

@@ -129,22 +129,16 @@ static void on_deadline(struct timer *timer)
     conn_phase_ops(conn)->on_deadline(conn);
 }
 
-void conn_open(struct conn_table *table, int fd, enum listener_role role)
+struct conn *listener_make_conn(struct conn_table *table, int fd, enum listener_role role)
 {
-    struct worker *worker = table->worker;
-
-    if (conn_table_is_full(table)) {
-        conn_close_oldest(table);
-    }
     struct conn *conn = conn_table_take(table);
 
     if (conn == NULL) {
-        refuse(worker, fd);
-        return;
+        return NULL;
     }
     CHECK(conn->phase == PHASE_FREE && fd >= 0);
     conn->fd = fd;
-    conn->worker = worker;
+    conn->worker = table->worker;
     conn->table = table;
     conn->role = role;
     conn->serial = ++table->serial_last;
@@ -165,9 +159,23 @@ void conn_open(struct conn_table *table, int fd, enum listener_role role)
     conn_receive_init(conn);
     conn_send_init(conn);
     conn_close_init(conn);
-    counters_increment(&worker->counters, connections_accepted);
     unfinished_add(&table->unfinished, conn);
     conn->transport = &transport_plain;
+    return conn;
+}
+
+void conn_open(struct conn_table *table, int fd, enum listener_role role)
+{
+    if (conn_table_is_full(table)) {
+        conn_close_oldest(table);
+    }
+    struct conn *conn = listener_make_conn(table, fd, role);
+
+    if (conn == NULL) {
+        refuse(table->worker, fd);
+        return;
+    }
+    counters_increment(&table->worker->counters, connections_accepted);
     if (table->shared->tls != NULL && role != LISTENER_ADMIN) {
         conn_enter_phase(conn, PHASE_TLS);
     } else {

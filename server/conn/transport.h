@@ -12,6 +12,7 @@
 #include "server/tls/ktls.h"
 
 struct conn;
+struct conn_tls;
 
 struct transport_ops {
     const char *text; /* in reports; "": no TLS */
@@ -31,6 +32,12 @@ struct transport_ops {
     bool (*notify)(struct conn *conn);
     /* Whether a FIN comes behind all that was sent, and cuts nothing off. NULL: always. */
     bool (*is_passed_on)(const struct conn *conn);
+    /* conn takes what the transport keeps of a connection that moves to this worker. from: its
+     * state on the other one, which stays as it is until let_go there. False: no memory, and
+     * nothing was taken. NULL: there is nothing to take. */
+    bool (*take_over)(struct conn *conn, const struct conn_tls *from);
+    /* Gives up the things that take_over took: conn is released next. NULL: it took none. */
+    void (*let_go)(struct conn *conn);
     /* Frees what the transport took; the kernel holds nothing any more. NULL: nothing. */
     void (*release)(struct conn *conn);
 };

@@ -17,7 +17,9 @@
 #include "server/conn/send.h"
 #include "server/http/audit.h"
 #include "server/http/booking_change.h"
+#include "server/http/http_answer.h"
 #include "server/http/snapshot_fetch.h"
+#include "server/http/upgrade.h"
 #include "server/report/report.h"
 #include "server/websocket/phase_websocket.h"
 #include "wire/http_response.h"
@@ -26,15 +28,6 @@
 
 _Static_assert((int)RECV_BUFFER_BYTES >= (int)HTTP_HEAD_BYTES_MAX,
                "a request head fits one buffer");
-
-enum { REDIRECT_FIELDS_SIZE = HTTP_TARGET_BYTES_MAX + 64 };
-
-/* How an answer must look because of its request. */
-struct answer_form {
-    bool keep_alive;
-    bool head_only;
-    unsigned minor_version;
-};
 
 static void arm_deadline(struct conn *conn)
 {
@@ -48,18 +41,9 @@ static void http_on_enter(struct conn *conn)
     arm_deadline(conn);
 }
 
-/* Accepts NULL. The request may hold a token or a code. */
-static void put_request(struct conn *conn, struct http_request *request)
-{
-    if (request != NULL) {
-        http_request_wipe(request);
-        block_pool_put(&conn->worker->requests, request);
-    }
-}
-
 static void release_request(struct conn *conn)
 {
-    put_request(conn, phase_http_of(conn)->request);
+    phase_http_put_request(conn, phase_http_of(conn)->request);
     phase_http_of(conn)->request = NULL;
 }
 
@@ -119,80 +103,11 @@ static bool take_request(struct conn *conn)
     return true;
 }
 
-static struct message *create_answer(struct conn *conn, size_t size)
-{
-    struct message *message =
-        size > MESSAGE_BYTES_MAX ? NULL : message_create_unframed(conn->worker, size);
-
-    if (message == NULL) {
-        conn_close_count_memory(conn);
-    }
-    return message;
-}
-
-static bool send_response(struct conn *conn, const struct http_response *response)
-{
-    size_t size = HTTP_RESPONSE_HEAD_MAX + strlen(response->extra_fields) + response->body.len;
-    struct message *message = create_answer(conn, size);
-
-    if (message == NULL) {
-        return false;
-    }
-    int len = http_response_write(response, (char *)message->payload, size);
-
-    CHECK(len >= 0); /* the heads of ours are far below the bound */
-    message->payload_len = (uint32_t)len;
-    message->is_secret = response->body.len <= ACCESS_BODY_SIZE; /* longer ones are lists */
-    return conn_send(conn, message);
-}
-
-/* The last answer of a connection. */
-static void send_plain(struct conn *conn, const struct http_request *request, unsigned status,
-                       const char *text, const char *fields)
-{
-    struct http_response response = {
-        .status = status,
-        .content_type = "text/plain; charset=utf-8",
-        .body = bytes_of_text(text),
-        .extra_fields = fields,
-        .head_only = http_request_is_head(request),
-        .minor_version = request->minor_version,
-        .date_s = clock_wall_s(),
-    };
-
-    send_response(conn, &response);
-}
-
 static bool send_continue(struct conn *conn)
 {
     struct http_response response = {.status = 100, .extra_fields = "", .minor_version = 1};
 
-    return send_response(conn, &response);
-}
-
-/* Room for the description of the client in the log. */
-struct asker {
-    char peer[REMOTE_ADDRESS_SIZE], reported[REPORTED_ADDRESS_SIZE], user_agent[USER_AGENT_SIZE];
-};
-
-/* request: NULL when it could not be read. */
-static struct audit audit_of(struct conn *conn, const struct http_request *request,
-                             struct asker *asker)
-{
-    const struct conn_shared *shared = conn->table->shared;
-
-    address_of_client(conn->fd, request, &shared->config->trusted, asker->peer, asker->reported);
-    asker->user_agent[0] = '\0';
-    if (request != NULL) {
-        http_request_field_text(request, "User-Agent", asker->user_agent, sizeof asker->user_agent);
-    }
-    const char *address = asker->reported[0] != '\0' ? asker->reported : asker->peer;
-
-    return (struct audit){.limit = &conn->table->refusals_log_limit,
-                          .counters = &conn->worker->counters,
-                          .now_ms = conn->worker->now_ms,
-                          .client = {.address = shared->config->privacy ? "" : address,
-                                     .user_agent = asker->user_agent}};
+    return http_answer_send(conn, &response);
 }
 
 static void refuse_malformed(struct conn *conn, enum http_request_result result)
@@ -209,61 +124,20 @@ static void refuse_malformed(struct conn *conn, enum http_request_result result)
         [HTTP_REQUEST_NOT_IMPLEMENTED] = {501, "501 Not Implemented"},
     };
 
-    struct asker asker;
-    struct audit audit = audit_of(conn, NULL, &asker);
+    struct http_answer_asker asker;
+    struct audit audit = http_answer_audit(conn, NULL, &asker);
 
     counters_increment(&conn->worker->counters, http_refused);
     audit_malformed(&audit, answers[result].status, answers[result].text);
-    send_plain(conn, phase_http_of(conn)->request, answers[result].status, answers[result].text,
-               "");
+    http_answer_send_plain(conn, phase_http_of(conn)->request, answers[result].status,
+                           answers[result].text, "");
     conn_close_begin(conn, CLOSE_HTTP_REFUSED);
-}
-
-static bool send_reply(struct conn *conn, const struct access_reply *reply,
-                       const struct answer_form *form)
-{
-    const char *body = reply->long_body != NULL ? reply->long_body : reply->body;
-    struct http_response response = {
-        .status = reply->status,
-        .content_type = reply->content_type,
-        .body = bytes_of(body, reply->body_len),
-        .extra_fields = reply->fields,
-        .keep_alive = form->keep_alive,
-        .head_only = form->head_only,
-        .minor_version = form->minor_version,
-        .date_s = clock_wall_s(),
-    };
-
-    return send_response(conn, &response);
-}
-
-static void release_body(struct access_reply *reply)
-{
-    if (!reply->long_body_is_shared) {
-        free(reply->long_body);
-    }
-    reply->long_body = NULL;
-}
-
-/* One that cannot be sent whole (MESSAGE_BYTES_MAX, memory) is answered all the same. */
-static bool send_long_reply(struct conn *conn, struct access_reply *reply,
-                            const struct answer_form *form)
-{
-    if (send_reply(conn, reply, form)) {
-        return true;
-    }
-    if (reply->long_body == NULL) {
-        return false;
-    }
-    release_body(reply);
-    access_reply_error(reply, 503, "the answer is too long");
-    return send_reply(conn, reply, form);
 }
 
 static void finish_reply(struct conn *conn, struct access_reply *reply, bool keep_alive)
 {
     if (reply->long_body != NULL) {
-        release_body(reply);
+        http_answer_release_body(reply);
     }
     bytes_wipe(reply->body, sizeof reply->body);
     phase_http_of(conn)->answered = true;
@@ -276,8 +150,8 @@ static void finish_reply(struct conn *conn, struct access_reply *reply, bool kee
 static void tell_who(struct conn *conn, const struct access_call *call,
                      const struct access_reply *reply, struct booking_change_actor *ret_actor)
 {
-    struct asker asker;
-    struct audit audit = audit_of(conn, call->request, &asker);
+    struct http_answer_asker asker;
+    struct audit audit = http_answer_audit(conn, call->request, &asker);
 
     if (reply->status >= 400) {
         audit_request_refused(&audit, call, reply);
@@ -291,11 +165,11 @@ static void tell_who(struct conn *conn, const struct access_call *call,
 void phase_http_answer_deferred(struct conn *conn, struct access_reply *reply)
 {
     CHECK(conn->phase == PHASE_HTTP);
-    struct answer_form form = {.head_only = phase_http_of(conn)->head_only,
-                               .minor_version = phase_http_of(conn)->minor_version};
+    struct http_answer_form form = {.head_only = phase_http_of(conn)->head_only,
+                                    .minor_version = phase_http_of(conn)->minor_version};
 
     memcpy(reply->fields, phase_http_of(conn)->fields, sizeof reply->fields);
-    send_long_reply(conn, reply, &form);
+    http_answer_send_long(conn, reply, &form);
     finish_reply(conn, reply, false);
     conn_receive_start(conn);
 }
@@ -357,119 +231,14 @@ static void answer_access(struct conn *conn, const struct http_request *request)
     if (!carry_out(conn, &reply, &actor)) {
         return;
     }
-    struct answer_form form = {
+    struct http_answer_form form = {
         .keep_alive = request->keep_alive,
         .head_only = http_request_is_head(request),
         .minor_version = request->minor_version,
     };
-    bool sent = send_long_reply(conn, &reply, &form);
+    bool sent = http_answer_send_long(conn, &reply, &form);
 
     finish_reply(conn, &reply, form.keep_alive && sent);
-}
-
-static void send_error(struct conn *conn, const struct http_request *request,
-                       const struct admission *admission)
-{
-    struct answer_form form = {.head_only = http_request_is_head(request),
-                               .minor_version = request->minor_version};
-    struct access_reply reply = {0};
-
-    access_reply_error(&reply, admission->status, admission->reason);
-    if (admission->status == 503 && atomic_load(&conn->table->shared->access.is_draining)) {
-        access_reply_retry_after(&reply, ACCESS_DRAINING_RETRY_MS);
-    } else if (admission->status == 503) {
-        counters_increment(&conn->worker->counters, places_refused);
-        worker_alarm(conn->worker, ALARM_PLACES);
-        access_reply_retry_after(&reply, PLACES_RETRY_MS);
-    }
-    send_reply(conn, &reply, &form);
-}
-
-static void send_redirect(struct conn *conn, const struct http_request *request,
-                          const char *location)
-{
-    char fields[REDIRECT_FIELDS_SIZE];
-    int len = snprintf(fields, sizeof fields, "Location: %s\r\n", location);
-
-    CHECK(len > 0 && (size_t)len < sizeof fields);
-    send_plain(conn, request, 301, "Moved Permanently\n", fields);
-    bytes_wipe(fields, (size_t)len); /* a code may stand in it */
-}
-
-static void answer_refusal(struct conn *conn, const struct http_request *request,
-                           const struct admission *admission)
-{
-    switch (admission->status) {
-    case 301:
-        send_redirect(conn, request, admission->location);
-        break;
-    case 400:
-        send_plain(conn, request, 400, "Bad Request\n", "Sec-Websocket-Version: 13\r\n");
-        break;
-    case 404:
-        send_plain(conn, request, 404, "Not Found\n", "X-Content-Type-Options: nosniff\r\n");
-        break;
-    case 405:
-        send_plain(conn, request, 405, "Method Not Allowed\n", "Allow: GET\r\n");
-        break;
-    default:
-        send_error(conn, request, admission);
-    }
-}
-
-static void refuse_upgrade(struct conn *conn, const struct http_request *request,
-                           const struct admission *admission)
-{
-    struct asker asker;
-    struct audit audit = audit_of(conn, request, &asker);
-
-    counters_increment(&conn->worker->counters, websockets_refused);
-    audit_upgrade_refused(&audit, admission);
-    answer_refusal(conn, request, admission);
-    conn_close_begin(conn, CLOSE_HTTP_REFUSED);
-}
-
-static bool accept_upgrade(struct conn *conn, const struct http_request *request,
-                           const struct admission *admission)
-{
-    char accept[WS_ACCEPT_SIZE];
-    char fields[256 + SUBPROTOCOL_BYTES_MAX];
-    struct bytes key = {0};
-    bool is_chosen = admission->subprotocol.len > 0;
-
-    http_request_field(request, "Sec-WebSocket-Key", &key);
-    if (ws_upgrade_accept(key, accept) != 0) {
-        return false;
-    }
-    int len = snprintf(fields, sizeof fields,
-                       "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n"
-                       "%s%.*s%s",
-                       accept, is_chosen ? "Sec-WebSocket-Protocol: " : "",
-                       is_chosen ? (int)admission->subprotocol.len : 0,
-                       is_chosen ? (const char *)admission->subprotocol.data : "",
-                       is_chosen ? "\r\n" : "");
-
-    CHECK(len > 0 && (size_t)len < sizeof fields);
-    struct http_response response = {.status = 101, .extra_fields = fields, .minor_version = 1};
-
-    return send_response(conn, &response);
-}
-
-/* rest: bytes behind the request, which belong to the WebSocket already. */
-static void answer_relay(struct conn *conn, const struct http_request *request, struct bytes rest)
-{
-    struct admission admission;
-
-    admission_check(&conn->table->shared->access, request, conn->worker->now_ms, clock_wall_s(),
-                    &admission);
-    if (admission.status != 101) {
-        refuse_upgrade(conn, request, &admission);
-    } else if (!accept_upgrade(conn, request, &admission)) {
-        admission_undo(&conn->table->shared->access, &admission);
-        conn_close_now(conn, CLOSE_IO_ERROR);
-    } else {
-        phase_websocket_open(conn, &admission, request, rest);
-    }
 }
 
 /* The path of the public URL in front of the request's, as a proxy that strips nothing would leave
@@ -505,7 +274,7 @@ static void answer(struct conn *conn, struct http_request *request, struct bytes
         strip_prefix(request, for_relay ? shared->access.url : shared->access.audience);
     }
     if (for_relay) {
-        answer_relay(conn, request, rest);
+        upgrade_answer(conn, request, rest);
     } else {
         answer_access(conn, request);
     }
@@ -525,7 +294,7 @@ static void await_more(struct conn *conn, struct http_request *request)
 
 static bool http_wants_bytes(const struct conn *conn)
 {
-    return inbox_is_empty(&phase_http_seen(conn)->inbox);
+    return inbox_is_empty(&phase_http_seen(conn)->inbox) && !phase_http_seen(conn)->leaves;
 }
 
 /* The next request may have its turn as soon as the answer before it has gone. */
@@ -575,7 +344,12 @@ static void take_whole(struct conn *conn)
     phase_http_of(conn)->request = NULL;
     phase_http_of(conn)->inbox = (struct inbox){0};
     answer(conn, request, inbox_bytes(&inbox));
-    put_request(conn, request);
+    if (conn->phase == PHASE_HTTP && phase_http_of(conn)->leaves) {
+        phase_http_of(conn)->request = request;
+        phase_http_of(conn)->inbox = inbox;
+        return;
+    }
+    phase_http_put_request(conn, request);
     if (conn->phase == PHASE_HTTP) {
         arm_deadline(conn);
     }

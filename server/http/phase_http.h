@@ -5,6 +5,7 @@
 #include "server/access/access.h"
 #include "server/conn/conn.h"
 #include "server/loop/inbox.h"
+#include "server/loop/worker.h"
 
 enum phase_http_limits {
     HTTP_EVICTING_MAX = 16, /* connections being closed, while others are evicted for memory */
@@ -17,6 +18,7 @@ struct phase_http {
     unsigned minor_version;          /* the same */
     bool head_only;                  /* the same */
     bool answered;                   /* at least one request was */
+    bool leaves; /* for another worker, which uses request and inbox; upgrade.h */
 };
 _Static_assert(sizeof(struct phase_http) <= PHASE_STATE_BYTES, "it fits a connection");
 
@@ -28,6 +30,15 @@ static inline struct phase_http *phase_http_of(struct conn *conn)
 static inline const struct phase_http *phase_http_seen(const struct conn *conn)
 {
     return (const struct phase_http *)(const void *)conn->phase_state;
+}
+
+/* Accepts NULL. The request may hold a token or a code. */
+static inline void phase_http_put_request(struct conn *conn, struct http_request *request)
+{
+    if (request != NULL) {
+        http_request_wipe(request);
+        block_pool_put(&conn->worker->requests, request);
+    }
 }
 
 extern const struct phase_ops phase_http_ops;

@@ -204,6 +204,47 @@ void admission_check(const struct access_context *context, const struct http_req
     }
 }
 
+/* The reason why it holds no more, or NULL. A denial after this look reaches the connection as a
+ * letter, if it is open at the end of the turn. */
+static const char *judge_again(const struct access_context *context,
+                               const struct permission *permission, int64_t now_s,
+                               unsigned *ret_status)
+{
+    if (atomic_load(&context->is_draining)) {
+        *ret_status = 503;
+        return ACCESS_DRAINING;
+    }
+    if (permission->exp_s <= now_s) {
+        *ret_status = 401;
+        return "token expired";
+    }
+    *ret_status = 403;
+    return bookings_is_denied(context->bookings, permission->booking_id, now_s)
+               ? "booking is denied"
+               : NULL;
+}
+
+bool admission_holds(const struct access_context *context, const struct admission *admission,
+                     int64_t now_s)
+{
+    unsigned status;
+
+    return judge_again(context, &admission->permission, now_s, &status) == NULL;
+}
+
+bool admission_check_again(const struct access_context *context, struct admission *admission,
+                           int64_t now_s)
+{
+    unsigned status;
+    const char *reason = judge_again(context, &admission->permission, now_s, &status);
+
+    if (reason != NULL) {
+        admission_undo(context, admission);
+        refuse(admission, status, reason);
+    }
+    return reason == NULL;
+}
+
 void admission_undo(const struct access_context *context, const struct admission *admission)
 {
     CHECK(admission->status == 101);

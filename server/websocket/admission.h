@@ -26,5 +26,14 @@ struct admission {
 void admission_check(const struct access_context *context, const struct http_request *request,
                      uint64_t now_ms, int64_t now_s, struct admission *ret_admission);
 
+/* Looks again at what may have changed since admission_check said 101: the end of its token,
+ * denials, the end of the service. False: not any more. */
+MUST_USE bool admission_holds(const struct access_context *context,
+                              const struct admission *admission, int64_t now_s);
+
+/* The same, on whose False the admission is a refusal, and its place is given back. */
+MUST_USE bool admission_check_again(const struct access_context *context,
+                                    struct admission *admission, int64_t now_s);
+
 /* Gives the place back: the WebSocket could not be opened. */
 void admission_undo(const struct access_context *context, const struct admission *admission);

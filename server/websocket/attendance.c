@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "server/hub/stream_join.h"
 #include "server/hub/v1/audience.h"
+#include "server/placement/placement.h"
 #include "server/websocket/phase_websocket.h"
 
 static void on_wants_key(struct subscriber *subscriber, enum relay_v1_key_reason reason)
@@ -41,6 +42,7 @@ void attendance_join(struct conn *conn, const struct wishes *wishes)
 {
     struct phase_websocket *ws = phase_websocket_of(conn);
 
+    placement_enter(conn->table->shared->placement, ws->topic, conn->worker->index);
     conn->subscriber.lag.recovery = wishes->recovery;
     conn->subscriber.lag.age_ms_max = wishes->age_ms_max;
     conn->subscriber.on_wants_key = on_wants_key;
@@ -62,6 +64,7 @@ void attendance_leave(struct conn *conn)
 {
     struct phase_websocket *ws = phase_websocket_of(conn);
 
+    placement_leave(conn->table->shared->placement, ws->topic, conn->worker->index);
     conn->subscriber.on_wants_key = NULL;
     if (ws->exchange != NULL) {
         exchange_leave(conn);

@@ -30,6 +30,8 @@ TESTS = {
     "test_interop": ["Curl.test_curl_gets_a_code_by_post_and_an_answer_by_get", "SClientTalks",
                      "Websockets", "Bulk", "Gstreamer", "Node",
                      "Browser.test_a_page_echoes_over_wss"],
+    "test_placement": ["PlacesOverTls.test_members_of_a_topic_share_a_worker_and_lose_nothing",
+                       "CutRecords"],
     "test_reload": ["Reload.test_sighup_under_load_drops_nobody_and_fails_no_handshake"],
     "test_splice": ["Splices"],
     "test_memory": ["Idle", "Handshakes"],

@@ -180,6 +180,20 @@ static bool is_passed_on(const struct conn *conn)
     return ktls_is_passed_on(conn->fd);
 }
 
+/* The keys are in the socket; this is what the kernel needs for the next ones. */
+static bool take_over(struct conn *conn, const struct conn_tls *from)
+{
+    if (from->rekey == NULL) {
+        return true;
+    }
+    conn->tls.rekey = block_pool_take(&conn->worker->blocks, sizeof *conn->tls.rekey);
+    if (conn->tls.rekey == NULL) {
+        return false;
+    }
+    *conn->tls.rekey = *from->rekey;
+    return true;
+}
+
 static void release(struct conn *conn)
 {
     if (conn->tls.rekey != NULL) {
@@ -200,5 +214,6 @@ const struct transport_ops transport_kernel = {
     .on_sent = transport_frames_sent,
     .notify = notify,
     .is_passed_on = is_passed_on,
+    .take_over = take_over,
     .release = release,
 };

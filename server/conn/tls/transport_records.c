@@ -330,6 +330,31 @@ static bool notify(struct conn *conn)
     return true;
 }
 
+/* The beginning of a record moves too. */
+static bool take_over(struct conn *conn, const struct conn_tls *from)
+{
+    const struct partial_record *partial = from->partial;
+
+    if (partial != NULL) {
+        size_t size = sizeof *partial + partial->capacity;
+
+        conn->tls.partial = block_pool_take(&conn->worker->requests, size);
+        if (conn->tls.partial == NULL) {
+            return false;
+        }
+        conn->tls.partial->got = partial->got;
+        conn->tls.partial->capacity = partial->capacity;
+        memcpy(conn->tls.partial->bytes, partial->bytes, partial->got);
+    }
+    conn->tls.records = from->records;
+    return true;
+}
+
+static void let_go(struct conn *conn)
+{
+    conn->tls.records = NULL;
+}
+
 static void release(struct conn *conn)
 {
     transport_put_record(conn, &conn->tls.notify_record);
@@ -344,5 +369,7 @@ const struct transport_ops transport_records = {
     .send_next = send_next,
     .on_sent = tls_batch_on_sent,
     .notify = notify,
+    .take_over = take_over,
+    .let_go = let_go,
     .release = release,
 };

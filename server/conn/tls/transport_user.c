@@ -133,6 +133,17 @@ static bool notify(struct conn *conn)
     return true;
 }
 
+static bool take_over(struct conn *conn, const struct conn_tls *from)
+{
+    conn->tls.session = from->session;
+    return true;
+}
+
+static void let_go(struct conn *conn)
+{
+    conn->tls.session = NULL;
+}
+
 static void release(struct conn *conn)
 {
     transport_put_record(conn, &conn->tls.notify_record);
@@ -146,5 +157,7 @@ const struct transport_ops transport_user = {
     .send_next = send_next,
     .on_sent = tls_batch_on_sent,
     .notify = notify,
+    .take_over = take_over,
+    .let_go = let_go,
     .release = release,
 };

@@ -398,3 +398,51 @@ Test(admission, is_refused_without_a_place_for_its_booking)
         places_give(office.context.places, permission.booking_id, permission.topic);
     }
 }
+
+/* As it was admitted, with a place that is given back when it is refused later. */
+static void admit(void)
+{
+    struct permission permission = good_permission();
+
+    admission = (struct admission){.status = 101, .permission = permission};
+    cr_assert_eq(places_take(office.context.places, &permission), 0);
+}
+
+static void expect_held_no_more(int64_t now_s, unsigned status)
+{
+    cr_assert_not(admission_holds(&office.context, &admission, now_s));
+    cr_assert_eq(admission.status, 101);
+    cr_assert_not(admission_check_again(&office.context, &admission, now_s));
+    expect_refused(status);
+    cr_assert_eq(places_count(office.context.places), 0);
+}
+
+Test(admission, holds_until_something_changes)
+{
+    admit();
+    cr_assert(admission_holds(&office.context, &admission, NOW_S + 59));
+    cr_assert(admission_check_again(&office.context, &admission, NOW_S + 59));
+    cr_assert_eq(admission.status, 101);
+    cr_assert_eq(places_count(office.context.places), 1);
+    admission_undo(&office.context, &admission);
+}
+
+Test(admission, does_not_hold_when_the_token_has_expired_meanwhile)
+{
+    admit();
+    expect_held_no_more(NOW_S + 60, 401);
+}
+
+Test(admission, does_not_hold_when_the_booking_was_denied_meanwhile)
+{
+    admit();
+    cr_assert_eq(bookings_deny(office.context.bookings, "bid0", NOW_S + 60, NOW_S), 0);
+    expect_held_no_more(NOW_S, 403);
+}
+
+Test(admission, does_not_hold_when_the_relay_stops_meanwhile)
+{
+    admit();
+    atomic_store(&office.context.is_draining, true);
+    expect_held_no_more(NOW_S, 503);
+}

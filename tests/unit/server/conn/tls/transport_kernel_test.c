@@ -280,3 +280,34 @@ Test(transport_kernel, close_in_the_middle_of_a_control_record_returns_its_memor
     cr_assert_null(conn->tls.rekey);
     cr_assert_null(conn->tls.control_record);
 }
+
+Test(transport_kernel, secrets_of_the_next_keys_move_with_a_connection)
+{
+    struct conn other = {.worker = &stage.worker};
+
+    conn->tls.rekey->answer_wanted = true;
+    cr_assert(transport_kernel.take_over(&other, &conn->tls));
+    cr_assert_neq(other.tls.rekey, conn->tls.rekey);
+    cr_assert(other.tls.rekey->answer_wanted);
+    transport_kernel.release(&other);
+    cr_assert_null(other.tls.rekey);
+}
+
+Test(transport_kernel, connection_without_secrets_has_nothing_to_move)
+{
+    struct conn other = {.worker = &stage.worker};
+    struct conn_tls none = {0};
+
+    stage_use_up_memory();
+    cr_assert(transport_kernel.take_over(&other, &none));
+    cr_assert_null(other.tls.rekey);
+}
+
+Test(transport_kernel, without_memory_it_does_not_move)
+{
+    struct conn other = {.worker = &stage.worker};
+
+    stage_use_up_memory();
+    cr_assert_not(transport_kernel.take_over(&other, &conn->tls));
+    cr_assert_null(other.tls.rekey);
+}

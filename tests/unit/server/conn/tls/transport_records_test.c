@@ -202,3 +202,34 @@ Test(transport_records, messages_of_a_batch_share_a_record)
     send_all();
     expect_bytes(client_read(), "one,two,");
 }
+
+Test(transport_records, keys_move_with_the_beginning_of_a_record)
+{
+    struct bytes records = client_records("hello");
+    struct conn other = {.worker = &stage.worker};
+    struct conn_tls *tls = &conn->tls;
+
+    receive(bytes_of(records.data, 9));
+    cr_assert(transport_records.take_over(&other, tls));
+    cr_assert_eq(other.tls.records, tls->records);
+    cr_assert_neq(other.tls.partial, tls->partial);
+    transport_records.let_go(conn);
+    transport_records.release(conn);
+    cr_assert_null(tls->records);
+    cr_assert_null(tls->partial);
+    tls->records = other.tls.records; /* and back */
+    tls->partial = other.tls.partial;
+    receive(bytes_skip(records, 9));
+    expect_heard("hello ");
+}
+
+Test(transport_records, without_memory_for_the_beginning_of_a_record_it_does_not_move)
+{
+    struct conn other = {.worker = &stage.worker};
+
+    receive(bytes_of(client_records("hello").data, 9));
+    stage_use_up_memory();
+    cr_assert_not(transport_records.take_over(&other, &conn->tls));
+    cr_assert_null(other.tls.partial);
+    cr_assert_null(other.tls.records);
+}

@@ -182,3 +182,19 @@ Test(transport_user, without_memory_close_notify_is_left_out)
     cr_assert(transport_user.notify(conn));
     cr_assert_not(conn->notify_op.in_flight);
 }
+
+Test(transport_user, session_moves_with_the_beginning_of_a_record)
+{
+    struct bytes records = client_records("hello");
+    struct conn other = {.worker = &stage.worker};
+    struct conn_tls *tls = &conn->tls;
+
+    receive(bytes_of(records.data, 3));
+    cr_assert(transport_user.take_over(&other, tls));
+    cr_assert_eq(other.tls.session, tls->session);
+    transport_user.let_go(conn);
+    cr_assert_null(tls->session);
+    tls->session = other.tls.session; /* and back */
+    receive(bytes_skip(records, 3));
+    expect_heard("hello ");
+}
