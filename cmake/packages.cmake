@@ -12,6 +12,13 @@ if(RELAY_SERVER)
 endif()
 
 # Optional parts: what is missing is left out, and the summary says so.
+if(RELAY_PROBES)
+  include(CheckIncludeFile)
+  check_include_file(sys/sdt.h RELAY_HAVE_SDT)
+  if(RELAY_HAVE_SDT)
+    add_compile_definitions(RELAY_PROBES)
+  endif()
+endif()
 if(RELAY_GST)
   pkg_check_modules(GST IMPORTED_TARGET gstreamer-1.0>=1.18 gstreamer-base-1.0>=1.18)
   pkg_check_modules(GSTCHECK IMPORTED_TARGET gstreamer-check-1.0>=1.18)

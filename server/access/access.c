@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "base/json_writer.h"
+#include "base/probe.h"
 #include "server/access/auth.h"
 #include "server/access/cors.h"
 #include "server/access/routes.h"
@@ -252,7 +253,11 @@ static bool authenticate(struct access_call *call, struct access_reply *reply)
 {
     struct auth_refusal refusal;
 
-    if (auth_check(call, &refusal)) {
+    refusal.reason = "";
+    bool is_right = auth_check(call, &refusal);
+
+    PROBE2(authorise, (int)is_right, refusal.reason);
+    if (is_right) {
         return true;
     }
     counters_increment(call->counters, sessions_refused);

@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include "base/check.h"
+#include "base/probe.h"
 #include "server/conn/conn.h"
 #include "server/conn/send.h"
 #include "server/conn/transport.h"
@@ -176,6 +177,7 @@ static void give_up(struct conn *conn)
     list_remove(&conn->starved_node);
     timer_disarm(&conn->liveness);
     timer_disarm(&conn->expiry);
+    PROBE4(close, conn->serial, (int)conn->close_reason, conn->bytes_sent, conn->messages_sent);
     conn_enter_phase(conn, PHASE_FREE);
     conn_table_put(conn->table, conn);
 }

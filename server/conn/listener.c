@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/probe.h"
 #include "server/conn/close.h"
 #include "server/conn/conn.h"
 #include "server/conn/receive.h"
@@ -176,6 +177,7 @@ void conn_open(struct conn_table *table, int fd, enum listener_role role)
         return;
     }
     counters_increment(&table->worker->counters, connections_accepted);
+    PROBE3(accept, conn->serial, fd, (int)role);
     if (table->shared->tls != NULL && role != LISTENER_ADMIN) {
         conn_enter_phase(conn, PHASE_TLS);
     } else {

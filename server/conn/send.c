@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 
 #include "base/check.h"
+#include "base/probe.h"
 #include "server/conn/conn.h"
 #include "server/conn/transport.h"
 #include "server/hub/drop_policy.h"
@@ -42,6 +43,7 @@ static void count_sent(struct conn *conn, size_t wire_len, unsigned completed)
         conn->first_sent_ms = conn->first_sent_ms == 0 ? conn->last_sent_ms : conn->first_sent_ms;
     }
     conn->bytes_sent += wire_len;
+    PROBE3(send_done, conn->serial, wire_len, completed);
     counters_add(counters, messages_sent, completed);
     counters_add(counters, bytes_sent, wire_len);
     if (conn->subscriber.queue.sent_offset > 0 || conn->tls.output.records != NULL) {

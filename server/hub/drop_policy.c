@@ -1,5 +1,6 @@
 #include "server/hub/drop_policy.h"
 
+#include "base/probe.h"
 #include "server/hub/lag/video_policy.h"
 
 /* One row for each class; enum lag_policy says what a slow viewer loses of it. */
@@ -91,6 +92,7 @@ static void drop(const struct scene *scene, enum lag_policy policy, unsigned ind
 {
     send_queue_remove(&scene->viewer->queue, scene->worker, index);
     scene->viewer->lag.dropped[policy]++;
+    PROBE3(drop, scene->viewer, (int)policy, scene->viewer->queue.count);
 }
 
 /* The newest message is always queued, even when nothing older can be dropped. */

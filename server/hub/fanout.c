@@ -1,6 +1,7 @@
 #include "server/hub/fanout.h"
 
 #include "base/check.h"
+#include "base/probe.h"
 #include "server/hub/stream_cache.h"
 #include "server/hub/stream_join.h"
 
@@ -28,6 +29,7 @@ static void deliver(struct worker *worker, struct topic *topic, struct share *sh
             subscriber->on_queued(subscriber);
         }
     }
+    PROBE3(fanout, topic->name, share->message->payload_len, worker->index);
 }
 
 static void pack(struct worker *worker, struct topic *topic, uint64_t targets,
@@ -64,6 +66,7 @@ void fanout_publish(struct worker *worker, struct topic *topic, struct message *
     }
     CHECK(message->home == worker->index);
     CHECK(message->topic == topic);
+    PROBE3(message_in, topic->name, message->payload_len, worker->index);
     follow(worker, topic, message, publisher);
     uint64_t others = atomic_load(&topic->interested) & ~(UINT64_C(1) << worker->index);
 

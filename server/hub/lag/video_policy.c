@@ -1,6 +1,7 @@
 #include "server/hub/lag/video_policy.h"
 
 #include "base/check.h"
+#include "base/probe.h"
 #include "server/hub/lag/key_wait.h"
 
 /* Entries of one stream among all that wait. */
@@ -101,6 +102,7 @@ static void count_dropped(const struct view *view)
 {
     view->viewer->lag.dropped[LAG_POLICY_VIDEO]++;
     counters_increment(&view->worker->counters, messages_dropped_video);
+    PROBE3(drop, view->viewer, (int)LAG_POLICY_VIDEO, view->viewer->queue.count);
     topic_counts_add(view->viewer->counts, dropped_video, 1);
 }
 

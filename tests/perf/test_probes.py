@@ -1,0 +1,54 @@
+"""The probes that docs/tuning.md lists are in the program, with their arguments, and cost a nop.
+
+Method: readelf reads the notes that sys/sdt.h leaves; skipped in a build without that header.
+"""
+
+import os
+import pathlib
+import re
+import subprocess
+import unittest
+
+SOURCE = pathlib.Path(os.environ.get("RELAY_SOURCE") or pathlib.Path(__file__).parents[2]).resolve()
+BUILD = pathlib.Path(os.environ.get("RELAY_BUILD") or SOURCE / "build" / "dev").resolve()
+NOTE = re.compile(r"Provider: relay\s+Name: (\w+)\s+Location: (0x[0-9a-f]+), Base: \S+, "
+                  r"Semaphore: (0x[0-9a-f]+)\s+Arguments: ([^\n]*)")
+ROW = re.compile(r"^\| `(\w+)` \| ((?:`\w+`(?:, )?)+) \|", re.MULTILINE)
+
+
+def documented():
+    """{probe: number of its arguments} of docs/tuning.md."""
+    text = (SOURCE / "docs" / "tuning.md").read_text(encoding="utf-8")
+    section = text.split("\n## Probes\n", 1)[1].split("\n## ", 1)[0]
+    return {name: arguments.count(",") + 1 for name, arguments in ROW.findall(section)}
+
+
+def has_probes():
+    cache = (BUILD / "CMakeCache.txt").read_text(encoding="utf-8")
+    return re.search(r"^RELAY_HAVE_SDT:\w+=1$", cache, re.MULTILINE) is not None
+
+
+class Probes(unittest.TestCase):
+    def notes(self):
+        done = subprocess.run(["readelf", "-n", BUILD / "relay"], capture_output=True, text=True,
+                              check=True, timeout=120)
+        return NOTE.findall(done.stdout)
+
+    def test_all_seven_are_documented(self):
+        self.assertEqual(set(documented()), {"accept", "authorise", "message_in", "fanout",
+                                             "send_done", "drop", "close"})
+
+    def test_a_build_with_the_header_has_them(self):
+        if not has_probes():
+            self.assertEqual(self.notes(), [])
+            self.skipTest("this build found no sys/sdt.h (systemtap-sdt-dev)")
+        found = {}
+        for name, location, semaphore, arguments in self.notes():
+            self.assertEqual(int(semaphore, 16), 0, f"{name} is always a nop, never a test")
+            self.assertGreater(int(location, 16), 0)
+            found[name] = len(arguments.split())
+        self.assertEqual(found, documented())
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
