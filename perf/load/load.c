@@ -156,22 +156,26 @@ static void phase_advance(struct load *load)
     }
 }
 
-static void load_loop(struct load *load)
+static void events_take(struct load *load, int wait_ms)
 {
     struct epoll_event events[EVENTS_MAX];
+    int count = epoll_wait(load->epoll_fd, events, EVENTS_MAX, wait_ms);
 
-    while (load->phase != LOAD_PHASE_DONE && load->failed == 0) {
-        int count = epoll_wait(load->epoll_fd, events, EVENTS_MAX, IDLE_WAIT_MS);
+    CHECK(count >= 0 || errno == EINTR);
+    for (int i = 0; i < count; i++) {
+        struct load_conn *conn = events[i].data.ptr;
 
-        CHECK(count >= 0 || errno == EINTR);
-        for (int i = 0; i < count; i++) {
-            struct load_conn *conn = events[i].data.ptr;
-
-            if (conn != NULL && load_conn_is_open(conn)) {
-                load_conn_on_event(&load->view, conn);
-            }
-            publish_due(load);
+        if (conn != NULL && load_conn_is_open(conn)) {
+            load_conn_on_event(&load->view, conn);
         }
+        publish_due(load);
+    }
+}
+
+static void load_loop(struct load *load)
+{
+    while (load->phase != LOAD_PHASE_DONE && load->failed == 0) {
+        events_take(load, IDLE_WAIT_MS);
         phase_advance(load);
         publish_due(load);
     }
@@ -212,7 +216,8 @@ static int conn_connect(struct load *load, struct load_conn *conn, char *error)
     return 0;
 }
 
-/* Viewers before publishers, so that nothing is published that a viewer could miss. */
+/* Viewers before publishers, so that nothing is published that a viewer could miss. Those that are
+ * there already answer pings meanwhile. */
 static int connect_all(struct load *load, char *error)
 {
     for (size_t i = load->conns_count; i-- > 0;) {
@@ -230,6 +235,7 @@ static int connect_all(struct load *load, char *error)
                      load->conns_count - i, load->conns_count, reason);
             return failed;
         }
+        events_take(load, 0);
     }
     return 0;
 }
@@ -366,8 +372,9 @@ static int load_measure(struct load *load, char *error)
         process_memory_read(server, &load->result->server.connected);
     }
     if (failed == 0) {
-        if (load->config->on_connected != NULL) {
-            load->config->on_connected(load->config->on_connected_ctx);
+        while (load->config->may_start != NULL &&
+               !load->config->may_start(load->config->may_start_ctx)) {
+            events_take(load, IDLE_WAIT_MS);
         }
         load_start(load);
         load_loop(load);

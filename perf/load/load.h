@@ -3,6 +3,7 @@
  * one epoll; a slow read never delays a due send by more than one receive call. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/attributes.h"
@@ -25,8 +26,9 @@ struct load_config {
     struct process_set server;
     uint64_t warmup_ns;
     uint64_t window_ns;
-    void (*on_connected)(void *ctx); /* before the warm-up; may block; NULL: nothing */
-    void *on_connected_ctx;
+    bool (*may_start)(void *ctx); /* asked, once all are connected, until it says so; must not
+                                   * block; NULL: at once */
+    void *may_start_ctx;
     void (*on_window)(void *ctx); /* called at the window's start; must not block; NULL: nothing */
     void *on_window_ctx;
 };

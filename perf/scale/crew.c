@@ -2,16 +2,15 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
 
-/* Each member comes once, and goes on when none is missing. */
+/* Counts the members that are still to come; each comes once. */
 struct meeting {
-    pthread_mutex_t lock;
-    pthread_cond_t all_came;
-    unsigned missing;
+    _Atomic unsigned missing;
 };
 
 struct member {
@@ -25,23 +24,20 @@ struct member {
     pthread_t thread;
 };
 
-static void meeting_come(struct meeting *meeting, unsigned members, bool waits)
+static void meeting_come(struct member *member)
 {
-    pthread_mutex_lock(&meeting->lock);
-    meeting->missing -= members;
-    pthread_cond_broadcast(&meeting->all_came);
-    while (waits && meeting->missing > 0) {
-        pthread_cond_wait(&meeting->all_came, &meeting->lock);
+    if (!member->has_met) {
+        member->has_met = true;
+        member->meeting->missing--;
     }
-    pthread_mutex_unlock(&meeting->lock);
 }
 
-static void on_connected(void *ctx)
+static bool may_start(void *ctx)
 {
     struct member *member = ctx;
 
-    member->has_met = true;
-    meeting_come(member->meeting, 1, true);
+    meeting_come(member);
+    return member->meeting->missing == 0;
 }
 
 static void *member_main(void *ctx)
@@ -49,9 +45,7 @@ static void *member_main(void *ctx)
     struct member *member = ctx;
 
     member->failed = load_run(&member->config, &member->result, member->error);
-    if (!member->has_met) {
-        meeting_come(member->meeting, 1, false); /* it could not connect; the others go on */
-    }
+    meeting_come(member); /* if it could not connect; the others go on */
     return NULL;
 }
 
@@ -71,8 +65,8 @@ static void members_prepare(struct member *members, unsigned count,
         member->config = *config;
         member->config.scenario.topics = topics / count + (i < topics % count);
         member->config.connector = load_session_connector(&member->session);
-        member->config.on_connected = on_connected;
-        member->config.on_connected_ctx = member;
+        member->config.may_start = may_start;
+        member->config.may_start_ctx = member;
         member->config.on_window = i == 0 ? config->on_window : NULL;
         first += member->config.scenario.topics;
     }
@@ -140,7 +134,7 @@ static int first_failure(const struct member *members, unsigned count, char *err
     return 0;
 }
 
-static int members_run(struct member *members, unsigned count, struct meeting *meeting, char *error)
+static int members_run(struct member *members, unsigned count, char *error)
 {
     unsigned started = 0;
     int failed = 0;
@@ -149,8 +143,8 @@ static int members_run(struct member *members, unsigned count, struct meeting *m
         failed = -pthread_create(&members[started].thread, NULL, member_main, &members[started]);
         started += failed == 0;
     }
-    if (started < count) {
-        meeting_come(meeting, count - started, false);
+    for (unsigned i = started; i < count; i++) {
+        meeting_come(&members[i]);
     }
     for (unsigned i = 0; i < started; i++) {
         pthread_join(members[i].thread, NULL);
@@ -162,7 +156,7 @@ static int members_run(struct member *members, unsigned count, struct meeting *m
 int crew_run(const struct load_config *config, const struct load_session *session, unsigned threads,
              struct load_result *ret_result, char error[static LOAD_TRANSPORT_ERROR_SIZE])
 {
-    struct meeting meeting = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, threads};
+    struct meeting meeting = {.missing = threads};
     struct member *members = calloc(threads, sizeof *members);
 
     CHECK(threads > 0 && threads <= config->scenario.topics);
@@ -170,7 +164,7 @@ int crew_run(const struct load_config *config, const struct load_session *sessio
         return load_transport_fail(error, -ENOMEM, "no memory");
     }
     members_prepare(members, threads, config, session, &meeting);
-    int failed = members_run(members, threads, &meeting, error);
+    int failed = members_run(members, threads, error);
 
     if (failed == 0) {
         results_merge(members, threads, ret_result);

@@ -195,26 +195,58 @@ Test(load, probes_idle_connections)
     cr_expect_eq(result.planned, result.window_ns * LOAD_PROBES_PER_S / 1000000000);
 }
 
-static void note_publisher(void *ctx)
+/* True at the third time. */
+static bool third_time(void *ctx)
 {
     cr_expect_gt(server.publisher, 0, "the last to connect");
-    ++*(unsigned *)ctx;
+    return ++*(unsigned *)ctx == 3;
 }
 
-Test(load, says_once_that_all_are_connected)
+Test(load, waits_until_it_may_start)
 {
     unsigned calls = 0;
     struct load_config config = {
         .scenario = {.name = "test", .topics = 1, .viewers = 2, .bytes = BYTES, .rate = 100},
         .connector = {.ctx = &server, .open = server_open},
         .window_ns = 50000000,
-        .on_connected = note_publisher,
-        .on_connected_ctx = &calls,
+        .may_start = third_time,
+        .may_start_ctx = &calls,
     };
 
     cr_assert_eq(load_run(&config, &result, error), 0, "%s", error);
     cr_assert_eq(pthread_join(server.thread, NULL), 0);
-    cr_expect_eq(calls, 1);
+    cr_expect_eq(calls, 3);
+    cr_expect_gt(result.whole_run.published, 0);
+}
+
+/* The first connection gets a ping, and must have answered when the second is made. */
+static int pinging_open(void *ctx, unsigned topic, enum connector_role role,
+                        struct connection *ret_connection,
+                        char reason[static LOAD_TRANSPORT_ERROR_SIZE])
+{
+    static const uint8_t ping[] = {0x89, 0};
+    uint8_t pong[6] = {0};
+
+    if (server.viewers_count == 1) {
+        cr_expect_eq(recv(server.viewers[0], pong, sizeof pong, MSG_DONTWAIT), sizeof pong);
+        cr_expect_eq(pong[0], 0x8a);
+    }
+    int failed = server_open(ctx, topic, role, ret_connection, reason);
+
+    cr_expect_eq(send(server.viewers[server.viewers_count - 1], ping, sizeof ping, 0), sizeof ping);
+    return failed;
+}
+
+Test(load, answers_pings_while_others_connect)
+{
+    struct load_config config = {
+        .scenario = {.name = "idle", .topics = 1, .viewers = 2, .bytes = BYTES},
+        .connector = {.ctx = &server, .open = pinging_open},
+        .window_ns = 50000000,
+    };
+
+    cr_assert_eq(load_run(&config, &result, error), 0, "%s", error);
+    cr_expect_eq(result.whole_run.pings, 2);
 }
 
 Test(load, says_which_connection_was_refused)

@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -42,7 +43,9 @@ int load_run(const struct load_config *config, struct load_result *ret_result,
         return -EACCES;
     }
     connected++;
-    config->on_connected(config->on_connected_ctx);
+    while (!config->may_start(config->may_start_ctx)) {
+        sched_yield();
+    }
     cr_expect_geq(connected, fails_at == UINT32_MAX ? THREADS : THREADS - 1, "all are there");
     if (config->on_window != NULL) {
         config->on_window(config->on_window_ctx);
