@@ -14,6 +14,14 @@ static bool admits(struct subscriber *subscriber, const struct message *message,
            stream_join_admits(subscriber, message, ret_part);
 }
 
+/* The first is sent to first: each is so in its turn. */
+static void let_another_begin(struct list *subscribers)
+{
+    if (!list_empty(subscribers)) {
+        list_append(subscribers, list_take_first(subscribers));
+    }
+}
+
 static void deliver(struct worker *worker, struct topic *topic, struct share *share,
                     const struct subscriber *publisher, const struct send_queue_bounds *bounds)
 {
@@ -29,6 +37,7 @@ static void deliver(struct worker *worker, struct topic *topic, struct share *sh
             subscriber->on_queued(subscriber);
         }
     }
+    let_another_begin(subscribers);
     PROBE3(fanout, topic->name, share->message->payload_len, worker->index);
 }
 

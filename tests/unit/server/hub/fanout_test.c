@@ -267,3 +267,23 @@ Test(fanout, does_not_let_a_slow_subscriber_hold_up_another)
     stop_listening(&quick, scene.topic);
     cluster_settle(&scene.cluster);
 }
+
+Test(fanout, each_is_sent_to_first_in_its_turn)
+{
+    struct listener listeners[3];
+    struct list *subscribers = &scene.topic->parts[0].subscribers;
+    const char *const texts[] = {"a", "b", "c"};
+
+    for (unsigned i = 0; i < 3; i++) {
+        listen_on(&listeners[i], scene.topic, 0);
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        cr_assert_eq(subscribers->next, &listeners[i].subscriber.node);
+        publish(0, texts[i], NULL);
+    }
+    cr_assert_eq(subscribers->next, &listeners[0].subscriber.node);
+    for (unsigned i = 0; i < 3; i++) {
+        expect_texts(&listeners[i], texts, 3);
+        stop_listening(&listeners[i], scene.topic);
+    }
+}
