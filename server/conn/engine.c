@@ -12,6 +12,8 @@
 #include "server/hub/stream_cache.h"
 #include "server/tls/record/tls_record.h"
 
+enum { SEALED_BYTES_MAX = 128 * 1024 }; /* stays in the cache until the kernel copies it */
+
 int engine_init(struct conn_table *table, struct worker *worker, struct conn_shared *shared,
                 const struct listener_socket *sockets, unsigned listeners_count)
 {
@@ -69,9 +71,12 @@ static void follow_wall_clock(struct conn_table *table)
     }
 }
 
+/* Records made in user space leave before those of the next viewers are made: the rest waits for
+ * the next turn, which begins at once and may use their memory again while it is in the cache. */
 static void send_ready(struct conn_table *table)
 {
-    while (!list_empty(&table->ready)) {
+    table->sealed_bytes = 0;
+    while (!list_empty(&table->ready) && table->sealed_bytes < SEALED_BYTES_MAX) {
         struct conn *conn = container_of(list_take_first(&table->ready), struct conn, ready_node);
 
         CHECK(conn->phase != PHASE_FREE);
@@ -116,7 +121,8 @@ void engine_on_turn_end(struct conn_table *table)
     end_period_if_due(table);
     table->burst_spent = 0;
     table->placed_bytes = 0;
-    table->worker->work_waits = unfinished_waits(&table->unfinished) || !list_empty(&table->paced);
+    table->worker->work_waits = unfinished_waits(&table->unfinished) ||
+                                !list_empty(&table->paced) || !list_empty(&table->ready);
 }
 
 static uint64_t us_from_now(uint64_t us)

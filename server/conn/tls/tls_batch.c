@@ -99,6 +99,7 @@ void tls_batch_end(struct conn *conn, const struct tls_batch *batch, size_t len)
     output->len = (uint32_t)len;
     output->sent = 0;
     output->plain_len = batch->plain_len;
+    conn->table->sealed_bytes += len;
 }
 
 void tls_batch_fail(struct conn *conn)

@@ -213,3 +213,39 @@ Test(engine, step_of_the_wall_clock_makes_ends_of_tokens_due)
     stage_pass_ms(TIMER_TICK_MS);
     expect_heard("expiry ");
 }
+
+/* Records made in user space */
+
+enum { SEALED_BYTES = 64 * 1024 };
+
+static unsigned sealed_count;
+
+static bool seal_and_send(struct conn *conn)
+{
+    sealed_count++;
+    conn->table->sealed_bytes += SEALED_BYTES;
+    return transport_plain.send_next(conn);
+}
+
+Test(engine, records_leave_before_all_are_made)
+{
+    struct transport_ops sealing = transport_plain;
+    const unsigned expected[] = {2, 4, 4};
+
+    sealing.send_next = seal_and_send;
+    for (unsigned i = 0; i < STAGE_CONNS; i++) {
+        struct conn *conn = stage_connect(LISTENER_BOTH);
+
+        conn->transport = &sealing;
+        stage_send(conn, "hello");
+    }
+    for (unsigned i = 0; i < sizeof expected / sizeof expected[0]; i++) {
+        stage_turn();
+        cr_assert_eq(sealed_count, expected[i]);
+        cr_assert_eq(stage.worker.work_waits, expected[i] < STAGE_CONNS);
+    }
+    list_for_each(node, &stage.table.open)
+    {
+        container_of(node, struct conn, open_node)->transport = &transport_plain;
+    }
+}
