@@ -140,12 +140,21 @@ static bool may_arrive(const struct conn_table *table, const struct transfer *tr
                            clock_wall_s());
 }
 
+/* The one that was reserved: after the opening it has its own, or none. */
+static void give_up_place(const struct conn_table *table, const struct departure *departure)
+{
+    placement_leave(table->shared->placement, departure->topic, departure->target,
+                    departure->admission.permission.can_read);
+}
+
 static void on_arrived(struct conn *conn, struct transfer *transfer)
 {
     const struct departure *departure = departure_of(transfer);
+    const struct conn_table *table = conn->table;
 
     counters_increment(&conn->worker->counters, websockets_moved);
     open_websocket(conn, departure->request, &departure->admission, transfer->rest);
+    give_up_place(table, departure);
 }
 
 /* The other worker did not take it, so it stays. */
@@ -171,14 +180,6 @@ static void go_on(struct conn *conn, struct departure *departure)
     conn_receive_start(conn);
 }
 
-static void give_up_place(struct worker *worker, struct topic *topic, unsigned target)
-{
-    const struct conn_table *table = worker->context;
-
-    placement_leave(table->shared->placement, topic, target);
-    topic_unref(topic);
-}
-
 static void on_returned(struct conn *conn, struct transfer *transfer)
 {
     struct departure *departure = container_of(transfer, struct departure, transfer);
@@ -186,8 +187,9 @@ static void on_returned(struct conn *conn, struct transfer *transfer)
 
     if (conn != NULL) {
         go_on(conn, departure);
+        give_up_place(worker->context, departure);
     }
-    give_up_place(worker, departure->topic, departure->target);
+    topic_unref(departure->topic);
     block_pool_put(&worker->requests, departure);
 }
 
@@ -240,7 +242,8 @@ static void place(struct conn *conn, const struct http_request *request,
         counters_increment(&conn->worker->counters, websockets_stayed);
     }
     open_websocket(conn, request, admission, rest);
-    give_up_place(conn->worker, topic, target);
+    placement_leave(shared->placement, topic, target, permission->can_read);
+    topic_unref(topic);
 }
 
 void upgrade_answer(struct conn *conn, const struct http_request *request, struct bytes rest)

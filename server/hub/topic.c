@@ -50,7 +50,8 @@ static void init_parts(struct topic *topic)
 
         list_init(&part->subscribers);
         part->subscribers_count = 0;
-        part->members = 0;
+        part->readers = 0;
+        part->writers = 0;
         part->published = 0;
         part->streams_count = 0;
         part->cache = NULL;
@@ -122,7 +123,7 @@ static void check_unused(const struct topic *topic)
     CHECK(atomic_load(&topic->interested) == 0);
     for (unsigned i = 0; i < topic->registry->workers_count; i++) {
         CHECK(topic->parts[i].budget.bytes == 0);
-        CHECK(topic->parts[i].members == 0);
+        CHECK(topic->parts[i].readers == 0 && topic->parts[i].writers == 0);
         CHECK(topic->parts[i].parcel == NULL);
         underway_check_empty(&topic->parts[i].underway);
         CHECK(topic->parts[i].cache == NULL);

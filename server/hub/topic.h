@@ -34,7 +34,8 @@ _Static_assert((int)TOPIC_NAME_SIZE == (int)TOPIC_COUNTS_NAME_SIZE, "a row holds
 struct topic_part {
     _Alignas(64) struct list subscribers; /* struct subscriber.node; readers only */
     uint32_t subscribers_count;
-    uint32_t members;   /* that are or will be here; of placement/placement.h, under its mutex */
+    uint32_t readers;   /* members that are or will be here; of placement/placement.h, under its */
+    uint32_t writers;   /* mutex; members that only publish */
     uint32_t published; /* number of the newest message of this worker */
     uint32_t streams_count;     /* that publishers of this worker began */
     struct stream_cache *cache; /* of a publisher of this worker, or NULL */

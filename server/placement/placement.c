@@ -7,6 +7,11 @@
 
 #include "base/check.h"
 
+/* More than there are descriptors for. */
+enum { READERS_MAX = 1 << 30 };
+
+static const uint64_t WRITERS_ARE_MANY = UINT64_C(1) << 63;
+
 /* One worker; on a cache line of its own. */
 struct desk {
     _Alignas(64) uint32_t members;     /* of all topics; under the mutex */
@@ -34,17 +39,31 @@ static bool is_before(const struct rank *rank, const struct rank *other)
 }
 
 /* A share that was begun is filled first, the fullest of them; then one is begun; then the smallest
- * grows. A connection that only publishes adds nothing to what is sent: it goes where most are. */
-static uint64_t order_of(uint32_t members, bool can_read)
+ * grows. */
+static uint32_t fill_order(uint32_t members)
 {
-    if (!can_read) {
-        return UINT32_MAX - members;
-    }
     if (members == 0) {
         return PLACEMENT_SHARE_MIN;
     }
     return members < PLACEMENT_SHARE_MIN ? PLACEMENT_SHARE_MIN - members
-                                         : (uint64_t)PLACEMENT_SHARE_MIN + members;
+                                         : PLACEMENT_SHARE_MIN + members;
+}
+
+/* A reader that begins a share does so where most write. */
+static uint64_t reader_order(const struct placement_share *share)
+{
+    return (uint64_t)fill_order(share->readers) << 32 | (UINT32_MAX - share->writers);
+}
+
+/* One that only publishes adds nothing to what is sent: it goes where most read, as long as few
+ * write there. Beyond that it goes where fewest write, or all of a topic would load one worker. */
+static uint64_t writer_order(const struct placement_share *share)
+{
+    uint32_t fill = fill_order(share->writers);
+
+    return share->writers < PLACEMENT_SHARE_MIN
+               ? (uint64_t)(READERS_MAX - share->readers) << 32 | fill
+               : WRITERS_ARE_MANY | fill;
 }
 
 unsigned placement_choose(const struct placement_share *shares, unsigned workers_count,
@@ -54,7 +73,7 @@ unsigned placement_choose(const struct placement_share *shares, unsigned workers
     unsigned chosen = here;
 
     for (unsigned i = 0; i < workers_count; i++) {
-        struct rank rank = {.first = order_of(shares[i].members, can_read),
+        struct rank rank = {.first = can_read ? reader_order(&shares[i]) : writer_order(&shares[i]),
                             .load = shares[i].load,
                             .distance = i == here ? 0 : 1};
 
@@ -110,15 +129,24 @@ static void weigh(const struct placement *placement, const struct topic *topic,
     for (unsigned i = 0; i < placement->workers_count; i++) {
         const struct desk *desk = &placement->desks[i];
 
-        ret_shares[i].members = topic->parts[i].members;
+        ret_shares[i].readers = topic->parts[i].readers;
+        ret_shares[i].writers = topic->parts[i].writers;
         ret_shares[i].load = atomic_load_explicit(&desk->busy_us, memory_order_relaxed) +
                              desk->members * (average_us + 1);
     }
 }
 
-static void add(struct placement *placement, struct topic *topic, unsigned worker_index)
+static uint32_t *members_of(struct topic *topic, unsigned worker_index, bool can_read)
 {
-    topic->parts[worker_index].members++;
+    struct topic_part *part = &topic->parts[worker_index];
+
+    return can_read ? &part->readers : &part->writers;
+}
+
+static void add(struct placement *placement, struct topic *topic, unsigned worker_index,
+                bool can_read)
+{
+    ++*members_of(topic, worker_index, can_read);
     placement->desks[worker_index].members++;
 }
 
@@ -134,27 +162,31 @@ unsigned placement_reserve(struct placement *placement, struct topic *topic, uns
     weigh(placement, topic, shares);
     unsigned chosen = placement_choose(shares, placement->workers_count, here, can_read);
 
-    add(placement, topic, chosen);
+    add(placement, topic, chosen, can_read);
     pthread_mutex_unlock(&placement->mutex);
     return chosen;
 }
 
-void placement_enter(struct placement *placement, struct topic *topic, unsigned worker_index)
+void placement_enter(struct placement *placement, struct topic *topic, unsigned worker_index,
+                     bool can_read)
 {
     if (placement != NULL) {
         pthread_mutex_lock(&placement->mutex);
-        add(placement, topic, worker_index);
+        add(placement, topic, worker_index, can_read);
         pthread_mutex_unlock(&placement->mutex);
     }
 }
 
-void placement_leave(struct placement *placement, struct topic *topic, unsigned worker_index)
+void placement_leave(struct placement *placement, struct topic *topic, unsigned worker_index,
+                     bool can_read)
 {
     if (placement != NULL) {
         pthread_mutex_lock(&placement->mutex);
-        CHECK(topic->parts[worker_index].members > 0);
+        uint32_t *members = members_of(topic, worker_index, can_read);
+
+        CHECK(*members > 0);
         CHECK(placement->desks[worker_index].members > 0);
-        topic->parts[worker_index].members--;
+        --*members;
         placement->desks[worker_index].members--;
         pthread_mutex_unlock(&placement->mutex);
     }

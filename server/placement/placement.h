@@ -1,8 +1,10 @@
 /* On which worker a WebSocket is served. A topic begins on the worker with the least load, and its
  * first members join it there: what is published is sent without a letter to another worker. Each
  * PLACEMENT_SHARE_MIN of them begin a share on another worker; when all have one, they are kept
- * equal, so that a hot topic is sent by all workers at a time. Shared by all workers behind a
- * mutex, which is taken when WebSockets open and end, never on the data path. */
+ * equal, so that a hot topic is sent by all workers at a time. Members that only publish are
+ * counted for themselves: what they cost is receiving, and they join readers as long as they are
+ * few. Shared by all workers behind a mutex, which is taken when WebSockets open and end, never on
+ * the data path. */
 #pragma once
 
 #include <stdbool.h>
@@ -26,7 +28,8 @@ enum placement_mode {
 
 /* A worker, as one topic sees it. */
 struct placement_share {
-    uint32_t members; /* of the topic */
+    uint32_t readers; /* members of the topic */
+    uint32_t writers; /* those that only publish */
     uint64_t load;    /* of all it serves, in any unit */
 };
 
@@ -47,8 +50,10 @@ unsigned placement_reserve(struct placement *placement, struct topic *topic, uns
                            bool can_read);
 
 /* A member of the topic on that worker comes, or goes (the reserved one, too). */
-void placement_enter(struct placement *placement, struct topic *topic, unsigned worker_index);
-void placement_leave(struct placement *placement, struct topic *topic, unsigned worker_index);
+void placement_enter(struct placement *placement, struct topic *topic, unsigned worker_index,
+                     bool can_read);
+void placement_leave(struct placement *placement, struct topic *topic, unsigned worker_index,
+                     bool can_read);
 
 /* On each worker, at the end of a turn: notes now and then how busy it is. */
 void placement_on_turn_end(struct placement *placement, const struct worker *worker);

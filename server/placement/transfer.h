@@ -2,7 +2,7 @@
  * what its transport keeps. It moves while the kernel holds no operation of it, and nothing is to
  * be sent. The connection that it was waits meanwhile, with everything in its place; only the other
  * worker uses it then. When that has taken it, the first one is released without a close; when it
- * refuses, the first one goes on. So none is lost, whatever the other worker has no room for.
+ * refuses, the first one goes on. None is lost for want of a place on the other worker.
  * On the worker that each function names; never blocks. */
 #pragma once
 

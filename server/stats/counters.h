@@ -57,11 +57,11 @@
     X(websockets_refused, "websockets_refused", "",                                                \
       "WebSockets refused for a bad code, topic or scope")                                         \
     X(websockets_moved, "websockets_placed", "result=\"moved\"",                                   \
-      "WebSockets that opened, by what RELAY_PLACEMENT=topic did with them")                       \
+      "WebSockets that were admitted, by what RELAY_PLACEMENT=topic did with them")                \
     X(websockets_stayed, "websockets_placed", "result=\"stayed\"",                                 \
-      "WebSockets that opened, by what RELAY_PLACEMENT=topic did with them")                       \
+      "WebSockets that were admitted, by what RELAY_PLACEMENT=topic did with them")                \
     X(websockets_move_refused, "websockets_placed", "result=\"refused\"",                          \
-      "WebSockets that opened, by what RELAY_PLACEMENT=topic did with them")                       \
+      "WebSockets that were admitted, by what RELAY_PLACEMENT=topic did with them")                \
     X(refusals_unlogged, "refusals_unlogged", "", "Refusals beyond the limit of log lines")        \
     X(closed_by_peer, "closes", "reason=\"client\"", "Connections closed, by reason")              \
     X(closed_protocol_error, "closes", "reason=\"protocol\"", "Connections closed, by reason")     \

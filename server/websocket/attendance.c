@@ -42,7 +42,7 @@ void attendance_join(struct conn *conn, const struct wishes *wishes)
 {
     struct phase_websocket *ws = phase_websocket_of(conn);
 
-    placement_enter(conn->table->shared->placement, ws->topic, conn->worker->index);
+    placement_enter(conn->table->shared->placement, ws->topic, conn->worker->index, ws->can_read);
     conn->subscriber.lag.recovery = wishes->recovery;
     conn->subscriber.lag.age_ms_max = wishes->age_ms_max;
     conn->subscriber.on_wants_key = on_wants_key;
@@ -64,7 +64,7 @@ void attendance_leave(struct conn *conn)
 {
     struct phase_websocket *ws = phase_websocket_of(conn);
 
-    placement_leave(conn->table->shared->placement, ws->topic, conn->worker->index);
+    placement_leave(conn->table->shared->placement, ws->topic, conn->worker->index, ws->can_read);
     conn->subscriber.on_wants_key = NULL;
     if (ws->exchange != NULL) {
         exchange_leave(conn);

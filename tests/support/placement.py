@@ -160,6 +160,25 @@ class Placement:
         workers = self.workers_by_topic(relay, len(viewers) + 1)["hot"]
         self.assertEqual(sorted(collections.Counter(workers[:-1]).values()), [2 * SHARE] * WORKERS)
 
+    def test_a_burst_of_a_dozen_stays_on_one_worker(self):
+        relay = self.start_placed()
+        topics, members = 4, 12
+        self.expect_all_heard(self.speak(relay, topics, members))
+        for topic, workers in self.workers_by_topic(relay, topics * members).items():
+            self.assertEqual((len(workers), len(set(workers))), (members, 1), topic)
+
+    def test_many_that_only_publish_share_the_workers_and_readers_join_them(self):
+        relay = self.start_placed()
+        for _ in range(SHARE):
+            self.join(relay, "few", scopes=("write",))
+        self.join(relay, "few", scopes=("read",))
+        few = self.workers_by_topic(relay, SHARE + 1)["few"]
+        self.assertEqual(len(set(few)), 1, few)
+        for _ in range(2 * SHARE * WORKERS):
+            self.join(relay, "many", scopes=("write",))
+        many = self.workers_by_topic(relay, SHARE + 1 + 2 * SHARE * WORKERS)["many"]
+        self.assertEqual(sorted(collections.Counter(many).values()), [2 * SHARE] * WORKERS)
+
     def join(self, relay, *arguments, **changes):
         return self.track(relay.raw(*arguments, **self.context_of(relay), **changes))
 
