@@ -29,6 +29,7 @@ die() {
 server_packages=(
     build-essential cmake ninja-build 'pkgconf|pkg-config'
     liburing-dev libssl-dev libwslay-dev libjwt-dev libjansson-dev libsqlite3-dev
+    systemtap-sdt-dev # only headers: static probes
     'libllhttp-dev|node-llhttp' # Debian 12 has only the C sources, in node-llhttp
 )
 test_packages=(

@@ -117,6 +117,7 @@ def debian(version):
     """Names of packages of a distribution that matter here."""
     common = {
         "build-essential", "cmake", "ninja-build", "pkgconf", "libsqlite3-dev", *SERVER_LIBRARIES,
+        "systemtap-sdt-dev",
         "libcriterion-dev", "clang", "clang-format", "clang-tidy", "llvm", "python3",
         "python3-websockets", "python3-jwt", "python3-cryptography", "curl", "openssl", "ffmpeg",
         "libgstreamer1.0-dev", "libgstreamer-plugins-base1.0-dev", "gstreamer1.0-tools",
