@@ -5,8 +5,10 @@ missing and how to get it.
 """
 
 import contextlib
+import ctypes
 import os
 import pathlib
+import resource
 import secrets
 import shlex
 import shutil
@@ -20,6 +22,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 READY_S = 20
 END_S = 10
 DEBIAN_MODULES = "/usr/share/nodejs"  # of Debian's packages, such as node-ws
+LIBC = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1
 
 
 class Missing(Exception):
@@ -43,6 +47,11 @@ def free_ports(count):
         yield [each.getsockname()[1] for each in sockets]
 
 
+def die_with_parent(by=signal.SIGKILL):
+    """For a child before its exec: no server outlives a comparison that is killed."""
+    LIBC.prctl(PR_SET_PDEATHSIG, by)
+
+
 def descendants(pid):
     """The process and all that it has started."""
     parents = {}
@@ -59,12 +68,16 @@ def descendants(pid):
 class Process:
     """A server in a group of its own, tied to one CPU, ended with all that it has started."""
 
-    def __init__(self, command, cpu, environment=None):
+    def __init__(self, command, cpu, environment=None, orphaned=signal.SIGKILL):
+        def prepare():
+            die_with_parent(orphaned)
+            if cpu is not None:
+                os.sched_setaffinity(0, {cpu})
+
         self.log = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,
-            start_new_session=True, env={**os.environ, **(environment or {})},
-            preexec_fn=None if cpu is None else lambda: os.sched_setaffinity(0, {cpu}))
+            start_new_session=True, env={**os.environ, **(environment or {})}, preexec_fn=prepare)
 
     def await_port(self, port):
         deadline = time.monotonic() + READY_S
@@ -154,8 +167,10 @@ def node(module, script, cure):
                    "{ws}://127.0.0.1:{port}/{topic}?role={role}", environment)
 
 
+NGINX_FILES = 40000  # two of each connection
 NGINX = """
 daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log stderr error;
+worker_rlimit_nofile {files};
 events {{ worker_connections 20000; }}
 http {{
   access_log off;
@@ -190,7 +205,9 @@ class Nginx:
         if tls is not None:
             ssl = f" ssl; ssl_certificate {tls[0]}; ssl_certificate_key {tls[1]}"
         path = pathlib.Path(folder) / "nginx.conf"
-        path.write_text(NGINX.format(folder=folder, front=front, back=back, ssl=ssl),
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        files = NGINX_FILES if hard == resource.RLIM_INFINITY else min(NGINX_FILES, hard)
+        path.write_text(NGINX.format(folder=folder, front=front, back=back, ssl=ssl, files=files),
                         encoding="utf-8")
         return path
 
@@ -211,7 +228,8 @@ class Nginx:
             stack.callback(relay.end)
             relay.await_port(access)
             proxy = Process([self.nginx, "-p", folder, "-c",
-                             str(self.configuration(folder, front, back, tls))], cpu)
+                             str(self.configuration(folder, front, back, tls))], cpu,
+                            orphaned=signal.SIGTERM)  # on which it ends its worker, too
             stack.callback(proxy.end)
             proxy.await_port(front)
             pids = ",".join(map(str, relay.pids() + proxy.pids()))
@@ -220,11 +238,13 @@ class Nginx:
             yield ["--access", f"http://127.0.0.1:{access}", "--server-pid", pids]
 
 
-def make(text, relay, url):
+def make(text, relay, url, tls=None):
     """A name and its peer: "ws", "practable=/path", or "mine=COMMAND {port}" with --url."""
     name, _, value = text.partition("=")
     if name == "relay":
         return name, Spawned(value or relay, "build it, or name its path")
+    if name == "practable" and tls:
+        raise Missing("practable/relay has no TLS: compare it without --tls")
     if name == "practable":
         return name, Spawned(value or "practable-relay",
                              "build practable/relay, and name it: --peer practable=/path/to/relay")
