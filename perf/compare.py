@@ -8,9 +8,10 @@
 
 In each round every server gets the same scenario once, a different one first in each round.
 Printed are the medians of the rounds and, of each round, relay's processor time divided by the
-peer's: median, smallest and largest. Left in --out: compare.json, compare.svg.
+peer's: median, smallest and largest. Left in --out, written anew after each round: compare.json,
+compare.svg. Runs whose rate was not kept count, and are said to be not valid.
 
-Exit status: 0 compared; 1 a peer is missing, or a run failed.
+Exit status: 0 compared; 1 a peer is missing, a run failed, or messages were lost.
 """
 
 import argparse
@@ -20,12 +21,14 @@ import pathlib
 import statistics
 import subprocess
 import sys
+import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "perf" / "peers"))
 
 import chart  # noqa: E402  # pylint: disable=wrong-import-position
 import peers  # noqa: E402  # pylint: disable=wrong-import-position
+import relay_bench  # noqa: E402  # pylint: disable=wrong-import-position
 
 RUN_EXTRA_S = 300  # beyond the window: connections, warm-up, drain
 
@@ -73,7 +76,7 @@ def sides_make(options):
     for text in [f"relay={options.relay}", *options.peer]:
         name = text.split("=", 1)[0]
         try:
-            _, side = peers.make(text, options.relay, options.url)
+            _, side = peers.make(text, options.relay, options.url, options.tls)
             while name in sides:
                 name += "+"  # the same twice, which shows how far figures spread by themselves
             sides[name] = side
@@ -96,18 +99,12 @@ def run(options, side, viewers):
             command += [f"--{name}", str(value)]
         if options.tls:
             command += ["--tls", "--insecure"]
-        result = subprocess.run(command, capture_output=True, text=True, check=False,
-                                stdin=subprocess.DEVNULL, timeout=options.seconds + RUN_EXTRA_S)
-    try:
-        report = json.loads(result.stdout)
-        return report["machine"], report["runs"][0]
-    except (ValueError, LookupError):
-        reason = (result.stderr.strip().splitlines() or ["no output"])[-1]
-        raise peers.Failed(f"relay-bench failed: {reason}") from None
+        report = relay_bench.run(command, options.seconds + RUN_EXTRA_S)
+    return report["machine"], report["runs"][0]
 
 
 def measure(options, sides):
-    """machine, {side: {viewers: [run…]}}"""
+    """After each round: machine, {side: {viewers: [run…]}} of all rounds until then."""
     runs = {name: {viewers: [] for viewers in options.viewers} for name in sides}
     names, machine, done = list(sides), None, 0
     total = options.rounds * len(options.viewers) * len(sides)
@@ -119,10 +116,10 @@ def measure(options, sides):
                 say(f"run {done} of {total}: {name}, {viewers} viewers")
                 try:
                     machine, one = run(options, sides[name], viewers)
-                except peers.Failed as error:
+                except (peers.Failed, relay_bench.Failed) as error:
                     raise peers.Failed(f"{name}, {viewers} viewers: {error}") from None
                 runs[name][viewers].append(one)
-    return machine, runs
+        yield machine, runs
 
 
 def spread(values):
@@ -141,7 +138,8 @@ def summarise(runs):
                 "p50_us": spread([one["latency_us"]["p50"] for one in items]),
                 "p99_us": spread([one["latency_us"]["p99"] for one in items]),
                 "rss_mb": spread([one["server"]["rss_connected_bytes"] / 1e6 for one in items]),
-                "not_valid": sum(one["verdict"] != "valid" for one in items),
+                "runs": len(items),
+                "not_valid": relay_bench.not_valid(items),
             }
             ratios = [ours["server"]["cpu_s_per_gb"] / theirs["server"]["cpu_s_per_gb"]
                       for ours, theirs in zip(runs[base][viewers], items)
@@ -164,7 +162,7 @@ def print_summary(summary):
             if ratio is not None:
                 line += f"  {ratio['median']:.2f} ({ratio['min']:.2f} to {ratio['max']:.2f})"
             if figures["not_valid"]:
-                line += f"  {figures['not_valid']} runs not valid"
+                line += f"  {figures['not_valid']} of {figures['runs']} runs not valid"
             print(line)
 
 
@@ -178,26 +176,53 @@ def chart_of(summary):
                        ("latency p99, µs", series("p99_us"))])
 
 
+def replace(path, text):
+    """The file is whole at any moment, even if the program is killed."""
+    beside = path.with_name(path.name + ".new")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)
+
+
+def folder_make(folder):
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):  # a refusal comes before all runs, not after them
+            pass
+    except OSError as error:
+        raise peers.Failed(f"nothing can be left in {folder}: {error.strerror}") from None
+
+
+def rounds_run(options, sides):
+    """Returns the last summary; each round's is left in --out."""
+    summary = None
+    for machine, runs in measure(options, sides):
+        summary = summarise(runs)
+        report = {"machine": machine, "tls": bool(options.tls), "topics": options.topics,
+                  "bytes": options.bytes, "rate": options.rate, "seconds": options.seconds,
+                  "rounds": len(runs["relay"][options.viewers[0]]), "summary": summary,
+                  "runs": runs}
+        try:
+            replace(options.out / "compare.json", json.dumps(report, indent=1) + "\n")
+            replace(options.out / "compare.svg", chart_of(summary))
+        except OSError as error:
+            raise peers.Failed(f"cannot write to {options.out}: {error.strerror}") from None
+    return summary
+
+
 def main(argv):
     options = arguments_parse(argv)
-    sides, missing = sides_make(options)
-    for line in missing:
-        say(line)
-    if missing:
-        return 1
     try:
-        machine, runs = measure(options, sides)
-    except (peers.Failed, subprocess.TimeoutExpired) as error:
+        relay_bench.rounds_check(options.rounds)
+        sides, missing = sides_make(options)
+        for line in missing:
+            say(line)
+        if missing:
+            return 1
+        folder_make(options.out)
+        summary = rounds_run(options, sides)
+    except (peers.Failed, relay_bench.Failed, subprocess.TimeoutExpired) as error:
         say(error)
         return 1
-    summary = summarise(runs)
-    options.out.mkdir(parents=True, exist_ok=True)
-    report = {"machine": machine, "tls": bool(options.tls), "topics": options.topics,
-              "bytes": options.bytes, "rate": options.rate, "seconds": options.seconds,
-              "rounds": options.rounds, "summary": summary, "runs": runs}
-    (options.out / "compare.json").write_text(json.dumps(report, indent=1) + "\n",
-                                              encoding="utf-8")
-    (options.out / "compare.svg").write_text(chart_of(summary), encoding="utf-8")
     print_summary(summary)
     say(f"left in {options.out}: compare.json, compare.svg")
     return 0

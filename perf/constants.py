@@ -4,10 +4,11 @@
     perf/constants.py --tls cert.pem key.pem
 
 Messages of several sizes go to many viewers through relay-bench, plain and over TLS; a line is laid
-through the processor time of a message: so much for each send, so much for each byte. Then joins,
-handshakes and idle connections. docs/scaling.md says how to read the figures.
+through the processor time of a message: roughly so much for each send, so much for each byte. Then
+joins, handshakes and idle connections. What a core carries is interpolated between the sizes. Runs
+whose rate was not kept count, and are said to be not valid. docs/scaling.md says how to read it.
 
-Exit status: 0 printed; 1 a run failed.
+Exit status: 0 printed; 1 a run failed, or messages were lost.
 """
 
 import argparse
@@ -19,6 +20,10 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "perf" / "peers"))
+
+import relay_bench  # noqa: E402  # pylint: disable=wrong-import-position
+
 LOADS = ((300, 400), (1400, 300), (4096, 200), (16384, 60), (65536, 20))  # bytes, messages a second
 SHAPES = (("MPEG-TS, 25 messages/s, 1 Mbit/s", 5000, 25),
           ("MPEG-TS, 30 messages/s, 4 Mbit/s", 16700, 30),
@@ -28,10 +33,6 @@ LINE_BYTES_PER_S = 100e9 / 8
 CONNECTS = 1000
 IDLE_S = 5
 RUN_EXTRA_S = 600
-
-
-class Failed(Exception):
-    """One line."""
 
 
 def arguments_parse(argv):
@@ -58,16 +59,7 @@ def bench(options, *arguments):
         command += ["--plain", "--tls", "--insecure", "--tls-cert", options.tls[0],
                     "--tls-key", options.tls[1]]
     print(f"constants: {' '.join(map(str, arguments))}", file=sys.stderr, flush=True)
-    done = subprocess.run(command, capture_output=True, text=True, check=False,
-                          stdin=subprocess.DEVNULL, timeout=RUN_EXTRA_S * options.rounds)
-    try:
-        report = json.loads(done.stdout)
-    except ValueError:
-        report = {}
-    if done.returncode == 1 or not report.get("runs", report.get("connects")):
-        reason = (done.stderr.strip().splitlines() or ["no output"])[-1]
-        raise Failed(f"relay-bench failed: {reason}")
-    return report
+    return relay_bench.run(command, RUN_EXTRA_S * options.rounds)
 
 
 def line_through(points):
@@ -82,18 +74,29 @@ def line_through(points):
     return y_mean - slope * x_mean, slope
 
 
+def cost_between(points, size):
+    """µs of a message of this size, on the straight line between the two measured sizes beside it;
+    beyond the ends that of the last two goes on."""
+    steps = list(zip(points, points[1:]))
+    (x0, y0), (x1, y1) = next((step for step in steps if size <= step[1][0]), steps[-1])
+    return y0 + (y1 - y0) * (size - x0) / (x1 - x0)
+
+
 def message_costs(options):
-    """{target: [(bytes, median µs of a message to one viewer)…]}"""
-    costs = {}
+    """{target: [(bytes, median µs of a message to one viewer)…]}, and {target: {bytes: runs that
+    were not valid}}"""
+    costs, not_valid = {}, {}
     for size, rate in LOADS:
         arguments = ["--viewers", options.viewers, "--bytes", size, "--rate", rate, "--seconds",
                      options.seconds, "--compare", options.rounds, "--allow-late"]
         by_target = {}
         for run in bench(options, *arguments)["runs"]:
-            by_target.setdefault(run["target"], []).append(run["server"]["cpu_us_per_message"])
-        for target, values in by_target.items():
-            costs.setdefault(target, []).append((size, statistics.median(values)))
-    return costs
+            by_target.setdefault(run["target"], []).append(run)
+        for target, runs in by_target.items():
+            cost = statistics.median(run["server"]["cpu_us_per_message"] for run in runs)
+            costs.setdefault(target, []).append((size, cost))
+            not_valid.setdefault(target, {})[size] = relay_bench.not_valid(runs)
+    return costs, not_valid
 
 
 def connect_costs(options):
@@ -111,11 +114,11 @@ def idle_costs(options):
             for run in bench(options, *arguments)["runs"]}
 
 
-def derive(start_us, slope_us):
+def derive(points):
     """For each shape: viewers of a core, and cores of a line of 100 Gbit/s, headers not counted."""
     rows = []
     for name, size, rate in SHAPES:
-        core_share = (start_us + slope_us * size) * rate / 1e6
+        core_share = cost_between(points, size) * rate / 1e6
         viewers_of_line = LINE_BYTES_PER_S / (size * rate)
         rows.append({"viewers_see": name, "viewers_per_core": 1 / core_share,
                      "gbit_per_core": size * rate * 8 / core_share / 1e9,
@@ -125,27 +128,37 @@ def derive(start_us, slope_us):
 
 
 def measure(options):
-    costs, connects, idle = message_costs(options), connect_costs(options), idle_costs(options)
+    costs, not_valid = message_costs(options)
+    connects, idle = connect_costs(options), idle_costs(options)
     report = {}
-    for target in costs:
-        start, slope = line_through(costs[target])
-        report[target] = {"us_per_message": dict(costs[target]), "us_per_send": start,
-                          "ns_per_byte": slope * 1000}
+    for target, points in costs.items():
+        start, slope = line_through(points)
+        report[target] = {"us_per_message": dict(points), "us_per_send": start,
+                          "ns_per_byte": slope * 1000,
+                          "line_off_by_percent": {size: 100 * (start + slope * size) / cost - 100
+                                                  for size, cost in points},
+                          "runs_not_valid": not_valid[target], "runs_each": options.rounds}
         if target != "floor":
             report[target] |= {
                 "us_per_join": connects.get((target, "join")),
                 "us_per_handshake": connects.get((target, "handshake")),
                 "private_bytes_per_idle_connection": idle[target],
-                "by_this": derive(start, slope)}
+                "by_this": derive(points)}
     return report
 
 
 def print_report(report):
     for target, figures in report.items():
-        print(f"{target}: {figures['us_per_send']:.1f} us a send + {figures['ns_per_byte']:.2f} "
-              "ns a byte")
+        off = figures["line_off_by_percent"].values()
+        print(f"{target}: roughly {figures['us_per_send']:.1f} us a send + "
+              f"{figures['ns_per_byte']:.2f} ns a byte, off by {min(off):+.0f} to "
+              f"{max(off):+.0f} %")
         print("  measured: " + ", ".join(f"{size} bytes {cost:.1f} us" for size, cost in
                                          figures["us_per_message"].items()))
+        late = [f"{count} of {figures['runs_each']} of {size} bytes"
+                for size, count in figures["runs_not_valid"].items() if count]
+        if late:
+            print("  not valid, as the rate was not kept: " + ", ".join(late))
         if target == "floor":
             continue
         handshake = figures["us_per_handshake"]
@@ -161,13 +174,13 @@ def print_report(report):
 
 def main(argv):
     options = arguments_parse(argv)
-    if not os.access(options.bench, os.X_OK):
-        print(f"constants: {options.bench} is not there: build the release preset, or name "
-              "--bench", file=sys.stderr)
-        return 1
     try:
+        relay_bench.rounds_check(options.rounds)
+        if not os.access(options.bench, os.X_OK):
+            raise relay_bench.Failed(f"{options.bench} is not there: build the release preset, or "
+                                     "name --bench")
         report = measure(options)
-    except (Failed, subprocess.TimeoutExpired) as error:
+    except (relay_bench.Failed, subprocess.TimeoutExpired) as error:
         print(f"constants: {error}", file=sys.stderr)
         return 1
     if options.json:

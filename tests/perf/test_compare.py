@@ -7,6 +7,7 @@ No figure is asserted, only that each is there and of the right run.
 import json
 import os
 import pathlib
+import select
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,8 @@ BUILD = pathlib.Path(os.environ.get("RELAY_BUILD") or SOURCE / "build" / "dev").
 RELAY, BENCH = BUILD / "relay", BUILD / "perf" / "relay-bench"
 SVG = "{http://www.w3.org/2000/svg}"
 HANGS_S = 1200
+FAULTS = ("lost", "out_of_order", "misdelivered", "damaged", "connections_cut", "probes",
+          "probes_answered")
 
 sys.path.insert(0, str(SOURCE / "perf" / "peers"))
 
@@ -97,6 +100,52 @@ class Compare(unittest.TestCase):
         self.expect_refusal("compare: peer mine: broadcast-x is not installed",
                             "--peer", "mine=broadcast-x {port}", "--url", "ws://h:{port}/{topic}")
 
+    def test_refusals_before_anything_starts(self):
+        self.expect_refusal("compare: --rounds 0: at least one is needed", "--peer", "relay",
+                            "--rounds", "0")
+        self.expect_refusal("compare: peer practable: practable/relay has no TLS", "--peer",
+                            f"practable={RELAY}", "--tls", "cert.pem", "key.pem")
+        self.out.parent.joinpath("file").touch()
+        self.expect_refusal(f"compare: nothing can be left in {self.out.parent}/file/x: Not a dir",
+                            "--peer", "relay", "--out", self.out.parent / "file" / "x")
+
+    def bench(self, *runs):
+        """A relay-bench that runs nothing: each call has the next exit status and verdict."""
+        folder = self.out.parent
+        for index, (status, verdict) in enumerate(runs):
+            report = {"machine": {"cpus": 1}, "runs": [{
+                "verdict": verdict, "latency_us": {"p50": 1, "p99": 2}, "server": {
+                    "cpu_s_per_gb": 1, "rss_connected_bytes": 1},
+                "whole_run": dict.fromkeys(FAULTS, 0) | {"lost": 7 if status == 3 else 0}}]}
+            (folder / f"{index}").write_text(json.dumps(report), encoding="ascii")
+            (folder / f"{index}.status").write_text(f"{status}\n", encoding="ascii")
+        path = folder / "bench"
+        path.write_text(f"#!/bin/sh\ncd {folder}; n=$(ls | grep -c done)\ntouch done.$n\ncat $n\n"
+                        "exit $(cat $n.status)\n", encoding="ascii")
+        path.chmod(0o755)
+        return path
+
+    def test_losses_end_it_and_leave_the_rounds_before(self):
+        valid, lost = (0, "valid"), (3, "messages lost or wrong")
+        done = self.compare("--relay", "/bin/true", "--peer", "relay", "--rounds", "2", "--viewers",
+                            "1", "--bench", self.bench(valid, valid, lost))
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertEqual(done.stderr.splitlines()[-1], "compare: relay+, 1 viewers: messages or "
+                         "connections were lost: 7 messages lost")
+        report = json.loads((self.out / "compare.json").read_text(encoding="utf-8"))
+        self.assertEqual(report["rounds"], 1)
+        self.assertEqual(sorted(each.name for each in self.out.iterdir()),
+                         ["compare.json", "compare.svg"])
+
+    def test_late_runs_count_and_are_said(self):
+        valid, late = (0, "valid"), (2, "generator late: not valid")
+        done = self.compare("--relay", "/bin/true", "--peer", "relay", "--rounds", "2", "--viewers",
+                            "1", "--bench", self.bench(valid, late, valid, valid))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        lines = done.stdout.splitlines()
+        self.assertNotIn("not valid", lines[1])
+        self.assertTrue(lines[2].endswith("1 of 2 runs not valid"), lines[2])
+
     def test_recipes_for_node_need_it(self):
         path = os.environ["PATH"]
         self.addCleanup(os.environ.__setitem__, "PATH", path)
@@ -109,6 +158,20 @@ class Compare(unittest.TestCase):
         done = self.compare("--peer", "mine=/bin/false {port}", "--url", "ws://127.0.0.1:{port}/x")
         self.assertEqual(done.returncode, 1)
         self.assertIn("compare: mine, 1 viewers: it ended with status 1", done.stderr)
+
+
+class Processes(unittest.TestCase):
+    def test_a_server_ends_with_a_comparison_that_is_killed(self):
+        program = (f"import sys; sys.path.insert(0, {str(SOURCE / 'perf' / 'peers')!r}); "
+                   "import peers, time; print(peers.Process(['sleep', '1000'], None).process.pid, "
+                   "flush=True); time.sleep(1000)")
+        with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE,
+                              text=True) as parent:
+            child = os.pidfd_open(int(parent.stdout.readline()))
+            self.addCleanup(os.close, child)
+            parent.kill()
+        is_ended, _, _ = select.select([child], [], [], HANGS_S)
+        self.assertTrue(is_ended)
 
 
 class Chart(unittest.TestCase):
