@@ -6,8 +6,9 @@
     perf/profile.py --tls cert.pem key.pem --scenarios F
 
 Starts a relay, gives it the load of relay-bench (options behind -- go there), and samples the
-relay's threads by perf meanwhile. Left are the picture, and beside it the folded stacks (.folded)
-for other tools. Threads are lowest, then callers below callees; the kernel's functions end in _[k].
+relay's threads by perf meanwhile: joins and warm-up too, not only the window. Left are the picture,
+and beside it the folded stacks (.folded) for other tools. Threads are lowest, then callers below
+callees; the kernel's functions end in _[k].
 
 Exit status: 0 drawn; 1 perf is missing or forbidden, or a run failed: one line says the cure.
 """
@@ -17,6 +18,7 @@ import contextlib
 import os
 import pathlib
 import secrets
+import select
 import shutil
 import signal
 import subprocess
@@ -31,6 +33,9 @@ import peers  # noqa: E402  # pylint: disable=wrong-import-position
 
 PARANOID = pathlib.Path("/proc/sys/kernel/perf_event_paranoid")
 RUN_EXTRA_S = 300
+PERF_BEGIN_S = 60
+PERF_END_S = 120  # it may still have much to write
+SCRIPT_S = 600
 
 
 class Refused(Exception):
@@ -43,7 +48,8 @@ def arguments_parse(argv):
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     build = ROOT / "build" / "release"
     parser.add_argument("--scenarios", default=None, help="of relay-bench; default: E")
-    parser.add_argument("--seconds", type=int, default=5, help="of load (5)")
+    parser.add_argument("--seconds", type=int, default=5,
+                        help="of load (5), after joins and warm-up, which are sampled too")
     parser.add_argument("--workers", type=int, default=1, help="of the relay (1)")
     parser.add_argument("--frequency", type=int, default=999, help="samples a second (999)")
     parser.add_argument("--event", default="cpu-clock",
@@ -89,6 +95,18 @@ def programs_check(options):
             raise Refused(f"{path} is not there: build the release preset, or name {option}")
 
 
+def out_check(path):
+    """A picture that cannot be left is refused before all, not after it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise Refused(f"nothing can be left in {path.parent}: {error.strerror}") from None
+    if path.is_dir():
+        raise Refused(f"{path} is a folder: name a file by --out")
+
+
 def relay_start(options, access, relay):
     """A process, and what relay-bench needs to know of it."""
     secure = "s" if options.tls else ""
@@ -122,7 +140,8 @@ def load_run(options, url, secret, pid):
         command += ["--tls", "--insecure"]
     done = subprocess.run([*command, *options.load], check=False, stdin=subprocess.DEVNULL,
                           stdout=sys.stderr, timeout=options.seconds * 10 + RUN_EXTRA_S,
-                          env={**os.environ, "RELAY_SECRET": secret})
+                          env={**os.environ, "RELAY_SECRET": secret},
+                          preexec_fn=peers.die_with_parent)
     if done.returncode == 1:
         raise Refused("relay-bench could not measure: see above")
 
@@ -139,7 +158,7 @@ class Recorder:
              options.call_graph, "-o", data, "-p", str(pid), "--delay", "-1",
              "--control", f"fd:{orders},{answers}"],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-            text=True, pass_fds=(orders, answers))
+            text=True, pass_fds=(orders, answers), preexec_fn=peers.die_with_parent)
         os.close(orders)
         os.close(answers)
 
@@ -149,14 +168,23 @@ class Recorder:
             os.write(self.orders, b"enable\n")
         except BrokenPipeError:
             return False
-        return b"ack" in os.read(self.answers, 16)
+        is_answered, _, _ = select.select([self.answers], [], [], PERF_BEGIN_S)
+        return bool(is_answered) and b"ack" in os.read(self.answers, 16)
 
     def end(self):
+        """Whether all was written, and the last that perf said."""
         self.process.send_signal(signal.SIGINT)
-        _, reason = self.process.communicate(timeout=RUN_EXTRA_S)
-        os.close(self.orders)
-        os.close(self.answers)
-        return last_line(reason)
+        is_whole = True
+        try:
+            _, reason = self.process.communicate(timeout=PERF_END_S)
+        except subprocess.TimeoutExpired:
+            is_whole = False
+            self.process.kill()
+            _, reason = self.process.communicate()
+        finally:
+            os.close(self.orders)
+            os.close(self.answers)
+        return is_whole, last_line(reason)
 
 
 def record(options, folder):
@@ -172,17 +200,27 @@ def record(options, folder):
             if has_begun:
                 load_run(options, url, secret, process.process.pid)
         finally:
-            reason = recorder.end()
+            is_whole, reason = recorder.end()
     if not has_begun:
         raise Refused(f"perf recorded nothing: {reason}")
+    if not is_whole:
+        raise Refused(f"perf did not end within {PERF_END_S} s and was killed: {reason}; try a "
+                      "lower --frequency, or --call-graph fp")
     return stacks_of(data)
 
 
 def stacks_of(data):
-    with subprocess.Popen(["perf", "script", "-i", data, "-F", "comm,ip,sym,dso"],
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.DEVNULL, text=True, errors="replace") as script:
-        stacks = flame.fold(script.stdout)
+    text = pathlib.Path(f"{data}.txt")
+    with text.open("wb") as output:  # inlined functions would take hours of addr2line
+        done = subprocess.run(["perf", "script", "--no-inline", "-i", data, "-F",
+                               "comm,ip,sym,dso"], check=False, stdin=subprocess.DEVNULL,
+                              stdout=output, stderr=subprocess.PIPE, timeout=SCRIPT_S,
+                              preexec_fn=peers.die_with_parent)
+    if done.returncode != 0:
+        reason = last_line(done.stderr.decode("utf-8", "replace"))
+        raise Refused(f"perf script failed with status {done.returncode}: {reason}")
+    with text.open(encoding="utf-8", errors="replace") as lines:
+        stacks = flame.fold(lines)
     if not stacks:
         raise Refused("perf saw no sample of the relay: give it more --seconds or a heavier load")
     return stacks
@@ -192,6 +230,7 @@ def main(argv):
     options = arguments_parse(argv)
     try:
         programs_check(options)
+        out_check(options.out)
         with tempfile.TemporaryDirectory() as folder:
             perf_check(options, folder)
             stacks = record(options, folder)

@@ -4,13 +4,17 @@ Method: the program with the perf of this machine, where that may record; otherw
 refusal, with a perf of the test's own.
 """
 
+import argparse
+import importlib.util
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import unittest
+import unittest.mock
 import xml.etree.ElementTree as xml
 
 SOURCE = pathlib.Path(os.environ.get("RELAY_SOURCE") or pathlib.Path(__file__).parents[2]).resolve()
@@ -21,6 +25,11 @@ HANGS_S = 1200
 sys.path.insert(0, str(SOURCE / "perf" / "peers"))
 
 import flame  # noqa: E402  # pylint: disable=wrong-import-position
+
+specification = importlib.util.spec_from_file_location("relay_profile",
+                                                       SOURCE / "perf" / "profile.py")
+profile = importlib.util.module_from_spec(specification)
+specification.loader.exec_module(profile)
 
 
 def can_record(folder):
@@ -84,6 +93,10 @@ class Profile(unittest.TestCase):
         self.expect_refusal("perf cannot record lbr-of-mars here: event syntax error; try another",
                             "--event", "lbr-of-mars",
                             PATH=self.perf("echo event syntax error >&2; exit 129"))
+        self.expect_refusal("nothing can be left in /proc/nowhere: No such file",
+                            "--out", "/proc/nowhere/picture.svg")
+        self.expect_refusal(f"{self.folder} is a folder: name a file by --out",
+                            "--out", self.folder)
         self.expect_refusal("/nowhere/relay is not there: build the release preset",
                             "--relay", "/nowhere/relay")
 
@@ -92,6 +105,28 @@ class Profile(unittest.TestCase):
         done = self.profile("--seconds", "1", PATH=here + os.pathsep + os.environ["PATH"])
         self.assertEqual(done.returncode, 1)
         self.assertIn("profile: perf recorded nothing: no reason given", done.stderr)
+
+
+    def use(self, script):
+        path = self.perf(script) + os.pathsep + os.environ["PATH"]
+        environment = unittest.mock.patch.dict(os.environ, PATH=path)
+        environment.start()
+        self.addCleanup(environment.stop)
+
+    def test_a_perf_script_that_fails_is_said(self):
+        self.use("echo 'failed to open' >&2; exit 3")
+        with self.assertRaisesRegex(profile.Refused,
+                                    "^perf script failed with status 3: failed to open$"):
+            profile.stacks_of(f"{self.folder}/perf.data")
+
+    def test_a_perf_that_does_not_end_is_killed(self):
+        self.use("trap '' INT; exec sleep 1000")
+        options = argparse.Namespace(event="cpu-clock", frequency=9, call_graph="fp")
+        with unittest.mock.patch.multiple(profile, PERF_BEGIN_S=0.1, PERF_END_S=0.1):
+            recorder = profile.Recorder(options, os.getpid(), f"{self.folder}/perf.data")
+            self.assertFalse(recorder.begin())
+            self.assertEqual(recorder.end(), (False, "no reason given"))
+        self.assertEqual(recorder.process.returncode, -signal.SIGKILL)
 
 
 SAMPLES = """worker 0
