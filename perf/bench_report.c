@@ -98,9 +98,10 @@ static void print_mode(const struct measurement *m, FILE *out)
     if (m->has_churn) {
         fprintf(out,
                 "        churn: %" PRIu64 " viewers came and went, %" PRIu64
+                " came too late for a message, %" PRIu64
                 " failed; join p50 %.1f, p99 %.1f ms; first message p50 %.1f, p99 %.1f ms; "
                 "behind by %.1f ms at most\n",
-                churn->came, churn->failed, ms(&churn->join_ns, 500000),
+                churn->came, churn->unserved, churn->failed, ms(&churn->join_ns, 500000),
                 ms(&churn->join_ns, 990000), ms(&churn->first_ns, 500000),
                 ms(&churn->first_ns, 990000), (double)churn->behind_ns / 1e6);
     }
@@ -268,12 +269,12 @@ static json_t *churn_json(const struct measurement *m)
     if (!m->has_churn) {
         return json_null();
     }
-    return json_pack("{s:I, s:I, s:s, s:f, s:f, s:f, s:f, s:f}", "came", (json_int_t)churn->came,
-                     "failed", (json_int_t)churn->failed, "first_failure", churn->failure,
-                     "join_p50_ms", ms(&churn->join_ns, 500000), "join_p99_ms",
-                     ms(&churn->join_ns, 990000), "first_p50_ms", ms(&churn->first_ns, 500000),
-                     "first_p99_ms", ms(&churn->first_ns, 990000), "behind_max_ms",
-                     (double)churn->behind_ns / 1e6);
+    return json_pack("{s:I, s:I, s:I, s:s, s:f, s:f, s:f, s:f, s:f}", "came",
+                     (json_int_t)churn->came, "unserved", (json_int_t)churn->unserved, "failed",
+                     (json_int_t)churn->failed, "first_failure", churn->failure, "join_p50_ms",
+                     ms(&churn->join_ns, 500000), "join_p99_ms", ms(&churn->join_ns, 990000),
+                     "first_p50_ms", ms(&churn->first_ns, 500000), "first_p99_ms",
+                     ms(&churn->first_ns, 990000), "behind_max_ms", (double)churn->behind_ns / 1e6);
 }
 
 static json_t *generator_json(const struct measurement *m)

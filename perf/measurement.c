@@ -195,6 +195,7 @@ static int churned_load_run(const struct bench_settings *settings, const struct 
         .connector = config.connector,
         .topics = config.scenario.topics,
         .record_bytes = config.scenario.bytes,
+        .every_ns = config.scenario.rate == 0 ? 0 : 1000000000 / config.scenario.rate,
         .rate = (unsigned)settings->churn,
         .window_ns = config.window_ns,
     };

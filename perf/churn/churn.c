@@ -13,6 +13,10 @@
 
 enum { READ_BYTES = 65536 };
 
+/* Messages end with the window. A viewer that joined so long before has had its message, however
+ * busy the machine is, or there is a fault. */
+static const uint64_t served_within_ns = 1000000000;
+
 static const uint64_t second_ns = 1000000000;
 
 struct churn {
@@ -94,13 +98,27 @@ static int visit_make(const struct churn *churn, unsigned topic, struct visit *v
     return failed == 0 ? 0 : load_transport_fail(error, failed, "no message came to a viewer");
 }
 
+/* It waited in vain, and had little time. */
+static bool is_unserved(const struct churn *churn, const struct visit *visit, int failed)
+{
+    uint64_t end_ns = churn->start_ns + churn->config.window_ns;
+
+    return failed == -EAGAIN && visit->joined_ns != 0 &&
+           visit->joined_ns + 2 * churn->config.every_ns + served_within_ns > end_ns;
+}
+
 /* With the lock held. */
-static void visit_note(struct churn_counts *counts, const struct visit *visit, int failed,
+static void visit_note(struct churn *churn, const struct visit *visit, int failed,
                        const char *error)
 {
+    struct churn_counts *counts = &churn->counts;
     uint64_t behind_ns = visit->began_ns - visit->due_ns;
 
     counts->behind_ns = behind_ns > counts->behind_ns ? behind_ns : counts->behind_ns;
+    if (is_unserved(churn, visit, failed)) {
+        counts->unserved++;
+        return;
+    }
     if (failed != 0) {
         if (counts->failed++ == 0) {
             memcpy(counts->failure, error, sizeof counts->failure);
@@ -135,7 +153,7 @@ static void *thread_main(void *ctx)
         int failed = visit_make(churn, index % config->topics, &visit, error);
 
         pthread_mutex_lock(&churn->lock);
-        visit_note(&churn->counts, &visit, failed, error);
+        visit_note(churn, &visit, failed, error);
     }
     pthread_mutex_unlock(&churn->lock);
     return NULL;

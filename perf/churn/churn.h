@@ -18,12 +18,14 @@ struct churn_config {
     struct connector connector; /* used by all threads at once */
     unsigned topics;            /* they take them in turns */
     size_t record_bytes;        /* of each message */
+    uint64_t every_ns;          /* between two messages of a topic */
     unsigned rate;              /* viewers a second, evenly */
     uint64_t window_ns;         /* for which they come */
 };
 
 struct churn_counts {
-    uint64_t came; /* each of them saw a message */
+    uint64_t came;     /* each of them saw a message */
+    uint64_t unserved; /* came so late that the window ended before a message */
     uint64_t failed;
     char failure[LOAD_TRANSPORT_ERROR_SIZE]; /* the first reason; empty: none failed */
     uint64_t behind_ns;                      /* most that one began after its time */

@@ -136,11 +136,14 @@ Test(bench_report, tells_of_threads_and_workers)
 Test(bench_report, tells_of_viewers_that_came_and_went)
 {
     items[0].has_churn = true;
-    items[0].churn = (struct churn_counts){.came = 7, .failed = 1, .failure = "HTTP 503"};
+    items[0].churn =
+        (struct churn_counts){.came = 7, .unserved = 2, .failed = 1, .failure = "HTTP 503"};
     histogram_record(&items[0].churn.join_ns, 2000000);
     char *text = text_of(print_text);
 
-    cr_expect_not_null(strstr(text, "churn: 7 viewers came and went, 1 failed; join p50 2.0, "),
+    cr_expect_not_null(strstr(text,
+                              "churn: 7 viewers came and went, 2 came too late for a message, "
+                              "1 failed; join p50 2.0, "),
                        "%s", text);
     cr_expect_not_null(strstr(text, "first failure: HTTP 503\n"), "%s", text);
     free(text);

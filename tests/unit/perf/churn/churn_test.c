@@ -12,11 +12,13 @@
 
 enum { RECORD = 100, TOPICS = 3 };
 
-enum first { FIRST_IN_SOCKET, FIRST_EARLY, FIRST_NONE, FIRST_BAD };
+enum first { FIRST_IN_SOCKET, FIRST_EARLY, FIRST_NONE, FIRST_BAD, FIRST_NEVER };
 
 static enum first first;
 static _Atomic unsigned opened, topics_seen[TOPICS];
 static unsigned refuses_from;
+static int silent_peers[16];
+static _Atomic unsigned silent_count;
 
 static void start(void)
 {
@@ -42,10 +44,17 @@ static int hall_open(void *ctx, unsigned topic, enum connector_role role,
     if (first == FIRST_EARLY) {
         memcpy(ret_connection->early, frame, sizeof frame);
         ret_connection->early_len = sizeof frame;
-    } else if (first != FIRST_NONE) {
+    } else if (first == FIRST_IN_SOCKET || first == FIRST_BAD) {
         cr_assert_eq(send(fds[1], frame, sizeof frame, 0), sizeof frame);
     }
-    close(fds[1]);
+    if (first == FIRST_NEVER) {
+        const struct timeval limit = {.tv_usec = 1000};
+
+        cr_assert_eq(setsockopt(fds[0], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit), 0);
+        silent_peers[silent_count++] = fds[1];
+    } else {
+        close(fds[1]);
+    }
     load_transport_adopt(&ret_connection->transport, fds[0]);
     return 0;
 }
@@ -55,6 +64,7 @@ static struct churn_counts come(unsigned rate, uint64_t window_ns)
     struct churn_config config = {.connector = {.open = hall_open},
                                   .topics = TOPICS,
                                   .record_bytes = RECORD,
+                                  .every_ns = 1000000,
                                   .rate = rate,
                                   .window_ns = window_ns};
     struct churn *churn = churn_start(&config);
@@ -94,6 +104,28 @@ Test(churn, counts_viewers_without_a_message)
     cr_expect_str_eq(counts.failure, "no message came to a viewer");
     first = FIRST_BAD;
     cr_expect_eq(come(1000, 10000000).failed, 10);
+}
+
+static void close_silent_peers(void)
+{
+    while (silent_count > 0) {
+        close(silent_peers[--silent_count]);
+    }
+}
+
+Test(churn, blames_the_server_only_where_there_was_time)
+{
+    first = FIRST_NEVER;
+    struct churn_counts counts = come(1000, 10000000);
+
+    cr_expect_eq(counts.unserved, 10);
+    cr_expect_eq(counts.failed, 0);
+    close_silent_peers();
+    counts = come(1, 2000000000); /* the first has two seconds, the other one */
+    cr_expect_eq(counts.unserved + counts.failed, 2);
+    cr_expect_geq(counts.failed, 1);
+    cr_expect_str_eq(counts.failure, "no message came to a viewer");
+    close_silent_peers();
 }
 
 Test(churn, counts_refusals_with_the_first_reason)
