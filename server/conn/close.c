@@ -177,7 +177,6 @@ static void give_up(struct conn *conn)
     list_remove(&conn->starved_node);
     timer_disarm(&conn->liveness);
     timer_disarm(&conn->expiry);
-    PROBE4(close, conn->serial, (int)conn->close_reason, conn->bytes_sent, conn->messages_sent);
     conn_enter_phase(conn, PHASE_FREE);
     conn_table_put(conn->table, conn);
 }
@@ -185,6 +184,7 @@ static void give_up(struct conn *conn)
 static void release(struct conn *conn)
 {
     counters_increment(&conn->worker->counters, connections_closed);
+    PROBE4(close, conn->serial, (int)conn->close_reason, conn->bytes_sent, conn->messages_sent);
     give_up(conn);
 }
 
