@@ -36,6 +36,7 @@ static void enter_closing(struct conn *conn, enum close_reason reason)
 enum { END_LOOK_MS = 50 }; /* no event tells that TCP has sent all */
 
 static void conn_close_join(struct conn *conn);
+static void arm_deadline(struct conn *conn);
 
 static void arm_look(struct conn *conn)
 {
@@ -230,6 +231,7 @@ static void conn_close_join(struct conn *conn)
     }
     if (!conn->fin_sent) {
         send_fin(conn);
+        arm_deadline(conn); /* a look may have been due sooner */
     }
     if (conn->peer_ended || state_of(conn)->is_done) {
         submit_close(conn);
