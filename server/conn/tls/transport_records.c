@@ -25,6 +25,7 @@ enum {
 
 /* The beginning of a record, the rest of which has not come. */
 struct partial_record {
+    struct block_pool *pool; /* from which it is */
     uint32_t got, capacity;
     uint8_t bytes[];
 };
@@ -128,7 +129,7 @@ static void release_partial(struct conn *conn)
 
     if (partial != NULL) {
         bytes_wipe(partial->bytes, partial->got);
-        block_pool_put(&conn->worker->requests, partial);
+        block_pool_put(partial->pool, partial);
         conn->tls.partial = NULL;
     }
 }
@@ -144,21 +145,40 @@ static void fail_for_memory(struct conn *conn)
     }
 }
 
+static struct partial_record *take_from(struct block_pool *pool, size_t capacity)
+{
+    struct partial_record *partial = block_pool_take(pool, sizeof *partial + capacity);
+
+    if (partial != NULL) {
+        *partial = (struct partial_record){.pool = pool, .capacity = (uint32_t)capacity};
+    }
+    return partial;
+}
+
+/* A member's record is the beginning of a message, and is made of the memory of messages: those
+ * that may not even ask could use up that of requests. */
+static struct partial_record *take_partial(struct conn *conn, size_t capacity)
+{
+    struct worker *worker = conn->worker;
+    struct partial_record *partial =
+        conn->phase == PHASE_WEBSOCKET ? take_from(&worker->blocks, capacity) : NULL;
+
+    return partial != NULL ? partial : take_from(&worker->requests, capacity);
+}
+
 /* Room for so many bytes; keeps those that are there. It grows with what has come, not with what is
- * announced, and never takes of the memory of messages, which other connections need. */
+ * announced. */
 static bool make_room(struct conn *conn, size_t capacity)
 {
     struct partial_record *old = conn->tls.partial;
-    struct partial_record *partial =
-        block_pool_take(&conn->worker->requests, sizeof *partial + capacity);
+    struct partial_record *partial = take_partial(conn, capacity);
 
     if (partial == NULL) {
         fail_for_memory(conn);
         return false;
     }
-    partial->got = old == NULL ? 0 : old->got;
-    partial->capacity = (uint32_t)capacity;
     if (old != NULL) {
+        partial->got = old->got;
         memcpy(partial->bytes, old->bytes, old->got);
         release_partial(conn);
     }
@@ -336,14 +356,11 @@ static bool take_over(struct conn *conn, const struct conn_tls *from)
     const struct partial_record *partial = from->partial;
 
     if (partial != NULL) {
-        size_t size = sizeof *partial + partial->capacity;
-
-        conn->tls.partial = block_pool_take(&conn->worker->requests, size);
+        conn->tls.partial = take_from(&conn->worker->requests, partial->capacity);
         if (conn->tls.partial == NULL) {
             return false;
         }
         conn->tls.partial->got = partial->got;
-        conn->tls.partial->capacity = partial->capacity;
         memcpy(conn->tls.partial->bytes, partial->bytes, partial->got);
     }
     conn->tls.records = from->records;

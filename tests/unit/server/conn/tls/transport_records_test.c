@@ -151,6 +151,36 @@ Test(transport_records, largest_record_byte_by_byte_takes_no_more_than_it_has)
     cr_assert_eq(stage.worker.requests.blocks_used, 0);
 }
 
+/* Those that may not even ask, as far as the server knows, could use it up. */
+Test(transport_records, record_of_a_member_needs_no_memory_of_requests)
+{
+    struct bytes records = client_records("hello");
+
+    conn_enter_phase(conn, PHASE_WEBSOCKET);
+    expect_heard("leave enter ");
+    block_pool_trim(&stage.worker.requests, 0);
+    stage.worker.requests.bytes_max = stage.worker.requests.bytes_held;
+    receive(bytes_of(records.data, 9));
+    cr_assert_eq(stage.worker.blocks.blocks_used, 1);
+    receive(bytes_skip(records, 9));
+    expect_heard("hello ");
+    cr_assert_eq(stage.worker.blocks.blocks_used, 0);
+}
+
+Test(transport_records, record_of_a_member_may_take_memory_of_requests)
+{
+    struct bytes records = client_records("hello");
+    size_t bytes_max = stage.worker.requests.bytes_max;
+
+    conn_enter_phase(conn, PHASE_WEBSOCKET);
+    stage_use_up_memory();
+    stage.worker.requests.bytes_max = bytes_max;
+    receive(bytes_of(records.data, 9));
+    receive(bytes_skip(records, 9));
+    expect_heard("leave enter hello ");
+    cr_assert_eq(stage.worker.requests.blocks_used, 0);
+}
+
 Test(transport_records, empty_record_is_no_end_and_no_data)
 {
     struct tls_cipher client;
