@@ -761,6 +761,31 @@ Test(close, nothing_overtakes_records_that_the_kernel_still_holds)
     close_scene();
 }
 
+/* A look is due sooner than the time to linger is over, and must not cut that short. */
+Test(close, bytes_between_two_looks_leave_the_peer_its_time)
+{
+    require_uring();
+    memset(&play, 0, sizeof play);
+    open_scene(LINK_KERNEL_TLS_FULL, (struct manners){0});
+    while (play.conn->phase != PHASE_WEBSOCKET) {
+        cr_assert(happen());
+    }
+    play.is_silent = true;
+    by_websocket(play.conn, CLOSE_DRAIN);
+    while (happen()) { /* to close_notify */
+    }
+    cr_assert_lt(play.conn->deadline.due_ms, play.worker.now_ms + CLOSE_LINGER_MS);
+    play.is_full_no_more = true;
+    play.is_silent = false;
+    play.step = STEP_TALK;
+    while (!play.conn->fin_sent) {
+        cr_assert(happen());
+    }
+    cr_assert_eq(play.conn->deadline.due_ms, play.worker.now_ms + CLOSE_LINGER_MS);
+    run_to_end("after its time");
+    close_scene();
+}
+
 Test(close, connection_whose_key_change_the_kernel_refuses_ends_whole_wherever_it_is_closed)
 {
     close_on_link(LINK_KERNEL_TLS_REKEY_REFUSED);
