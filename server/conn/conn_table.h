@@ -109,7 +109,7 @@ struct conn_table {
     uint32_t burst_spent;                      /* in this turn, by those that send at once */
     size_t placed_bytes;                       /* that receives of this turn may bring in place */
     struct list ready;                         /* connections to send on at the end of the turn */
-    size_t sealed_bytes;                       /* of records that this turn's sends are made of */
+    size_t sealed_bytes;                       /* of records that are not submitted yet */
     struct list bookings[BOOKING_BUCKETS];     /* WebSockets by booking id */
     uint64_t renewals_ms;                      /* when renewals_spent was brought up to date */
     uint32_t renewals_spent;                   /* tokens verified, less those that time gave back */

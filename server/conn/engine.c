@@ -71,16 +71,25 @@ static void follow_wall_clock(struct conn_table *table)
     }
 }
 
-/* Records made in user space leave before those of the next viewers are made: the rest waits for
- * the next turn, which begins at once and may use their memory again while it is in the cache. */
+/* Records made in user space leave before those of the next viewers are made; the last ones with
+ * all else of the turn. */
+static void submit_if_due(struct conn_table *table)
+{
+    if (table->sealed_bytes >= SEALED_BYTES_MAX && !list_empty(&table->ready)) {
+        ring_submit(&table->worker->ring);
+        table->sealed_bytes = 0;
+    }
+}
+
 static void send_ready(struct conn_table *table)
 {
     table->sealed_bytes = 0;
-    while (!list_empty(&table->ready) && table->sealed_bytes < SEALED_BYTES_MAX) {
+    while (!list_empty(&table->ready)) {
         struct conn *conn = container_of(list_take_first(&table->ready), struct conn, ready_node);
 
         CHECK(conn->phase != PHASE_FREE);
         conn_send_next(conn);
+        submit_if_due(table);
     }
 }
 
@@ -121,8 +130,7 @@ void engine_on_turn_end(struct conn_table *table)
     end_period_if_due(table);
     table->burst_spent = 0;
     table->placed_bytes = 0;
-    table->worker->work_waits = unfinished_waits(&table->unfinished) ||
-                                !list_empty(&table->paced) || !list_empty(&table->ready);
+    table->worker->work_waits = unfinished_waits(&table->unfinished) || !list_empty(&table->paced);
 }
 
 static uint64_t us_from_now(uint64_t us)

@@ -218,32 +218,46 @@ Test(engine, step_of_the_wall_clock_makes_ends_of_tokens_due)
 
 enum { SEALED_BYTES = 64 * 1024 };
 
-static unsigned sealed_count;
-
 static bool seal_and_send(struct conn *conn)
 {
-    sealed_count++;
     conn->table->sealed_bytes += SEALED_BYTES;
     return transport_plain.send_next(conn);
+}
+
+/* What the kernel has done of its own accord, as it was submitted to it. */
+static unsigned complete_submitted(void)
+{
+    struct io_uring *uring = &stage.worker.ring.uring;
+    struct io_uring_cqe *cqe;
+    unsigned head, count = 0;
+
+    io_uring_for_each_cqe(uring, head, cqe)
+    {
+        struct op *op = op_pointer(io_uring_cqe_get_data64(cqe));
+
+        op->in_flight = false;
+        op->on_complete(op, cqe->res, cqe->flags);
+        count++;
+    }
+    io_uring_cq_advance(uring, count);
+    return count;
 }
 
 Test(engine, records_leave_before_all_are_made)
 {
     struct transport_ops sealing = transport_plain;
-    const unsigned expected[] = {2, 4, 4};
 
     sealing.send_next = seal_and_send;
-    for (unsigned i = 0; i < STAGE_CONNS; i++) {
+    for (unsigned i = 0; i < STAGE_CONNS - 1; i++) {
         struct conn *conn = stage_connect(LISTENER_BOTH);
 
         conn->transport = &sealing;
         stage_send(conn, "hello");
     }
-    for (unsigned i = 0; i < sizeof expected / sizeof expected[0]; i++) {
-        stage_turn();
-        cr_assert_eq(sealed_count, expected[i]);
-        cr_assert_eq(stage.worker.work_waits, expected[i] < STAGE_CONNS);
-    }
+    stage_turn();
+    cr_assert_eq(complete_submitted(), 2); /* of 64 KiB each; the third waits for the turn's end */
+    cr_assert_eq(held_of(IORING_OP_SEND), 1);
+    cr_assert_not(stage.worker.work_waits);
     list_for_each(node, &stage.table.open)
     {
         container_of(node, struct conn, open_node)->transport = &transport_plain;
