@@ -152,11 +152,32 @@ static void judge(const struct permission *permission, struct bytes topic, int64
     }
 }
 
+static bool redeem_code(const struct access_context *context, struct bytes query, uint64_t now_ms,
+                        struct admission *admission)
+{
+    char code[CODE_TEXT_SIZE];
+
+    if (request_target_query_value(query, "code", QUERY_FIRST, code, sizeof code) != 0 ||
+        code[0] == '\0') {
+        refuse(admission, 401, "no code");
+        return false;
+    }
+    int failed =
+        code_store_take(context->codes, bytes_of_text(code), now_ms, &admission->permission);
+
+    bytes_wipe(code, sizeof code);
+    if (failed != 0) {
+        refuse(admission, 401, "invalid code");
+        return false;
+    }
+    admission->has_permission = true;
+    return true;
+}
+
 void admission_check(const struct access_context *context, const struct http_request *request,
                      uint64_t now_ms, int64_t now_s, struct admission *ret_admission)
 {
     struct bytes path, query, topic;
-    char code[CODE_TEXT_SIZE];
 
     *ret_admission = (struct admission){0};
     if (request_target_split(request->target, &path, &query) != 0) {
@@ -177,21 +198,10 @@ void admission_check(const struct access_context *context, const struct http_req
         refuse(ret_admission, 503, ACCESS_DRAINING);
         return;
     }
-    if (request_target_query_value(query, "code", QUERY_FIRST, code, sizeof code) != 0 ||
-        code[0] == '\0') {
-        refuse(ret_admission, 401, "no code");
+    if (!redeem_code(context, query, now_ms, ret_admission)) {
         return;
     }
     ret_admission->wishes = wishes_of(query);
-    int failed =
-        code_store_take(context->codes, bytes_of_text(code), now_ms, &ret_admission->permission);
-
-    bytes_wipe(code, sizeof code);
-    if (failed != 0) {
-        refuse(ret_admission, 401, "invalid code");
-        return;
-    }
-    ret_admission->has_permission = true;
     judge(&ret_admission->permission, topic, now_s, ret_admission);
     /* A denial after this look reaches the connection as a letter, when it is open. */
     if (ret_admission->status == 101 &&
