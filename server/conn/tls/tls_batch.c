@@ -118,6 +118,15 @@ void tls_batch_send(struct conn *conn)
                        MSG_NOSIGNAL);
 }
 
+void tls_batch_notify(struct conn *conn, size_t len)
+{
+    if (len > 0) {
+        struct io_uring_sqe *sqe = ring_sqe(&conn->worker->ring, &conn->notify_op);
+
+        io_uring_prep_send(sqe, conn->fd, conn->tls.notify_record->data, len, MSG_NOSIGNAL);
+    }
+}
+
 bool tls_batch_on_sent(struct conn *conn, size_t len, size_t *ret_plain_len)
 {
     struct tls_output *output = &conn->tls.output;

@@ -33,5 +33,8 @@ void tls_batch_fail(struct conn *conn);
 
 /* Submits the send of those that are made. */
 void tls_batch_send(struct conn *conn);
+/* Submits close_notify, and what stands in front of it: len bytes of conn->tls.notify_record, which
+ * may be none. */
+void tls_batch_notify(struct conn *conn, size_t len);
 /* The on_sent of such transports (transport.h). */
 bool tls_batch_on_sent(struct conn *conn, size_t len, size_t *ret_plain_len);

@@ -342,11 +342,7 @@ static bool notify(struct conn *conn)
     uint8_t *record = conn->tls.notify_record->data;
     size_t len = seal_alert(conn, ALERT_LEVEL_WARNING, CLOSE_NOTIFY, record);
 
-    if (len > 0) {
-        struct io_uring_sqe *sqe = ring_sqe(&conn->worker->ring, &conn->notify_op);
-
-        io_uring_prep_send(sqe, conn->fd, record, len, MSG_NOSIGNAL);
-    }
+    tls_batch_notify(conn, len);
     return true;
 }
 

@@ -125,11 +125,7 @@ static bool notify(struct conn *conn)
     size_t len = late_len + tls_session_output_len(conn->tls.session);
 
     tls_session_set_output(conn->tls.session, NULL, 0);
-    if (len > 0) {
-        struct io_uring_sqe *sqe = ring_sqe(&conn->worker->ring, &conn->notify_op);
-
-        io_uring_prep_send(sqe, conn->fd, records, len, MSG_NOSIGNAL);
-    }
+    tls_batch_notify(conn, len);
     return true;
 }
 
