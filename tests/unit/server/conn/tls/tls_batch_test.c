@@ -1,22 +1,47 @@
 /* Goal: a batch carries what is queued, however the kernel cuts it, within the memory that is left.
- * Method: with our own records; a client of OpenSSL behind a fake kernel (tls_stage.h). */
+ * Method: each test with our own records and with OpenSSL's; a client behind a fake kernel
+ * (tls_stage.h). */
 #include "server/conn/tls/tls_batch.h"
 
 #include "server/conn/close.h"
 #include "server/conn/tls/transport_records.h"
+#include "server/conn/tls/transport_user.h"
 #include "tests/unit/server/conn/tls/user_stage.h"
 
-static void open_connection(void)
+static void open_connection(int version, const struct transport_ops *transport)
 {
-    tls_stage_open();
+    tls_stage_open_with(version);
     conn = tls_connect();
-    cr_assert_eq(conn->transport, &transport_records);
+    cr_assert_eq(conn->transport, transport);
     expect_heard("enter ");
 }
 
-TestSuite(tls_batch, .init = open_connection, .fini = tls_stage_close);
+static void open_records(void)
+{
+    open_connection(TLS1_3_VERSION, &transport_records);
+}
 
-Test(tls_batch, short_send_of_records_goes_on_at_the_byte)
+static void open_openssl(void)
+{
+    open_connection(TLS1_2_VERSION, &transport_user);
+}
+
+TestSuite(tls_batch_of_records, .init = open_records, .fini = tls_stage_close);
+TestSuite(tls_batch_of_openssl, .init = open_openssl, .fini = tls_stage_close);
+
+#define BATCH_TEST(name)                                                                           \
+    static void name(void);                                                                        \
+    Test(tls_batch_of_records, name)                                                               \
+    {                                                                                              \
+        name();                                                                                    \
+    }                                                                                              \
+    Test(tls_batch_of_openssl, name)                                                               \
+    {                                                                                              \
+        name();                                                                                    \
+    }                                                                                              \
+    static void name(void)
+
+BATCH_TEST(short_send_of_records_goes_on_at_the_byte)
 {
     stage_send(conn, "hello");
     stage_turn();
@@ -36,7 +61,7 @@ Test(tls_batch, short_send_of_records_goes_on_at_the_byte)
     cr_assert_eq(stage.worker.blocks.blocks_used, 0);
 }
 
-Test(tls_batch, batch_in_pieces_of_odd_length_arrives_whole_and_in_order)
+BATCH_TEST(batch_in_pieces_of_odd_length_arrives_whole_and_in_order)
 {
     stage_send(conn, "one,");
     stage_send(conn, "two,");
@@ -52,7 +77,7 @@ Test(tls_batch, batch_in_pieces_of_odd_length_arrives_whole_and_in_order)
     cr_assert_gt(largest, BATCH_BYTES_MAX);
 }
 
-Test(tls_batch, for_a_peer_that_is_behind_it_makes_few_records)
+BATCH_TEST(for_a_peer_that_is_behind_it_makes_few_records)
 {
     fill_socket();
     cr_assert(conn_send(conn, stage_message(long_text(), LONG_BYTES)));
@@ -62,7 +87,7 @@ Test(tls_batch, for_a_peer_that_is_behind_it_makes_few_records)
     cr_assert_eq(client_read().len, LONG_BYTES);
 }
 
-Test(tls_batch, answer_to_one_that_was_not_admitted_takes_no_memory_of_messages)
+BATCH_TEST(answer_to_one_that_was_not_admitted_takes_no_memory_of_messages)
 {
     struct message *answer = message_create_unframed(&stage.worker, LONG_BYTES / 4);
 
@@ -78,7 +103,7 @@ Test(tls_batch, answer_to_one_that_was_not_admitted_takes_no_memory_of_messages)
     cr_assert_eq(stage.worker.requests.blocks_used, 0);
 }
 
-Test(tls_batch, without_memory_for_messages_it_goes_on_in_small_batches)
+BATCH_TEST(without_memory_for_messages_it_goes_on_in_small_batches)
 {
     struct block_pool *blocks = &stage.worker.blocks;
 
@@ -92,7 +117,7 @@ Test(tls_batch, without_memory_for_messages_it_goes_on_in_small_batches)
     cr_assert_eq(client_read().len, LONG_BYTES);
 }
 
-Test(tls_batch, without_any_memory_the_connection_ends)
+BATCH_TEST(without_any_memory_the_connection_ends)
 {
     stage_send(conn, "hello");
     stage_use_up_memory();
@@ -101,7 +126,7 @@ Test(tls_batch, without_any_memory_the_connection_ends)
     cr_assert_eq(stage_counted(messages_dropped_memory), 1);
 }
 
-Test(tls_batch, close_in_the_middle_of_a_batch_frees_it_when_its_send_is_back)
+BATCH_TEST(close_in_the_middle_of_a_batch_frees_it_when_its_send_is_back)
 {
     cr_assert(conn_send(conn, stage_message(long_text(), LONG_BYTES)));
     stage_turn();
@@ -114,5 +139,6 @@ Test(tls_batch, close_in_the_middle_of_a_batch_frees_it_when_its_send_is_back)
     kernel_finish_close();
     cr_assert_null(conn->tls.output.records);
     cr_assert_null(conn->tls.records);
+    cr_assert_null(conn->tls.session);
     cr_assert_eq(stage.worker.blocks.blocks_used, 0);
 }

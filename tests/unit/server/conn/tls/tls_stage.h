@@ -46,7 +46,7 @@ UNUSED static void tls_stage_close(void)
     tls_slot_deinit(&backstage.slot);
 }
 
-/* What was sent reaches the client. */
+/* The client reads len bytes of that send. */
 UNUSED static void client_hear(const struct held *send, size_t len)
 {
     struct bytes bytes = held_bytes(send);

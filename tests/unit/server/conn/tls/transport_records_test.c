@@ -4,7 +4,7 @@
 #include "server/conn/tls/transport_records.h"
 
 #include "server/tls/record/tls_records.h"
-#include "tests/unit/server/conn/tls/user_stage.h"
+#include "tests/unit/server/conn/tls/user_cases.h"
 #include "tests/unit/server/tls/record/record_fixture.h"
 
 static void open_connection(void)
@@ -17,72 +17,7 @@ static void open_connection(void)
 
 TestSuite(transport_records, .init = open_connection, .fini = tls_stage_close);
 
-Test(transport_records, record_in_two_pieces_arrives_whole)
-{
-    struct bytes records = client_records("hello");
-
-    receive(bytes_of(records.data, 3));
-    receive(bytes_of(records.data + 3, records.len - 10));
-    expect_heard("");
-    receive(bytes_skip(records, records.len - 7));
-    expect_heard("hello ");
-}
-
-Test(transport_records, all_records_of_one_receive_arrive)
-{
-    static uint8_t all[FIXTURE_FLIGHT_SIZE];
-    size_t len = 0;
-
-    for (unsigned i = 0; i < 3; i++) {
-        struct bytes records = client_records(i == 0 ? "one" : i == 1 ? "two" : "three");
-
-        memcpy(all + len, records.data, records.len);
-        len += records.len;
-    }
-    receive(bytes_of(all, len));
-    expect_heard("one two three ");
-}
-
-Test(transport_records, record_that_was_changed_breaks_the_connection)
-{
-    struct bytes records = client_records("hello");
-    uint8_t changed[256];
-
-    memcpy(changed, records.data, records.len);
-    changed[records.len - 1] ^= 1;
-    receive(bytes_of(changed, records.len));
-    expect_heard("failed: TLS failed leave ");
-    cr_assert_eq(stage_counted(tls_broken), 1);
-}
-
-Test(transport_records, close_notify_is_the_end_of_the_peer)
-{
-    SSL_shutdown(backstage.client.ssl);
-    receive(client_records(NULL));
-    expect_heard("eof ");
-    cr_assert(conn->peer_ended);
-}
-
-Test(transport_records, end_is_told_by_close_notify)
-{
-    cr_assert(transport_records.notify(conn));
-    kernel_take();
-    cr_assert_eq(held_checked(kernel_send())->op, &conn->notify_op);
-    client_hear(held_checked(kernel_send()), held_checked(kernel_send())->len);
-    char byte;
-
-    cr_assert_leq(SSL_read(backstage.client.ssl, &byte, 1), 0);
-    cr_assert_eq(SSL_get_error(backstage.client.ssl, 0), SSL_ERROR_ZERO_RETURN);
-    conn->notify_submitted = true;
-    conn_close_now(conn, CLOSE_DRAIN);
-}
-
-Test(transport_records, without_memory_close_notify_is_left_out)
-{
-    stage_use_up_memory();
-    cr_assert(transport_records.notify(conn));
-    cr_assert_not(conn->notify_op.in_flight);
-}
+USER_CASES(transport_records)
 
 Test(transport_records, key_update_is_answered_with_what_is_sent_next)
 {

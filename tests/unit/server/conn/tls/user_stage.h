@@ -1,4 +1,4 @@
-/* What tests of records in user space have in common. */
+/* Shared by the tests of records made in user space. */
 #pragma once
 
 #include <linux/sockios.h>
@@ -11,7 +11,7 @@ enum { LONG_BYTES = 1 << 20, BATCH_BYTES_MAX = 256 * 1024 };
 
 static struct conn *conn;
 
-/* What the client writes, as records. */
+/* The records in which the client writes the text. */
 UNUSED static struct bytes client_records(const char *text)
 {
     static uint8_t records[FIXTURE_FLIGHT_SIZE];
