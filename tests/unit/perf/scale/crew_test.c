@@ -113,7 +113,7 @@ Test(crew, adds_up_results)
     cr_expect_str_eq(result.first_cut, "cut");
 }
 
-/* Of 8 topics 3, 3 and 2: the last begins with topic 6. */
+/* The threads have 3, 3 and 2 of 8 topics: the last one begins with topic 6. */
 Test(crew, has_the_busiest_thread_and_the_servers_extremes)
 {
     cr_assert_eq(run(), 0, "%s", error);

@@ -224,7 +224,7 @@ static bool seal_and_send(struct conn *conn)
     return transport_plain.send_next(conn);
 }
 
-/* What the kernel has done of its own accord, as it was submitted to it. */
+/* Completes the operations that were really submitted; the fake kernel has not seen them. */
 static unsigned complete_submitted(void)
 {
     struct io_uring *uring = &stage.worker.ring.uring;

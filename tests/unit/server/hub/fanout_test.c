@@ -145,11 +145,11 @@ Test(fanout, keeps_topics_apart)
     topic_unref(other);
 }
 
-Test(fanout, sends_no_letter_where_nobody_listens)
+Test(fanout, sends_no_letter_to_a_worker_without_subscribers)
 {
     struct listener listener;
 
-    publish(0, "to nobody", NULL);
+    publish(0, "unheard", NULL);
     cr_assert_eq(scene.cluster.workers[0].blocks.blocks_used, 0);
     listen_on(&listener, scene.topic, 2);
     publish(0, "to one", NULL);

@@ -125,7 +125,7 @@ static inline void duet_take(struct worker *worker, uint64_t user_data, int resu
     op->on_complete(op, result, flags);
 }
 
-/* What has come is taken, requests have their turn, and what is to be sent goes out. */
+/* One turn of that worker: it takes completions, serves requests, and sends. */
 UNUSED static void duet_turn(unsigned index)
 {
     struct worker *worker = &duet.workers[index];
