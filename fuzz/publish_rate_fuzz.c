@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "server/websocket/publish_rate.h"
+#include "server/websocket/publish/publish_rate.h"
 
 enum { TEXT_BYTES_MAX = 100 };
 

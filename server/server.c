@@ -32,7 +32,7 @@
 #include "server/supervisor.h"
 #include "server/tls_reload.h"
 #include "server/websocket/phase_websocket.h"
-#include "server/websocket/publish_rate.h"
+#include "server/websocket/publish/publish_rate.h"
 
 enum { ERROR_SIZE = 512, PATH_SIZE = 4096, DESCRIPTORS_SPARE = 64, WORKER_MEMORY_MIN = 32 };
 

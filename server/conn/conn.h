@@ -23,7 +23,7 @@ enum conn_phase {
 
 /* Room for what a phase keeps about a connection; its type stands in the phase's own header, with a
  * function x_of(conn) that gives it. */
-enum { PHASE_STATE_BYTES = 1216 };
+enum { PHASE_STATE_BYTES = 400 };
 
 struct transport_ops;
 

@@ -107,7 +107,7 @@ static void cut_here(struct worker *worker, const char *booking_id)
     {
         struct conn *conn = container_of(node, struct conn, booking_node);
 
-        if (strcmp(phase_websocket_of(conn)->booking_id, booking_id) == 0) {
+        if (strcmp(phase_websocket_of(conn)->identity.booking_id, booking_id) == 0) {
             conn_end(conn, CLOSE_DENIED);
         }
     }

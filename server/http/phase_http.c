@@ -47,9 +47,16 @@ static void release_request(struct conn *conn)
     phase_http_of(conn)->request = NULL;
 }
 
+static void release_fields(struct conn *conn)
+{
+    free(phase_http_of(conn)->fields);
+    phase_http_of(conn)->fields = NULL;
+}
+
 static void http_on_leave(struct conn *conn)
 {
     release_request(conn);
+    release_fields(conn);
     inbox_clear(&phase_http_of(conn)->inbox, &conn->worker->requests);
 }
 
@@ -168,10 +175,24 @@ void phase_http_answer_deferred(struct conn *conn, struct access_reply *reply)
     struct http_answer_form form = {.head_only = phase_http_of(conn)->head_only,
                                     .minor_version = phase_http_of(conn)->minor_version};
 
-    memcpy(reply->fields, phase_http_of(conn)->fields, sizeof reply->fields);
+    const char *fields = phase_http_of(conn)->fields;
+
+    snprintf(reply->fields, sizeof reply->fields, "%s", fields == NULL ? "" : fields);
     http_answer_send_long(conn, reply, &form);
     finish_reply(conn, reply, false);
     conn_receive_start(conn);
+}
+
+/* The request will be gone when a deferred answer is given. */
+static bool keep_form(struct conn *conn, const struct http_request *request,
+                      const struct access_reply *reply)
+{
+    struct phase_http *http = phase_http_of(conn);
+
+    http->minor_version = request->minor_version;
+    http->head_only = http_request_is_head(request);
+    http->fields = reply->fields[0] == '\0' ? NULL : strdup(reply->fields);
+    return reply->fields[0] == '\0' || http->fields != NULL;
 }
 
 /* The part of the request that its own worker cannot do alone. True: the reply can be sent now. */
@@ -199,6 +220,24 @@ static bool carry_out(struct conn *conn, struct access_reply *reply,
     UNREACHABLE();
 }
 
+/* The form is kept first: a deferred answer may be given before carry_out returns. */
+static bool is_answered_now(struct conn *conn, const struct http_request *request,
+                            struct access_reply *reply, const struct booking_change_actor *actor)
+{
+    if (reply->action == ACCESS_ACTION_NONE) {
+        return true;
+    }
+    if (!keep_form(conn, request, reply)) {
+        access_reply_error(reply, 503, "out of memory");
+        return true;
+    }
+    if (!carry_out(conn, reply, actor)) {
+        return false;
+    }
+    release_fields(conn);
+    return true;
+}
+
 static void answer_access(struct conn *conn, const struct http_request *request)
 {
     struct conn_shared *shared = conn->table->shared;
@@ -224,11 +263,7 @@ static void answer_access(struct conn *conn, const struct http_request *request)
     if ((reply.status >= 400 && !is_admin) || reply.action != ACCESS_ACTION_NONE) {
         tell_who(conn, &call, &reply, &actor);
     }
-    /* First: a deferred answer may be given before carry_out returns. */
-    memcpy(phase_http_of(conn)->fields, reply.fields, sizeof phase_http_of(conn)->fields);
-    phase_http_of(conn)->minor_version = request->minor_version;
-    phase_http_of(conn)->head_only = http_request_is_head(request);
-    if (!carry_out(conn, &reply, &actor)) {
+    if (!is_answered_now(conn, request, &reply, &actor)) {
         return;
     }
     struct http_answer_form form = {

@@ -12,13 +12,13 @@ enum phase_http_limits {
 };
 
 struct phase_http {
-    struct inbox inbox;              /* waits for a turn, or for an answer to be sent */
-    struct http_request *request;    /* a block of worker.requests, while a request is being read */
-    char fields[ACCESS_FIELDS_SIZE]; /* of that answer */
-    unsigned minor_version;          /* the same */
-    bool head_only;                  /* the same */
-    bool answered;                   /* at least one request was */
-    bool leaves; /* for another worker, which uses request and inbox; upgrade.h */
+    struct inbox inbox;           /* waits for a turn, or for an answer to be sent */
+    struct http_request *request; /* a block of worker.requests, while a request is being read */
+    char *fields;                 /* of an answer that is deferred; NULL: none */
+    unsigned minor_version;       /* the same */
+    bool head_only;               /* the same */
+    bool answered;                /* at least one request was */
+    bool leaves;                  /* for another worker, which uses request and inbox; upgrade.h */
 };
 _Static_assert(sizeof(struct phase_http) <= PHASE_STATE_BYTES, "it fits a connection");
 

@@ -4,15 +4,14 @@
 #include <string.h>
 #include <time.h>
 
+#include "server/conn/address.h"
 #include "server/conn/transport.h"
 #include "server/websocket/phase_websocket.h"
 
 enum { TIME_SIZE = 32, DURATION_SIZE = 48, FIGURES_SIZE = 128 };
 
 /* A byte of a text takes six at most ("\u0001"); the rest of an element is a few hundred. */
-_Static_assert((TOPIC_NAME_SIZE + sizeof((struct phase_websocket){0}.user_agent) +
-                sizeof((struct phase_websocket){0}.reported_address)) *
-                           6 +
+_Static_assert((TOPIC_NAME_SIZE + USER_AGENT_SIZE + REPORTED_ADDRESS_SIZE) * 6 +
                        PERMISSION_SCOPES_SIZE + 1400 <
                    REPORT_ELEMENT_SIZE,
                "an element fits");
@@ -214,9 +213,9 @@ void report_element_write_conn(struct json_writer *out, enum report_shape shape,
     const struct phase_websocket *ws = phase_websocket_seen(conn);
     struct subject subject = {
         .topic = ws->topic->name,
-        .scopes_json = ws->scopes_json,
-        .remote_address = conn->table->shared->config->privacy ? "" : ws->reported_address,
-        .user_agent = ws->user_agent,
+        .scopes_json = ws->identity.scopes_json,
+        .remote_address = conn->table->shared->config->privacy ? "" : ws->identity.reported_address,
+        .user_agent = ws->identity.user_agent,
         .tls = conn->transport->text,
         .can_read = ws->can_read,
         .can_write = ws->can_write,

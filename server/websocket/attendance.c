@@ -6,6 +6,37 @@
 #include "server/placement/placement.h"
 #include "server/websocket/phase_websocket.h"
 
+bool attendance_take(struct conn *conn, const struct admission *admission,
+                     const struct http_request *request, struct phase_websocket *ret_ws)
+{
+    const struct conn_shared *shared = conn->table->shared;
+    const struct permission *permission = &admission->permission;
+
+    ret_ws->topic = topic_find_or_create(shared->topics, permission->topic);
+    if (ret_ws->topic == NULL) {
+        return false;
+    }
+    if (!identity_of_client(&ret_ws->identity, permission, conn->fd, request,
+                            &shared->config->trusted)) {
+        topic_unref(ret_ws->topic);
+        return false;
+    }
+    if (admission->is_v1) {
+        ret_ws->exchange = exchange_create(conn, permission->can_read);
+    }
+    if (admission->is_v1 && ret_ws->exchange == NULL) {
+        attendance_give(ret_ws);
+        return false;
+    }
+    return true;
+}
+
+void attendance_give(struct phase_websocket *ws)
+{
+    identity_deinit(&ws->identity);
+    topic_unref(ws->topic);
+}
+
 static void on_wants_key(struct subscriber *subscriber, enum relay_v1_key_reason reason)
 {
     struct conn *conn = container_of(subscriber, struct conn, subscriber);
@@ -31,8 +62,8 @@ static uint64_t claim_key(const struct conn *conn)
 {
     const struct phase_websocket *ws = phase_websocket_seen(conn);
     uint64_t serial = conn->serial * WORKERS_MAX + conn->worker->index;
-    struct bytes id = ws->booking_id[0] == '\0' ? bytes_of(&serial, sizeof serial)
-                                                : bytes_of_text(ws->booking_id);
+    struct bytes id = ws->identity.booking_id[0] == '\0' ? bytes_of(&serial, sizeof serial)
+                                                         : bytes_of_text(ws->identity.booking_id);
     uint64_t key = bytes_hash(ws->topic->registry->hash_key, id);
 
     return key == 0 ? 1 : key;

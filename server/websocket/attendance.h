@@ -8,7 +8,16 @@
 
 #include "base/attributes.h"
 #include "server/conn/conn.h"
-#include "server/websocket/wishes.h"
+#include "server/websocket/admission.h"
+
+struct phase_websocket;
+
+/* Takes topic, identity and exchange for the phase that conn is about to enter. False: out of
+ * memory, and nothing was taken. */
+MUST_USE bool attendance_take(struct conn *conn, const struct admission *admission,
+                              const struct http_request *request, struct phase_websocket *ret_ws);
+/* Gives topic and identity back, at the end of the phase. */
+void attendance_give(struct phase_websocket *ws);
 
 /* In PHASE_WEBSOCKET, when it is known what it may do. A viewer has what it begins with. */
 void attendance_join(struct conn *conn, const struct wishes *wishes);

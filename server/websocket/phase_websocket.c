@@ -1,12 +1,12 @@
 /* The WebSocket phase: frames in, messages to the hub; control frames answered. */
 #include "server/websocket/phase_websocket.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "server/conn/address.h"
 #include "server/conn/close.h"
 #include "server/conn/receive.h"
 #include "server/conn/send.h"
@@ -18,7 +18,7 @@
 #include "server/websocket/attendance.h"
 #include "server/websocket/close_frame.h"
 #include "server/websocket/deadlines.h"
-#include "server/websocket/message_room.h"
+#include "server/websocket/publish/message_room.h"
 #include "server/websocket/websocket_log.h"
 #include "wire/ws_mask.h"
 
@@ -28,11 +28,8 @@ static void websocket_on_bytes(struct conn *conn, struct bytes bytes);
 static void websocket_on_room(struct subscriber *subscriber);
 
 /* Memory is out, behind the 101. */
-static void refuse_open(struct conn *conn, const struct admission *admission, struct topic *topic)
+static void refuse_open(struct conn *conn, const struct admission *admission)
 {
-    if (topic != NULL) {
-        topic_unref(topic);
-    }
     admission_undo(&conn->table->shared->access, admission);
     conn_close_now(conn, CLOSE_IO_ERROR);
 }
@@ -42,36 +39,25 @@ void phase_websocket_open(struct conn *conn, const struct admission *admission,
 {
     struct phase_websocket *ws = phase_websocket_of(conn);
     uint64_t now_ms = conn->worker->now_ms;
-    struct topic *topic =
-        topic_find_or_create(conn->table->shared->topics, admission->permission.topic);
-    struct exchange *exchange = topic != NULL && admission->is_v1
-                                    ? exchange_create(conn, admission->permission.can_read)
-                                    : NULL;
+    struct phase_websocket begin = {.exp_s = admission->permission.exp_s,
+                                    .can_read = admission->permission.can_read,
+                                    .can_write = admission->permission.can_write,
+                                    .opened_ms = now_ms,
+                                    .opened_s = clock_wall_s()};
 
-    if (topic == NULL || (admission->is_v1 && exchange == NULL)) {
-        refuse_open(conn, admission, topic);
+    if (!attendance_take(conn, admission, request, &begin)) {
+        refuse_open(conn, admission);
         return;
     }
     conn_enter_phase(conn, PHASE_WEBSOCKET);
-    *ws = (struct phase_websocket){.topic = topic,
-                                   .exchange = exchange,
-                                   .exp_s = admission->permission.exp_s,
-                                   .can_read = admission->permission.can_read,
-                                   .can_write = admission->permission.can_write,
-                                   .opened_ms = now_ms,
-                                   .opened_s = clock_wall_s()};
-    memcpy(ws->booking_id, admission->permission.booking_id, sizeof ws->booking_id);
-    memcpy(ws->scopes_json, admission->permission.scopes_json, sizeof ws->scopes_json);
+    *ws = begin;
     pace_init(&ws->pace, now_ms);
     ws_frame_parser_init(&ws->parser, WS_ROLE_CLIENT);
-    http_request_field_text(request, "User-Agent", ws->user_agent, sizeof ws->user_agent);
-    address_of_client(conn->fd, request, &conn->table->shared->config->trusted, ws->remote_address,
-                      ws->reported_address);
     deadlines_start(conn);
     conn->subscriber.on_dropped = losses_on_dropped;
     conn->subscriber.on_room = websocket_on_room;
     attendance_join(conn, &admission->wishes);
-    list_append(conn_table_booking(conn->table, ws->booking_id), &conn->booking_node);
+    list_append(conn_table_booking(conn->table, ws->identity.booking_id), &conn->booking_node);
     counters_increment(&conn->worker->counters, websockets_opened);
     websocket_log_opened(conn);
     websocket_on_bytes(conn, bytes);
@@ -102,8 +88,9 @@ static void websocket_on_leave(struct conn *conn)
         topic_unsubscribe(ws->topic, conn->worker, &conn->subscriber);
     }
     attendance_leave(conn);
-    places_give(conn->table->shared->access.places, ws->booking_id, ws->topic->name);
-    topic_unref(ws->topic);
+    places_give(conn->table->shared->access.places, ws->identity.booking_id, ws->topic->name);
+    free(ws->control);
+    attendance_give(ws);
     if (ws->message != NULL) {
         share_unref(conn->worker, &ws->message->home_share);
     }
@@ -254,15 +241,27 @@ static void begin_data_frame(struct conn *conn, size_t here)
     }
 }
 
+/* At most WS_CONTROL_PAYLOAD_MAX: the frame parser refuses longer ones. */
+static void begin_control_frame(struct conn *conn)
+{
+    struct phase_websocket *ws = phase_websocket_of(conn);
+
+    ws->control = malloc((size_t)ws->frame.payload_len);
+    if (ws->control == NULL) {
+        conn_close_now(conn, CLOSE_IO_ERROR);
+    }
+}
+
 static void begin_frame(struct conn *conn, size_t here)
 {
     struct phase_websocket *ws = phase_websocket_of(conn);
 
     ws->in_payload = true;
     ws->payload_done = 0;
-    ws->control_len = 0;
     if (!is_control(ws->frame.opcode)) {
         begin_data_frame(conn, here);
+    } else if (ws->frame.payload_len > 0) {
+        begin_control_frame(conn);
     }
 }
 
@@ -320,11 +319,9 @@ static void publish(struct conn *conn)
                    &conn->table->shared->bounds);
 }
 
-static void answer_ping(struct conn *conn)
+static void answer_ping(struct conn *conn, struct bytes payload)
 {
-    struct phase_websocket *ws = phase_websocket_of(conn);
-    struct message *pong = message_create_control(conn->worker, WS_OPCODE_PONG,
-                                                  bytes_of(ws->control, ws->control_len));
+    struct message *pong = message_create_control(conn->worker, WS_OPCODE_PONG, payload);
 
     if (pong == NULL) {
         counters_increment(&conn->worker->counters, pongs_skipped);
@@ -339,10 +336,8 @@ static void answer_ping(struct conn *conn)
     }
 }
 
-static void answer_close(struct conn *conn)
+static void answer_close(struct conn *conn, struct bytes payload)
 {
-    struct phase_websocket *ws = phase_websocket_of(conn);
-    struct bytes payload = bytes_of(ws->control, ws->control_len);
     uint16_t code;
     enum ws_close_result result = ws_frame_close_parse(payload, &code);
     char text[WS_CLOSE_REASON_MAX + 1];
@@ -355,25 +350,33 @@ static void answer_close(struct conn *conn)
     close_frame_say_code(conn, CLOSE_BY_PEER, code, "");
 }
 
-static void end_control_frame(struct conn *conn)
+static void answer_control(struct conn *conn, enum ws_opcode opcode, struct bytes payload)
 {
-    struct phase_websocket *ws = phase_websocket_of(conn);
-
-    switch (ws->frame.opcode) {
+    switch (opcode) {
     case WS_OPCODE_PING:
-        answer_ping(conn);
+        answer_ping(conn, payload);
         break;
     case WS_OPCODE_PONG:
         deadlines_take_pong(conn);
         break;
     case WS_OPCODE_CLOSE:
-        answer_close(conn);
+        answer_close(conn, payload);
         break;
     case WS_OPCODE_CONTINUATION:
     case WS_OPCODE_TEXT:
     case WS_OPCODE_BINARY:
         UNREACHABLE();
     }
+}
+
+static void end_control_frame(struct conn *conn)
+{
+    struct phase_websocket *ws = phase_websocket_of(conn);
+    uint8_t *payload = ws->control;
+
+    ws->control = NULL; /* the answer may leave this phase */
+    answer_control(conn, ws->frame.opcode, bytes_of(payload, (size_t)ws->frame.payload_len));
+    free(payload);
 }
 
 static void end_payload(struct conn *conn)
@@ -437,15 +440,6 @@ static void end_frame(struct conn *conn)
     } else if (ws->frame.fin) {
         end_payload(conn);
     }
-}
-
-/* Control payloads have room in the connection: the frame parser refuses longer ones. */
-static size_t take_control(struct phase_websocket *ws, struct bytes bytes)
-{
-    ws_mask_copy(ws->control + ws->control_len, bytes.data, bytes.len, ws->frame.mask,
-                 ws->payload_done);
-    ws->control_len = (uint8_t)(ws->control_len + bytes.len);
-    return bytes.len;
 }
 
 /* They are in their place in the message. Text is checked, which may end the connection. */
@@ -516,7 +510,8 @@ static struct bytes take_payload(struct conn *conn, struct bytes bytes)
         return bytes;
     }
     if (is_control(ws->frame.opcode)) {
-        len = take_control(ws, bytes_of(bytes.data, len));
+        ws_mask_copy(ws->control + ws->payload_done, bytes.data, len, ws->frame.mask,
+                     ws->payload_done);
     } else {
         len = take_message(conn, bytes_of(bytes.data, len));
     }

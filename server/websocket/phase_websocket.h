@@ -5,18 +5,15 @@
 #include "server/hub/v1/lease.h"
 #include "server/loop/inbox.h"
 #include "server/websocket/admission.h"
+#include "server/websocket/identity.h"
 #include "server/websocket/losses.h"
-#include "server/websocket/pace.h"
-#include "server/websocket/publish_rate.h"
-#include "server/websocket/recogniser.h"
+#include "server/websocket/publish/pace.h"
+#include "server/websocket/publish/publish_rate.h"
+#include "server/websocket/publish/recogniser.h"
 #include "server/websocket/v1/exchange.h"
 #include "wire/http_request.h"
 #include "wire/utf8_stream.h"
 #include "wire/ws_frame.h"
-
-enum phase_websocket_limits {
-    USER_AGENT_SIZE = 128,
-};
 
 #define NO_PONG_DUE UINT64_MAX
 
@@ -28,19 +25,17 @@ struct phase_websocket {
     struct ws_frame frame; /* whose payload is being read, while in_payload */
     uint64_t payload_done;
     bool in_payload;
-    bool discarding; /* the message is read and thrown away */
-    uint8_t control_len;
-    uint8_t control[WS_CONTROL_PAYLOAD_MAX];
-    enum ws_opcode opcode;            /* of the message, from its first frame */
-    bool checks_text;                 /* the message is text, and RELAY_TEXT_UTF8=check */
-    struct utf8_stream text;          /* of it, while checks_text */
-    struct recogniser recogniser;     /* of what it publishes */
-    struct message *message;          /* the one being assembled, or NULL */
-    uint64_t message_len;             /* payload bytes announced for it so far */
-    uint64_t assembly_started_ms;     /* 0: no message is incomplete */
-    struct topic *topic;              /* referenced */
-    char booking_id[TOKEN_TEXT_SIZE]; /* from the permission, as what follows */
-    char scopes_json[PERMISSION_SCOPES_SIZE];
+    bool discarding;              /* the message is read and thrown away */
+    uint8_t *control;             /* payload of the control frame that is being read, or NULL */
+    enum ws_opcode opcode;        /* of the message, from its first frame */
+    bool checks_text;             /* the message is text, and RELAY_TEXT_UTF8=check */
+    struct utf8_stream text;      /* of it, while checks_text */
+    struct recogniser recogniser; /* of what it publishes */
+    struct message *message;      /* the one being assembled, or NULL */
+    uint64_t message_len;         /* payload bytes announced for it so far */
+    uint64_t assembly_started_ms; /* 0: no message is incomplete */
+    struct topic *topic;          /* referenced */
+    struct identity identity;
     int64_t exp_s;
     bool can_read, can_write;
     bool has_published;        /* something; it counts among the topic's publishers */
@@ -55,10 +50,6 @@ struct phase_websocket {
     bool pong_is_graced;  /* it was put off for what was unread, since the last pong */
     uint64_t messages_received, bytes_received;
     uint64_t first_received_ms, last_received_ms;
-    char user_agent[USER_AGENT_SIZE];
-    char remote_address[REMOTE_ADDRESS_SIZE]; /* the socket's; for the log */
-    /* X-Forwarded-For as a trusted proxy sent it, or ""; of others the socket's. */
-    char reported_address[REPORTED_ADDRESS_SIZE];
 };
 _Static_assert(sizeof(struct phase_websocket) <= PHASE_STATE_BYTES, "it fits a connection");
 

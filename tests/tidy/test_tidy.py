@@ -30,7 +30,8 @@ LAYERS = {
 # Inside server/: a folder includes none of a higher rank.
 SERVER_RANKS = {"stats": 0, "tls/record": 0, "loop": 1, "tls": 1, "hub": 2, "hub/lag": 2,
                 "hub/v1": 2, "bookings": 3, "access": 4, "conn": 5, "conn/tls": 6, "placement": 7,
-                "websocket": 8, "websocket/v1": 8, "report": 9, "admin": 10, "http": 11}
+                "websocket": 8, "websocket/publish": 8, "websocket/v1": 8, "report": 9, "admin": 10,
+                "http": 11}
 SERVER_RANK_TOP = 12
 # The same inside host/.
 HOST_RANKS = {"loop": 0, "feed": 0, "rules": 1, "destination": 2, "device": 2, "publisher": 2,

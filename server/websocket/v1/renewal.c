@@ -23,8 +23,8 @@ static bool is_same(const struct phase_websocket *ws, const struct permission *p
     return permission->is_session && permission->can_read == ws->can_read &&
            permission->can_write == ws->can_write &&
            strcmp(permission->topic, ws->topic->name) == 0 &&
-           strcmp(permission->booking_id, ws->booking_id) == 0 &&
-           strcmp(permission->scopes_json, ws->scopes_json) == 0;
+           strcmp(permission->booking_id, ws->identity.booking_id) == 0 &&
+           strcmp(permission->scopes_json, ws->identity.scopes_json) == 0;
 }
 
 /* False: the worker has verified as many as it may for now. */
@@ -62,7 +62,7 @@ static enum relay_v1_expiry_result judge(const struct conn *conn, struct bytes t
 static enum relay_v1_expiry_result extend_booking(struct conn *conn, int64_t exp_s)
 {
     const struct conn_shared *shared = conn->table->shared;
-    const char *booking_id = phase_websocket_seen(conn)->booking_id;
+    const char *booking_id = phase_websocket_seen(conn)->identity.booking_id;
     bool is_new;
 
     if (bookings_extend(shared->access.bookings, booking_id, exp_s, clock_wall_s(), &is_new) != 0) {
@@ -85,7 +85,7 @@ static void extend_connection(struct conn *conn, int64_t exp_s)
     }
     counters_increment(&conn->worker->counters, v1_renewed);
     log_info("token renewed", LOG_TEXT("topic", ws->topic->name),
-             LOG_TEXT("booking_id", ws->booking_id), LOG_INT("expires_at", ws->exp_s));
+             LOG_TEXT("booking_id", ws->identity.booking_id), LOG_INT("expires_at", ws->exp_s));
 }
 
 enum relay_v1_expiry_result renewal_take(struct conn *conn, struct bytes token)

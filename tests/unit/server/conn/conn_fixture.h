@@ -250,12 +250,14 @@ static inline struct conn *add_websocket(unsigned number, unsigned worker_index,
     conn->table->places.made =
         conn->table->places.made > number ? conn->table->places.made : number + 1;
     *ws = (struct phase_websocket){.topic = topic_find_or_create(&scene.topics, topic),
-                                   .scopes_json = "[\"read\"]",
+                                   .identity = {.booking_id = "",
+                                                .scopes_json = "[\"read\"]",
+                                                .user_agent = "ua/1",
+                                                .remote_address = "",
+                                                .reported_address = "203.0.113.7"},
                                    .can_read = true,
                                    .opened_s = STARTED_S + 5,
-                                   .exp_s = STARTED_S + 65,
-                                   .user_agent = "ua/1",
-                                   .reported_address = "203.0.113.7"};
+                                   .exp_s = STARTED_S + 65};
     cr_assert_not_null(ws->topic);
     return conn;
 }

@@ -32,7 +32,8 @@ static void close_desk(void)
         struct conn *conn = &scene.conns[i / CONNS][i % CONNS];
 
         if (conn->phase == PHASE_WEBSOCKET) {
-            places_give(scene.shared.access.places, phase_websocket_of(conn)->booking_id, "t0");
+            places_give(scene.shared.access.places, phase_websocket_of(conn)->identity.booking_id,
+                        "t0");
         }
     }
     places_destroy(scene.shared.access.places);
@@ -49,8 +50,7 @@ static struct conn *add_guest(unsigned number, unsigned worker_index, const char
     struct permission permission = {.topic = "t0"};
 
     phase_websocket_of(conn)->can_read = false; /* subscribes to nothing */
-    snprintf(phase_websocket_of(conn)->booking_id, sizeof phase_websocket_of(conn)->booking_id,
-             "%s", booking_id);
+    phase_websocket_of(conn)->identity.booking_id = booking_id;
     snprintf(permission.booking_id, sizeof permission.booking_id, "%s", booking_id);
     cr_assert_eq(places_take(scene.shared.access.places, &permission), 0);
     timer_init(&conn->liveness, on_due);

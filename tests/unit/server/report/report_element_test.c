@@ -38,10 +38,8 @@ Test(report_element, of_the_status_leaves_out_what_is_false_or_empty)
                      "\"scopes\":[\"read\"],\"topic\":\"t0\",\"user_agent\":\"ua/1\"},");
     ws->can_read = false;
     ws->can_write = true;
-    ws->user_agent[0] = '\0';
-    ws->reported_address[0] = '\0';
+    ws->identity = (struct identity){.scopes_json = "[]", .user_agent = "", .reported_address = ""};
     conn->transport = &transport_user;
-    snprintf(ws->scopes_json, sizeof ws->scopes_json, "[]");
     cr_assert_str_eq(element(REPORT_STATUS),
                      "{\"can_write\":true,\"connected_at\":\"2023-11-14T22:13:25Z\","
                      "\"expires_at\":\"2023-11-14T22:14:25Z\",\"scopes\":[],\"tls\":\"user\","
@@ -132,8 +130,8 @@ Test(report_element, is_json_whatever_a_stranger_sent)
 {
     topic_unref(ws->topic);
     ws->topic = topic_find_or_create(&scene.topics, "t\"\\\n");
-    snprintf(ws->user_agent, sizeof ws->user_agent, "%s", "</script>\x01\xff\"},{\"");
-    snprintf(ws->reported_address, sizeof ws->reported_address, "%s", "\"]\xc3");
+    ws->identity.user_agent = "</script>\x01\xff\"},{\"";
+    ws->identity.reported_address = "\"]\xc3";
     element(REPORT_STATUS);
     cr_assert_not_null(strstr(written, "\"topic\":\"t\\\"\\\\\\n\""), "%s", written);
     cr_assert_not_null(
@@ -144,15 +142,17 @@ Test(report_element, is_json_whatever_a_stranger_sent)
 
 Test(report_element, fits_with_the_longest_texts)
 {
-    char name[TOPIC_NAME_SIZE];
+    char name[TOPIC_NAME_SIZE] = "", user_agent[USER_AGENT_SIZE] = "";
+    char address[REPORTED_ADDRESS_SIZE] = "", scopes[PERMISSION_SCOPES_SIZE] = "";
 
     memset(name, 1, sizeof name - 1);
-    name[sizeof name - 1] = '\0';
+    memset(user_agent, 1, sizeof user_agent - 1);
+    memset(address, 1, sizeof address - 1);
+    memset(scopes, '7', sizeof scopes - 1);
     topic_unref(ws->topic);
     ws->topic = topic_find_or_create(&scene.topics, name);
-    memset(ws->user_agent, 1, sizeof ws->user_agent - 1);
-    memset(ws->reported_address, 1, sizeof ws->reported_address - 1);
-    memset(ws->scopes_json, '7', sizeof ws->scopes_json - 1);
+    ws->identity = (struct identity){
+        .scopes_json = scopes, .user_agent = user_agent, .reported_address = address};
     ws->messages_received = conn->messages_sent = UINT64_MAX;
     ws->bytes_received = conn->subscriber.queue.payload_sent = UINT64_MAX;
     ws->first_received_ms = conn->first_sent_ms = 1;

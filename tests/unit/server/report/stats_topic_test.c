@@ -32,6 +32,12 @@ static unsigned fill_beyond_a_report(void)
 {
     struct conn_table *table = &scene.tables[0];
     unsigned count = REPORT_BYTES_MAX / 1500;
+    char user_agent[USER_AGENT_SIZE] = "", address[REPORTED_ADDRESS_SIZE] = "";
+    char scopes[PERMISSION_SCOPES_SIZE];
+
+    memset(user_agent, 1, sizeof user_agent - 1);
+    memset(address, 1, sizeof address - 1);
+    snprintf(scopes, sizeof scopes, "[\"%0*d\"]", 150, 7);
 
     table->conns = calloc(count, sizeof(struct conn));
     cr_assert_not_null(table->conns);
@@ -45,10 +51,12 @@ static unsigned fill_beyond_a_report(void)
                               .worker = &scene.workers[0],
                               .table = table};
         ws->topic = scene.shared.stats_topic;
-        memset(ws->user_agent, 1, sizeof ws->user_agent - 1);
-        memset(ws->reported_address, 1, sizeof ws->reported_address - 1);
-        snprintf(ws->scopes_json, sizeof ws->scopes_json, "[\"%0*d\"]", 150, 7);
-        snprintf(ws->user_agent + sizeof ws->user_agent - 8, 8, "%07u", i);
+        snprintf(user_agent + sizeof user_agent - 8, 8, "%07u", i);
+        cr_assert(identity_init(&ws->identity, &(struct identity){.booking_id = "",
+                                                                  .scopes_json = scopes,
+                                                                  .user_agent = user_agent,
+                                                                  .remote_address = "",
+                                                                  .reported_address = address}));
     }
     return count;
 }
@@ -81,6 +89,9 @@ Test(stats_topic, beyond_the_bound_has_whole_elements_on_the_topic_and_is_refuse
     settle();
     drain(&scene.askers[0].subscriber.queue, &scene.workers[0]);
     cr_assert_eq(strncmp(scene.read, "HTTP/1.1 503 ", 13), 0, "%s", scene.read);
+    for (unsigned i = 0; i < count; i++) {
+        identity_deinit(&phase_websocket_of(&scene.tables[0].conns[i])->identity);
+    }
     free(scene.tables[0].conns);
 }
 

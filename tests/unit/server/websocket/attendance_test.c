@@ -55,7 +55,7 @@ Test(attendance, one_booking_controls_an_exclusive_topic)
     conn = join("arm", false, true);
     struct conn *other = join("arm", false, true);
 
-    snprintf(phase_websocket_of(other)->booking_id, TOKEN_TEXT_SIZE, "b0");
+    phase_websocket_of(other)->identity.booking_id = "b0";
     phase_websocket_of(other)->claim.key++; /* as of another booking */
     cr_assert(attendance_may_publish(conn));
     cr_assert_not(attendance_may_publish(other));

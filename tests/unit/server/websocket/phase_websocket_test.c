@@ -3,7 +3,7 @@
  * Method: bytes of peers through a fake kernel (speech.h). */
 #include "server/websocket/phase_websocket.h"
 
-#include "server/websocket/message_room.h"
+#include "server/websocket/publish/message_room.h"
 #include "tests/unit/server/websocket/speech.h"
 #include "tests/unit/wire/media/mpegts_tables.h"
 

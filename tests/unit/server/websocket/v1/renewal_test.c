@@ -16,7 +16,7 @@ static void open_renewal(void)
     token_keys_slot_init(&keys, token_keys_create("secret"));
     stage.shared.access.keys = &keys;
     conn = join_v1("t0", true, true);
-    memcpy(phase_websocket_of(conn)->scopes_json, "[\"read\",\"write\"]", 17);
+    phase_websocket_of(conn)->identity.scopes_json = "[\"read\",\"write\"]";
 }
 
 static void close_renewal(void)

@@ -1,4 +1,4 @@
-#include "server/websocket/message_room.h"
+#include "server/websocket/publish/message_room.h"
 
 #include "server/hub/stream_cache.h"
 

@@ -1,4 +1,4 @@
-#include "server/websocket/pace.h"
+#include "server/websocket/publish/pace.h"
 
 #include "base/check.h"
 

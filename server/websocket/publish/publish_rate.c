@@ -1,4 +1,4 @@
-#include "server/websocket/publish_rate.h"
+#include "server/websocket/publish/publish_rate.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -2,7 +2,7 @@
  * allows; a publisher of data has no memory of its own, and without memory messages are sent whole.
  * Method: a worker without threads; crafted packets of a small stream. */
 #include "server/hub/message_part.h"
-#include "server/websocket/recogniser.h"
+#include "server/websocket/publish/recogniser.h"
 #include "tests/unit/server/hub/hub_fixture.h"
 #include "tests/unit/wire/media/mpegts_tables.h"
 #include "wire/media/stream_probe.h"

@@ -1,7 +1,7 @@
 /* Goal: room follows what has arrived, and is made few times; what is kept for viewers that join
  * gives way to it. Method: sizes of messages, and of the pieces in which they come; a worker
  * without threads whose memory is used up. */
-#include "server/websocket/message_room.h"
+#include "server/websocket/publish/message_room.h"
 
 #include "base/attributes.h"
 #include "server/hub/stream_cache.h"

@@ -1,7 +1,7 @@
 /* Goal: the option is read as it is documented, and a meter lets a publisher have its rate and its
  * burst, and no more. Method: tables; an invented clock, at random against sums over all windows.
  */
-#include "server/websocket/publish_rate.h"
+#include "server/websocket/publish/publish_rate.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>

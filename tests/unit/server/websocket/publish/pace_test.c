@@ -1,7 +1,7 @@
 /* Goal: a burst and a steady pace below the bound are served at once, a flood is not, and credit
  * never grows beyond the burst.
  * Method: an invented clock, with the numbers of pace.h. */
-#include "server/websocket/pace.h"
+#include "server/websocket/publish/pace.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>

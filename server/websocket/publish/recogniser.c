@@ -1,4 +1,4 @@
-#include "server/websocket/recogniser.h"
+#include "server/websocket/publish/recogniser.h"
 
 #include "base/check.h"
 #include "server/hub/message_part.h"
