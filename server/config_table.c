@@ -211,7 +211,7 @@ static const struct option_spec specs[] = {
      .flag = "placement",
      .type = OPTION_CHOICE,
      OFFSET(placement),
-     .default_text = "accept",
+     .default_text = "topic",
      .choices = &placement_choices,
      .help =
          "Worker that serves a WebSocket: accept (the one that accepted it, by chance) or topic "

@@ -17,7 +17,8 @@ class Pipe(RelayTestCase):
     LINES = 200
 
     def test_lines_become_messages_and_messages_lines_in_both_directions(self):
-        relay = self.start(RELAY_WORKERS=str(WORKERS), RELAY_BUFFER_SIZE="512")
+        relay = self.start(RELAY_WORKERS=str(WORKERS), RELAY_PLACEMENT="accept",
+                           RELAY_BUFFER_SIZE="512")
         viewers = [self.track(client)
                    for client in relay.raw_on_workers(WORKERS, "data", ("read",))]
         pipes = [self.pipe(relay, "data") for _ in range(2)]

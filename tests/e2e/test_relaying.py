@@ -254,7 +254,8 @@ class AcrossWorkers(RelayTestCase):
         return clients
 
     def test_order_and_completeness_on_every_worker(self):
-        relay = self.start(RELAY_WORKERS=str(self.WORKERS), RELAY_BUFFER_SIZE="512")
+        relay = self.start(RELAY_WORKERS=str(self.WORKERS), RELAY_PLACEMENT="accept",
+                           RELAY_BUFFER_SIZE="512")
         self.assertEqual(relay.listening["workers"], self.WORKERS)
         viewers = self.track_all(relay.raw_on_workers(self.WORKERS, "t0", ("read",)))
         publishers = self.track_all(relay.raw_on_workers(self.WORKERS, "t0", ("write",)))
@@ -279,7 +280,7 @@ class AcrossWorkers(RelayTestCase):
                           if name.startswith("messages_dropped") and value], [])
 
     def test_two_publishers_at_once_keep_their_own_order(self):
-        relay = self.start(RELAY_WORKERS="2", RELAY_BUFFER_SIZE="512")
+        relay = self.start(RELAY_WORKERS="2", RELAY_PLACEMENT="accept", RELAY_BUFFER_SIZE="512")
         viewers = self.track_all(relay.raw_on_workers(2, "t0", ("read",)))
         publishers = self.track_all(relay.raw_on_workers(2, "t0", ("write",)))
         count, window = 600, 100
@@ -315,7 +316,7 @@ class AcrossWorkers(RelayTestCase):
         self.assertEqual(seen, [[count, count]] * 2)
 
     def test_big_messages_cross_workers_unharmed(self):
-        relay = self.start(RELAY_WORKERS="3")
+        relay = self.start(RELAY_WORKERS="3", RELAY_PLACEMENT="accept")
         viewers = self.track_all(relay.raw_on_workers(3, "t0", ("read",)))
         publisher = self.track(relay.publisher())
         for size in (300_000, MESSAGE_MAX, 17, 2_000_000):
@@ -325,7 +326,7 @@ class AcrossWorkers(RelayTestCase):
                 self.assertTrue(viewer.message() == (BINARY, payload), f"{size} bytes changed")
 
     def test_subscribers_that_come_and_go_on_every_worker(self):
-        relay = self.start(RELAY_WORKERS="3")
+        relay = self.start(RELAY_WORKERS="3", RELAY_PLACEMENT="accept")
         steady = self.track_all(relay.raw_on_workers(3, "t0", ("read",)))
         publisher = self.track(relay.publisher())
         for number in range(60):

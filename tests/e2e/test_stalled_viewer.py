@@ -313,7 +313,7 @@ class Stalled(RelayTestCase):
 
 class Clients(RelayTestCase):
     def test_a_stalled_viewer_on_another_worker_changes_nothing_either(self):
-        relay = self.start(RELAY_WORKERS="2")
+        relay = self.start(RELAY_WORKERS="2", RELAY_PLACEMENT="accept")
         first, second = relay.raw_on_workers(2, "t0", ("read",))
         self.track(first), self.track(second)
         (publisher, worker) = relay.raw_with_worker("t0", ("write",))

@@ -141,7 +141,7 @@ class Activation(RelayTestCase):
                 self.check(self.activated(*names))
 
     def test_all_workers_accept_on_a_shared_socket(self):
-        relay = self.activated("access", "relay", RELAY_WORKERS="3")
+        relay = self.activated("access", "relay", RELAY_WORKERS="3", RELAY_PLACEMENT="accept")
         for client in relay.raw_on_workers(3):
             self.track(client)
 

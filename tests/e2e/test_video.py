@@ -143,7 +143,8 @@ class Video(RelayTestCase):
     def publish(self, source, copy):
         """Runs the pipeline through relaysink to 3 viewers on as many workers. Returns what each
         received and the server's last counters."""
-        relay = self.start(RELAY_WORKERS=str(VIEWERS), RELAY_BUFFER_SIZE="512")
+        relay = self.start(RELAY_WORKERS=str(VIEWERS), RELAY_PLACEMENT="accept",
+                           RELAY_BUFFER_SIZE="512")
         collectors = [Collector(self.track(client))
                       for client in relay.raw_on_workers(VIEWERS, "cam-video", ("read",))]
         token_file = self.path("token")

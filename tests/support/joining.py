@@ -145,7 +145,8 @@ class Joining:
         """What is kept is bounded to less than a group: the key picture, then the next group."""
         stream = video_streams.Stream(kind, 30, by_picture)
         interval_s = 30 / SPEED / len(stream.messages)
-        relay = self.start(RELAY_WORKERS="2", RELAY_GOP_CACHE_TIME="100ms")
+        relay = self.start(RELAY_WORKERS="2", RELAY_PLACEMENT="accept",
+                           RELAY_GOP_CACHE_TIME="100ms")
         publisher = self.track(relay.publisher("cam"))
         half = stream.message_at(stream.keys[1]) // 2
         self._send_in_time(publisher, stream.messages[:half], interval_s)

@@ -271,8 +271,14 @@ class Placement:
         for what in ("moved", "stayed", "move_refused"):
             self.assertEqual(counters[f"websockets_{what}"], 0)
 
-    def test_by_default_each_stays_where_it_was_accepted(self):
+    def test_by_default_they_move(self):
         relay = self.start_placed(RELAY_PLACEMENT=None)
+        for _ in range(SHARE):
+            self.join(relay, "t0")
+        self.assertEqual(len(set(self.workers_by_topic(relay, SHARE)["t0"])), 1)
+
+    def test_with_accept_each_stays_where_it_was_accepted(self):
+        relay = self.start_placed(RELAY_PLACEMENT="accept")
         for client in relay.raw_on_workers(WORKERS, "t0", **self.context_of(relay)):
             self.track(client)
         counters = relay.counters()

@@ -456,8 +456,9 @@ class Relay:
             raise
 
     def raw_on_workers(self, count, *arguments, **changes):
-        """`count` clients on as many different workers, in the order of the workers. Which worker
-        accepts is the kernel's choice, so extra ones are opened and closed again."""
+        """`count` clients on as many different workers, in the order of the workers, with
+        RELAY_PLACEMENT=accept. Which worker accepts is the kernel's choice, so extra ones are
+        opened and closed again."""
         found = {}
         for _ in range(TRIES_TO_SPREAD):
             client, worker = self.raw_with_worker(*arguments, **changes)

@@ -61,7 +61,7 @@ class Splices(TlsTestCase):
         maker = Maker()
         groups = [maker.picture(is_key, KEY_BYTES if is_key else 3000)
                   for is_key in (True, False, False, True, False)]
-        relay = self.start(RELAY_WORKERS="2")
+        relay = self.start(RELAY_WORKERS="2", RELAY_PLACEMENT="accept")
         witness = self.track(relay.viewer("cam"))
         publisher = self.track(relay.publisher("cam"))
         for message in groups:

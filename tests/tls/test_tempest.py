@@ -212,7 +212,7 @@ class Everything:
 
 class Plain(Everything, RelayTestCase):
     def test_plain(self):
-        self.storm(self.start(RELAY_WORKERS="4"))
+        self.storm(self.start(RELAY_WORKERS="4", RELAY_PLACEMENT="accept"))
 
 
 class Tls(Everything, TlsTestCase):
