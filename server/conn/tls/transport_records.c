@@ -21,6 +21,7 @@ enum {
     ALERT_LEVEL_FATAL = 2,
     CLOSE_NOTIFY = 0,
     PARTIAL_BYTES_MIN = 1024,
+    KEY_IDLE_MS = 1000,
 };
 
 /* The beginning of a record, the rest of which has not come. */
@@ -29,6 +30,16 @@ struct partial_record {
     uint32_t got, capacity;
     uint8_t bytes[];
 };
+
+/* With less than a record a second it gives up its context, half of what an idle connection keeps:
+ * most viewers say no more than a pong. */
+static void rest_if_rare(struct tls_cipher *cipher, uint64_t *used_ms, uint64_t now_ms)
+{
+    if (now_ms >= *used_ms + KEY_IDLE_MS) {
+        tls_cipher_rest(cipher);
+    }
+    *used_ms = now_ms;
+}
 
 static size_t seal_alert(struct conn *conn, uint8_t level, uint8_t description, uint8_t *output)
 {
@@ -103,11 +114,12 @@ static void take_control(struct conn *conn, uint8_t type, struct bytes payload)
 
 static void take_record(struct conn *conn, uint8_t *record, size_t len)
 {
+    struct tls_records *records = conn->tls.records;
     uint8_t type;
     struct bytes payload;
-    enum tls_opened opened =
-        tls_opener_open(&conn->tls.records->opener, record, len, &type, &payload);
+    enum tls_opened opened = tls_opener_open(&records->opener, record, len, &type, &payload);
 
+    rest_if_rare(&records->opener.cipher, &records->opened_ms, conn->worker->now_ms);
     if (opened != TLS_OPENED) {
         refuse(conn, opened);
     } else if (type != TLS_CONTENT_DATA) {
@@ -288,17 +300,20 @@ static bool put_key_update(struct tls_records *records, uint8_t *output, size_t 
 
 static bool seal_batch(struct conn *conn, const struct tls_batch *batch, size_t *ret_len)
 {
+    struct tls_records *records = conn->tls.records;
     struct tls_plain plain = {.slices = batch->slices, .len = batch->plain_len};
+    uint8_t *output = conn->tls.output.records;
     size_t len = 0;
-    bool sealed = put_key_update(conn->tls.records, conn->tls.output.records, &len);
+    bool sealed = put_key_update(records, output, &len);
 
     while (sealed && plain.len > 0) {
-        size_t record_len = tls_sealer_seal(&conn->tls.records->sealer, TLS_CONTENT_DATA, &plain,
-                                            conn->tls.output.records + len);
+        size_t record_len =
+            tls_sealer_seal(&records->sealer, TLS_CONTENT_DATA, &plain, output + len);
 
         sealed = record_len > 0;
         len += record_len;
     }
+    rest_if_rare(&records->sealer.cipher, &records->sealed_ms, conn->worker->now_ms);
     *ret_len = len;
     return sealed;
 }

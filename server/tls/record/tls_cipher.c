@@ -3,32 +3,43 @@
 #include <string.h>
 
 #include "base/bytes.h"
-#include "base/check.h"
 #include "server/tls/record/tls_record.h"
 
-/* The cipher of a context stays as it is when only its key is set. */
-static bool set_keys(struct tls_cipher *cipher, const EVP_CIPHER *type, int seals)
+static bool derive_key(struct tls_cipher *cipher)
 {
     struct tls_keys keys;
-    bool set = tls_secret_keys(cipher->suite, cipher->secret, &keys) == 0 &&
-               EVP_CipherInit_ex(cipher->context, type, NULL, keys.key, NULL, seals) == 1;
+    bool derived = tls_secret_keys(cipher->suite, cipher->secret, &keys) == 0;
 
-    if (set) {
+    if (derived) {
         memcpy(cipher->iv, keys.iv, sizeof cipher->iv);
-    } else {
-        cipher->sequence = UINT64_MAX; /* the old key must not see the new numbers */
+        memcpy(cipher->key, keys.key, sizeof cipher->key);
     }
     bytes_wipe(&keys, sizeof keys);
-    return set;
+    return derived;
+}
+
+static bool set_key(struct tls_cipher *cipher)
+{
+    if (cipher->context == NULL) {
+        cipher->context = EVP_CIPHER_CTX_new();
+    }
+    return cipher->context != NULL &&
+           EVP_CipherInit_ex(cipher->context, tls_suite_cipher(cipher->suite), NULL, cipher->key,
+                             NULL, cipher->seals) == 1;
 }
 
 bool tls_cipher_init(struct tls_cipher *cipher, bool seals, enum tls_suite suite,
                      const uint8_t *secret, uint64_t sequence)
 {
-    *cipher =
-        (struct tls_cipher){.suite = suite, .sequence = sequence, .context = EVP_CIPHER_CTX_new()};
+    *cipher = (struct tls_cipher){.suite = suite, .seals = seals, .sequence = sequence};
     memcpy(cipher->secret, secret, tls_suite_secret_bytes(suite));
-    return cipher->context != NULL && set_keys(cipher, tls_suite_cipher(suite), seals);
+    return derive_key(cipher) && set_key(cipher);
+}
+
+void tls_cipher_rest(struct tls_cipher *cipher)
+{
+    EVP_CIPHER_CTX_free(cipher->context); /* wipes the key */
+    cipher->context = NULL;
 }
 
 void tls_cipher_deinit(struct tls_cipher *cipher)
@@ -47,7 +58,11 @@ bool tls_cipher_update(struct tls_cipher *cipher)
         cipher->sequence = 0;
     }
     bytes_wipe(next, sizeof next);
-    return made && set_keys(cipher, NULL, -1);
+    if (!made || !derive_key(cipher) || (cipher->context != NULL && !set_key(cipher))) {
+        cipher->sequence = UINT64_MAX; /* the old key must not see the new numbers */
+        return false;
+    }
+    return true;
 }
 
 bool tls_cipher_begin(struct tls_cipher *cipher, const uint8_t *header)
@@ -55,8 +70,7 @@ bool tls_cipher_begin(struct tls_cipher *cipher, const uint8_t *header)
     uint8_t nonce[TLS_IV_BYTES];
     int len;
 
-    CHECK(cipher->context != NULL);
-    if (cipher->sequence == UINT64_MAX) {
+    if (cipher->sequence == UINT64_MAX || (cipher->context == NULL && !set_key(cipher))) {
         return false;
     }
     memcpy(nonce, cipher->iv, sizeof nonce);

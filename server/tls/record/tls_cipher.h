@@ -11,10 +11,12 @@
 enum tls_cipher_sizes { TLS_TAG_BYTES = 16 };
 
 struct tls_cipher {
-    EVP_CIPHER_CTX *context; /* with the key */
+    EVP_CIPHER_CTX *context; /* with the key; NULL while it rests */
     enum tls_suite suite;
+    bool seals;
     uint64_t sequence; /* of the next record under this key */
     uint8_t iv[TLS_IV_BYTES];
+    uint8_t key[TLS_KEY_BYTES_MAX];
     uint8_t secret[TLS_SECRET_BYTES_MAX];
 };
 
@@ -24,6 +26,10 @@ MUST_USE bool tls_cipher_init(struct tls_cipher *cipher, bool seals, enum tls_su
                               const uint8_t *secret, uint64_t sequence);
 /* Wipes the secrets; of one that is zeroed nothing. */
 void tls_cipher_deinit(struct tls_cipher *cipher);
+
+/* Gives up the context, which has three times the size of the rest, until the next record makes it
+ * again: that costs about a microsecond. */
+void tls_cipher_rest(struct tls_cipher *cipher);
 
 /* KeyUpdate (§7.2): the next secret with its keys. False when out of memory: the connection cannot
  * go on. */

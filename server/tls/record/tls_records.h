@@ -10,7 +10,8 @@
 struct tls_records {
     struct tls_sealer sealer;
     struct tls_opener opener;
-    bool answer_wanted; /* the peer asked for our KeyUpdate too */
+    bool answer_wanted;            /* the peer asked for our KeyUpdate too */
+    uint64_t sealed_ms, opened_ms; /* when the last record was, by the clock of its worker */
 };
 
 /* sealed: records that were already sent under the server's key (session tickets). NULL when out of

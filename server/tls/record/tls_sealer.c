@@ -61,13 +61,14 @@ static bool finish(EVP_CIPHER_CTX *context, uint8_t type, uint8_t *output)
 size_t tls_sealer_seal(struct tls_sealer *sealer, enum tls_content type, struct tls_plain *plain,
                        uint8_t *output)
 {
-    EVP_CIPHER_CTX *context = sealer->cipher.context;
+    const struct tls_cipher *cipher = &sealer->cipher;
     size_t len = plain->len < TLS_RECORD_PAYLOAD_MAX ? plain->len : TLS_RECORD_PAYLOAD_MAX;
     uint8_t *payload = output + TLS_RECORD_HEADER;
 
     put_header(output, len + CONTENT_TYPE_BYTES);
-    if (!tls_cipher_begin(&sealer->cipher, output) || !encrypt(context, plain, len, payload) ||
-        !finish(context, (uint8_t)type, payload + len)) {
+    if (!tls_cipher_begin(&sealer->cipher, output) ||
+        !encrypt(cipher->context, plain, len, payload) ||
+        !finish(cipher->context, (uint8_t)type, payload + len)) {
         return 0;
     }
     return len + TLS_SEAL_OVERHEAD;

@@ -33,6 +33,32 @@ Test(transport_records, key_update_is_answered_with_what_is_sent_next)
     expect_heard("sent still understood ");
 }
 
+/* Whether both directions keep their keys at hand after a message each way, so long after the last
+ * ones. */
+static bool keeps_keys_after(uint64_t pause_ms)
+{
+    const struct tls_records *records = conn->tls.records;
+
+    stage.worker.now_ms += pause_ms;
+    receive(client_records("question"));
+    stage_send(conn, "answer");
+    stage_turn();
+    send_all();
+    expect_bytes(client_read(), "answer");
+    expect_heard("question sent ");
+    cr_assert_eq(records->opener.cipher.context == NULL, records->sealer.cipher.context == NULL);
+    return records->opener.cipher.context != NULL;
+}
+
+Test(transport_records, keys_are_at_hand_while_there_is_much_to_say)
+{
+    keeps_keys_after(0);
+    cr_assert_not(keeps_keys_after(1000));
+    cr_assert(keeps_keys_after(999));
+    cr_assert(keeps_keys_after(0));
+    cr_assert_not(keeps_keys_after(25000));
+}
+
 /* The bytes of one receive lie in memory that the server may write to, as in its own buffers. */
 static struct bytes join(const char *const *texts, size_t count)
 {

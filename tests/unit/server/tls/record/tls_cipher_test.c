@@ -55,6 +55,32 @@ Test(tls_cipher, key_update_needs_both_ends)
     tls_cipher_deinit(&opener.cipher);
 }
 
+Test(tls_cipher, goes_on_after_a_rest)
+{
+    struct tls_cipher client;
+    struct tls_opener opener = {0};
+
+    for (unsigned suite = 0; suite < TLS_SUITE_COUNT; suite++) {
+        cr_assert(tls_cipher_init(&client, true, (enum tls_suite)suite, secret, 7));
+        cr_assert(tls_cipher_init(&opener.cipher, false, (enum tls_suite)suite, secret, 7));
+        for (unsigned i = 0; i < 3; i++) {
+            tls_cipher_rest(&opener.cipher);
+            tls_cipher_rest(&opener.cipher);
+            cr_assert_null(opener.cipher.context);
+            cr_assert(agree(&client, &opener));
+        }
+        tls_cipher_rest(&client);
+        tls_cipher_rest(&opener.cipher);
+        cr_assert(tls_cipher_update(&client)); /* a key that is set while none has a context */
+        cr_assert(tls_cipher_update(&opener.cipher));
+        cr_assert(agree(&client, &opener));
+        cr_assert_eq(client.sequence, 1);
+        tls_cipher_rest(&client);
+        tls_cipher_deinit(&client);
+        tls_cipher_deinit(&opener.cipher);
+    }
+}
+
 Test(tls_cipher, leaves_nothing_and_may_end_twice)
 {
     static const struct tls_cipher zero;
