@@ -16,7 +16,7 @@ from tls_support import KERNEL, TlsTestCase, scaled, tls12_context
 from ws_raw import BINARY, RawClient, encode_frame
 
 ALERT, HANDSHAKE, DATA, HEARTBEAT = 21, 22, 23, 24
-BAD_RECORD_MAC = 20
+UNEXPECTED, BAD_RECORD_MAC, ILLEGAL_PARAMETER = 10, 20, 47  # alerts
 CLIENT_HELLO_HEAD = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
 NOT_TLS = (b"\x80\x2e\x01\x00\x02", b"\x16\x02\x00\x00\x10", b"\x16\x03\x01\x00\x00",
            b"\x16\x03\x01\xff\xff", b"\x00" * 5, b"\x13\x03\x03\x00\x10", b"SSH-2.0-x\r\n",
@@ -244,12 +244,13 @@ class Records(TlsTestCase):
 
     def test_an_encrypted_record_that_has_no_business_here_ends_the_connection(self):
         relay = self.start()
-        for inner_type, payload in ((HANDSHAKE, b"\x14\0\0\x20" + bytes(32)),  # a second Finished
-                                    (HANDSHAKE, b"\x01\0\0\x01\0"),  # a new ClientHello
-                                    (HANDSHAKE, b"\x18\0\0\x02\0\0"),  # KeyUpdate, too long
-                                    (HANDSHAKE, b"\x18\0\0\x01\x02"),  # asks for what is not
-                                    (HANDSHAKE, b"\x18\0\0\x01\0" * 2),  # the 2nd has a new key
-                                    (ALERT, b"\x02"), (HEARTBEAT, b"\x01\0\0")):
+        for inner_type, payload, alert in (
+                (HANDSHAKE, b"\x14\0\0\x20" + bytes(32), UNEXPECTED),  # a second Finished
+                (HANDSHAKE, b"\x01\0\0\x01\0", UNEXPECTED),  # a new ClientHello
+                (HANDSHAKE, b"\x18\0\0\x02\0\0", UNEXPECTED),  # KeyUpdate, too long
+                (HANDSHAKE, b"\x18\0\0\x01\x02", ILLEGAL_PARAMETER),  # asks for what is not
+                (HANDSHAKE, b"\x18\0\0\x01\0" * 2, UNEXPECTED),  # the 2nd has a new key
+                (ALERT, b"\x02", UNEXPECTED), (HEARTBEAT, b"\x01\0\0", UNEXPECTED)):
             with self.subTest(inner_type=inner_type, payload=payload):
                 client = self.connected(relay, suite="TLS_AES_128_GCM_SHA256")
                 before = relay.counters()
@@ -257,6 +258,8 @@ class Records(TlsTestCase):
                 with self.assertRaises((TlsBroken, ConnectionError)):
                     client.frame()
                 self.expect_broken(relay, before)
+                if not KERNEL:
+                    self.assertEqual(client.alert, alert)
                 client.kill()
 
     def test_a_forged_record_of_data_is_taken(self):

@@ -57,6 +57,7 @@ static void take_control(struct conn *conn, uint8_t type, struct bytes payload)
     case TLS_CONTROL_REKEY_AND_ANSWER:
         follow_rekey(conn, true);
         return;
+    case TLS_CONTROL_BAD_VALUE:
     case TLS_CONTROL_BAD:
         counters_increment(&conn->worker->counters, tls_broken);
         conn_fail(conn, CLOSE_TLS_FAILED);

@@ -106,6 +106,9 @@ static void take_control(struct conn *conn, uint8_t type, struct bytes payload)
     case TLS_CONTROL_REKEY_AND_ANSWER:
         follow_rekey(conn, true);
         return;
+    case TLS_CONTROL_BAD_VALUE:
+        refuse(conn, TLS_OPENED_BAD_VALUE);
+        return;
     case TLS_CONTROL_BAD:
         refuse(conn, TLS_OPENED_UNEXPECTED);
         return;

@@ -37,6 +37,7 @@ enum tls_opened {
     TLS_OPENED_UNEXPECTED = 10, /* unexpected_message */
     TLS_OPENED_BAD_TAG = 20,    /* bad_record_mac */
     TLS_OPENED_OVERFLOW = 22,   /* record_overflow */
+    TLS_OPENED_BAD_VALUE = 47,  /* illegal_parameter: what it says, not the record */
     TLS_OPENED_BAD_VERSION = 70,
     TLS_OPENED_FAILED = 80, /* internal_error: no memory, or no numbers left */
 };

@@ -112,6 +112,14 @@ Test(transport_kernel, control_record_without_meaning_breaks_the_connection)
     cr_assert_eq(stage_counted(tls_broken), 1);
 }
 
+Test(transport_kernel, key_update_that_asks_for_what_is_not_breaks_the_connection)
+{
+    receive_control(HANDSHAKE, "\x18\0\0\1\2", 5);
+    expect_heard("failed: TLS failed leave ");
+    cr_assert_eq(stage_counted(tls_broken), 1);
+    cr_assert_eq(stage_counted(tls_rekeys), 0);
+}
+
 Test(transport_kernel, data_that_came_instead_of_a_control_record_is_not_lost)
 {
     receive_control(DATA, "data", 4);
