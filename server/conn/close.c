@@ -12,6 +12,7 @@ struct phase_closing {
     uint64_t started_ms;
     uint64_t lingers_from_ms; /* a stop makes it shorter, and begins it again */
     bool waits_for_close;     /* the peer's, after ours */
+    bool was_idle;            /* it waited for the peer alone, not for the end of an answer */
     bool is_done; /* the peer owes us nothing more: closed as soon as all of ours is sent */
     struct ws_close_watch watch;
 };
@@ -247,6 +248,7 @@ void conn_close_begin(struct conn *conn, enum close_reason reason)
 void conn_close_idle(struct conn *conn, enum close_reason reason)
 {
     enter_closing(conn, reason);
+    state_of(conn)->was_idle = true;
     state_of(conn)->is_done = true;
     conn_close_join(conn);
 }
@@ -375,6 +377,7 @@ static void closing_on_eof(struct conn *conn)
  * way: kernel TLS would cut that off. */
 static bool has_more_to_say(struct conn *conn)
 {
+    bool answers = conn->close_reason == CLOSE_HTTP_DONE && !state_of(conn)->was_idle;
     bool stopping = conn->worker->stopping;
     uint64_t timeout_ms =
         stopping ? STOP_DEADLINE_MS : (uint64_t)conn->table->shared->config->write_timeout_ms;
@@ -386,10 +389,10 @@ static bool has_more_to_say(struct conn *conn)
         return (is_end_waiting(conn) || !conn_send_idle(conn)) && is_taking(conn);
     }
     if (is_end_waiting(conn)) {
-        return conn->close_reason == CLOSE_HTTP_DONE || is_taking(conn);
+        return answers || is_taking(conn);
     }
     if (!conn_send_idle(conn)) {
-        return conn->close_reason == CLOSE_HTTP_DONE;
+        return answers;
     }
     return conn->transport->notify != NULL && !conn->notify_submitted; /* no memory yet */
 }

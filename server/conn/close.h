@@ -20,7 +20,7 @@ void conn_close_init(struct conn *conn);
  * when this returns. */
 void conn_close_begin(struct conn *conn, enum close_reason reason);
 /* As conn_close_begin, for a connection on which the peer has nothing to say: its end is not waited
- * for. */
+ * for, and close_notify no longer than a linger where the peer takes nothing. */
 void conn_close_idle(struct conn *conn, enum close_reason reason);
 /* At once: cancels everything and closes. */
 void conn_close_now(struct conn *conn, enum close_reason reason);

@@ -457,13 +457,13 @@ static void http_on_deadline(struct conn *conn)
         return;
     }
     if (!phase_http_of(conn)->answered || phase_http_of(conn)->request != NULL) {
-        conn_close_now(conn, CLOSE_HANDSHAKE_TIMEOUT);
+        conn_close_idle(conn, CLOSE_HANDSHAKE_TIMEOUT);
     } else if (conn_send_idle(conn)) {
-        conn_close_now(conn, CLOSE_HTTP_DONE);
+        conn_close_idle(conn, CLOSE_HTTP_DONE);
     } else {
         conn_close_begin(conn, CLOSE_HTTP_DONE); /* a slow reader gets the rest of a long answer */
-        conn_receive_start(conn);
     }
+    conn_receive_start(conn);
 }
 
 /* A deferred answer closes its connection itself; the worker waits for it anyway. */

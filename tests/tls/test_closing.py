@@ -12,12 +12,13 @@ import time
 
 import tls_support
 from openssl_client import TLS_1_2, TLS_1_3, OpenSslClient
-from relay_support import WAIT_S
+from relay_support import TIME_SCALE, WAIT_S
 from tls_support import EMULATED, KERNEL, TlsTestCase, scaled, tls12_context
 from ws_raw import BINARY, CLOSE, close_payload, encode_frame
 
 SMALL_WINDOW = 32768
 SLOW_READ = 8192
+WHOLE = b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n"  # a request
 SEND_BUFFER = 512 * 1024  # of the server's sockets, as the kernel doubles it
 
 
@@ -46,6 +47,31 @@ class CleanEnd(TlsTestCase):
                 self.assertIn(client.reply().status, (401, 404))
                 client.expect_end()
                 self.assertTrue(client.ended_cleanly)
+
+    def asked(self, relay, version, request):
+        """A client that sent that, and has its answer if it is whole."""
+        client = self.track(OpenSslClient(relay.access_port, version=version, timeout_s=WAIT_S))
+        client.send(request)
+        if request == WHOLE:
+            self.assertIn(client.reply().status, (401, 404))
+        return client
+
+    def test_a_connection_whose_next_request_does_not_come_ends_cleanly(self):
+        relay = self.start(RELAY_HANDSHAKE_TIMEOUT=f"{2 * TIME_SCALE:g}s")
+        clients = {(version, request): self.asked(relay, version, request)
+                   for version in self.versions() for request in (WHOLE, WHOLE[:9], b"")}
+        for (version, request), client in clients.items():
+            with self.subTest(version=hex(version), request=request):
+                client.expect_end()
+                self.assertTrue(client.ended_cleanly)
+
+    def test_a_connection_between_two_requests_ends_cleanly_at_a_stop(self):
+        relay = self.start()
+        clients = [self.asked(relay, version, WHOLE) for version in self.versions()]
+        relay.process.send_signal(signal.SIGTERM)
+        for client in clients:
+            client.expect_end()
+            self.assertTrue(client.ended_cleanly)
 
     def test_a_protocol_error_ends_cleanly(self):
         relay = self.start()

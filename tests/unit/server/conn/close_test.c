@@ -567,6 +567,11 @@ static void by_begin(struct conn *conn, unsigned reason)
     conn_close_begin(conn, (enum close_reason)reason);
 }
 
+static void by_idle(struct conn *conn, unsigned reason)
+{
+    conn_close_idle(conn, (enum close_reason)reason);
+}
+
 static void by_websocket(struct conn *conn, unsigned reason)
 {
     if (conn->phase == PHASE_WEBSOCKET) {
@@ -645,6 +650,9 @@ static const struct way {
 } ways[] = {
     {"now", by_now, 0, CLOSE_REASON_COUNT - 1},
     {"begin", by_begin, 0, CLOSE_REASON_COUNT - 1},
+    {"idle", by_idle, CLOSE_HTTP_DONE, CLOSE_HTTP_DONE},
+    {"idle", by_idle, CLOSE_HANDSHAKE_TIMEOUT, CLOSE_HANDSHAKE_TIMEOUT},
+    {"idle", by_idle, CLOSE_DRAIN, CLOSE_DRAIN},
     {"websocket", by_websocket, CLOSE_PROTOCOL_ERROR, CLOSE_DRAIN},
     {"twice", by_twice, CLOSE_DRAIN, CLOSE_DRAIN},
     {"stop", by_stop, 0, 0},
@@ -758,6 +766,26 @@ Test(close, nothing_overtakes_records_that_the_kernel_still_holds)
     cr_assert(!play.conn->fin_sent && !play.conn->close_submitted);
     play.is_full_no_more = true;
     run_to_end("with room again");
+    close_scene();
+}
+
+/* Its peer only needs to have taken nothing, so this must not become a way to stay. */
+Test(close, idle_connection_whose_end_finds_no_room_lingers_only)
+{
+    require_uring();
+    memset(&play, 0, sizeof play);
+    open_scene(LINK_KERNEL_TLS_FULL, (struct manners){0});
+    play.is_silent = true;
+    conn_close_idle(play.conn, CLOSE_HTTP_DONE);
+    while (happen()) { /* to close_notify */
+    }
+    cr_assert(play.conn->notify_submitted && !play.conn->close_submitted);
+    for (unsigned ms = 0; ms < CLOSE_LINGER_MS; ms += 50) {
+        cr_assert_not(play.conn->close_submitted);
+        pass_time(50);
+    }
+    cr_assert(play.conn->close_submitted && play.conn->discard_unsent);
+    run_to_end("idle without room");
     close_scene();
 }
 
