@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/unit/perf/report_text.h"
+
 static struct measurement items[2];
 static struct measurements all = {.items = items, .count = 1};
 
@@ -44,8 +46,7 @@ TestSuite(bench_report, .init = start);
 static char *text_of(void (*print)(FILE *out))
 {
     char *text = NULL;
-    size_t len = 0;
-    FILE *out = open_memstream(&text, &len);
+    FILE *out = report_text_open(&text);
 
     print(out);
     fclose(out);

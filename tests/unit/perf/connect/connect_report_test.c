@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/unit/perf/report_text.h"
+
 static struct connects_item items[2] = {
     {.target = TARGET_SERVER_TLS,
      .kind = CONNECT_HANDSHAKE,
@@ -19,16 +21,9 @@ static struct connects connects = {.at_once = 8, .items = items, .count = 2};
 
 static char *text;
 
-static FILE *open_text(void)
-{
-    static size_t len;
-
-    return open_memstream(&text, &len);
-}
-
 Test(connect_report, text_says_figures_and_the_first_failure)
 {
-    FILE *out = open_text();
+    FILE *out = report_text_open(&text);
 
     connect_report_print_text(&connects, out);
     fclose(out);
@@ -42,7 +37,7 @@ Test(connect_report, text_says_figures_and_the_first_failure)
 
 Test(connect_report, json_has_all_of_it)
 {
-    FILE *out = open_text();
+    FILE *out = report_text_open(&text);
 
     cr_assert_eq(connect_report_print_json(&connects, out), 0);
     fclose(out);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/unit/perf/report_text.h"
+
 static struct crowd_visit visits[2] = {
     {.target = TARGET_SERVER,
      .result = {.joined = 100, .all_in_ns = 2010000000, .message_ns = 7000000}},
@@ -17,16 +19,9 @@ static struct crowds crowds = {.viewers = 100, .within_s = 2, .items = visits, .
 
 static char *text;
 
-static FILE *open_text(void)
-{
-    static size_t len;
-
-    return open_memstream(&text, &len);
-}
-
 Test(crowd_report, text_says_figures_and_the_first_refusal)
 {
-    FILE *out = open_text();
+    FILE *out = report_text_open(&text);
 
     crowd_report_print_text(&crowds, out);
     fclose(out);
@@ -41,7 +36,7 @@ Test(crowd_report, text_says_figures_and_the_first_refusal)
 
 Test(crowd_report, json_has_all_of_it)
 {
-    FILE *out = open_text();
+    FILE *out = report_text_open(&text);
 
     cr_assert_eq(crowd_report_print_json(&crowds, out), 0);
     fclose(out);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "perf/footage/footage_make.h"
+#include "tests/unit/perf/report_text.h"
 
 Test(footage_report, has_times_or_none)
 {
@@ -29,11 +30,10 @@ Test(footage_report, has_times_or_none)
 Test(footage_report, says_what_the_stream_is)
 {
     char error[FOOTAGE_ERROR_SIZE], *text = NULL;
-    size_t len = 0;
     struct footage footage;
 
     cr_assert_eq(footage_make(10000, &footage, error), 0);
-    FILE *out = open_memstream(&text, &len);
+    FILE *out = report_text_open(&text);
 
     footage_report_print(&footage, 0, out);
     footage_report_print(&footage, 1316, out);

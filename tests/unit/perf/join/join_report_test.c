@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/unit/perf/report_text.h"
+
 static struct joins_visit visits[2] = {
     {.target = TARGET_SERVER, .result = {.joined = 200, .late_ns = 2000000}},
     {.target = TARGET_SERVER_TLS,
@@ -16,17 +18,16 @@ static struct joins joins = {
     .footage = {.pictures_count = 1, .rate = 25}, .items = visits, .count = 2};
 static char *text;
 
-static FILE *open_text(void)
+static void fill(void)
 {
-    static size_t len;
-
     histogram_record(&visits[0].result.first_ns, 1500000);
-    return open_memstream(&text, &len);
 }
+
+TestSuite(join_report, .init = fill);
 
 Test(join_report, text_says_figures_and_the_first_failure)
 {
-    FILE *out = open_text();
+    FILE *out = report_text_open(&text);
 
     join_report_print_text(&joins, out);
     fclose(out);
@@ -40,7 +41,7 @@ Test(join_report, text_says_figures_and_the_first_failure)
 
 Test(join_report, json_has_all_of_it)
 {
-    FILE *out = open_text();
+    FILE *out = report_text_open(&text);
 
     cr_assert_eq(join_report_print_json(&joins, out), 0);
     fclose(out);

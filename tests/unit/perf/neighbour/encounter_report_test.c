@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/unit/perf/report_text.h"
+
 static const struct attack attack = {.name = "tiny"};
 
 static void fill(struct encounter *encounter)
@@ -37,8 +39,7 @@ Test(encounter_report, text_says_figures_and_failures)
 {
     struct encounters encounters = two_encounters();
     char *text = NULL;
-    size_t len;
-    FILE *out = open_memstream(&text, &len);
+    FILE *out = report_text_open(&text);
 
     encounter_report_print_text(&encounters, out);
     fclose(out);
@@ -53,8 +54,7 @@ Test(encounter_report, text_says_figures_and_failures)
 static json_t *json_of(const struct encounters *encounters)
 {
     char *text = NULL;
-    size_t len;
-    FILE *out = open_memstream(&text, &len);
+    FILE *out = report_text_open(&text);
 
     cr_assert_eq(encounter_report_print_json(encounters, out), 0);
     fclose(out);
@@ -99,8 +99,7 @@ Test(encounter_report, text_closes_with_medians_of_rounds)
 {
     struct encounters encounters = two_rounds();
     char *text = NULL;
-    size_t len;
-    FILE *out = open_memstream(&text, &len);
+    FILE *out = report_text_open(&text);
 
     encounter_report_print_text(&encounters, out);
     fclose(out);

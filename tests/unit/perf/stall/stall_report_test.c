@@ -6,16 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/unit/perf/report_text.h"
+
 static struct stalls_visit visits[3];
 static struct stalls stalls = {
     .footage = {.pictures_count = 1, .rate = 25}, .items = visits, .count = 3};
 static char *text;
 
 /* p99 with the slow viewer of 1, 2 and 4 ms, without it 1 ms. */
-static FILE *open_text(void)
+static void fill(void)
 {
-    static size_t len;
-
     for (unsigned i = 0; i < 3; i++) {
         struct stall_result *result = &visits[i].result;
 
@@ -25,12 +25,13 @@ static FILE *open_text(void)
         histogram_record(&result->without.latency_ns, 1000000);
     }
     histogram_record(&visits[0].result.slow.age_ns, 900000000);
-    return open_memstream(&text, &len);
 }
+
+TestSuite(stall_report, .init = fill);
 
 Test(stall_report, text_says_figures_and_the_median)
 {
-    FILE *out = open_text();
+    FILE *out = report_text_open(&text);
 
     visits[1].result.slow.is_cut = true;
     stall_report_print_text(&stalls, out);
@@ -45,7 +46,7 @@ Test(stall_report, text_says_figures_and_the_median)
 
 Test(stall_report, json_has_all_of_it)
 {
-    FILE *out = open_text();
+    FILE *out = report_text_open(&text);
 
     cr_assert_eq(stall_report_print_json(&stalls, out), 0);
     fclose(out);
