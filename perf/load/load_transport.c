@@ -248,6 +248,25 @@ void load_transport_reset(struct load_transport *transport)
     load_transport_close(transport);
 }
 
+int load_transport_finish(struct load_transport *transport,
+                          char error[static LOAD_TRANSPORT_ERROR_SIZE])
+{
+    char ignored[4096];
+    ssize_t len;
+
+    if (transport->ssl != NULL) {
+        SSL_shutdown(transport->ssl); /* the FIN is the reset's: the peer answers close_notify */
+    } else {
+        shutdown(transport->fd, SHUT_WR);
+    }
+    do {
+        len = transport->ops->read(transport, ignored, sizeof ignored);
+    } while (len > 0);
+    load_transport_reset(transport);
+    return len == 0 ? 0
+                    : load_transport_fail(error, (int)len, "the server does not end a connection");
+}
+
 void load_transport_close(struct load_transport *transport)
 {
     if (transport->ops == NULL) {

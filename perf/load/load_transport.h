@@ -54,6 +54,12 @@ void load_transport_adopt(struct load_transport *transport, int fd);
 /* From here on read and write return -EAGAIN where they would wait. */
 MUST_USE int load_transport_set_nonblocking(struct load_transport *transport);
 
+/* Ends our direction, over TLS with close_notify, and takes all that still comes until the peer
+ * ends its own; then closes as load_transport_reset does. Returns 0, or -errno with a reason in
+ * error where the peer does not end. Blocks for at most LOAD_TRANSPORT_TIMEOUT_S without a byte. */
+MUST_USE int load_transport_finish(struct load_transport *transport,
+                                   char error[static LOAD_TRANSPORT_ERROR_SIZE]);
+
 /* Closes with a reset: ends that wait on both sides would use up the ports of this machine. Accepts
  * a closed transport. */
 void load_transport_reset(struct load_transport *transport);

@@ -88,6 +88,48 @@ Test(load_transport, ends_with_a_reset)
     load_transport_reset(&transport); /* a closed one */
 }
 
+static void *say_late(void *context)
+{
+    const int *fd = context;
+    char data;
+
+    cr_expect_eq(recv(*fd, &data, 1, 0), 0, "an end, and no reset");
+    cr_expect_eq(send(*fd, "late", 4, 0), 4);
+    shutdown(*fd, SHUT_WR);
+    cr_expect_eq(recv(*fd, &data, 1, 0), 0, "all of it was taken");
+    return NULL;
+}
+
+Test(load_transport, finishes_when_the_peer_has_said_all)
+{
+    struct load_transport_peer peer = peer_of("127.0.0.1");
+    pthread_t thread;
+
+    cr_assert_eq(load_transport_open(&peer, &transport, error), 0, "%s", error);
+    int fd = accept(listener, NULL, NULL);
+
+    cr_assert_eq(pthread_create(&thread, NULL, say_late, &fd), 0);
+    cr_expect_eq(load_transport_finish(&transport, error), 0, "%s", error);
+    cr_expect_null(transport.ops);
+    pthread_join(thread, NULL);
+    close(fd);
+}
+
+Test(load_transport, says_that_the_peer_does_not_end)
+{
+    struct load_transport_peer peer = peer_of("127.0.0.1");
+    const struct linger none = {.l_onoff = 1};
+
+    cr_assert_eq(load_transport_open(&peer, &transport, error), 0, "%s", error);
+    int fd = accept(listener, NULL, NULL);
+
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+    close(fd);
+    cr_expect_eq(load_transport_finish(&transport, error), -ECONNRESET);
+    cr_expect_str_eq(error, "the server does not end a connection");
+    cr_expect_null(transport.ops);
+}
+
 Test(load_transport, says_that_nothing_listens)
 {
     struct load_transport_peer peer = peer_of("127.0.0.1");
@@ -167,6 +209,53 @@ Test(load_transport, speaks_tls)
     cr_expect_eq(memcmp(data, ", world", 7), 0);
     cr_expect_eq(transport.ops->read(&transport, data, sizeof data), 0);
     tls_end(thread, tls);
+}
+
+/* The server reads our end and answers it, behind its tickets. */
+static void *tls_serve_end(void *context)
+{
+    char data;
+    int *received = context;
+    int fd = accept(listener, NULL, NULL);
+    SSL *ssl = tls_peer_session(&tls_peer, fd);
+
+    if (SSL_accept(ssl) == 1) {
+        *received = SSL_get_error(ssl, SSL_read(ssl, &data, 1));
+        SSL_shutdown(ssl);
+    }
+    SSL_free(ssl);
+    close(fd);
+    return NULL;
+}
+
+static int count_ticket(SSL *ssl, SSL_SESSION *session)
+{
+    ++*(unsigned *)SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    return 0;
+}
+
+Test(load_transport, takes_the_tickets_before_it_finishes)
+{
+    struct load_transport_peer peer = peer_of("localhost");
+    unsigned tickets = 0;
+    int received = SSL_ERROR_NONE;
+    pthread_t thread;
+
+    tls_peer_init(&tls_peer, "DNS:localhost", 30);
+    peer.tls = load_transport_tls_create(tls_peer.ca_file, false, error);
+    cr_assert_not_null(peer.tls, "%s", error);
+    SSL_CTX_set_app_data(peer.tls, &tickets);
+    SSL_CTX_set_session_cache_mode(peer.tls, SSL_SESS_CACHE_CLIENT);
+    SSL_CTX_sess_set_new_cb(peer.tls, count_ticket);
+    cr_assert_eq(pthread_create(&thread, NULL, tls_serve_end, &received), 0);
+    cr_assert_eq(load_transport_open(&peer, &transport, error), 0, "%s", error);
+    cr_expect_eq(tickets, 0);
+    cr_expect_eq(load_transport_finish(&transport, error), 0, "%s", error);
+    cr_expect_eq(tickets, 2, "OpenSSL's default");
+    pthread_join(thread, NULL);
+    cr_expect_eq(received, SSL_ERROR_ZERO_RETURN);
+    SSL_CTX_free(peer.tls);
+    tls_peer_deinit(&tls_peer);
 }
 
 Test(load_transport, believes_the_right_certificates_only)
