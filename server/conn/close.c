@@ -328,13 +328,21 @@ static void begin_linger(struct conn *conn)
     arm_deadline(conn);
 }
 
+/* No deadline was looked at since the linger began: one turn took all of it, and what was to be
+ * sent to the peer may have left at its end. */
+static bool was_held_up(struct conn *conn)
+{
+    return state_of(conn)->lingers_from_ms >= conn->worker->timers_ran_ms;
+}
+
 /* The peer takes what waits for it, now and then; or its time to do so is not over yet. */
 static bool is_taking(struct conn *conn)
 {
     uint64_t now_ms = conn->worker->now_ms;
     uint64_t from_ms = now_ms > linger_ms(conn) ? now_ms - linger_ms(conn) : 0;
 
-    return conn_send_taken_since(conn, from_ms) || state_of(conn)->lingers_from_ms > from_ms;
+    return conn_send_taken_since(conn, from_ms) || state_of(conn)->lingers_from_ms > from_ms ||
+           was_held_up(conn);
 }
 
 static void closing_on_enter(struct conn *conn)

@@ -134,6 +134,7 @@ static void open_worker(void)
     play.group = (struct worker_group){.workers = worker, .workers_count = 1};
     *worker = (struct worker){
         .group = &play.group, .context = &play.table, .now_ms = 100000000, .ring_fd = -1};
+    worker->timers_ran_ms = worker->now_ms;
     cr_assert_eq(ring_open(&worker->ring, 64, 64), 0);
     cr_assert_eq(recv_pool_init(&worker->recv_pool, &worker->ring), 0);
     block_pool_init(&worker->blocks, 64 << 20);
@@ -533,6 +534,7 @@ static void pass_time(uint64_t ms)
 {
     play.worker.now_ms += ms;
     timer_wheel_advance(&play.worker.timers, play.worker.now_ms);
+    play.worker.timers_ran_ms = play.worker.now_ms;
     end_turn();
 }
 
@@ -766,6 +768,27 @@ Test(close, nothing_overtakes_records_that_the_kernel_still_holds)
     cr_assert(!play.conn->fin_sent && !play.conn->close_submitted);
     play.is_full_no_more = true;
     run_to_end("with room again");
+    close_scene();
+}
+
+/* Sends go out at the end of a turn: with many of them the first look may come late. */
+Test(close, turn_that_takes_all_of_the_linger_is_not_counted_against_a_viewer_at_a_stop)
+{
+    require_uring();
+    memset(&play, 0, sizeof play);
+    open_scene(LINK_PLAIN, (struct manners){0});
+    while (!publish()) {
+        cr_assert(happen());
+    }
+    play.is_silent = true;
+    by_stop(play.conn, 0);
+    end_turn();
+    cr_assert(play.conn->phase == PHASE_CLOSING && play.conn->send_op.in_flight);
+    pass_time(STOP_LINGER_MS + 50);
+    cr_assert_not(play.conn->close_submitted);
+    pass_time(STOP_LINGER_MS + 50);
+    cr_assert(play.conn->close_submitted);
+    run_to_end("after a long turn");
     close_scene();
 }
 

@@ -192,6 +192,7 @@ UNUSED static void stage_pass_ms(uint64_t ms)
 {
     stage.worker.now_ms += ms;
     timer_wheel_advance(&stage.worker.timers, stage.worker.now_ms);
+    stage.worker.timers_ran_ms = stage.worker.now_ms;
     stage_turn();
 }
 
