@@ -197,6 +197,7 @@ void conn_close_moved(struct conn *conn)
         conn->transport->let_go(conn);
     }
     conn->fd = -1;
+    conn_table_pass_place(conn->table, conn);
     give_up(conn);
 }
 

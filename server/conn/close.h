@@ -29,8 +29,9 @@ void conn_close_count_memory(struct conn *conn);
 /* The same, closing the connection at once, and the one that is to make room: the next one finds
  * some memory. */
 void conn_close_for_memory(struct conn *conn);
-/* Another worker has the connection, its descriptor and what its transport took over: releases what
- * is left of it here, without a close. From PHASE_HTTP, while nothing is in flight. */
+/* Another worker has the connection, its descriptor, its place and what its transport took over:
+ * releases what is left of it here, without a close. From PHASE_HTTP, while nothing is in flight.
+ */
 void conn_close_moved(struct conn *conn);
 /* At once, the one that is to make room (unfinished.h); its place is free. False: there is none. */
 bool conn_close_oldest(struct conn_table *table);

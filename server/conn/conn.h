@@ -36,7 +36,7 @@ struct conn {
     enum close_reason close_reason; /* the first one, while PHASE_CLOSING */
     struct op recv_op, send_op, notify_op, cancel_receive_op, cancel_send_op, close_op;
     struct receive_place place; /* of the receive in flight; share NULL: in a buffer of the pool */
-    bool has_place;             /* counts among the connections; not once it was evicted */
+    bool has_place;             /* counts among the connections; not once evicted or moved */
     bool awaits_answer;         /* deferred.h; false when the phase is left */
     bool peer_ended;            /* its FIN or close_notify came */
     bool receive_blocked;       /* receiving would break the connection (TLS key change) */

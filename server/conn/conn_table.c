@@ -27,11 +27,20 @@ struct conn *conn_table_take(struct conn_table *table)
 {
     struct conn_shared *shared = table->shared;
     bool is_full = atomic_fetch_add(&shared->connections, 1) >= shared->connections_max;
-    /* All are taken only by thousands of evictions in one turn. */
-    struct conn *conn = is_full ? NULL : slab_take(&table->places);
+    struct conn *conn = is_full ? NULL : conn_table_take_moved(table);
 
     if (conn == NULL) {
         atomic_fetch_sub(&shared->connections, 1);
+    }
+    return conn;
+}
+
+struct conn *conn_table_take_moved(struct conn_table *table)
+{
+    /* All are taken only by thousands of evictions in one turn. */
+    struct conn *conn = slab_take(&table->places);
+
+    if (conn == NULL) {
         return NULL;
     }
     conn->has_place = true;
@@ -41,12 +50,17 @@ struct conn *conn_table_take(struct conn_table *table)
     return conn;
 }
 
-void conn_table_vacate(struct conn_table *table, struct conn *conn)
+void conn_table_pass_place(struct conn_table *table, struct conn *conn)
 {
     CHECK(conn->has_place);
-    CHECK(atomic_load(&table->shared->connections) > 0);
     conn->has_place = false;
     table->evicting++;
+}
+
+void conn_table_vacate(struct conn_table *table, struct conn *conn)
+{
+    CHECK(atomic_load(&table->shared->connections) > 0);
+    conn_table_pass_place(table, conn);
     atomic_fetch_sub(&table->shared->connections, 1);
 }
 

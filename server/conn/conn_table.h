@@ -102,7 +102,7 @@ struct conn_table {
     struct conn *conns;      /* in these places */
     uint64_t period_ends_ms; /* of the worker, when its last turn ended */
     uint32_t open_count;
-    uint32_t evicting; /* of those, evicted ones that are being closed */
+    uint32_t evicting; /* of those, ones without a place, which are being closed */
     struct unfinished unfinished;
     struct list open;
     struct list paced;                         /* connections that send too fast, for a turn */
@@ -146,7 +146,12 @@ bool conn_table_is_full(const struct conn_table *table);
 
 /* A free connection, or NULL at the bound. */
 MUST_USE struct conn *conn_table_take(struct conn_table *table);
+/* The same for one of another worker that moves here: it has its place among the connections
+ * already, so there is no bound. */
+MUST_USE struct conn *conn_table_take_moved(struct conn_table *table);
 void conn_table_put(struct conn_table *table, struct conn *conn);
 
+/* Another worker's has the place: this one is given up next, and no longer counts. */
+void conn_table_pass_place(struct conn_table *table, struct conn *conn);
 /* Counts the connection no more, which is being closed: another may take its place at once. */
 void conn_table_vacate(struct conn_table *table, struct conn *conn);

@@ -130,13 +130,9 @@ static void on_deadline(struct timer *timer)
     conn_phase_ops(conn)->on_deadline(conn);
 }
 
-struct conn *listener_make_conn(struct conn_table *table, int fd, enum listener_role role)
+void listener_init_conn(struct conn *conn, struct conn_table *table, int fd,
+                        enum listener_role role)
 {
-    struct conn *conn = conn_table_take(table);
-
-    if (conn == NULL) {
-        return NULL;
-    }
     CHECK(conn->phase == PHASE_FREE && fd >= 0);
     conn->fd = fd;
     conn->worker = table->worker;
@@ -162,7 +158,6 @@ struct conn *listener_make_conn(struct conn_table *table, int fd, enum listener_
     conn_close_init(conn);
     unfinished_add(&table->unfinished, conn);
     conn->transport = &transport_plain;
-    return conn;
 }
 
 void conn_open(struct conn_table *table, int fd, enum listener_role role)
@@ -170,12 +165,13 @@ void conn_open(struct conn_table *table, int fd, enum listener_role role)
     if (conn_table_is_full(table)) {
         conn_close_oldest(table);
     }
-    struct conn *conn = listener_make_conn(table, fd, role);
+    struct conn *conn = conn_table_take(table);
 
     if (conn == NULL) {
         refuse(table->worker, fd);
         return;
     }
+    listener_init_conn(conn, table, fd, role);
     counters_increment(&table->worker->counters, connections_accepted);
     PROBE3(accept, conn->serial, fd, (int)role);
     if (table->shared->tls != NULL && role != LISTENER_ADMIN) {

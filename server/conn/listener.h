@@ -14,8 +14,9 @@ void listener_stop(struct listener *listener);
 bool listener_is_stopped(const struct listener *listener);
 void listener_on_retry(struct timer *timer);
 
-/* A connection with that descriptor, in no phase yet; counted nowhere. NULL at the bound. */
-MUST_USE struct conn *listener_make_conn(struct conn_table *table, int fd, enum listener_role role);
+/* One that was taken from the table becomes a connection with that descriptor, in no phase yet. */
+void listener_init_conn(struct conn *conn, struct conn_table *table, int fd,
+                        enum listener_role role);
 
 /* A new descriptor becomes a connection in PHASE_TLS or PHASE_HTTP; at the bound it is closed. */
 void conn_open(struct conn_table *table, int fd, enum listener_role role);

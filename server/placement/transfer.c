@@ -38,11 +38,12 @@ static void carry_statistics(struct conn *conn, const struct transfer *transfer)
  * taken. */
 static struct conn *take(struct conn_table *table, const struct transfer *transfer)
 {
-    struct conn *conn = listener_make_conn(table, transfer->fd, transfer->role);
+    struct conn *conn = conn_table_take_moved(table);
 
     if (conn == NULL) {
         return NULL;
     }
+    listener_init_conn(conn, table, transfer->fd, transfer->role);
     conn->transport = transfer->transport;
     conn_enter_phase(conn, PHASE_HTTP);
     if (conn->transport->take_over != NULL && !conn->transport->take_over(conn, transfer->tls)) {

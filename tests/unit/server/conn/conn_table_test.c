@@ -75,3 +75,21 @@ Test(conn_table, one_that_is_evicted_leaves_its_place_at_once)
     cr_assert(conn_table_is_full(&tables[0]));
     cr_assert_null(conn_table_take(&tables[0]));
 }
+
+Test(conn_table, one_that_moves_keeps_its_place)
+{
+    struct conn *here = conn_table_take(&tables[0]);
+
+    cr_assert_not_null(conn_table_take(&tables[1]));
+    cr_assert_not_null(conn_table_take(&tables[1]));
+    cr_assert(conn_table_is_full(&tables[0]));
+    struct conn *there = conn_table_take_moved(&tables[1]);
+
+    cr_assert_not_null(there);
+    conn_table_pass_place(&tables[0], here);
+    conn_table_put(&tables[0], here);
+    cr_assert_eq(tables[0].evicting, 0);
+    cr_assert(conn_table_is_full(&tables[0]));
+    conn_table_put(&tables[1], there);
+    cr_assert_eq(atomic_load(&shared.connections), CONNS_MAX - 1);
+}

@@ -199,7 +199,7 @@ Test(upgrade, one_that_was_refused_has_its_early_bytes)
     peer = duet_connect(0);
     duet_say(peer, request.data, request.len);
     duet_await_by(0, duet.tables[0].leaving == 1);
-    duet.shared.connections_max = 1;
+    duet.tables[1].places.places_max = duet.tables[1].places.made;
     duet_await_text(viewer, "\x81\x05"
                             "early");
     cr_assert_eq(duet.tables[0].open_count, 1);

@@ -89,6 +89,7 @@ Test(transfer, connection_arrives_with_its_descriptor_and_statistics)
     cr_assert_eq(told.arrived->messages_sent, 1);
     cr_assert_eq(told.arrived->last_sent_ms, 11);
     cr_assert(told.arrived->recv_op.in_flight);
+    cr_assert_eq(atomic_load(&duet.shared.connections), 1, "one place for both");
     duet_turn(0);
     cr_assert_eq(told.returns, 1);
     cr_assert_null(told.returned);
@@ -128,9 +129,37 @@ Test(transfer, worker_that_stops_takes_none)
     cr_assert_eq(told.asked, 0);
 }
 
-Test(transfer, one_for_which_there_is_no_place_goes_on_where_it_is)
+Test(transfer, connection_moves_at_the_bound_and_takes_no_place_of_others)
 {
-    duet.shared.connections_max = 1;
+    duet.shared.connections_max = 2;
+    begin();
+    duet_turn(0);
+    duet_turn(1);
+    cr_assert_not_null(told.arrived);
+    int other = duet_connect(1);
+
+    cr_assert_eq(duet_counted(1, connections_refused_limit), 0);
+    cr_assert_eq(duet_counted(1, connections_evicted), 0);
+    duet_turn(0);
+    cr_assert_eq(atomic_load(&duet.shared.connections), 2);
+    close(other);
+}
+
+Test(transfer, evicted_where_it_arrived_it_counts_no_more)
+{
+    begin();
+    duet_turn(0);
+    duet_turn(1);
+    cr_assert(conn_close_oldest(&duet.tables[1]));
+    cr_assert_eq(atomic_load(&duet.shared.connections), 0);
+    duet_await(told.returns == 1);
+    cr_assert_eq(atomic_load(&duet.shared.connections), 0);
+    cr_assert_eq(duet.tables[0].evicting, 0);
+}
+
+Test(transfer, one_for_which_the_other_worker_has_no_memory_goes_on_where_it_is)
+{
+    duet.tables[1].places.places_max = duet.tables[1].places.made;
     begin();
     expect_refused();
 }
