@@ -183,8 +183,9 @@ void phase_http_answer_deferred(struct conn *conn, struct access_reply *reply)
     conn_receive_start(conn);
 }
 
-/* The request will be gone when a deferred answer is given. */
-static bool keep_form(struct conn *conn, const struct http_request *request,
+/* The request will be gone when a deferred answer is given. Without memory that lacks the fields,
+ * which are for web pages: what is asked for is carried out all the same. */
+static void keep_form(struct conn *conn, const struct http_request *request,
                       const struct access_reply *reply)
 {
     struct phase_http *http = phase_http_of(conn);
@@ -192,7 +193,6 @@ static bool keep_form(struct conn *conn, const struct http_request *request,
     http->minor_version = request->minor_version;
     http->head_only = http_request_is_head(request);
     http->fields = reply->fields[0] == '\0' ? NULL : strdup(reply->fields);
-    return reply->fields[0] == '\0' || http->fields != NULL;
 }
 
 /* The part of the request that its own worker cannot do alone. True: the reply can be sent now. */
@@ -227,10 +227,7 @@ static bool is_answered_now(struct conn *conn, const struct http_request *reques
     if (reply->action == ACCESS_ACTION_NONE) {
         return true;
     }
-    if (!keep_form(conn, request, reply)) {
-        access_reply_error(reply, 503, "out of memory");
-        return true;
-    }
+    keep_form(conn, request, reply);
     if (!carry_out(conn, reply, actor)) {
         return false;
     }
