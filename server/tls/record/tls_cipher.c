@@ -18,14 +18,24 @@ static bool derive_key(struct tls_cipher *cipher)
     return derived;
 }
 
+void tls_cipher_rest(struct tls_cipher *cipher)
+{
+    EVP_CIPHER_CTX_free(cipher->context); /* wipes the key */
+    cipher->context = NULL;
+}
+
 static bool set_key(struct tls_cipher *cipher)
 {
     if (cipher->context == NULL) {
         cipher->context = EVP_CIPHER_CTX_new();
     }
-    return cipher->context != NULL &&
-           EVP_CipherInit_ex(cipher->context, tls_suite_cipher(cipher->suite), NULL, cipher->key,
-                             NULL, cipher->seals) == 1;
+    if (cipher->context == NULL ||
+        EVP_CipherInit_ex(cipher->context, tls_suite_cipher(cipher->suite), NULL, cipher->key, NULL,
+                          cipher->seals) != 1) {
+        tls_cipher_rest(cipher); /* nothing may be sealed without the key */
+        return false;
+    }
+    return true;
 }
 
 bool tls_cipher_init(struct tls_cipher *cipher, bool seals, enum tls_suite suite,
@@ -34,12 +44,6 @@ bool tls_cipher_init(struct tls_cipher *cipher, bool seals, enum tls_suite suite
     *cipher = (struct tls_cipher){.suite = suite, .seals = seals, .sequence = sequence};
     memcpy(cipher->secret, secret, tls_suite_secret_bytes(suite));
     return derive_key(cipher) && set_key(cipher);
-}
-
-void tls_cipher_rest(struct tls_cipher *cipher)
-{
-    EVP_CIPHER_CTX_free(cipher->context); /* wipes the key */
-    cipher->context = NULL;
 }
 
 void tls_cipher_deinit(struct tls_cipher *cipher)

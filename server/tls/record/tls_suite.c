@@ -1,5 +1,7 @@
 #include "server/tls/record/tls_suite.h"
 
+#include <pthread.h>
+
 #include "base/check.h"
 
 static const struct {
@@ -9,10 +11,12 @@ static const struct {
     size_t secret_bytes;
     const EVP_MD *(*hash)(void);
     const EVP_CIPHER *(*cipher)(void);
+    const char *name; /* OpenSSL's */
 } suites[TLS_SUITE_COUNT] = {
-    [TLS_AES_128_GCM] = {"AES-128-GCM", 0x1301, 16, 32, EVP_sha256, EVP_aes_128_gcm},
-    [TLS_AES_256_GCM] = {"AES-256-GCM", 0x1302, 32, 48, EVP_sha384, EVP_aes_256_gcm},
-    [TLS_CHACHA20_POLY1305] = {"CHACHA20", 0x1303, 32, 32, EVP_sha256, EVP_chacha20_poly1305},
+    [TLS_AES_128_GCM] = {"AES-128-GCM", 0x1301, 16, 32, EVP_sha256, EVP_aes_128_gcm, "AES-128-GCM"},
+    [TLS_AES_256_GCM] = {"AES-256-GCM", 0x1302, 32, 48, EVP_sha384, EVP_aes_256_gcm, "AES-256-GCM"},
+    [TLS_CHACHA20_POLY1305] = {"CHACHA20", 0x1303, 32, 32, EVP_sha256, EVP_chacha20_poly1305,
+                               "ChaCha20-Poly1305"},
 };
 
 enum tls_suite tls_suite_of(uint16_t cipher_id)
@@ -49,8 +53,21 @@ const EVP_MD *tls_suite_hash(enum tls_suite suite)
     return suites[suite].hash();
 }
 
+static EVP_CIPHER *fetched[TLS_SUITE_COUNT];
+
+static void fetch_all(void)
+{
+    for (unsigned i = 0; i < TLS_SUITE_COUNT; i++) {
+        fetched[i] = EVP_CIPHER_fetch(NULL, suites[i].name, NULL);
+    }
+}
+
+/* OpenSSL would look for it each time that a key is set, under a lock of all threads. */
 const EVP_CIPHER *tls_suite_cipher(enum tls_suite suite)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
     CHECK(suite < TLS_SUITE_COUNT);
-    return suites[suite].cipher();
+    pthread_once(&once, fetch_all);
+    return fetched[suite] != NULL ? fetched[suite] : suites[suite].cipher();
 }
