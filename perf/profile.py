@@ -125,6 +125,7 @@ def relay_start(options, access, relay):
     try:
         process.await_port(access)
         process.await_port(relay)
+        peers.await_workers(process.process.pid, options.workers)  # perf might miss later ones
     except peers.Failed:
         process.end()
         raise

@@ -15,14 +15,12 @@ Exit status: 0 compared; 1 no shares, a run failed, or messages were lost.
 """
 
 import argparse
-import contextlib
 import json
 import os
 import pathlib
 import statistics
 import subprocess
 import sys
-import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "perf" / "peers"))
@@ -76,25 +74,6 @@ def arguments_parse(argv):
     return parser.parse_args(argv)
 
 
-def threads_of(pid):
-    found = []
-    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
-        with contextlib.suppress(OSError):
-            if (task / "comm").read_text(encoding="ascii").startswith("worker "):
-                found.append(int(task.name))
-    return found
-
-
-def await_threads(pid, count):
-    """Of the workers. The ports are open before they run."""
-    deadline = time.monotonic() + peers.READY_S
-    while len(threads_of(pid)) < count:
-        if time.monotonic() > deadline:
-            raise peers.Failed(f"relay has {len(threads_of(pid))} of {count} workers")
-        time.sleep(0.02)
-    return threads_of(pid)
-
-
 def cpu_s(pid, thread):
     stat = pathlib.Path(f"/proc/{pid}/task/{thread}/stat").read_text(encoding="ascii")
     return sum(map(int, stat.rsplit(")", 1)[1].split()[11:13])) / os.sysconf("SC_CLK_TCK")
@@ -131,12 +110,9 @@ def run_side(options, side, rate):
         try:
             process.await_port(ports[1])
             pid = process.process.pid
-            threads = await_threads(pid, workers)
-            with cpu_share.held(pid, threads, options.share):
-                try:
-                    return measure(options, bench_command(options, ports, pid, rate), pid, threads)
-                finally:
-                    process.end()
+            threads = peers.await_workers(pid, workers)
+            with cpu_share.held(pid, threads, options.share, process.end):
+                return measure(options, bench_command(options, ports, pid, rate), pid, threads)
         finally:
             process.end()
 
@@ -159,7 +135,8 @@ def ratios(sides):
     for name in others:
         found[name] = {}
         for key in RATIOS:
-            each = [one[key] / first[key] for one, first in zip(sides[name], sides[base])]
+            each = [one[key] / max(first[key], 1e-9)
+                    for one, first in zip(sides[name], sides[base])]
             found[name][key] = [statistics.median(each), min(each), max(each)]
     return found
 
@@ -182,6 +159,8 @@ def show(rate, sides, found):
 
 def run_all(options):
     relay_bench.rounds_check(options.rounds)
+    if len(set(options.side)) != len(options.side) or len(options.side) < 2:
+        raise relay_bench.Failed("--side: two or more different ones are compared")
     cpu_share.check()
     report = []
     for rate in options.rate:

@@ -6,8 +6,13 @@ The groups are made below the root of the hierarchy, and are removed again: only
 import contextlib
 import os
 import pathlib
+import subprocess
+import time
+
+import peers
 
 PERIOD_US = 20000
+REMOVED_S = 5
 ROOT = pathlib.Path("/sys/fs/cgroup")
 V1, V2 = ROOT / "cpu", ROOT
 CURE = "be root where control groups of the cpu controller may be made"
@@ -37,7 +42,7 @@ class _V2:
     """A process's threads may be in several groups below a threaded one that holds the process."""
 
     def __init__(self):
-        self.base = V2 / f"relay-shares-{os.getpid()}"
+        self.base = V2 / f"relay-share-{os.getpid()}"
 
     def hold(self, pid):
         self.base.mkdir()
@@ -57,40 +62,49 @@ def _kind():
 
 
 def check():
-    """Raises Missing where no shares can be given."""
-    probe = (V1 if isinstance(_kind(), _V1) else V2) / f"relay-shares-check-{os.getpid()}"
+    """Raises Missing where no shares can be given: tries it with a process of its own."""
+    child = subprocess.Popen(["sleep", "60"], preexec_fn=peers.die_with_parent)
+
+    def end():
+        child.kill()
+        child.wait()
+
     try:
-        if isinstance(_kind(), _V2) and "cpu" not in (
-                ROOT / "cgroup.controllers").read_text(encoding="ascii").split():
-            raise OSError("the cpu controller is not among /sys/fs/cgroup/cgroup.controllers")
-        probe.mkdir()
-        probe.rmdir()
-    except OSError as error:
-        raise Missing(f"no share of a CPU for a thread: {error}: {CURE}") from error
+        with held(child.pid, [child.pid], 0.5, end):
+            pass
+    finally:
+        end()
 
 
 @contextlib.contextmanager
-def held(pid, threads, share):
-    """Meanwhile each of these threads of the process has this share of a CPU. The process must have
-    ended before that ends, as groups with members cannot be removed."""
+def held(pid, threads, share, end):
+    """Meanwhile each of these threads of the process has this share of a CPU. end() ends the
+    process, as groups with members cannot be removed."""
     kind = _kind()
-    groups = [kind.base / f"relay-share-{os.getpid()}-{thread}" for thread in threads]
+    groups = [kind.base / f"relay-share-{pid}-{thread}" for thread in threads]
     try:
-        if isinstance(kind, _V2):
-            kind.hold(pid)
-        for group, thread in zip(groups, threads):
-            group.mkdir()
-            kind.give(group, thread, share)
-    except OSError as error:
-        _remove(kind, groups)
-        raise Missing(f"no share of a CPU for a thread: {error}: {CURE}") from error
-    try:
+        try:
+            if isinstance(kind, _V2):
+                kind.hold(pid)
+            for group, thread in zip(groups, threads):
+                group.mkdir()
+                kind.give(group, thread, share)
+        except OSError as error:
+            raise Missing(f"no share of a CPU for a thread: {error}: {CURE}") from error
         yield
     finally:
-        _remove(kind, groups)
+        end()
+        _remove([*groups, *([kind.base] if isinstance(kind, _V2) else [])])
 
 
-def _remove(kind, groups):
-    for group in [*groups, *([kind.base] if isinstance(kind, _V2) else [])]:
-        with contextlib.suppress(FileNotFoundError, OSError):
-            group.rmdir()
+def _remove(groups):
+    """The kernel may still be ending their members."""
+    deadline = time.monotonic() + REMOVED_S
+    for group in groups:
+        while group.exists():
+            try:
+                group.rmdir()
+            except OSError as error:
+                if time.monotonic() > deadline:
+                    raise Missing(f"{group} cannot be removed: {error}") from error
+                time.sleep(0.01)

@@ -65,6 +65,25 @@ def descendants(pid):
     return found
 
 
+def _worker_threads(pid):
+    found = []
+    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(OSError):
+            if (task / "comm").read_text(encoding="ascii").startswith("worker "):
+                found.append(int(task.name))
+    return found
+
+
+def await_workers(pid, count):
+    """Ids of relay's worker threads, which may begin to run after its ports are open."""
+    deadline = time.monotonic() + READY_S
+    while len(_worker_threads(pid)) < count:
+        if time.monotonic() > deadline:
+            raise Failed(f"relay has {len(_worker_threads(pid))} of {count} workers")
+        time.sleep(0.02)
+    return _worker_threads(pid)
+
+
 class Process:
     """A server in a group of its own, tied to one CPU, ended with all that it has started."""
 

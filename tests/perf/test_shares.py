@@ -29,10 +29,6 @@ def run_it(*arguments):
         capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=HANGS_S)
 
 
-def groups_left():
-    return [path for base in (GROUPS, GROUPS / "cpu") for path in base.glob("relay-share*")]
-
-
 def may_make_groups():
     try:
         shares.cpu_share.check()
@@ -42,8 +38,13 @@ def may_make_groups():
 
 
 class Shares(unittest.TestCase):
+    @staticmethod
+    def groups():
+        return {path for base in (GROUPS, GROUPS / "cpu") for path in base.glob("relay-share*")}
+
     @unittest.skipUnless(may_make_groups(), "no control groups of the cpu controller may be made")
     def test_two_sides_are_compared_and_no_group_is_left(self):
+        before = self.groups()
         done = run_it("--side", "1:accept", "--side", "2:topic", "--topics", "2", "--viewers", "2",
                       "--rate", "20", "--share", "0.5", "--json")
         self.assertEqual(done.returncode, 0, done.stderr)
@@ -52,7 +53,7 @@ class Shares(unittest.TestCase):
         self.assertEqual({name: len(runs) for name, runs in report["sides"].items()},
                          {"1:accept": 1, "2:topic": 1})
         self.assertEqual(set(report["ratios"]), {"2:topic"})
-        self.assertEqual(groups_left(), [])
+        self.assertEqual(self.groups() - before, set())
 
     def test_what_cannot_be_compared_is_refused_in_one_line(self):
         done = run_it("--side", "2:nearest")
@@ -61,6 +62,10 @@ class Shares(unittest.TestCase):
         done = run_it("--side", "1:accept", "--rounds", "0")
         self.assertEqual((done.returncode, done.stderr),
                          (1, "shares: --rounds 0: at least one is needed\n"))
+        for sides in (["1:accept"], ["1:accept", "1:accept"]):
+            done = run_it(*(word for side in sides for word in ("--side", side)))
+            self.assertEqual((done.returncode, done.stderr),
+                             (1, "shares: --side: two or more different ones are compared\n"))
 
     def test_ratios_are_those_of_each_round(self):
         sides = {"1:accept": [{"p50_us": 10, "p99_us": 100, "busy": 0.5},
