@@ -137,7 +137,7 @@ class Races(RelayTestCase):
             client.kill()
 
     def test_after_the_answer_nothing_of_the_booking_is_connected_or_heard(self):
-        relay = self.start(RELAY_WORKERS="4", RELAY_LOG_LEVEL="warn")
+        relay = self.start(RELAY_WORKERS="4", RELAY_PLACEMENT="accept", RELAY_LOG_LEVEL="warn")
         desk = Desk(relay)
         viewer = self.track(relay.viewer("t1"))
         crier = self.track(relay.publisher("t1"))

@@ -35,6 +35,8 @@ class Examples(unittest.TestCase):
 
 
 class V1Case(SharedRelayTestCase):
+    options = {"RELAY_PLACEMENT": "accept"}  # clients of a topic are on both workers
+
     def v1(self, topic, *scopes, relay=None, **changes):
         relay = relay or self.relay
         peer = relay_v1.Peer(relay.uri(topic, scopes or ("read", "write"), **changes))

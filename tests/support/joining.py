@@ -126,7 +126,7 @@ class Joining:
         seconds = 40 if kind != "jpeg" else 1
         stream = video_streams.Stream(kind, seconds, by_picture)
         interval_s = interval_s or seconds / SPEED / len(stream.messages)
-        relay = self.start(RELAY_WORKERS=str(workers))
+        relay = self.start(RELAY_WORKERS=str(workers), RELAY_PLACEMENT="accept")
         topic = "cam"
         witness = Witness(self.track(relay.viewer(topic)), stream)
         publisher = Publisher(self.track(relay.publisher(topic)), stream, interval_s)

@@ -248,7 +248,7 @@ class Records(TlsTestCase):
                 (HANDSHAKE, b"\x14\0\0\x20" + bytes(32), UNEXPECTED),  # a second Finished
                 (HANDSHAKE, b"\x01\0\0\x01\0", UNEXPECTED),  # a new ClientHello
                 (HANDSHAKE, b"\x18\0\0\x02\0\0", UNEXPECTED),  # KeyUpdate, too long
-                (HANDSHAKE, b"\x18\0\0\x01\x02", ILLEGAL_PARAMETER),  # asks for what is not
+                (HANDSHAKE, b"\x18\0\0\x01\x02", ILLEGAL_PARAMETER),  # neither 0 nor 1
                 (HANDSHAKE, b"\x18\0\0\x01\0" * 2, UNEXPECTED),  # the 2nd has a new key
                 (ALERT, b"\x02", UNEXPECTED), (HEARTBEAT, b"\x01\0\0", UNEXPECTED)):
             with self.subTest(inner_type=inner_type, payload=payload):

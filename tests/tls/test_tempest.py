@@ -218,7 +218,7 @@ class Plain(Everything, RelayTestCase):
 class Tls(Everything, TlsTestCase):
     def test_tls_1_2(self):
         self.storm(self.start(transport=None, context=tls_support.tls12_context(),
-                              RELAY_WORKERS="4"))
+                              RELAY_WORKERS="4", RELAY_PLACEMENT="accept"))
 
     def test_tls_1_3(self):
         self.storm(self.start(transport=None, RELAY_WORKERS="4",
