@@ -146,12 +146,13 @@ bool conn_table_is_full(const struct conn_table *table);
 
 /* A free connection, or NULL at the bound. */
 MUST_USE struct conn *conn_table_take(struct conn_table *table);
-/* The same for one of another worker that moves here: it has its place among the connections
- * already, so there is no bound. */
+/* The same for a connection that moves here from another worker: it has its place among the
+ * connections already, so there is no bound. */
 MUST_USE struct conn *conn_table_take_moved(struct conn_table *table);
 void conn_table_put(struct conn_table *table, struct conn *conn);
 
-/* Another worker's has the place: this one is given up next, and no longer counts. */
+/* Its place belongs to the connection that it became on another worker: it is given up next, and no
+ * longer counts. */
 void conn_table_pass_place(struct conn_table *table, struct conn *conn);
 /* Counts the connection no more, which is being closed: another may take its place at once. */
 void conn_table_vacate(struct conn_table *table, struct conn *conn);

@@ -14,7 +14,8 @@ void listener_stop(struct listener *listener);
 bool listener_is_stopped(const struct listener *listener);
 void listener_on_retry(struct timer *timer);
 
-/* One that was taken from the table becomes a connection with that descriptor, in no phase yet. */
+/* Makes conn, which was taken from the table, a connection with that descriptor, in no phase yet.
+ */
 void listener_init_conn(struct conn *conn, struct conn_table *table, int fd,
                         enum listener_role role);
 

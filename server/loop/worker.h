@@ -64,7 +64,7 @@ struct worker {
     struct histogram deliveries; /* of messages, from their receipt; others may read */
     uint64_t now_ms;             /* run_clock_ms at the start of this turn */
     uint64_t looked_ms;          /* clock_monotonic_ms then */
-    uint64_t timers_ran_ms;      /* now_ms of the last time; to a timer, of the one before */
+    uint64_t timers_ran_ms;      /* now_ms of the last time; while timers run, of the time before */
     uint32_t whole_turns;        /* that took all completions; wraps around */
     bool work_waits;             /* set by the layer above: on_work is wanted, without a wait */
     bool gives_back;             /* memory of the last period, some of it in each turn */

@@ -18,7 +18,7 @@ enum tls_control {
     TLS_CONTROL_ALERT,            /* another alert: the peer aborted */
     TLS_CONTROL_REKEY,            /* KeyUpdate */
     TLS_CONTROL_REKEY_AND_ANSWER, /* KeyUpdate that requests ours */
-    TLS_CONTROL_BAD_VALUE,        /* KeyUpdate that requests what there is not */
+    TLS_CONTROL_BAD_VALUE,        /* KeyUpdate with another request than 0 and 1 */
     TLS_CONTROL_BAD,              /* none of these */
 };
 enum tls_control tls_control_parse(uint8_t type, struct bytes payload);
