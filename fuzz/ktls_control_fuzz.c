@@ -23,6 +23,10 @@ static void check_meaning(enum tls_control control, uint8_t type, struct bytes p
         CHECK(memcmp(payload.data, "\x18\x00\x00\x01", 4) == 0);
         CHECK(payload.data[4] == (control == TLS_CONTROL_REKEY_AND_ANSWER));
         return;
+    case TLS_CONTROL_BAD_VALUE:
+        CHECK(type == TLS_CONTENT_HANDSHAKE && payload.len == 5);
+        CHECK(memcmp(payload.data, "\x18\x00\x00\x01", 4) == 0 && payload.data[4] > 1);
+        return;
     case TLS_CONTROL_BAD:
         return;
     }
