@@ -48,15 +48,12 @@ def arguments_parse(argv):
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0],
                                      epilog=__doc__.split("\n\n", 1)[1],
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    build = ROOT / "build" / "release"
     parser.add_argument("--peer", action="append", required=True, metavar="NAME[=VALUE]",
                         help="relay, practable, ws, uwebsockets, nginx, or a name and a command "
                              "with {port}; several times")
     parser.add_argument("--url", help="WebSocket address of a command of your own, with {port}, "
                                       "{topic} and {role}")
-    parser.add_argument("--relay", default=str(build / "relay"), help="default: build/release")
-    parser.add_argument("--bench", default=str(build / "perf" / "relay-bench"),
-                        help="relay-bench; default: build/release")
+    peers.add_programs(parser)
     parser.add_argument("--viewers", type=viewer_list, default=[1, 10, 100], metavar="N,N…",
                         help="of each topic, one scenario each (1,10,100)")
     parser.add_argument("--topics", type=int, default=1, help="(1)")

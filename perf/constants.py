@@ -22,6 +22,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "perf" / "peers"))
 
+import peers  # noqa: E402  # pylint: disable=wrong-import-position
 import relay_bench  # noqa: E402  # pylint: disable=wrong-import-position
 
 LOADS = ((300, 400), (1400, 300), (4096, 200), (16384, 60), (65536, 20))  # bytes, messages a second
@@ -39,10 +40,7 @@ def arguments_parse(argv):
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0],
                                      epilog=__doc__.split("\n\n", 1)[1],
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    build = ROOT / "build" / "release"
-    parser.add_argument("--relay", default=str(build / "relay"), help="default: build/release")
-    parser.add_argument("--bench", default=str(build / "perf" / "relay-bench"),
-                        help="relay-bench; default: build/release")
+    peers.add_programs(parser)
     parser.add_argument("--tls", nargs=2, metavar=("CERT", "KEY"),
                         help="over TLS too, with a certificate for 127.0.0.1")
     parser.add_argument("--viewers", type=int, default=100, help="of the topic (100)")

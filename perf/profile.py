@@ -46,7 +46,6 @@ def arguments_parse(argv):
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0],
                                      epilog=__doc__.split("\n\n", 1)[1],
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    build = ROOT / "build" / "release"
     parser.add_argument("--scenarios", default=None, help="of relay-bench; default: E")
     parser.add_argument("--seconds", type=int, default=5,
                         help="of load (5), after joins and warm-up, which are sampled too")
@@ -57,9 +56,7 @@ def arguments_parse(argv):
     parser.add_argument("--call-graph", default="dwarf", choices=("dwarf", "fp", "lbr"),
                         help="fp costs less, and needs a build with frame pointers, such as dev")
     parser.add_argument("--tls", nargs=2, metavar=("CERT", "KEY"), help="over TLS")
-    parser.add_argument("--relay", default=str(build / "relay"), help="default: build/release")
-    parser.add_argument("--bench", default=str(build / "perf" / "relay-bench"),
-                        help="relay-bench; default: build/release")
+    peers.add_programs(parser)
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("profile.svg"),
                         help="(profile.svg)")
     parser.add_argument("load", nargs="*", help="behind --: options of relay-bench")

@@ -56,12 +56,9 @@ def arguments_parse(argv):
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0],
                                      epilog=__doc__.split("\n\n", 1)[1],
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    build = ROOT / "build" / "release"
     parser.add_argument("--side", type=side_of, action="append", required=True,
                         metavar="WORKERS:PLACEMENT", help="accept or topic; several times")
-    parser.add_argument("--relay", default=str(build / "relay"), help="default: build/release")
-    parser.add_argument("--bench", default=str(build / "perf" / "relay-bench"),
-                        help="relay-bench; default: build/release")
+    peers.add_programs(parser)
     parser.add_argument("--share", type=float, default=0.2, help="of a CPU for each worker (0.2)")
     parser.add_argument("--topics", type=int, default=160, help="(160)")
     parser.add_argument("--viewers", type=int, default=4, help="of each topic (4)")

@@ -19,6 +19,7 @@ import tempfile
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
+RELEASE = HERE.parents[1] / "build" / "release"
 READY_S = 20
 END_S = 10
 DEBIAN_MODULES = "/usr/share/nodejs"  # of Debian's packages, such as node-ws
@@ -32,6 +33,13 @@ class Missing(Exception):
 
 class Failed(Exception):
     """One line: a peer that did not start."""
+
+
+def add_programs(parser):
+    """The options of each program here that name what it starts."""
+    parser.add_argument("--relay", default=str(RELEASE / "relay"), help="default: build/release")
+    parser.add_argument("--bench", default=str(RELEASE / "perf" / "relay-bench"),
+                        help="relay-bench; default: build/release")
 
 
 @contextlib.contextmanager
