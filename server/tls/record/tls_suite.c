@@ -11,12 +11,10 @@ static const struct {
     size_t secret_bytes;
     const EVP_MD *(*hash)(void);
     const EVP_CIPHER *(*cipher)(void);
-    const char *name; /* OpenSSL's */
 } suites[TLS_SUITE_COUNT] = {
-    [TLS_AES_128_GCM] = {"AES-128-GCM", 0x1301, 16, 32, EVP_sha256, EVP_aes_128_gcm, "AES-128-GCM"},
-    [TLS_AES_256_GCM] = {"AES-256-GCM", 0x1302, 32, 48, EVP_sha384, EVP_aes_256_gcm, "AES-256-GCM"},
-    [TLS_CHACHA20_POLY1305] = {"CHACHA20", 0x1303, 32, 32, EVP_sha256, EVP_chacha20_poly1305,
-                               "ChaCha20-Poly1305"},
+    [TLS_AES_128_GCM] = {"AES-128-GCM", 0x1301, 16, 32, EVP_sha256, EVP_aes_128_gcm},
+    [TLS_AES_256_GCM] = {"AES-256-GCM", 0x1302, 32, 48, EVP_sha384, EVP_aes_256_gcm},
+    [TLS_CHACHA20_POLY1305] = {"CHACHA20", 0x1303, 32, 32, EVP_sha256, EVP_chacha20_poly1305},
 };
 
 enum tls_suite tls_suite_of(uint16_t cipher_id)
@@ -58,7 +56,7 @@ static EVP_CIPHER *fetched[TLS_SUITE_COUNT];
 static void fetch_all(void)
 {
     for (unsigned i = 0; i < TLS_SUITE_COUNT; i++) {
-        fetched[i] = EVP_CIPHER_fetch(NULL, suites[i].name, NULL);
+        fetched[i] = EVP_CIPHER_fetch(NULL, EVP_CIPHER_get0_name(suites[i].cipher()), NULL);
     }
 }
 
