@@ -28,7 +28,7 @@ MUST_USE bool tls_cipher_init(struct tls_cipher *cipher, bool seals, enum tls_su
 void tls_cipher_deinit(struct tls_cipher *cipher);
 
 /* Gives up the context, which has three times the size of the rest, until the next record makes it
- * again: that costs about a microsecond. */
+ * again: that costs about half a microsecond. */
 void tls_cipher_rest(struct tls_cipher *cipher);
 
 /* KeyUpdate (§7.2): the next secret with its keys. False when out of memory: the connection cannot

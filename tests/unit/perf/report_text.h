@@ -1,4 +1,4 @@
-/* What a report prints, as a text. */
+/* A stream that keeps the text of a report. */
 #pragma once
 
 #include <criterion/criterion.h>

@@ -104,7 +104,7 @@ Test(pace, no_window_has_more_than_its_share_and_none_is_starved)
         for (unsigned to = from; to < STEPS; to++) {
             uint64_t ms = at_ms[to] - at_ms[from];
 
-            /* What is taken below 0 at each end is forgiven. */
+            /* Each end may take its credit below 0, which is forgiven. */
             cr_assert_leq(served[to + 1] - served[from],
                           PACE_BURST + ms * PACE_PER_SECOND / 1000 + (to - from + 1) * cost_max);
         }
