@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Closing summary of a ctest run: skips with their reasons, failures, and the count.
+"""Closing summary of a ctest run: skips with their reasons, failures with the end of what they
+printed, and the count.
 
 usage: test_summary.py RESULTS.xml CTEST_STATUS
 
@@ -12,6 +13,7 @@ import re
 import sys
 import xml.etree.ElementTree as ElementTree
 
+FAILURE_LINES_MAX = 60
 SKIPPED_BY_THE_TEST = ("SKIP_RETURN_CODE", "SKIP_REGULAR_EXPRESSION")
 
 
@@ -68,9 +70,10 @@ def main():
     for case in sorted_cases["skipped"]:
         print(f"skipped: {case.get('name')}: {skip_reason(case)}")
     for case in sorted_cases["failed"]:
-        lines = output_lines(case)
-        detail = f": {lines[-1]}" if case.get("status") == "notrun" and lines else ""
-        print(f"FAILED: {case.get('name')} ({float(case.get('time', 0)):.1f} s){detail}")
+        print(f"FAILED: {case.get('name')} ({float(case.get('time', 0)):.1f} s)")
+        printed = (case.findtext("system-out") or "").rstrip().splitlines()
+        for line in printed[-FAILURE_LINES_MAX:]:
+            print(f"    {line}")
 
     counts = {kind: len(cases) for kind, cases in sorted_cases.items()}
     counts["skipped"] += parts

@@ -89,7 +89,7 @@ class Scripts(unittest.TestCase):
         self.assertIn("skipped: e2e/c: SKIP: no io_uring here", text)
         self.assertIn("skipped: e2e/d: the test printed no reason", text)
         self.assertIn("part skipped: e2e/b: test_x (Test.test_x) ... skipped 'no tls module'", text)
-        self.assertIn("FAILED: unit/e (2.5 s)", text)
+        self.assertIn("FAILED: unit/e (2.5 s)\n    boom", text)
 
     def test_summary_succeeds_when_all_pass_or_skip(self):
         self.assertEqual(summarise(PASSED, SKIPPED)[0], 0)
