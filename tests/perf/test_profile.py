@@ -17,6 +17,8 @@ import unittest
 import unittest.mock
 import xml.etree.ElementTree as xml
 
+import relay_support
+
 SOURCE = pathlib.Path(os.environ.get("RELAY_SOURCE") or pathlib.Path(__file__).parents[2]).resolve()
 BUILD = pathlib.Path(os.environ.get("RELAY_BUILD") or SOURCE / "build" / "dev").resolve()
 SVG = "{http://www.w3.org/2000/svg}"
@@ -120,10 +122,12 @@ class Profile(unittest.TestCase):
             profile.stacks_of(f"{self.folder}/perf.data")
 
     def test_a_perf_that_does_not_end_is_killed(self):
-        self.use("trap '' INT; exec sleep 1000")
+        is_deaf = self.folder / "deaf"
+        self.use(f"trap '' INT; : >{is_deaf}; exec sleep 1000")
         options = argparse.Namespace(event="cpu-clock", frequency=9, call_graph="fp")
         with unittest.mock.patch.multiple(profile, PERF_BEGIN_S=0.1, PERF_END_S=0.1):
             recorder = profile.Recorder(options, os.getpid(), f"{self.folder}/perf.data")
+            relay_support.wait_until(is_deaf.exists, "a shell that ignores SIGINT")
             self.assertFalse(recorder.begin())
             self.assertEqual(recorder.end(), (False, "no reason given"))
         self.assertEqual(recorder.process.returncode, -signal.SIGKILL)

@@ -57,7 +57,7 @@ class CleanEnd(TlsTestCase):
         return client
 
     def test_a_connection_whose_next_request_does_not_come_ends_cleanly(self):
-        relay = self.start(RELAY_HANDSHAKE_TIMEOUT=f"{2 * TIME_SCALE:g}s")
+        relay = self.start(RELAY_HANDSHAKE_TIMEOUT=f"{5 * TIME_SCALE:g}s")
         clients = {(version, request): self.asked(relay, version, request)
                    for version in self.versions() for request in (WHOLE, WHOLE[:9], b"")}
         for (version, request), client in clients.items():
