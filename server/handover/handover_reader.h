@@ -1,0 +1,35 @@
+/* Reads the stream of handover_format.h, whatever its writer sent. Pure. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attributes.h"
+#include "base/bytes.h"
+
+enum handover_read {
+    HANDOVER_READ,    /* it is there */
+    HANDOVER_PARTIAL, /* more bytes are wanted */
+    HANDOVER_REFUSED, /* no stream of a relay, or of a version that is not read */
+};
+
+/* Its fields are sound: each lies within it, in ascending order of ids. */
+struct handover_record {
+    uint16_t kind, fds;
+    struct bytes fields; /* borrowed of the input */
+};
+
+/* The prelude; *ret_version is the writer's. */
+MUST_USE enum handover_read handover_reader_prelude(struct bytes input, uint16_t *ret_version);
+
+/* The record with which the input begins; *ret_len is its length, and how long the input must be if
+ * it is partial. */
+MUST_USE enum handover_read
+handover_reader_record(struct bytes input, struct handover_record *ret_record, size_t *ret_len);
+
+/* A field; false: the record has none of that id, or one that is no number. */
+MUST_USE bool handover_record_number(const struct handover_record *record, uint16_t id,
+                                     uint64_t *ret_value);
+MUST_USE bool handover_record_bytes(const struct handover_record *record, uint16_t id,
+                                    struct bytes *ret_bytes);
