@@ -68,6 +68,7 @@ struct server_config {
     int64_t stats_every_ms;
     int64_t tidy_every_ms;
     int64_t drain_time_ms;
+    int64_t handover_drain_ms;
     char *config_file;
     bool check_config;
     char *log_file;

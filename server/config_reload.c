@@ -20,13 +20,13 @@ struct config_set {
 /* Options that workers and the main thread look up each time, and those of keys, for
  * key_reload_now. All others are built in at the start. */
 static const char *const changeable[] = {
-    "RELAY_TRUSTED_PROXIES", "RELAY_CORS_ORIGINS",  "RELAY_PRIVACY",
-    "RELAY_ADMIN_HOSTS",     "RELAY_TEXT_UTF8",     "RELAY_HANDSHAKE_TIMEOUT",
-    "RELAY_WRITE_TIMEOUT",   "RELAY_PING_INTERVAL", "RELAY_STATS_EVERY",
-    "RELAY_TIDY_EVERY",      "RELAY_DRAIN_TIME",    "RELAY_LOG_FILE",
-    "RELAY_LOG_FORMAT",      "RELAY_LOG_LEVEL",     "RELAY_SECRET",
-    "RELAY_SECRET_FILE",     "RELAY_SECRETS_FILE",  "RELAY_PUBLIC_KEYS",
-    "RELAY_HMAC_ALGORITHMS",
+    "RELAY_TRUSTED_PROXIES", "RELAY_CORS_ORIGINS",    "RELAY_PRIVACY",
+    "RELAY_ADMIN_HOSTS",     "RELAY_TEXT_UTF8",       "RELAY_HANDSHAKE_TIMEOUT",
+    "RELAY_WRITE_TIMEOUT",   "RELAY_PING_INTERVAL",   "RELAY_STATS_EVERY",
+    "RELAY_TIDY_EVERY",      "RELAY_DRAIN_TIME",      "RELAY_HANDOVER_DRAIN",
+    "RELAY_LOG_FILE",        "RELAY_LOG_FORMAT",      "RELAY_LOG_LEVEL",
+    "RELAY_SECRET",          "RELAY_SECRET_FILE",     "RELAY_SECRETS_FILE",
+    "RELAY_PUBLIC_KEYS",     "RELAY_HMAC_ALGORITHMS",
 };
 
 void config_reload_init(struct config_reload *reload, const struct config_source *source,

@@ -468,6 +468,17 @@ static const struct option_spec specs[] = {
      .help = "After SIGTERM no client is let in any more, and viewers are closed (1001) one after "
              "another over this time, publishers at its end; 0: all at once. A second signal ends "
              "the wait. The service manager must allow more (TimeoutStopSec)."},
+    {.env = "RELAY_HANDOVER_DRAIN",
+     .flag = "handover-drain",
+     .type = OPTION_DURATION,
+     OFFSET(handover_drain_ms),
+     .default_text = "30s",
+     .min = 0,
+     .max = HOUR_MS,
+     .help =
+         "After SIGUSR2, time in which the program that was replaced closes (1001) what it could "
+         "not hand over to the new one: viewers one after another, publishers at its end; 0: all "
+         "at once."},
     {.env = "RELAY_CONFIG",
      .flag = "config",
      .type = OPTION_TEXT,
@@ -515,7 +526,9 @@ const struct option_table serve_option_table = {
                 "join a topic\n"
                 "over a WebSocket. SIGTERM and SIGINT end it after closing every connection "
                 "(1001); SIGHUP opens\n"
-                "the log file again; SIGUSR1 logs all counters.",
+                "the log file again; SIGUSR1 logs all counters; SIGUSR2 starts the program file as "
+                "it is now\n"
+                "and hands over to it.",
     .specs = specs,
     .specs_count = ARRAY_LENGTH(specs),
 };

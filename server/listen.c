@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/clock.h"
 #include "server/passed_socket.h"
 
@@ -187,89 +188,106 @@ static void close_all(const int *fds, unsigned count)
     }
 }
 
-/* A descriptor of the same socket for each worker: each closes its own. */
-static int share(int fd, int *fds, unsigned count, char *error, size_t error_size)
+static void close_port(struct listen_port *port)
 {
-    set_options_to_inherit(fd);
-    fds[0] = fd;
-    for (unsigned i = 1; i < count; i++) {
-        fds[i] = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-        if (fds[i] < 0) {
+    close_all(port->fds, port->count);
+    port->count = port->sockets = 0;
+}
+
+/* Each worker closes a descriptor of its own, also of a socket that it shares. */
+static int share(struct listen_port *port, unsigned workers, char *error, size_t error_size)
+{
+    while (port->count < workers) {
+        int fd = fcntl(port->fds[port->count % port->sockets], F_DUPFD_CLOEXEC, 0);
+
+        if (fd < 0) {
             int failed = -errno;
 
-            close_all(fds, i);
+            close_port(port);
             snprintf(error, error_size, "cannot share a listening socket: %s", strerror(-failed));
             return failed;
         }
+        port->fds[port->count++] = fd;
+        port->is_shared = true;
     }
     return 0;
+}
+
+static uint16_t number_of(int fd)
+{
+    struct endpoint endpoint = {.len = sizeof endpoint.address};
+
+    getsockname(fd, (struct sockaddr *)&endpoint.address, &endpoint.len);
+    return ntohs(*port_of(&endpoint));
+}
+
+int listen_port_adopt(struct listen_port *port, const int *fds, unsigned count, unsigned workers,
+                      char *error, size_t error_size)
+{
+    CHECK(count > 0 && count <= WORKERS_MAX);
+    memcpy(port->fds, fds, count * sizeof *fds);
+    port->count = port->sockets = count;
+    port->number = number_of(fds[0]);
+    return share(port, workers, error, error_size);
 }
 
 struct port_request {
     const char *name;       /* of systemd's socket */
     const char *other_name; /* that does as well, or NULL */
     const char *address;
-    uint16_t *port;
-    int *fds;
-    unsigned count;
-    bool *is_shared;
+    unsigned workers;
+    struct listen_port *port;
 };
 
 static int open_port(const struct port_request *request, struct activation *activation, char *error,
                      size_t error_size)
 {
-    int fd = passed_socket_take(activation, request->name, request->port, error, error_size);
+    struct listen_port *port = request->port;
+    int fd = passed_socket_take(activation, request->name, &port->number, error, error_size);
 
     if (fd == -ENOENT && request->other_name != NULL) {
-        fd = passed_socket_take(activation, request->other_name, request->port, error, error_size);
+        fd = passed_socket_take(activation, request->other_name, &port->number, error, error_size);
     }
-    *request->is_shared = fd >= 0;
     if (fd >= 0) {
-        return share(fd, request->fds, request->count, error, error_size);
+        port->is_passed = port->is_shared = true;
+        set_options_to_inherit(fd);
+        return listen_port_adopt(port, &fd, 1, request->workers, error, error_size);
     }
-    return fd != -ENOENT ? fd
-                         : listen_open_awaited(request->address, request->port, request->fds,
-                                               request->count, error, error_size);
+    if (fd != -ENOENT) {
+        return fd;
+    }
+    int failed = listen_open_awaited(request->address, &port->number, port->fds, request->workers,
+                                     error, error_size);
+
+    port->count = port->sockets = failed == 0 ? request->workers : 0;
+    return failed;
 }
 
 int listen_ports_open(struct listen_ports *ports, const struct server_config *config,
                       struct activation *activation, char *error, size_t error_size)
 {
-    unsigned count = (unsigned)config->workers;
+    bool is_one = config->port_access != 0 && config->port_access == config->port_relay;
+    struct port_request request = {.name = "access",
+                                   .other_name = is_one ? "relay" : NULL,
+                                   .address = config->bind_address,
+                                   .workers = (unsigned)config->workers,
+                                   .port = &ports->access};
 
-    *ports = (struct listen_ports){
-        .access = (uint16_t)config->port_access,
-        .relay = (uint16_t)config->port_relay,
-        .is_one = config->port_access != 0 && config->port_access == config->port_relay,
-    };
-    const struct port_request access = {.name = "access",
-                                        .other_name = ports->is_one ? "relay" : NULL,
-                                        .address = config->bind_address,
-                                        .port = &ports->access,
-                                        .fds = ports->access_fds,
-                                        .count = count,
-                                        .is_shared = &ports->access_is_shared};
-    const struct port_request relay = {.name = "relay",
-                                       .address = config->bind_address,
-                                       .port = &ports->relay,
-                                       .fds = ports->relay_fds,
-                                       .count = count,
-                                       .is_shared = &ports->relay_is_shared};
-    int failed = open_port(&access, activation, error, error_size);
+    *ports = (struct listen_ports){.access.number = (uint16_t)config->port_access,
+                                   .relay.number = (uint16_t)config->port_relay,
+                                   .is_one = is_one};
+    int failed = open_port(&request, activation, error, error_size);
 
-    if (failed != 0) {
-        return failed;
+    if (failed == 0 && is_one) {
+        ports->relay.number = ports->access.number;
+    } else if (failed == 0) {
+        request.name = "relay";
+        request.port = &ports->relay;
+        failed = open_port(&request, activation, error, error_size);
     }
-    if (!ports->is_one) {
-        failed = open_port(&relay, activation, error, error_size);
+    if (failed == 0) {
+        failed = passed_socket_check_rest(activation, error, error_size);
     }
-    if (failed != 0) {
-        close_all(ports->access_fds, count);
-        return failed;
-    }
-    ports->relay = ports->is_one ? ports->access : ports->relay;
-    ports->count = count;
-    failed = passed_socket_check_rest(activation, error, error_size);
     if (failed != 0) {
         listen_ports_close(ports);
     }
@@ -278,14 +296,13 @@ int listen_ports_open(struct listen_ports *ports, const struct server_config *co
 
 void listen_ports_forget(struct listen_ports *ports)
 {
-    ports->count = 0;
+    ports->is_taken = true;
 }
 
 void listen_ports_close(struct listen_ports *ports)
 {
-    close_all(ports->access_fds, ports->count);
-    if (!ports->is_one) {
-        close_all(ports->relay_fds, ports->count);
+    if (!ports->is_taken) {
+        close_port(&ports->access);
+        close_port(&ports->relay);
     }
-    ports->count = 0;
 }

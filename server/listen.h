@@ -31,19 +31,32 @@ MUST_USE int listen_open(const char *address, uint16_t *port, int *fds, unsigned
 MUST_USE int listen_open_awaited(const char *address, uint16_t *port, int *fds, unsigned count,
                                  char *error, size_t error_size);
 
-/* The sockets of the access port and of the relay port. */
+/* One port: a socket for each worker, one that all share, or as many as the program before this one
+ * had workers. */
+struct listen_port {
+    uint16_t number;  /* as it is open */
+    bool is_passed;   /* by systemd */
+    bool is_shared;   /* several workers, or systemd too, accept on one socket */
+    unsigned count;   /* of descriptors: one for each worker at least */
+    unsigned sockets; /* the first so many are of different sockets, the others are of these too */
+    int fds[WORKERS_MAX];
+};
+
 struct listen_ports {
-    uint16_t access, relay;                 /* as they are open: the same when is_one */
-    bool is_one;                            /* one socket for both */
-    bool access_is_shared, relay_is_shared; /* systemd's: the descriptors are of one socket */
-    unsigned count;                         /* of sockets that are closed by listen_ports_close */
-    int access_fds[WORKERS_MAX], relay_fds[WORKERS_MAX]; /* one for each worker */
+    struct listen_port access, relay; /* the relay's has only its number when is_one */
+    bool is_one;                      /* one port for both */
+    bool is_taken;                    /* by the workers, who close them */
 };
 
 /* Opens a socket of each port for each worker, or takes the one of activation for all, and waits
  * for one that is taken, as above. 0, or -errno with one line in error and no socket left open. */
 MUST_USE int listen_ports_open(struct listen_ports *ports, const struct server_config *config,
                                struct activation *activation, char *error, size_t error_size);
+
+/* A port with sockets of the program before this one, which are the port's then, also when this
+ * fails: each worker has one at least. 0, or -errno with one line in error. */
+MUST_USE int listen_port_adopt(struct listen_port *port, const int *fds, unsigned count,
+                               unsigned workers, char *error, size_t error_size);
 
 /* The workers close theirs from now on: listen_ports_close does nothing. */
 void listen_ports_forget(struct listen_ports *ports);

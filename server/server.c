@@ -20,6 +20,7 @@
 #include "server/config_table.h"
 #include "server/conn/conn.h"
 #include "server/conn/engine.h"
+#include "server/conn/listener.h"
 #include "server/conn/tls/phase_tls.h"
 #include "server/http/phase_http.h"
 #include "server/hub/fanout.h"
@@ -29,6 +30,8 @@
 #include "server/placement/placement.h"
 #include "server/public_url.h"
 #include "server/report/stats_topic.h"
+#include "server/succession/predecessor.h"
+#include "server/succession/successor.h"
 #include "server/supervisor.h"
 #include "server/tls_reload.h"
 #include "server/websocket/phase_websocket.h"
@@ -51,7 +54,10 @@ struct server {
     struct admin_listener admin;
     struct conn_table *tables; /* one for each worker */
     struct worker_group group;
-    struct ring post; /* of the main thread, to post calls to the workers */
+    struct ring post;               /* of the main thread, to post calls to the workers */
+    struct successor successor;     /* of a program that was started to take over */
+    struct predecessor predecessor; /* for a program that takes over */
+    bool is_handed_over;
 };
 
 /* The map of the server: what each phase does stands in its own file. */
@@ -67,28 +73,35 @@ static struct conn_table *table_of(struct worker *worker)
     return worker->context;
 }
 
+/* Those of a port that this worker accepts on. Returns how many sockets there are then. */
+static unsigned add_sockets(struct listener_socket sockets[static LISTENERS_MAX], unsigned count,
+                            const struct listen_port *port, const struct worker *worker,
+                            enum listener_role role)
+{
+    for (unsigned i = worker->index; i < port->count; i += worker->group->workers_count) {
+        sockets[count++] = (struct listener_socket){
+            .fd = port->fds[i], .role = role, .is_shared = port->is_shared};
+    }
+    return count;
+}
+
 static int on_start(struct worker *worker)
 {
     struct server *server = worker->group->context;
     const struct listen_ports *ports = &server->ports;
-    struct listener_socket sockets[LISTENERS_MAX] = {
-        {.fd = ports->access_fds[worker->index],
-         .role = ports->is_one ? LISTENER_BOTH : LISTENER_ACCESS,
-         .is_shared = ports->access_is_shared}};
-    unsigned count = 1;
+    struct listener_socket sockets[LISTENERS_MAX];
+    unsigned count = add_sockets(sockets, 0, &ports->access, worker,
+                                 ports->is_one ? LISTENER_BOTH : LISTENER_ACCESS);
 
-    if (!ports->is_one) {
-        sockets[count++] = (struct listener_socket){.fd = ports->relay_fds[worker->index],
-                                                    .role = LISTENER_RELAY,
-                                                    .is_shared = ports->relay_is_shared};
-    }
+    count = add_sockets(sockets, count, &ports->relay, worker, LISTENER_RELAY);
     if (worker->index == 0 && server->admin.fd >= 0) {
         sockets[count++] = (struct listener_socket){.fd = server->admin.fd,
                                                     .role = LISTENER_ADMIN,
                                                     .is_shared = server->admin.path != NULL};
     }
     worker->context = &server->tables[worker->index];
-    int failed = engine_init(table_of(worker), worker, &server->shared, sockets, count);
+    int failed = engine_init(table_of(worker), worker, &server->shared, sockets, count,
+                             successor_is_one(&server->successor));
 
     if (failed == 0 && worker->index == 0) {
         stats_topic_start(table_of(worker));
@@ -160,31 +173,43 @@ static void run_drain(struct worker *worker, struct call *call)
     draining_start(table, (uint64_t)table->shared->config->drain_time_ms);
 }
 
+static void run_drain_stayed(struct worker *worker, struct call *call)
+{
+    struct conn_table *table = table_of(worker);
+
+    draining_start_after_handover(table, (uint64_t)table->shared->config->handover_drain_ms);
+}
+
+/* The workers serve what they were given from now on. */
+static void run_begin(struct worker *worker, struct call *call)
+{
+    listeners_resume(table_of(worker));
+}
+
+/* calls: of this step alone, whose workers may still have to take them when this returns. */
 static void post_to_all(struct server *server, struct call calls[static WORKERS_MAX],
                         void (*run)(struct worker *worker, struct call *call))
 {
+    struct call *each[WORKERS_MAX];
 
-    for (unsigned i = 0; i < server->group.workers_count; i++) {
-        struct worker *worker = &server->group.workers[i];
-
-        calls[i].run = run;
-        /* Without memory the kernel may refuse for a moment; the alarm bounds the tries. */
-        while (mailbox_post_from_outside(&server->post, atomic_load(&worker->ring_fd), &calls[i]) !=
-               0) {
-            nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL);
-        }
+    for (unsigned i = 0; i < WORKERS_MAX; i++) {
+        each[i] = &calls[i];
     }
+    /* Without memory the kernel may refuse for a moment; the alarm bounds the tries. */
+    worker_group_call(&server->group, &server->post, each, run);
 }
 
 /* Until no worker has a viewer any more, or a second signal comes. */
 static void drain(struct server *server, struct supervisor *supervisor)
 {
     static struct call calls[WORKERS_MAX];
+    const struct server_config *config = server->options.config;
+    int64_t drain_ms = server->is_handed_over ? config->handover_drain_ms : config->drain_time_ms;
 
     atomic_store(&server->shared.access.is_draining, true);
-    if (server->options.config->drain_time_ms > 0) {
+    if (drain_ms > 0) {
         atomic_store(&server->shared.drains, server->group.workers_count);
-        post_to_all(server, calls, run_drain);
+        post_to_all(server, calls, server->is_handed_over ? run_drain_stayed : run_drain);
         supervisor_wait_drained(supervisor);
     }
 }
@@ -271,10 +296,11 @@ static void warn_of_settings(const struct server_config *config)
 /* A socket unit with one port forgotten: no port below 1024 can be opened here. */
 static void warn_of_sockets(const struct listen_ports *ports)
 {
-    if (!ports->is_one && ports->access_is_shared != ports->relay_is_shared) {
+    if (!ports->is_one && ports->access.is_passed != ports->relay.is_passed) {
         log_warn("systemd passed a socket for one port only, the other was opened here; cure: a "
                  "ListenStream= for it in the socket unit",
-                 LOG_INT("opened_here", ports->access_is_shared ? ports->relay : ports->access));
+                 LOG_INT("opened_here",
+                         ports->access.is_passed ? ports->relay.number : ports->access.number));
     }
 }
 
@@ -415,6 +441,12 @@ static int open_ports(struct server *server)
 {
     char error[ERROR_SIZE];
 
+    if (successor_is_one(&server->successor)) {
+        return successor_take_sockets(&server->successor, server->config, &server->ports,
+                                      &server->admin, error) == 0
+                   ? 0
+                   : fail(error);
+    }
     if (listen_ports_open(&server->ports, server->config, &server->activation, error,
                           sizeof error) != 0) {
         return fail(error);
@@ -498,8 +530,31 @@ static int start_workers(struct server *server)
         return fail(error);
     }
     listen_ports_forget(&server->ports); /* each worker closes its own */
+    server->predecessor.admin_fd = server->admin.fd;
     server->admin.fd = -1;
     return 0;
+}
+
+/* Up to here the other program serves, and goes on if this one ends: at once, as a stop in order
+ * would shut down sockets that both have. */
+static void take_over(struct server *server)
+{
+    static struct call calls[WORKERS_MAX];
+    char error[ERROR_SIZE];
+
+    if (successor_take_state(&server->successor, &server->shared, &server->group.clock, error) !=
+        0) {
+        fail(error);
+        _exit(1);
+    }
+    if (open_store(server) != 0) {
+        _exit(1);
+    }
+    if (successor_await_go(&server->successor, error) != 0) {
+        fail(error);
+        _exit(1);
+    }
+    post_to_all(server, calls, run_begin);
 }
 
 static void end_workers(struct server *server)
@@ -536,6 +591,44 @@ static void join_parts(struct server *server)
         .ops = &ops, .context = server, .message_bytes_max = worker_memory(config)};
 }
 
+/* For the supervisor. */
+
+static bool hand_over(void *context)
+{
+    struct server *server = context;
+
+    if (predecessor_hand_over(&server->predecessor)) {
+        server->is_handed_over = true;
+        server->admin.path = NULL; /* the other program's */
+    }
+    return server->is_handed_over;
+}
+
+static bool has_successor(void *context)
+{
+    const struct server *server = context;
+
+    return predecessor_has_successor(&server->predecessor);
+}
+
+static bool is_to_go_on(void *context)
+{
+    return supervisor_look(context);
+}
+
+static void join_predecessor(struct server *server, struct supervisor *supervisor)
+{
+    server->predecessor.options = &server->options;
+    server->predecessor.shared = &server->shared;
+    server->predecessor.group = &server->group;
+    server->predecessor.post = &server->post;
+    server->predecessor.ports = &server->ports;
+    server->predecessor.admin = &server->admin;
+    server->predecessor.notifier = &server->notifier;
+    server->predecessor.go_on = is_to_go_on;
+    server->predecessor.context = supervisor;
+}
+
 /* From the first signal that is taken to the last connection that is closed. */
 static void serve(struct server *server)
 {
@@ -544,16 +637,24 @@ static void serve(struct server *server)
                                     .group = &server->group,
                                     .keys = &server->keys,
                                     .tls = &server->tls,
-                                    .notifier = &server->notifier};
+                                    .notifier = &server->notifier,
+                                    .hand_over = hand_over,
+                                    .has_successor = has_successor,
+                                    .context = server};
 
     watchdog_init(&supervisor.watchdog, &server->notifier, &server->group, clock_monotonic_ms());
+    join_predecessor(server, &supervisor);
     warn_of_settings(server->config);
     warn_of_sockets(&server->ports);
+    if (successor_is_one(&server->successor)) {
+        take_over(server);
+    }
     atomic_store(&server->shared.is_ready, true);
     /* Level warn on purpose: the one line that every operator and every script waits for. */
-    log_warn("listening", LOG_INT("access_port", server->ports.access),
-             LOG_INT("relay_port", server->ports.relay), LOG_TEXT("admin", server->admin.text),
-             LOG_INT("workers", server->config->workers), LOG_TEXT("version", RELAY_VERSION),
+    log_warn("listening", LOG_INT("access_port", server->ports.access.number),
+             LOG_INT("relay_port", server->ports.relay.number),
+             LOG_TEXT("admin", server->admin.text), LOG_INT("workers", server->config->workers),
+             LOG_TEXT("version", RELAY_VERSION),
              LOG_TEXT("kernel_tls", server->shared.tls == NULL ? "not used: plain TCP"
                                                                : server->shared.ktls.text));
     supervisor_tell_ready(&supervisor);
@@ -587,7 +688,7 @@ static int run(struct server *server)
     if (open_ports(server) != 0) {
         goto end_tls;
     }
-    if (open_store(server) != 0) {
+    if (!successor_is_one(&server->successor) && open_store(server) != 0) {
         goto end_ports;
     }
     if (open_post(server) != 0) {
@@ -636,6 +737,25 @@ static int take_activation(struct server *server)
                       "than 16: start by systemd, or without it");
 }
 
+static int take_successor(struct server *server)
+{
+    return successor_init(&server->successor)
+               ? 0
+               : fail("RELAY_HANDOVER_SOCKET of the environment is no socket of a running relay, "
+                      "which sets it for the program that it starts");
+}
+
+/* What it opened is only of use to it. */
+static void open_predecessor(struct server *server, const struct config_source *source)
+{
+    int failed = predecessor_init(&server->predecessor, source);
+
+    if (failed != 0) {
+        log_warn("no descriptor is left: SIGUSR2 will hand over nothing",
+                 LOG_TEXT("error", strerror(-failed)));
+    }
+}
+
 int server_check(const struct server_config *config)
 {
     struct server server = {.config = config};
@@ -659,7 +779,7 @@ int server_run(const struct server_config *config, const struct config_source *s
     int status;
 
     /* Before anything is opened here that could have the number of a socket that is not there. */
-    if (take_activation(&server) != 0) {
+    if (take_activation(&server) != 0 || take_successor(&server) != 0) {
         return 1;
     }
     supervisor_block_signals();
@@ -668,7 +788,10 @@ int server_run(const struct server_config *config, const struct config_source *s
     raise_descriptor_limit();
     block_pool_prepare();
     config_reload_init(&server.options, source, config, &server.shared);
+    open_predecessor(&server, source);
     status = run(&server);
+    predecessor_deinit(&server.predecessor);
+    successor_deinit(&server.successor);
     activation_close(&server.activation);
     config_reload_deinit(&server.options);
     notifier_deinit(&server.notifier);

@@ -22,6 +22,7 @@ static void fill(sigset_t *signals)
     sigaddset(signals, SIGTERM);
     sigaddset(signals, SIGHUP);
     sigaddset(signals, SIGUSR1);
+    sigaddset(signals, SIGUSR2);
 }
 
 void supervisor_block_signals(void)
@@ -124,7 +125,22 @@ static struct timespec look_if_due(struct supervisor *supervisor)
                              .tv_nsec = (long)(left_ms % 1000) * 1000000};
 }
 
-static void on_hangup(struct supervisor *supervisor)
+/* True: another program is the relay. systemd takes nothing from this one any more. */
+static bool hand_over(struct supervisor *supervisor)
+{
+    if (supervisor->is_over) {
+        log_info("handed over already", LOG_TEXT("signal", "SIGUSR2"));
+        return false;
+    }
+    notifier_reloading(supervisor->notifier);
+    supervisor->is_over = supervisor->hand_over(supervisor->context);
+    if (!supervisor->is_over) {
+        supervisor_tell_ready(supervisor);
+    }
+    return supervisor->is_over;
+}
+
+static void reload(struct supervisor *supervisor)
 {
     notifier_reloading(supervisor->notifier);
     int failed = log_reopen();
@@ -145,6 +161,17 @@ static void on_hangup(struct supervisor *supervisor)
     supervisor_tell_ready(supervisor);
 }
 
+/* A package that was upgraded reloads the service: the options are those of the new program. */
+static bool on_hangup(struct supervisor *supervisor)
+{
+    if (!supervisor->is_over && supervisor->has_successor(supervisor->context) &&
+        hand_over(supervisor)) {
+        return true;
+    }
+    reload(supervisor);
+    return false;
+}
+
 /* Serves one signal, or looks when it is time. True: it is one to stop. */
 static bool serve_signal(struct supervisor *supervisor, struct timespec wait)
 {
@@ -157,11 +184,12 @@ static bool serve_signal(struct supervisor *supervisor, struct timespec wait)
     case -1: /* it is time to look */
         return false;
     case SIGHUP:
-        on_hangup(supervisor);
-        return false;
+        return on_hangup(supervisor);
     case SIGUSR1:
         supervisor_log_counters(supervisor, "counters");
         return false;
+    case SIGUSR2:
+        return hand_over(supervisor);
     default:
         log_info("stopping", LOG_TEXT("signal", signal_number == SIGINT ? "SIGINT" : "SIGTERM"));
         return true;
@@ -172,7 +200,18 @@ void supervisor_wait(struct supervisor *supervisor)
 {
     while (!serve_signal(supervisor, look_if_due(supervisor))) {
     }
-    notifier_stopping(supervisor->notifier);
+    if (!supervisor->is_over) {
+        notifier_stopping(supervisor->notifier);
+    }
+}
+
+bool supervisor_look(struct supervisor *supervisor)
+{
+    sigset_t waiting;
+
+    look_if_due(supervisor);
+    sigpending(&waiting);
+    return sigismember(&waiting, SIGTERM) == 0 && sigismember(&waiting, SIGINT) == 0;
 }
 
 void supervisor_wait_drained(struct supervisor *supervisor)

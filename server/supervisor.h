@@ -19,6 +19,11 @@ struct supervisor {
     struct key_reload *keys;
     struct tls_reload *tls;
     const struct notifier *notifier; /* what systemd hears */
+    /* Another program stands in this one's file; hands over to it: true when it is the relay. */
+    bool (*has_successor)(void *context);
+    bool (*hand_over)(void *context);
+    void *context;
+    bool is_over; /* that is done */
     struct watchdog watchdog;
     uint64_t look_due_ms; /* at files and bookings; of clock_monotonic_ms */
     uint64_t tidy_due_ms;
@@ -31,9 +36,13 @@ void supervisor_block_signals(void);
 /* Tells systemd that the server is ready, and for `systemctl status` what it serves. */
 void supervisor_tell_ready(const struct supervisor *supervisor);
 
-/* Serves SIGHUP (options, log file, certificates, keys) and SIGUSR1 (counters) until SIGTERM or
- * SIGINT. */
+/* Serves SIGHUP (options, log file, certificates, keys; with another program in this one's file as
+ * SIGUSR2) and SIGUSR1 (counters) until SIGTERM, SIGINT, or SIGUSR2 that hands over. */
 void supervisor_wait(struct supervisor *supervisor);
+
+/* For the main thread in the middle of a hand-over: looks after what is due. False: SIGTERM or
+ * SIGINT waits. */
+bool supervisor_look(struct supervisor *supervisor);
 
 /* Goes on until all workers have drained, or SIGTERM or SIGINT comes again. */
 void supervisor_wait_drained(struct supervisor *supervisor);

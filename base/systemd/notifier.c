@@ -1,6 +1,7 @@
 #include "base/systemd/notifier.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -127,6 +128,42 @@ void notifier_status(const struct notifier *notifier, const char *status)
 
     snprintf(text, sizeof text, "STATUS=%.*s", NOTIFIER_STATUS_SIZE, status);
     tell(notifier, text);
+}
+
+void notifier_main_pid(const struct notifier *notifier, pid_t pid)
+{
+    char text[STATE_SIZE];
+
+    snprintf(text, sizeof text, "MAINPID=%lld", (long long)pid);
+    tell(notifier, text);
+}
+
+static void write_address(const struct notifier *notifier, char *text, size_t size)
+{
+    const char *path = notifier->address.sun_path;
+    bool is_abstract = path[0] == '\0';
+    size_t len = notifier->address_len - offsetof(struct sockaddr_un, sun_path);
+
+    snprintf(text, size, "NOTIFY_SOCKET=%s%.*s", is_abstract ? "@" : "",
+             (int)(is_abstract ? len - 1 : len), is_abstract ? path + 1 : path);
+}
+
+void notifier_write_variables(const struct notifier *notifier, struct notifier_variables *variables)
+{
+    unsigned count = 0;
+
+    *variables = (struct notifier_variables){0};
+    if (notifier->fd < 0) {
+        return;
+    }
+    write_address(notifier, variables->texts[count], sizeof variables->texts[count]);
+    variables->list[count] = variables->texts[count];
+    count++;
+    if (notifier->watchdog_ms > 0) {
+        snprintf(variables->texts[count], sizeof variables->texts[count], "WATCHDOG_USEC=%llu",
+                 (unsigned long long)notifier->watchdog_ms * 1000);
+        variables->list[count] = variables->texts[count];
+    }
 }
 
 void notifier_alive(const struct notifier *notifier)

@@ -319,6 +319,11 @@ void access_handle(struct access_call *call, struct access_reply *reply)
     const char *cors_origins = call->context->cors_origins;
 
     access_reply_init(reply);
+    if (atomic_load(&call->context->is_over)) {
+        access_reply_error(reply, 503, ACCESS_OVER);
+        access_reply_retry_after(reply, ACCESS_OVER_RETRY_MS);
+        return;
+    }
     cors_fields(cors_origins, call->request, reply->fields, sizeof reply->fields);
     if (cors_is_preflight(cors_origins, call->request, reply->fields, sizeof reply->fields)) {
         access_reply_empty(reply, 204);

@@ -32,15 +32,19 @@ struct access_context {
     bool watch_page;                    /* GET /watch is there */
     _Atomic(const char *) cors_origins; /* "": none; a reload replaces it */
     _Atomic bool is_draining;           /* the relay stops: no more joins */
+    _Atomic bool is_over;               /* another program is the relay now: nothing is answered */
     enum access_subprotocols subprotocols;
     struct code_store *codes;
     struct bookings *bookings;
     struct places *places; /* of WebSockets */
 };
 
+/* The answer to requests of connections that the program before kept. */
+#define ACCESS_OVER "the relay was replaced, try again"
+
 /* The answer to clients that join while the relay stops; they come back to its successor. */
 #define ACCESS_DRAINING "the relay is stopping, try again later"
-enum { ACCESS_DRAINING_RETRY_MS = 5000 };
+enum { ACCESS_DRAINING_RETRY_MS = 5000, ACCESS_OVER_RETRY_MS = 1000 };
 
 enum access_sizes { ACCESS_BODY_SIZE = 3072, ACCESS_FIELDS_SIZE = 640, ACCESS_REASON_SIZE = 112 };
 

@@ -37,6 +37,8 @@ struct booking_store {
     struct booking_job *first, **last;
     uint32_t waiting;
     bool closing;
+    bool pausing;           /* the file is to be closed, and stay so */
+    _Atomic bool is_paused; /* it is; set by the thread, cleared by resume */
 };
 
 static const char schema[] =
@@ -414,29 +416,44 @@ static void finish_batch(struct booking_job *job, int result, struct ring *ring)
     }
 }
 
-static struct timespec retry_time(void)
+static struct timespec seconds_from_now(time_t seconds)
 {
     struct timespec due;
 
     clock_gettime(CLOCK_MONOTONIC, &due);
-    due.tv_sec += STORE_RETRY_S;
+    due.tv_sec += seconds;
     return due;
+}
+
+/* Nothing waits, and the mutex is held: no worker may wait for it while the disk works. */
+static void pause_here(struct booking_store *store)
+{
+    pthread_mutex_unlock(&store->mutex);
+    close_database(store);
+    pthread_mutex_lock(&store->mutex);
+    if (store->pausing) {
+        atomic_store(&store->is_paused, true);
+    }
+    pthread_cond_broadcast(&store->changed);
 }
 
 /* False when the store is closed and nothing waits. *ret_batch is NULL when it is time to try what
  * failed again. */
 static bool wait_for_batch(struct booking_store *store, struct booking_job **ret_batch)
 {
-    struct timespec due = retry_time();
+    struct timespec due = seconds_from_now(STORE_RETRY_S);
     int timed_out = 0;
 
     pthread_mutex_lock(&store->mutex);
-    while (store->first == NULL && !store->closing && timed_out == 0) {
-        if (atomic_load(&store->is_behind)) {
+    while ((store->first == NULL || atomic_load(&store->is_paused)) && !store->closing &&
+           timed_out == 0) {
+        if (store->pausing && !atomic_load(&store->is_paused)) {
+            pause_here(store);
+        } else if (atomic_load(&store->is_behind) && !store->pausing) {
             timed_out = pthread_cond_timedwait(&store->changed, &store->mutex, &due);
         } else {
             pthread_cond_wait(&store->changed, &store->mutex);
-            due = retry_time();
+            due = seconds_from_now(STORE_RETRY_S);
         }
     }
     bool is_over = store->first == NULL && store->closing;
@@ -457,9 +474,11 @@ static void *thread_main(void *argument)
 
     CHECK(failed == 0); /* the main thread made larger ones a moment ago */
     while (wait_for_batch(store, &batch)) {
-        finish_batch(batch, write_batch(store, batch) ? 0 : -EIO, &ring);
+        bool is_written = !atomic_load(&store->is_paused) && write_batch(store, batch);
+
+        finish_batch(batch, is_written ? 0 : -EIO, &ring);
     }
-    if (atomic_load(&store->is_behind)) {
+    if (atomic_load(&store->is_behind) && !atomic_load(&store->is_paused)) {
         /* The last chance, without waiting for the process that locks the file: a stop has its
          * time. */
         if (store->database != NULL) {
@@ -524,10 +543,37 @@ void booking_store_close(struct booking_store *store)
     }
     pthread_mutex_lock(&store->mutex);
     store->closing = true;
-    pthread_cond_signal(&store->changed);
+    pthread_cond_broadcast(&store->changed);
     pthread_mutex_unlock(&store->mutex);
     pthread_join(store->thread, NULL);
     destroy(store);
+}
+
+bool booking_store_pause(struct booking_store *store)
+{
+    struct timespec due = seconds_from_now(STORE_PAUSE_S);
+    int timed_out = 0;
+
+    pthread_mutex_lock(&store->mutex);
+    store->pausing = true;
+    pthread_cond_broadcast(&store->changed);
+    while (!atomic_load(&store->is_paused) && timed_out == 0) {
+        timed_out = pthread_cond_timedwait(&store->changed, &store->mutex, &due);
+    }
+    bool is_paused = atomic_load(&store->is_paused);
+
+    store->pausing = is_paused;
+    pthread_mutex_unlock(&store->mutex);
+    return is_paused;
+}
+
+void booking_store_resume(struct booking_store *store)
+{
+    pthread_mutex_lock(&store->mutex);
+    store->pausing = false;
+    atomic_store(&store->is_paused, false);
+    pthread_cond_broadcast(&store->changed);
+    pthread_mutex_unlock(&store->mutex);
 }
 
 bool booking_store_is_behind(const struct booking_store *store)
@@ -545,7 +591,7 @@ bool booking_store_submit(struct booking_store *store, struct booking_job *job)
         *store->last = job;
         store->last = &job->next;
         store->waiting++;
-        pthread_cond_signal(&store->changed);
+        pthread_cond_broadcast(&store->changed);
     } else {
         atomic_store(&store->is_behind, true); /* it is in memory, and will be written with all */
     }

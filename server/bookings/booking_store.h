@@ -15,6 +15,7 @@ enum booking_store_limits {
     STORE_ERROR_SIZE = 512,
     STORE_JOBS_MAX = 65536, /* changes that wait for the disk; more are refused */
     STORE_BATCH_MAX = 1000,
+    STORE_PAUSE_S = 2, /* for the file to be closed */
     STORE_RETRY_S = 5, /* between tries while the disk fails and no request asks for one */
 };
 
@@ -37,8 +38,15 @@ struct booking_job {
 MUST_USE struct booking_store *booking_store_open(const char *path, struct bookings *bookings,
                                                   char error[static STORE_ERROR_SIZE]);
 
-/* Writes what waits, ends the thread. Accepts NULL. */
+/* Writes what waits, ends the thread. Of one that is paused the file stays as it is, and what waits
+ * fails. Accepts NULL. */
 void booking_store_close(struct booking_store *store);
+
+/* Writes what waits and closes the file: another program may use it. Changes wait from then on.
+ * False: the disk did not let go of it in time; then the store is as before. */
+MUST_USE bool booking_store_pause(struct booking_store *store);
+/* What waits is written again. */
+void booking_store_resume(struct booking_store *store);
 
 /* True while memory holds changes that the file does not: the last write failed. Any thread. */
 bool booking_store_is_behind(const struct booking_store *store);

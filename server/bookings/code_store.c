@@ -157,6 +157,41 @@ int code_store_put(struct code_store *store, const struct permission *permission
     return 0;
 }
 
+void code_store_for_each(struct code_store *store, uint64_t now_ms,
+                         void (*on_code)(const char *code, const struct permission *permission,
+                                         uint64_t left_ms, void *context),
+                         void *context)
+{
+    pthread_mutex_lock(&store->mutex);
+    list_for_each(node, &store->by_age)
+    {
+        const struct code_entry *entry = container_of(node, struct code_entry, node);
+
+        if (entry->expires_ms > now_ms) {
+            on_code(entry->code, &entry->permission, entry->expires_ms - now_ms, context);
+        }
+    }
+    pthread_mutex_unlock(&store->mutex);
+}
+
+int code_store_restore(struct code_store *store, const char code[static CODE_SIZE],
+                       const struct permission *permission, uint64_t left_ms, uint64_t now_ms)
+{
+    pthread_mutex_lock(&store->mutex);
+    if (store->count >= store->codes_max) {
+        pthread_mutex_unlock(&store->mutex);
+        return -ENOSPC;
+    }
+    struct code_entry *entry = take_unused(store);
+
+    memcpy(entry->code, code, CODE_SIZE);
+    entry->permission = *permission;
+    entry->expires_ms = now_ms + (left_ms < store->ttl_ms ? left_ms : store->ttl_ms);
+    add(store, entry);
+    pthread_mutex_unlock(&store->mutex);
+    return 0;
+}
+
 int code_store_take(struct code_store *store, struct bytes code, uint64_t now_ms,
                     struct permission *ret_permission)
 {

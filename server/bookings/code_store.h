@@ -35,6 +35,19 @@ MUST_USE int code_store_put(struct code_store *store, const struct permission *p
 /* How long until the oldest unused code expires, which makes room; 0: there is none. */
 uint64_t code_store_room_after_ms(struct code_store *store, uint64_t now_ms);
 
+/* Each unused code that has not expired, oldest first, and how long it is good for; the mutex is
+ * held, so on_code must not call back. */
+void code_store_for_each(struct code_store *store, uint64_t now_ms,
+                         void (*on_code)(const char *code, const struct permission *permission,
+                                         uint64_t left_ms, void *context),
+                         void *context);
+
+/* A code that another program gave out, good for left_ms and no longer than one of ours; older ones
+ * first. 0, or -ENOSPC: there is no room. */
+MUST_USE int code_store_restore(struct code_store *store, const char code[static CODE_SIZE],
+                                const struct permission *permission, uint64_t left_ms,
+                                uint64_t now_ms);
+
 /* Uses a code up. 0, or -ENOENT: never given out, used, or older than the time to live. */
 MUST_USE int code_store_take(struct code_store *store, struct bytes code, uint64_t now_ms,
                              struct permission *ret_permission);

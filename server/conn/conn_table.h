@@ -29,7 +29,8 @@ enum listener_role {
 };
 
 enum conn_table_limits {
-    LISTENERS_MAX = 3,
+    /* A worker has several of a port when the program before this one had more workers. */
+    LISTENERS_MAX = 2 * WORKERS_MAX + 1,
     BOOKING_BUCKETS = 1024,    /* of each worker's connections, to find those of a booking */
     REFUSALS_LOGGED_MAX = 100, /* by each worker in LOG_LIMIT_PERIOD_MS; more are counted */
     LAG_LOG_MS = 1000,         /* between lines about slow viewers, of each worker */
@@ -121,13 +122,16 @@ struct conn_table {
     struct report_line reports[REPORT_SHAPES]; /* first worker only, as the next two */
     struct timer report_timer;
     struct timer drain_timer; /* admin/draining.h */
-    uint64_t drain_until_ms, drain_time_ms;
+    uint64_t drain_until_ms, drain_even_ms, drain_time_ms;
+    bool drain_whole;       /* publishers too, and until nothing is left */
     uint32_t drain_viewers; /* at its begin */
     uint64_t report_last_ms;
     uint64_t serial_last; /* of the connection that was opened last */
     struct list starved;  /* connections to receive on when buffers are back */
     struct listener listeners[LISTENERS_MAX];
     unsigned listeners_count;
+    bool accepts_held;  /* connections wait in the backlog: conn/listener.h */
+    bool requests_held; /* handshakes and requests wait for their turn: conn/engine.h */
     struct timer accept_retry;
     int64_t wall_ahead_ms; /* of now_ms, when ends of tokens were last looked at */
     struct log_limit refusals_log_limit;

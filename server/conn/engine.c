@@ -15,7 +15,7 @@
 enum { SEALED_BYTES_MAX = 128 * 1024 }; /* stays in the cache until the kernel copies it */
 
 int engine_init(struct conn_table *table, struct worker *worker, struct conn_shared *shared,
-                const struct listener_socket *sockets, unsigned listeners_count)
+                const struct listener_socket *sockets, unsigned listeners_count, bool is_held)
 {
     CHECK(listeners_count <= LISTENERS_MAX);
     conn_table_init(table, worker, shared);
@@ -36,7 +36,10 @@ int engine_init(struct conn_table *table, struct worker *worker, struct conn_sha
     }
     for (unsigned i = 0; i < listeners_count; i++) {
         table->listeners[i] = (struct listener){.socket = sockets[i], .table = table};
-        listener_start(&table->listeners[i]);
+    }
+    table->accepts_held = is_held;
+    if (!is_held) {
+        listeners_resume(table);
     }
     return 0;
 }
@@ -122,6 +125,18 @@ static void end_period_if_due(struct conn_table *table)
     }
 }
 
+static bool work_waits(const struct conn_table *table)
+{
+    return (unfinished_waits(&table->unfinished) && !table->requests_held) ||
+           !list_empty(&table->paced);
+}
+
+void engine_hold_requests(struct conn_table *table, bool is_held)
+{
+    table->requests_held = is_held;
+    table->worker->work_waits = work_waits(table);
+}
+
 void engine_on_turn_end(struct conn_table *table)
 {
     follow_wall_clock(table);
@@ -130,7 +145,7 @@ void engine_on_turn_end(struct conn_table *table)
     end_period_if_due(table);
     table->burst_spent = 0;
     table->placed_bytes = 0;
-    table->worker->work_waits = unfinished_waits(&table->unfinished) || !list_empty(&table->paced);
+    table->worker->work_waits = work_waits(table);
 }
 
 static uint64_t us_from_now(uint64_t us)
@@ -170,7 +185,7 @@ static void serve_paced(struct conn_table *table)
 
 void engine_on_work(struct conn_table *table)
 {
-    if (unfinished_waits(&table->unfinished)) {
+    if (unfinished_waits(&table->unfinished) && !table->requests_held) {
         serve_unfinished(table);
     }
     if (!list_empty(&table->paced)) {

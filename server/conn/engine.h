@@ -12,10 +12,11 @@ enum engine_limits {
     WALL_STEP_MS_MIN = 250, /* of the wall clock; less is not worth a look at every token */
 };
 
-/* Takes over the listening descriptors. 0 or -errno. On the worker's thread. */
+/* Takes over the listening descriptors; accepts, unless is_held, in which case listeners_resume
+ * begins. 0 or -errno. On the worker's thread. */
 MUST_USE int engine_init(struct conn_table *table, struct worker *worker,
                          struct conn_shared *shared, const struct listener_socket *sockets,
-                         unsigned listeners_count);
+                         unsigned listeners_count, bool is_held);
 
 /* CHECKs that no connection is open. */
 void engine_deinit(struct conn_table *table);
@@ -23,6 +24,10 @@ void engine_deinit(struct conn_table *table);
 /* Handshakes, requests, and connections that send too fast: for so long that the data of others
  * hardly waits; the rest have a later turn. */
 void engine_on_work(struct conn_table *table);
+
+/* No handshake goes on, and no request is begun, until the end of the hold: what comes meanwhile
+ * waits. */
+void engine_hold_requests(struct conn_table *table, bool is_held);
 
 /* End of a turn: sends, and receives that had no buffer. */
 void engine_on_turn_end(struct conn_table *table);

@@ -33,10 +33,11 @@ static void pause_accept(struct listener *listener, int error)
                        strerror(-error));
 }
 
-/* Errors of one connection that is gone; all others would come again at once. */
+/* Errors of one connection that is gone, and of a hold that is over; all others would come again at
+ * once. */
 static bool is_of_connection(int error)
 {
-    return error == -ECONNABORTED || error == -EPROTO || error == -EINTR;
+    return error == -ECONNABORTED || error == -EPROTO || error == -EINTR || error == -ECANCELED;
 }
 
 static void accept_on_complete(struct op *op, int result, uint32_t flags)
@@ -48,10 +49,10 @@ static void accept_on_complete(struct op *op, int result, uint32_t flags)
         close(result);
     } else if (result >= 0) {
         conn_open(table, result, listener->socket.role);
-    } else if (!is_of_connection(result) && !table->worker->stopping) {
+    } else if (!is_of_connection(result) && !table->worker->stopping && !table->accepts_held) {
         pause_accept(listener, result);
     }
-    if (!op->in_flight && !listener->paused && !table->worker->stopping) {
+    if (!op->in_flight && !listener->paused && !table->worker->stopping && !table->accepts_held) {
         listener_start(listener);
     }
 }
@@ -81,7 +82,9 @@ void listener_on_retry(struct timer *timer)
     for (unsigned i = 0; i < table->listeners_count; i++) {
         if (table->listeners[i].paused) {
             table->listeners[i].paused = false;
-            listener_start(&table->listeners[i]);
+            if (!table->accepts_held) {
+                listener_start(&table->listeners[i]);
+            }
         }
     }
 }
@@ -93,7 +96,7 @@ static void cancel_on_complete(struct op *op, int result, uint32_t flags)
 
 static void cancel(struct listener *listener)
 {
-    if (listener->accept_op.in_flight) {
+    if (listener->accept_op.in_flight && !listener->cancel_op.in_flight) {
         op_init(&listener->cancel_op, cancel_on_complete);
         struct io_uring_sqe *sqe = ring_sqe(&listener->table->worker->ring, &listener->cancel_op);
 
@@ -115,6 +118,49 @@ void listener_stop(struct listener *listener)
     }
     close(listener->socket.fd);
     listener->socket.fd = -1;
+}
+
+void listeners_hold(struct conn_table *table)
+{
+    CHECK(!table->accepts_held);
+    table->accepts_held = true;
+    for (unsigned i = 0; i < table->listeners_count; i++) {
+        cancel(&table->listeners[i]);
+    }
+}
+
+bool listeners_are_quiet(const struct conn_table *table)
+{
+    for (unsigned i = 0; i < table->listeners_count; i++) {
+        const struct listener *listener = &table->listeners[i];
+
+        if (listener->accept_op.in_flight || listener->cancel_op.in_flight) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void listeners_resume(struct conn_table *table)
+{
+    table->accepts_held = false;
+    for (unsigned i = 0; i < table->listeners_count; i++) {
+        struct listener *listener = &table->listeners[i];
+
+        /* An accept that is not cancelled yet starts again when it is. */
+        if (listener->socket.fd >= 0 && !listener->accept_op.in_flight && !listener->paused) {
+            listener_start(listener);
+        }
+    }
+}
+
+void listeners_let_go(struct conn_table *table)
+{
+    CHECK(table->accepts_held && listeners_are_quiet(table));
+    for (unsigned i = 0; i < table->listeners_count; i++) {
+        close(table->listeners[i].socket.fd);
+        table->listeners[i].socket.fd = -1;
+    }
 }
 
 bool listener_is_stopped(const struct listener *listener)

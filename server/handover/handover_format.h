@@ -23,3 +23,24 @@ enum handover_sizes {
 };
 
 #define HANDOVER_MAGIC "RELAYHND"
+
+/* Kinds from 64 on are of connections (server/handover/live/). The fields of each stand in
+ * docs/handover.md, and in the file that writes it. */
+enum handover_kind {
+    /* Messages on the socket. */
+    HANDOVER_HELLO = 1,    /* the new program: its version, and what must be the same */
+    HANDOVER_STREAM = 2,   /* a stream, in a file of its own, and how many descriptors follow */
+    HANDOVER_FDS = 3,      /* some of them */
+    HANDOVER_PREPARED = 4, /* the new program could serve */
+    HANDOVER_TAKEN = 5,    /* it has taken the streams of a step */
+    HANDOVER_MOVE = 6,     /* connections follow: as many streams */
+    HANDOVER_GO = 7,       /* the new program serves from now on, the old one does not */
+    HANDOVER_DENIED = 8,   /* a denial, for what stayed with the old program */
+    HANDOVER_DONE = 9,     /* the old program has carried it out */
+    /* Records of the first stream. */
+    HANDOVER_PORT = 16,
+    HANDOVER_ADMIN = 17,
+    /* Records of the second. */
+    HANDOVER_CODE = 24,
+    HANDOVER_BOOKING = 25,
+};

@@ -133,3 +133,34 @@ bool handover_record_number(const struct handover_record *record, uint16_t id, u
     *ret_value = le64toh(little);
     return true;
 }
+
+bool handover_walk_begin(struct handover_walk *walk, struct bytes stream)
+{
+    uint16_t version;
+
+    if (handover_reader_prelude(stream, &version) != HANDOVER_READ) {
+        return false;
+    }
+    *walk = (struct handover_walk){.rest = bytes_skip(stream, HANDOVER_PRELUDE_BYTES)};
+    return true;
+}
+
+bool handover_walk_next(struct handover_walk *walk, struct handover_record *ret_record)
+{
+    size_t len;
+
+    if (walk->rest.len == 0 || walk->is_refused) {
+        return false;
+    }
+    if (handover_reader_record(walk->rest, ret_record, &len) != HANDOVER_READ) {
+        walk->is_refused = true;
+        return false;
+    }
+    walk->rest = bytes_skip(walk->rest, len);
+    return true;
+}
+
+bool handover_walk_is_whole(const struct handover_walk *walk)
+{
+    return !walk->is_refused && walk->rest.len == 0;
+}

@@ -33,3 +33,16 @@ MUST_USE bool handover_record_number(const struct handover_record *record, uint1
                                      uint64_t *ret_value);
 MUST_USE bool handover_record_bytes(const struct handover_record *record, uint16_t id,
                                     struct bytes *ret_bytes);
+
+/* All records of a whole stream, one after another. */
+struct handover_walk {
+    struct bytes rest;
+    bool is_refused;
+};
+
+/* False: it does not begin with the prelude of a version that is read. */
+MUST_USE bool handover_walk_begin(struct handover_walk *walk, struct bytes stream);
+/* The next one; false: there is none, or it is unsound. */
+MUST_USE bool handover_walk_next(struct handover_walk *walk, struct handover_record *ret_record);
+/* After the last one: nothing is left over. */
+bool handover_walk_is_whole(const struct handover_walk *walk);

@@ -264,7 +264,7 @@ static void answer_access(struct conn *conn, const struct http_request *request)
         return;
     }
     struct http_answer_form form = {
-        .keep_alive = request->keep_alive,
+        .keep_alive = request->keep_alive && !atomic_load(&shared->access.is_over),
         .head_only = http_request_is_head(request),
         .minor_version = request->minor_version,
     };
@@ -327,6 +327,14 @@ static void await_more(struct conn *conn, struct http_request *request)
 static bool http_wants_bytes(const struct conn *conn)
 {
     return inbox_is_empty(&phase_http_seen(conn)->inbox) && !phase_http_seen(conn)->leaves;
+}
+
+bool phase_http_is_idle(const struct conn *conn)
+{
+    const struct phase_http *http = phase_http_seen(conn);
+
+    return http->answered && http->request == NULL && inbox_is_empty(&http->inbox) &&
+           !conn->awaits_answer && conn_send_idle(conn);
 }
 
 /* The next request may have its turn as soon as the answer before it has gone. */

@@ -41,6 +41,9 @@ static inline void phase_http_put_request(struct conn *conn, struct http_request
     }
 }
 
+/* A connection of this phase that is kept alive, between two requests. */
+bool phase_http_is_idle(const struct conn *conn);
+
 extern const struct phase_ops phase_http_ops;
 
 /* The answer of a request that was deferred. Frees reply->long_body. */

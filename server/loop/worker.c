@@ -3,12 +3,13 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/thread.h"
 
-enum { DRAIN_POLL_MS = 10 };
+enum { DRAIN_POLL_MS = 10, POST_AGAIN_MS = 10 };
 
 /* A letter that was counted when it was posted has arrived, or came back. */
 static void uncount_letter(struct worker *target)
@@ -410,6 +411,18 @@ void worker_call(struct worker *from, struct worker *target, struct call *call)
     call->counted = true;
     atomic_fetch_add_explicit(&target->letters_pending, 1, memory_order_relaxed);
     mailbox_post_call(&from->ring, atomic_load(&target->ring_fd), call, target->index);
+}
+
+void worker_group_call(struct worker_group *group, struct ring *from, struct call *calls[],
+                       void (*on_call)(struct worker *worker, struct call *call))
+{
+    for (unsigned i = 0; i < group->workers_count; i++) {
+        calls[i]->run = on_call;
+        while (mailbox_post_from_outside(from, atomic_load(&group->workers[i].ring_fd), calls[i]) !=
+               0) {
+            nanosleep(&(struct timespec){.tv_nsec = POST_AGAIN_MS * 1000 * 1000}, NULL);
+        }
+    }
 }
 
 bool worker_post_parcel(struct worker *from, unsigned target_index, void *parcel)

@@ -126,6 +126,11 @@ size_t worker_memory_left(const struct worker *asking, unsigned index);
  * what is not a live message. */
 bool worker_memory_has_half(const struct worker *asking, unsigned index, size_t bytes);
 
+/* The same for all of them, from a thread that is no worker, through a ring of its own. calls: one
+ * for each. Blocks while the kernel has no memory for it. */
+void worker_group_call(struct worker_group *group, struct ring *from, struct call *calls[],
+                       void (*on_call)(struct worker *worker, struct call *call));
+
 /* Posts to another worker. False, with nothing taken, when it is LETTERS_PENDING_MAX behind. */
 MUST_USE bool worker_post_parcel(struct worker *from, unsigned target, void *parcel);
 

@@ -220,7 +220,7 @@ class Relay:
 
     ORIGIN = "ws://127.0.0.1"
 
-    def __init__(self, wait=True, launcher=(), **options):
+    def __init__(self, wait=True, launcher=(), binary=None, **options):
         self.secret = options.get("RELAY_SECRET") or secrets.token_hex(16)
         reserved = [ReservedPort(), ReservedPort()]
         # Beyond the end of the process: while a server restarts, no client of another test, and no
@@ -242,7 +242,7 @@ class Relay:
         self.arrived = threading.Condition()
         self.bookings = itertools.count(1)
         self.process = subprocess.Popen(
-            [*launcher, relay_binary(), "serve"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            [*launcher, binary or relay_binary(), "serve"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, env=relay_environment(**environment),
             preexec_fn=die_with_parent)
         self.readers = [threading.Thread(target=self._read_output, daemon=True),

@@ -248,10 +248,10 @@ Test(listen, opens_both_ports_for_each_worker_and_closes_them)
 
     cr_assert_eq(listen_ports_open(&ports, &config, &none, error, sizeof error), 0, "%s", error);
     cr_assert(!ports.is_one);
-    cr_assert_neq(ports.access, ports.relay);
+    cr_assert_neq(ports.access.number, ports.relay.number);
     cr_assert_eq(open_descriptors(), before + 2 * COUNT);
-    cr_assert_eq(close(connect_to("127.0.0.1", ports.access)), 0);
-    cr_assert_eq(close(connect_to("127.0.0.1", ports.relay)), 0);
+    cr_assert_eq(close(connect_to("127.0.0.1", ports.access.number)), 0);
+    cr_assert_eq(close(connect_to("127.0.0.1", ports.relay.number)), 0);
     listen_ports_close(&ports);
     cr_assert_eq(open_descriptors(), before);
     listen_ports_close(&ports);
@@ -265,10 +265,10 @@ Test(listen, opens_one_socket_when_both_ports_are_one)
 
     cr_assert_eq(listen_ports_open(&ports, &config, &none, error, sizeof error), 0, "%s", error);
     listen_ports_close(&ports);
-    config = config_of(ports.access, ports.access);
+    config = config_of(ports.access.number, ports.access.number);
     cr_assert_eq(listen_ports_open(&ports, &config, &none, error, sizeof error), 0, "%s", error);
     cr_assert(ports.is_one);
-    cr_assert_eq(ports.access, ports.relay);
+    cr_assert_eq(ports.access.number, ports.relay.number);
     cr_assert_eq(open_descriptors(), before + COUNT);
     listen_ports_close(&ports);
     cr_assert_eq(open_descriptors(), before);
@@ -282,7 +282,7 @@ Test(listen, leaves_nothing_open_when_the_second_port_is_busy)
     cr_assert_eq(listen_ports_open(&first, &config, &none, error, sizeof error), 0, "%s", error);
     unsigned before = open_descriptors();
 
-    config.port_relay = first.relay;
+    config.port_relay = first.relay.number;
     cr_assert_eq(listen_ports_open(&second, &config, &none, error, sizeof error), -EADDRINUSE);
     cr_assert_not_null(strstr(error, "another program listens there"), "%s", error);
     listen_ports_close(&second);
@@ -298,8 +298,8 @@ Test(listen, leaves_to_the_workers_what_they_took)
     cr_assert_eq(listen_ports_open(&ports, &config, &none, error, sizeof error), 0, "%s", error);
     listen_ports_forget(&ports);
     listen_ports_close(&ports);
-    close_all(ports.access_fds, COUNT);
-    close_all(ports.relay_fds, COUNT);
+    close_all(ports.access.fds, COUNT);
+    close_all(ports.relay.fds, COUNT);
 }
 
 static struct activation pass_socket(const char *name, uint16_t *port)
@@ -326,13 +326,13 @@ Test(listen, shares_a_socket_of_systemd_among_the_workers)
 
         cr_assert_eq(listen_ports_open(&ports, &config, &activation, error, sizeof error), 0, "%s",
                      error);
-        cr_assert(ports.is_one && ports.access_is_shared);
-        cr_assert_eq(ports.access, port);
-        cr_assert_eq(ports.relay, port);
+        cr_assert(ports.is_one && ports.access.is_shared);
+        cr_assert_eq(ports.access.number, port);
+        cr_assert_eq(ports.relay.number, port);
         cr_assert_eq(open_descriptors(), before + COUNT);
         for (unsigned k = 0; k < COUNT; k++) {
-            cr_assert_eq(option_of(ports.access_fds[k], IPPROTO_TCP, TCP_NODELAY), 1);
-            cr_assert_eq(fcntl(ports.access_fds[k], F_GETFD), FD_CLOEXEC);
+            cr_assert_eq(option_of(ports.access.fds[k], IPPROTO_TCP, TCP_NODELAY), 1);
+            cr_assert_eq(fcntl(ports.access.fds[k], F_GETFD), FD_CLOEXEC);
         }
         cr_assert_eq(close(connect_to("127.0.0.1", port)), 0);
         listen_ports_close(&ports);
@@ -349,9 +349,9 @@ Test(listen, opens_the_port_that_a_socket_unit_forgot)
 
     cr_assert_eq(listen_ports_open(&ports, &config, &activation, error, sizeof error), 0, "%s",
                  error);
-    cr_assert(!ports.access_is_shared && ports.relay_is_shared);
-    cr_assert_eq(ports.relay, port);
-    cr_assert_eq(close(connect_to("127.0.0.1", ports.access)), 0);
+    cr_assert(!ports.access.is_shared && ports.relay.is_shared);
+    cr_assert_eq(ports.relay.number, port);
+    cr_assert_eq(close(connect_to("127.0.0.1", ports.access.number)), 0);
     listen_ports_close(&ports);
 }
 

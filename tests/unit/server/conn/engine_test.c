@@ -7,6 +7,8 @@
 
 TestSuite(engine, .init = stage_open, .fini = stage_close);
 
+enum { LISTENERS = 3 };
+
 static unsigned held_of(uint8_t opcode)
 {
     unsigned count = 0;
@@ -20,21 +22,21 @@ static unsigned held_of(uint8_t opcode)
 Test(engine, starts_its_listeners_and_is_drained_when_they_have_ended)
 {
     static struct conn_table table;
-    struct listener_socket sockets[LISTENERS_MAX];
+    struct listener_socket sockets[LISTENERS];
 
-    for (unsigned i = 0; i < LISTENERS_MAX; i++) {
+    for (unsigned i = 0; i < LISTENERS; i++) {
         sockets[i] = (struct listener_socket){.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0),
                                               .role = i == 0 ? LISTENER_ACCESS : LISTENER_RELAY};
         cr_assert_geq(sockets[i].fd, 0);
     }
-    cr_assert_eq(engine_init(&table, &stage.worker, &stage.shared, sockets, LISTENERS_MAX), 0);
+    cr_assert_eq(engine_init(&table, &stage.worker, &stage.shared, sockets, LISTENERS, false), 0);
     kernel_take();
-    cr_assert_eq(held_of(IORING_OP_ACCEPT), LISTENERS_MAX);
+    cr_assert_eq(held_of(IORING_OP_ACCEPT), LISTENERS);
     cr_assert_eq(table.listeners[1].socket.role, LISTENER_RELAY);
     cr_assert_null(table.plaintext); /* without TLS */
     stage.worker.stopping = true;
     engine_stop(&table);
-    for (unsigned i = 0; i < LISTENERS_MAX; i++) {
+    for (unsigned i = 0; i < LISTENERS; i++) {
         cr_assert_not(engine_is_drained(&table));
         kernel_complete(kernel_find(IORING_OP_ACCEPT), -EINVAL, 0);
     }

@@ -1,0 +1,18 @@
+/* How long one program waits for the other. Main thread only; blocks. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attributes.h"
+
+enum handover_wait_limits { HANDOVER_LOOK_MS = 100 };
+
+struct handover_wait {
+    uint64_t deadline_ms;         /* of clock_monotonic_ms */
+    bool (*go_on)(void *context); /* every HANDOVER_LOOK_MS; false: give up. NULL: nothing */
+    void *context;                /* of go_on */
+};
+
+/* Until the descriptor has one of the events (poll(2)). 0; -ETIMEDOUT; -ECANCELED: given up. */
+MUST_USE int handover_wait_for(const struct handover_wait *wait, int fd, short events);

@@ -1,0 +1,74 @@
+/* The running program's side of a hand-over (docs/handover.md): it starts the program that follows
+ * it, gives it all that can move, and is then only there for the rest. Whatever goes wrong before
+ * the last step, it goes on as if nothing had been. Main thread only; blocks for as long as the
+ * steps take, in which it looks at what the main thread has to look after. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/attributes.h"
+#include "base/systemd/notifier.h"
+#include "server/admin_listener.h"
+#include "server/config_reload.h"
+#include "server/conn/conn_table.h"
+#include "server/handover/handover_channel.h"
+#include "server/handover/handover_program.h"
+#include "server/handover/handover_stream.h"
+#include "server/listen.h"
+
+enum predecessor_limits {
+    PREDECESSOR_START_MS = 10000,  /* until the new program could serve */
+    PREDECESSOR_FREEZE_MS = 10000, /* from then on, until it does */
+    PREDECESSOR_REQUESTS_MS = 200, /* for requests that are under way, before they are held */
+    PREDECESSOR_WORKERS_MS = 2000, /* for the workers to go on */
+    PREDECESSOR_ERROR_SIZE = 600,
+};
+
+struct predecessor;
+
+/* A worker's part in the step that is under way. */
+struct predecessor_call {
+    struct call call;
+    struct predecessor *predecessor;
+    uint32_t under_way; /* requests, answers that other threads owe, moves to other workers */
+    bool is_quiet;      /* no accept is in flight */
+};
+
+struct predecessor {
+    const struct config_reload *options;
+    struct conn_shared *shared;
+    struct worker_group *group;
+    struct ring *post; /* of the main thread */
+    const struct listen_ports *ports;
+    const struct admin_listener *admin;
+    int admin_fd; /* as the first worker has it; -1: none */
+    struct notifier *notifier;
+    bool (*go_on)(void *context); /* while it waits; false: give up, a stop was asked for */
+    void *context;
+    struct handover_program program;
+
+    /* Of a hand-over that is under way. */
+    struct handover_channel channel;
+    struct handover_wait wait;
+    pid_t pid;
+    bool is_started, is_held, is_paused; /* the program; accepts and requests; the store */
+    uint64_t held_ms;                    /* of clock_monotonic_ms */
+    _Atomic unsigned unanswered;         /* calls, of workers */
+    int answered_fd;                     /* an event for each answer */
+    struct predecessor_call calls[WORKERS_MAX], back_calls[WORKERS_MAX];
+    bool is_stuck; /* a worker did not answer */
+    char error[PREDECESSOR_ERROR_SIZE];
+};
+
+/* Before the program's file can be replaced. The parts are set by the caller. 0 or -errno. */
+MUST_USE int predecessor_init(struct predecessor *predecessor, const struct config_source *source);
+void predecessor_deinit(struct predecessor *predecessor);
+
+/* Another program stands in the file from which this one was started. */
+bool predecessor_has_successor(const struct predecessor *predecessor);
+
+/* Hands over. True: the other program is the relay; this one is to drain what stayed. False: a line
+ * in the log says why, and nothing has changed. */
+MUST_USE bool predecessor_hand_over(struct predecessor *predecessor);

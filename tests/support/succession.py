@@ -1,0 +1,122 @@
+"""A relay that is followed by new programs: hand-overs, and the processes that they leave.
+
+A test program becomes the reaper of what its children leave behind, so that it learns how each
+process ended, and nothing outlives it.
+"""
+
+import ctypes
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+import relay_support
+from relay_support import Relay, RelayTestCase, WAIT_S
+
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+def become_reaper():
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+class Follower:
+    """The process of a program that took over, as subprocess.Popen would have it."""
+
+    def __init__(self, pid, stdout, stderr):
+        self.pid, self.stdout, self.stderr, self.returncode = pid, stdout, stderr, None
+
+    def poll(self):
+        if self.returncode is None:
+            try:
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
+            except ChildProcessError:
+                return None  # of the program before it, which still is there
+            if pid:
+                self.returncode = os.waitstatus_to_exitcode(status)
+        return self.returncode
+
+    def wait(self, timeout=None):
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while self.poll() is None:
+            if deadline is not None and time.monotonic() > deadline:
+                raise subprocess.TimeoutExpired("relay serve", timeout)
+            time.sleep(0.005)
+        return self.returncode
+
+    def send_signal(self, number):
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self):
+        self.send_signal(signal.SIGKILL)
+
+
+class Succession(Relay):
+    """A relay that is started from a file of its own, which a test may replace."""
+
+    def __init__(self, **options):
+        become_reaper()
+        self.folder = tempfile.TemporaryDirectory()
+        self.program = os.path.join(self.folder.name, "relay")
+        self.before = []  # processes that handed over
+        os.link(relay_support.relay_binary(), self.program)
+        super().__init__(binary=self.program, **options)
+
+    def replace(self, text=None):
+        """Another program stands in the file: a script, or the relay again as another file."""
+        other = self.program + ".new"
+        if text is None:
+            shutil.copy2(relay_support.relay_binary(), other)
+        else:
+            with open(other, "w", encoding="utf-8") as file:
+                file.write(text)
+            os.chmod(other, 0o755)
+        os.rename(other, self.program)
+
+    def hand_over(self, by=signal.SIGUSR2):
+        """Returns the line of the program that handed over; `process` is the new one."""
+        since = len(self.lines)
+        self.process.send_signal(by)
+        line = self.wait_line("handed over", since)
+        self.wait_line("listening", since)
+        self.before.append(self.process)
+        self.process = Follower(line["pid"], self.process.stdout, self.process.stderr)
+        return line
+
+    def refused(self, by=signal.SIGUSR2, timeout_s=WAIT_S):
+        """The reason why it did not hand over."""
+        since = len(self.lines)
+        self.process.send_signal(by)
+        return self.wait_line("not handed over, this program goes on", since,
+                              timeout_s=timeout_s)["reason"]
+
+    def wait_before(self, timeout_s=WAIT_S):
+        """All programs before this one have ended, in order."""
+        for process in self.before:
+            status = process.wait(timeout_s)
+            assert status == 0, f"exit status {status}: " + self.tail()
+        self.before.clear()
+
+    def stop(self, by=signal.SIGTERM):
+        for process in self.before:
+            process.send_signal(signal.SIGTERM)
+        self.wait_before()
+        return super().stop(by)
+
+    def kill(self):
+        for process in self.before:
+            process.kill()
+            process.wait()
+        self.before.clear()
+        super().kill()
+        self.folder.cleanup()
+
+
+class SuccessionTestCase(RelayTestCase):
+    def start(self, **options):
+        relay = Succession(**options)
+        self.addCleanup(self._stop, relay)
+        return relay
