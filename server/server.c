@@ -15,6 +15,7 @@
 #include "base/version.h"
 #include "server/admin/draining.h"
 #include "server/admin_listener.h"
+#include "server/bookings/booking_errands.h"
 #include "server/bookings/booking_store.h"
 #include "server/config_reload.h"
 #include "server/config_table.h"
@@ -554,12 +555,17 @@ static void take_over(struct server *server)
         fail(error);
         _exit(1);
     }
+    server->shared.errands = booking_errands_open(server->successor.channel.fd);
+    if (server->shared.errands == NULL) {
+        successor_deinit(&server->successor); /* and it ends what it has, as nothing denies it */
+    }
     post_to_all(server, calls, run_begin);
 }
 
 static void end_workers(struct server *server)
 {
     worker_group_destroy(&server->group);
+    booking_errands_close(server->shared.errands);
     free(server->tables);
 }
 
@@ -611,6 +617,13 @@ static bool has_successor(void *context)
     return predecessor_has_successor(&server->predecessor);
 }
 
+static bool serve_successor(void *context)
+{
+    struct server *server = context;
+
+    return predecessor_serve(&server->predecessor);
+}
+
 static bool is_to_go_on(void *context)
 {
     return supervisor_look(context);
@@ -638,9 +651,10 @@ static void serve(struct server *server)
                                     .keys = &server->keys,
                                     .tls = &server->tls,
                                     .notifier = &server->notifier,
-                                    .hand_over = hand_over,
-                                    .has_successor = has_successor,
-                                    .context = server};
+                                    .succession = {.is_wanted = has_successor,
+                                                   .hand_over = hand_over,
+                                                   .serve = serve_successor,
+                                                   .context = server}};
 
     watchdog_init(&supervisor.watchdog, &server->notifier, &server->group, clock_monotonic_ms());
     join_predecessor(server, &supervisor);

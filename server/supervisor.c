@@ -128,12 +128,17 @@ static struct timespec look_if_due(struct supervisor *supervisor)
 /* True: another program is the relay. systemd takes nothing from this one any more. */
 static bool hand_over(struct supervisor *supervisor)
 {
+    const struct supervisor_succession *succession = &supervisor->succession;
+
     if (supervisor->is_over) {
         log_info("handed over already", LOG_TEXT("signal", "SIGUSR2"));
         return false;
     }
+    if (succession->hand_over == NULL) {
+        return false;
+    }
     notifier_reloading(supervisor->notifier);
-    supervisor->is_over = supervisor->hand_over(supervisor->context);
+    supervisor->is_over = succession->hand_over(succession->context);
     if (!supervisor->is_over) {
         supervisor_tell_ready(supervisor);
     }
@@ -164,8 +169,10 @@ static void reload(struct supervisor *supervisor)
 /* A package that was upgraded reloads the service: the options are those of the new program. */
 static bool on_hangup(struct supervisor *supervisor)
 {
-    if (!supervisor->is_over && supervisor->has_successor(supervisor->context) &&
-        hand_over(supervisor)) {
+    const struct supervisor_succession *succession = &supervisor->succession;
+
+    if (!supervisor->is_over && succession->is_wanted != NULL &&
+        succession->is_wanted(succession->context) && hand_over(supervisor)) {
         return true;
     }
     reload(supervisor);
@@ -214,11 +221,19 @@ bool supervisor_look(struct supervisor *supervisor)
     return sigismember(&waiting, SIGTERM) == 0 && sigismember(&waiting, SIGINT) == 0;
 }
 
+static bool serve_successor(struct supervisor *supervisor)
+{
+    const struct supervisor_succession *succession = &supervisor->succession;
+
+    return !supervisor->is_over || succession->serve(succession->context);
+}
+
 void supervisor_wait_drained(struct supervisor *supervisor)
 {
     const struct timespec tick = {.tv_nsec = DRAIN_LOOK_MS * 1000000};
 
-    while (atomic_load(&supervisor->shared->drains) > 0 && !serve_signal(supervisor, tick)) {
+    while (atomic_load(&supervisor->shared->drains) > 0 && serve_successor(supervisor) &&
+           !serve_signal(supervisor, tick)) {
         look_if_due(supervisor);
     }
 }

@@ -11,6 +11,14 @@
 #include "server/tls_reload.h"
 #include "server/watchdog.h"
 
+/* Hand-overs; all zeros: there are none. */
+struct supervisor_succession {
+    bool (*is_wanted)(void *context); /* another program stands in this one's file */
+    bool (*hand_over)(void *context); /* true: that one is the relay from now on */
+    bool (*serve)(void *context);     /* it, while the rest drains; false: it has ended */
+    void *context;
+};
+
 /* The parts that it looks after stay the caller's. */
 struct supervisor {
     struct config_reload *options;
@@ -19,11 +27,8 @@ struct supervisor {
     struct key_reload *keys;
     struct tls_reload *tls;
     const struct notifier *notifier; /* what systemd hears */
-    /* Another program stands in this one's file; hands over to it: true when it is the relay. */
-    bool (*has_successor)(void *context);
-    bool (*hand_over)(void *context);
-    void *context;
-    bool is_over; /* that is done */
+    struct supervisor_succession succession;
+    bool is_over; /* another program is the relay */
     struct watchdog watchdog;
     uint64_t look_due_ms; /* at files and bookings; of clock_monotonic_ms */
     uint64_t tidy_due_ms;

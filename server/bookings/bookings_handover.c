@@ -123,6 +123,22 @@ static int read_booking(struct bookings *bookings, const struct handover_record 
     return 0;
 }
 
+bool bookings_handover_write_denial(const char *booking_id, int64_t exp_s,
+                                    struct handover_writer *writer)
+{
+    handover_writer_begin(writer, HANDOVER_DENIED, 0);
+    handover_writer_number(writer, BOOKING_EXP, (uint64_t)exp_s);
+    handover_writer_bytes(writer, BOOKING_ID, bytes_of_text(booking_id));
+    return handover_writer_end(writer);
+}
+
+bool bookings_handover_read_denial(const struct handover_record *record,
+                                   char booking_id[static TOKEN_TEXT_SIZE], int64_t *ret_exp_s)
+{
+    return record->kind == HANDOVER_DENIED && read_time(record, BOOKING_EXP, ret_exp_s) &&
+           read_text(record, BOOKING_ID, booking_id, TOKEN_TEXT_SIZE);
+}
+
 static bool read_permission(const struct handover_record *record, struct permission *permission)
 {
     uint64_t rights;

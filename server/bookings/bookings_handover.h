@@ -19,6 +19,14 @@ MUST_USE bool bookings_handover_write(struct bookings *bookings, struct code_sto
                                       uint64_t now_ms, int64_t now_s,
                                       struct handover_writer *writer);
 
+/* A message of HANDOVER_DENIED, of one booking. False: it does not fit. */
+MUST_USE bool bookings_handover_write_denial(const char *booking_id, int64_t exp_s,
+                                             struct handover_writer *writer);
+/* False: it is none. */
+MUST_USE bool bookings_handover_read_denial(const struct handover_record *record,
+                                            char booking_id[static TOKEN_TEXT_SIZE],
+                                            int64_t *ret_exp_s);
+
 /* A record of HANDOVER_BOOKING or HANDOVER_CODE. 0; -EINVAL: it is none; -ENOSPC: there is no room
  * (a denial must not be forgotten, nor a code that was given out). */
 MUST_USE int bookings_handover_read(struct bookings *bookings, struct code_store *codes,

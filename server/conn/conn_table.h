@@ -55,6 +55,7 @@ struct listener {
     struct conn_table *table;
 };
 
+struct booking_errands;
 struct booking_store;
 struct placement;
 struct phase_ops;
@@ -76,7 +77,8 @@ struct conn_shared {
     const struct phase_ops *const *phases; /* by enum conn_phase */
     /* A message was published on the stats topic, on whatever worker. */
     void (*on_command)(struct worker *worker, struct bytes payload);
-    struct booking_store *store; /* NULL: bookings are in memory only */
+    struct booking_store *store;     /* NULL: bookings are in memory only */
+    struct booking_errands *errands; /* NULL: no program before this one has connections left */
     struct topic *stats_topic;   /* referenced */
     int64_t started_s;
     const struct publish_rate *publish_rate;      /* of each WebSocket; NULL: none */

@@ -6,26 +6,32 @@
 
 #include "base/clock.h"
 
+static int milliseconds(uint64_t left_ms)
+{
+    return left_ms < HANDOVER_LOOK_MS ? (int)left_ms : HANDOVER_LOOK_MS;
+}
+
 int handover_wait_for(const struct handover_wait *wait, int fd, short events)
 {
+    struct pollfd polled = {.fd = fd, .events = events};
+
     for (;;) {
         uint64_t now_ms = clock_monotonic_ms();
+        uint64_t left_ms = wait->deadline_ms > now_ms ? wait->deadline_ms - now_ms : 0;
 
         if (wait->go_on != NULL && !wait->go_on(wait->context)) {
             return -ECANCELED;
         }
-        if (now_ms >= wait->deadline_ms) {
-            return -ETIMEDOUT;
-        }
-        uint64_t left_ms = wait->deadline_ms - now_ms;
-        struct pollfd polled = {.fd = fd, .events = events};
-        int ready = poll(&polled, 1, left_ms < HANDOVER_LOOK_MS ? (int)left_ms : HANDOVER_LOOK_MS);
+        int ready = poll(&polled, 1, milliseconds(left_ms));
 
         if (ready > 0) {
             return 0;
         }
         if (ready < 0 && errno != EINTR) {
             return -errno;
+        }
+        if (left_ms == 0) {
+            return -ETIMEDOUT;
         }
     }
 }

@@ -14,5 +14,6 @@ struct handover_wait {
     void *context;                /* of go_on */
 };
 
-/* Until the descriptor has one of the events (poll(2)). 0; -ETIMEDOUT; -ECANCELED: given up. */
+/* Until the descriptor (-1: none) has one of the events (poll(2)), at which it looks once even
+ * after the deadline. 0; -ETIMEDOUT; -ECANCELED: given up. */
 MUST_USE int handover_wait_for(const struct handover_wait *wait, int fd, short events);

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/check.h"
+#include "server/bookings/booking_errands.h"
 #include "server/bookings/booking_store.h"
 #include "server/websocket/phase_websocket.h"
 
@@ -14,7 +15,7 @@ enum { CHANGE_BODY_SIZE = 256 };
 /* A change of a booking on its way: to the other workers, which cut its connections (a denial), and
  * to the disk. Whoever is done last sends it home to the worker of the request. */
 struct change {
-    struct booking_job job;
+    struct booking_job job, errand; /* for the disk; for the program before this one */
     struct call finish;
     struct worker *worker; /* of the request that waits; what follows is for it */
     struct deferred_ticket ticket;
@@ -99,7 +100,7 @@ static void wait_for(struct change *change, struct conn *conn, const struct acce
     conn->table->deferred++;
 }
 
-static void cut_here(struct worker *worker, const char *booking_id)
+void booking_change_cut_here(struct worker *worker, const char *booking_id)
 {
     struct conn_table *table = worker->context;
 
@@ -117,7 +118,7 @@ static void run_cut(struct worker *worker, struct call *call)
 {
     struct change *change = container_of(call, struct cut, call)->change;
 
-    cut_here(worker, change->job.booking_id);
+    booking_change_cut_here(worker, change->job.booking_id);
     if (change_is_done(change)) {
         worker_call(worker, change->worker, &change->finish);
     }
@@ -130,7 +131,7 @@ static void cut_everywhere(struct worker *worker, struct change *change)
 {
     struct worker_group *group = worker->group;
 
-    cut_here(worker, change->job.booking_id);
+    booking_change_cut_here(worker, change->job.booking_id);
     for (unsigned i = 0; i < group->workers_count; i++) {
         if (i == worker->index) {
             continue;
@@ -141,12 +142,9 @@ static void cut_everywhere(struct worker *worker, struct change *change)
     }
 }
 
-/* On the thread of the store. */
-static void on_stored(struct booking_job *job, int result, struct ring *ring)
+/* On a thread that is no worker. */
+static void finish_from_outside(struct change *change, struct ring *ring)
 {
-    struct change *change = container_of(job, struct change, job);
-
-    change->stored = result;
     if (!change_is_done(change)) {
         return;
     }
@@ -155,6 +153,32 @@ static void on_stored(struct booking_job *job, int result, struct ring *ring)
     while (mailbox_post_from_outside(ring, atomic_load(&change->worker->ring_fd),
                                      &change->finish) != 0) {
         nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL);
+    }
+}
+
+/* On the thread of the store. */
+static void on_stored(struct booking_job *job, int result, struct ring *ring)
+{
+    struct change *change = container_of(job, struct change, job);
+
+    change->stored = result;
+    finish_from_outside(change, ring);
+}
+
+/* On the thread of the errands. */
+static void on_cut_elsewhere(struct booking_job *job, int result, struct ring *ring)
+{
+    finish_from_outside(container_of(job, struct change, errand), ring);
+}
+
+/* The program before this one may have connections of the booking. */
+static void cut_elsewhere(struct booking_errands *errands, struct change *change)
+{
+    change->errand = change->job;
+    change->errand.on_done = on_cut_elsewhere;
+    atomic_fetch_add(&change->pending, 1);
+    if (!booking_errands_submit(errands, &change->errand)) {
+        atomic_fetch_sub(&change->pending, 1);
     }
 }
 
@@ -189,6 +213,9 @@ bool booking_change_carry_out(struct conn *conn, struct access_reply *reply,
     wait_for(change, conn, reply, answer);
     if (is_denial) {
         cut_everywhere(worker, change);
+    }
+    if (is_denial && table->shared->errands != NULL) {
+        cut_elsewhere(table->shared->errands, change);
     }
     /* A denial that memory had no room for stays off the disk too, or the next start would find
      * more there than fits, and refuse. */

@@ -13,6 +13,9 @@ struct booking_change_actor {
     char user_agent[USER_AGENT_SIZE];
 };
 
+/* Closes the connections of a denied booking on this worker. */
+void booking_change_cut_here(struct worker *worker, const char *booking_id);
+
 /* For ACCESS_ACTION_DENY and ACCESS_ACTION_ALLOW; logged when its outcome is known. True: the reply
  * can be sent now. False: the request is deferred, and answer gets the reply, which may be before
  * this returns. */

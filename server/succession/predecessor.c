@@ -16,6 +16,7 @@
 #include "server/bookings/bookings_handover.h"
 #include "server/conn/engine.h"
 #include "server/conn/listener.h"
+#include "server/http/booking_change.h"
 #include "server/http/phase_http.h"
 #include "server/succession/sockets.h"
 #include "server/succession/terms.h"
@@ -192,6 +193,12 @@ static void run_go_on(struct worker *worker, struct call *call)
     if (table->accepts_held) {
         listeners_resume(table);
     }
+    answer(call_of(call)->predecessor);
+}
+
+static void run_cut(struct worker *worker, struct call *call)
+{
+    booking_change_cut_here(worker, call_of(call)->predecessor->denied_id);
     answer(call_of(call)->predecessor);
 }
 
@@ -487,4 +494,38 @@ bool predecessor_hand_over(struct predecessor *predecessor)
     }
     let_go(predecessor);
     return true;
+}
+
+static int carry_out(struct predecessor *predecessor, const struct handover_record *record)
+{
+    const struct handover_wait wait = {.deadline_ms =
+                                           clock_monotonic_ms() + PREDECESSOR_WORKERS_MS};
+    struct handover_message done;
+    int64_t exp_s;
+
+    if (!bookings_handover_read_denial(record, predecessor->denied_id, &exp_s)) {
+        return -EBADMSG;
+    }
+    int full UNUSED = bookings_deny(predecessor->shared->access.bookings, predecessor->denied_id,
+                                    exp_s, clock_wall_s());
+
+    ask_back(predecessor, run_cut);
+    handover_message_begin(&done, HANDOVER_DONE, NULL, 0);
+    return handover_channel_send(&predecessor->channel, &done, &wait);
+}
+
+bool predecessor_serve(struct predecessor *predecessor)
+{
+    const struct handover_wait now = {.deadline_ms = 0};
+    struct handover_message message;
+    int failed;
+
+    while ((failed = handover_channel_receive(&predecessor->channel, &message, &now)) == 0) {
+        failed = carry_out(predecessor, &message.record);
+        handover_message_drop(&message);
+        if (failed != 0) {
+            break;
+        }
+    }
+    return failed == -ETIMEDOUT;
 }

@@ -60,6 +60,7 @@ struct predecessor {
     struct predecessor_call calls[WORKERS_MAX], back_calls[WORKERS_MAX];
     bool is_stuck; /* a worker did not answer */
     char error[PREDECESSOR_ERROR_SIZE];
+    char denied_id[TOKEN_TEXT_SIZE]; /* of a denial that is carried out */
 };
 
 /* Before the program's file can be replaced. The parts are set by the caller. 0 or -errno. */
@@ -72,3 +73,7 @@ bool predecessor_has_successor(const struct predecessor *predecessor);
 /* Hands over. True: the other program is the relay; this one is to drain what stayed. False: a line
  * in the log says why, and nothing has changed. */
 MUST_USE bool predecessor_hand_over(struct predecessor *predecessor);
+
+/* While what stayed drains: carries out denials that the other program sends. False: that program
+ * has ended, so that none would come any more, and what is left must end too. */
+MUST_USE bool predecessor_serve(struct predecessor *predecessor);

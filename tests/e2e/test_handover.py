@@ -1,0 +1,409 @@
+"""A hand-over to a new program: what it gets, what stays and drains, and that a program which
+cannot take over changes nothing.
+
+Method: the relay again, from another file at the same path; and scripts in its place that check
+their options and speak the first steps of docs/handover.md, then crash, hang or say nonsense.
+"""
+
+import os
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import time
+
+import relay_support
+from fake_systemd import Systemd
+from relay_support import TIME_SCALE, WAIT_S, relay_run, wait_until
+from succession import Succession, SuccessionTestCase
+from ws_raw import TEXT, RawClient
+
+LOOPS = 50
+LOOPERS = 4
+
+# A program that goes along for some steps. Its options are valid.
+SCRIPT = '''#!{python}
+import os, socket, struct, sys, time
+if "--check-config" in sys.argv:
+    sys.exit(0)
+def record(kind, fields=()):
+    body = b"".join(struct.pack("<HHI", i, 0, len(v)) + v for i, v in fields)
+    return struct.pack("<HHI", kind, 0, len(body)) + body
+channel = socket.socket(fileno=int(os.environ["RELAY_HANDOVER_SOCKET"]))
+hello, prepared, taken = record(1), record(4), record(5)
+{steps}
+{end}
+'''
+# Each goes as far as the line says; what follows is up to the end.
+STEPS = {
+    "nothing": "",
+    "hello": "channel.send(hello)",
+    "sockets": "channel.send(hello); channel.recv(4096); channel.recv(4096)",
+    "prepared": "channel.send(hello); channel.recv(4096); channel.recv(4096); "
+                "channel.send(prepared)",
+    "state": "channel.send(hello); channel.recv(4096); channel.recv(4096); "
+             "channel.send(prepared); channel.recv(4096)",
+}
+ENDS = {
+    "crash": "os.abort()",
+    "nonsense": "channel.send(b'no record'); time.sleep(60)",
+    "other": "channel.send(record(99)); time.sleep(60)",
+    "hang": "time.sleep(60)",
+}
+
+
+REASONS = {"crash": "it ended", "nonsense": "not expected", "other": "not expected",
+           "hang": "it took too long"}
+HANG_S = 30.0 * TIME_SCALE  # each of two waits has 10
+
+
+def script(step, end):
+    return SCRIPT.format(python=sys.executable, steps=STEPS[step], end=ENDS[end])
+
+
+class SuccessionOfRelays(SuccessionTestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def admin(self, relay):
+        return relay.token(scopes=("relay:admin",))
+
+    def deny(self, relay, booking):
+        reply = relay.request("POST", f"/bids/deny?bid={booking}&exp={int(time.time()) + 300}",
+                              {"Authorization": self.admin(relay)})
+        self.assertEqual(reply.status, 204, reply.body)
+
+    def denied(self, relay):
+        return relay.request("GET", "/bids/deny", {"Authorization": self.admin(relay)}).json()
+
+    def join(self, relay, target):
+        client = self.track(RawClient(relay.relay_port, timeout_s=WAIT_S))
+        client.upgrade(target, ())
+        return client
+
+    def status_of_join(self, relay, target):
+        with RawClient(relay.relay_port, timeout_s=WAIT_S) as client:
+            client.ask_upgrade(target)
+            return client.reply().status
+
+    def configured(self, text, **options):
+        """A relay whose options beside those of the fixture stand in a file."""
+        self.config = os.path.join(self.folder, "relay.conf")
+        self.configure(text)
+        return self.start(RELAY_CONFIG=self.config, RELAY_WORKERS=None, **options)
+
+    def configure(self, text):
+        with open(self.config, "w", encoding="utf-8") as file:
+            file.write(text)
+
+
+class Handover(SuccessionOfRelays):
+    def test_codes_and_denials_move(self):
+        relay = self.start()
+        target, denied = relay.target("t0"), relay.target("t0", booking_id="denied")
+        self.deny(relay, "denied")
+        relay.replace()
+        relay.hand_over()
+        self.join(relay, target)
+        self.assertEqual(self.status_of_join(relay, target), 401)  # works once
+        self.assertEqual(self.status_of_join(relay, denied), 401)  # the denial took it
+        self.assertEqual(relay.session("t0", relay.token(booking_id="denied")).status, 400)
+        self.assertEqual(self.denied(relay), {"booking_ids": ["denied"]})
+        relay.wait_before()
+
+    def test_the_file_of_bookings_goes_with_it(self):
+        store = os.path.join(self.folder, "relay.db")
+        relay = self.start(RELAY_STORE=store)
+        self.deny(relay, "before")
+        relay.hand_over()
+        self.deny(relay, "after")
+        relay.wait_before()
+        relay.hand_over()
+        self.assertEqual(sorted(self.denied(relay)["booking_ids"]), ["after", "before"])
+        relay.stop()
+        again = self.start(RELAY_STORE=store, RELAY_SECRET=relay.secret)
+        self.assertEqual(sorted(self.denied(again)["booking_ids"]), ["after", "before"])
+
+    def test_workers_may_become_more_or_fewer(self):
+        relay = self.configured("RELAY_WORKERS=2\n")
+        for workers in (5, 1, 3, 2):
+            self.configure(f"RELAY_WORKERS={workers}\n")
+            relay.hand_over()
+            self.assertEqual(relay.lines_of("listening")[-1]["workers"], workers)
+            for _ in range(20):  # whatever socket the kernel chooses, it is accepted on
+                self.assertEqual(relay.session("t0", relay.token()).status, 200)
+            relay.wait_before()
+
+    def test_the_admin_listener_moves(self):
+        path = os.path.join(self.folder, "admin.sock")
+        for where in (path, "127.0.0.1:0"):
+            relay = self.start(RELAY_ADMIN_LISTEN=where)
+            relay.hand_over()
+            relay.wait_before()
+            address = relay.lines_of("listening")[-1]["admin"]
+            if where == path:
+                with socket.socket(socket.AF_UNIX) as client:
+                    client.settimeout(WAIT_S)
+                    client.connect(path)
+                    client.sendall(b"GET /readyz HTTP/1.0\r\nHost: localhost\r\n\r\n")
+                    self.assertIn(b" 200 ", client.recv(4096))
+            else:
+                port = int(address.rpartition(":")[2])
+                self.assertEqual(relay.request("GET", "/readyz", port=port).status, 200)
+            relay.stop()
+            self.assertFalse(os.path.exists(path))
+
+    def test_a_program_that_is_there_already_is_taken_on_hangup_only_when_it_changed(self):
+        relay = self.start()
+        relay.process.send_signal(signal.SIGHUP)
+        relay.wait_line("log file opened again")
+        self.assertEqual(relay.lines_of("handing over"), [])
+        relay.replace()
+        relay.hand_over(by=signal.SIGHUP)
+
+    def test_two_signals_at_once_are_one_hand_over(self):
+        relay = self.start()
+        viewer = self.track(relay.viewer())  # keeps the first program for a moment
+        relay.process.send_signal(signal.SIGUSR2)
+        relay.hand_over()
+        relay.wait_before()
+        viewer.kill()
+        self.assertEqual(len(relay.lines_of("listening")), 2)
+
+    def test_systemd_hears_of_the_new_main_process(self):
+        systemd = Systemd(self.folder)
+        self.addCleanup(systemd.socket.close)
+        relay = self.start(NOTIFY_SOCKET=systemd.path, WATCHDOG_USEC="20000000")
+        systemd.hear(lambda message: message.startswith("READY=1"))
+        systemd.forget()
+        line = relay.hand_over()
+        systemd.hear(lambda message: message.startswith("READY=1"))
+        told = [each.split("\n")[0] for each in systemd.heard if not each.startswith("WATCHDOG")]
+        self.assertEqual(told, ["RELOADING=1", f"MAINPID={line['pid']}", "READY=1"])
+        systemd.hear(lambda message: message == "WATCHDOG=1")
+        relay.wait_before()
+        systemd.forget()
+        relay.stop()
+        systemd.hear(lambda message: message.startswith("STOPPING=1"))
+
+    def test_a_refusal_is_told_to_systemd_as_the_end_of_a_reload(self):
+        systemd = Systemd(self.folder)
+        self.addCleanup(systemd.socket.close)
+        relay = self.start(NOTIFY_SOCKET=systemd.path)
+        systemd.hear(lambda message: message.startswith("READY=1"))
+        relay.replace(script("hello", "crash"))
+        relay.refused()
+        systemd.hear(lambda message: message.startswith("RELOADING=1"))
+        systemd.hear(lambda message: message.startswith("READY=1"))
+        self.assertFalse([each for each in systemd.heard if each.startswith("MAINPID")])
+
+    def test_requests_without_a_pause_see_nothing_of_many_hand_overs(self):
+        relay = self.start(RELAY_STORE=os.path.join(self.folder, "relay.db"),
+                           RELAY_HANDOVER_DRAIN="1s")
+        ending, faults, done = threading.Event(), [], [0] * LOOPERS
+
+        def loop(index):
+            topic = f"t{index}"
+            while not ending.is_set():
+                try:
+                    reply = again(lambda: relay.session(topic, relay.token(topic)))
+                    code = reply.json()["uri"].partition("?")[2]
+                    status = again(lambda: self.join_reply(relay, f"/session/{topic}?{code}"))
+                    assert (reply.status, status.status) == (200, 101), (reply, status)
+                    done[index] += 1
+                except Exception as fault:  # whatever it is, the test fails with it
+                    faults.append(repr(fault))
+
+        def again(ask):
+            """What the old program had taken in before it was over is asked again."""
+            reply = ask()
+            while reply.status == 503:
+                reply = ask()
+            return reply
+
+        threads = [threading.Thread(target=loop, args=(index,)) for index in range(LOOPERS)]
+        for thread in threads:
+            thread.start()
+        try:
+            for _ in range(LOOPS):
+                relay.hand_over()
+                before = sum(done)
+                wait_until(lambda: sum(done) > before + LOOPERS or faults, "requests")
+        finally:
+            ending.set()
+            for thread in threads:
+                thread.join()
+        self.assertEqual(faults, [])
+
+    def join_reply(self, relay, target):
+        with RawClient(relay.relay_port, timeout_s=WAIT_S) as client:
+            client.ask_upgrade(target)
+            return client.reply()
+
+    def test_what_it_holds_stays_the_same(self):
+        relay = self.start(RELAY_STORE=os.path.join(self.folder, "relay.db"))
+        relay.hand_over()
+        relay.wait_before()
+        before = relay.fds()
+        for _ in range(5):
+            relay.hand_over()
+            relay.wait_before()
+        self.assertEqual(relay.fds(), before)
+
+
+class WhatStays(SuccessionOfRelays):
+    def test_websockets_hear_1001_soon(self):
+        relay = self.start(RELAY_HANDOVER_DRAIN="2s")
+        clients = [self.track(relay.raw(f"t{number}")) for number in range(6)]
+        relay.hand_over()
+        for client in clients:
+            self.assertEqual(client.expect_close()[0], 1001)
+            client.kill()
+        relay.wait_before()
+
+    def test_a_silent_connection_has_the_time_of_the_drain(self):
+        relay = self.start(RELAY_HANDOVER_DRAIN="1s")
+        with RawClient(relay.access_port, timeout_s=WAIT_S) as client:
+            client.send(b"GET /status HTTP/1.1\r\nHost: x\r\n")
+            relay.hand_over()
+            client.send(b"\r\n")
+            reply = client.reply()
+            self.assertEqual(reply.status, 503)
+            self.assertEqual(reply.headers["retry-after"], "1")
+            client.read_end()
+        relay.wait_before()
+        with RawClient(relay.access_port, timeout_s=WAIT_S) as client:
+            client.send(b"GET /sta")
+            relay.hand_over()
+            client.read_end()
+        relay.wait_before()
+
+    def test_a_denial_reaches_what_the_old_program_has(self):
+        relay = self.start(RELAY_HANDOVER_DRAIN="1h")
+        clients = {name: self.track(relay.raw("t0", booking_id=name)) for name in ("a", "b")}
+        relay.hand_over()
+        self.deny(relay, "b")
+        code = clients["b"].expect_close()[0]
+        self.assertEqual(code, 4403)
+        clients["b"].kill()
+        clients["a"].barrier()
+        self.assertEqual(relay.before[0].poll(), None)
+        clients["a"].kill()
+
+    def test_it_ends_with_the_program_that_would_tell_it_of_denials(self):
+        relay = self.start(RELAY_HANDOVER_DRAIN="1h")
+        client = self.track(relay.raw("t0"))
+        relay.hand_over()
+        os.kill(relay.process.pid, signal.SIGKILL)
+        self.assertEqual(client.expect_close()[0], 1001)
+        client.kill()
+        relay.wait_before()
+        relay.kill()
+
+    def test_a_signal_ends_the_drain(self):
+        relay = self.start(RELAY_HANDOVER_DRAIN="1h")
+        client = self.track(relay.raw("t0"))
+        relay.hand_over()
+        relay.before[0].send_signal(signal.SIGTERM)
+        self.assertEqual(client.expect_close()[0], 1001)
+        client.kill()
+        relay.wait_before()
+
+
+class ProgramsThatCannotTakeOver(SuccessionOfRelays):
+    def serves_as_before(self, relay, target, viewer, publisher):
+        publisher.send_message("still here")
+        self.assertEqual(viewer.message(), (TEXT, b"still here"))
+        self.join(relay, target)
+        self.assertEqual(relay.session("t0", relay.token()).status, 200)
+        self.deny(relay, "someone")
+
+    def test_it_goes_on_whatever_the_new_one_does(self):
+        """All of them at once: those that hang take as long as a hand-over may."""
+        faults = []
+
+        def judge(step, end):
+            try:
+                self.judge(step, end)
+            except Exception as fault:  # whatever it is, the test fails with it
+                faults.append(f"{step}, {end}: {fault!r}")
+
+        threads = [threading.Thread(target=judge, args=(step, end))
+                   for step in STEPS for end in ENDS]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(faults, [])
+
+    def judge(self, step, end):
+        name = os.path.join(self.folder, f"{step}-{end}.db")
+        relay = Succession(RELAY_STORE=name)
+        try:
+            with relay.viewer() as viewer, relay.publisher() as publisher:
+                target = relay.target("t0")
+                relay.replace(script(step, end))
+                reason = relay.refused(timeout_s=HANG_S)
+                assert REASONS[end] in reason, reason
+                self.serves_as_before(relay, target, viewer, publisher)
+            relay.replace()
+            relay.hand_over()  # and a good one is taken still
+            assert self.denied(relay) == {"booking_ids": ["someone"]}
+            relay.stop()
+        finally:
+            relay.kill()
+
+    def test_invalid_options_are_told(self):
+        relay = self.configured("RELAY_WORKERS=2\n")
+        self.configure("RELAY_WORKERS=two\n")
+        self.assertIn("refuses its options: ", relay.refused())
+        self.assertIn("RELAY_WORKERS", relay.refused())
+
+    def test_a_file_that_is_no_program_is_none(self):
+        relay = self.start()
+        relay.replace("no program\n")
+        self.assertIn("Exec format error", relay.refused())
+        os.unlink(relay.program)
+        self.assertIn("No such file", relay.refused())
+
+    def test_options_that_need_a_restart_are_refused(self):
+        relay = self.configured("RELAY_STORE=memory\n", RELAY_STORE=None)
+        target = relay.target("t0")
+        self.configure(f"RELAY_STORE={os.path.join(self.folder, 'other.db')}\n")
+        reason = relay.refused()
+        self.assertIn("RELAY_STORE was changed from \"memory\" to", reason)
+        self.join(relay, target)
+
+    def test_too_little_room_for_codes_is_refused(self):
+        relay = self.configured("RELAY_CODES_MAX=100\n")
+        targets = [relay.target(f"t{number}") for number in range(3)]
+        self.configure("RELAY_CODES_MAX=2\n")
+        self.assertIn("does not take codes and bookings", relay.refused())
+        self.assertIn("RELAY_CODES_MAX", relay.errors)
+        for target in targets:
+            self.join(relay, target)
+
+    def test_a_stop_ends_a_hand_over(self):
+        relay = self.start()
+        relay.replace(script("prepared", "hang"))
+        relay.process.send_signal(signal.SIGUSR2)
+        relay.wait_line("handing over")
+        relay.stop()
+        self.assertEqual(len(relay.lines_of("handed over")), 0)
+
+    def test_a_socket_of_nobody_is_refused(self):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as lone:
+            os.set_inheritable(lone.fileno(), True)
+            for number in ("0", "99", "x", str(lone.fileno())):
+                done = relay_run("serve", RELAY_HANDOVER_SOCKET=number, RELAY_SECRET="s",
+                                 RELAY_AUDIENCE="https://a.example", RELAY_URL="wss://a.example",
+                                 RELAY_STORE="memory", RELAY_LOG_FILE="stderr")
+                self.assertEqual(done.returncode, 1)
+                self.assertIn("no socket of a running relay", done.stderr)
+
+
+if __name__ == "__main__":
+    relay_support.main()
