@@ -47,7 +47,9 @@ static void arm_look(struct conn *conn)
 static void op_on_complete_ignored(struct op *op, struct conn *conn)
 {
     CHECK(!op->in_flight);
-    conn_close_join(conn);
+    if (conn->phase == PHASE_CLOSING) { /* not if it was only held */
+        conn_close_join(conn);
+    }
 }
 
 static void notify_on_complete(struct op *op, int result, uint32_t flags)
@@ -119,7 +121,7 @@ static void send_fin(struct conn *conn)
  */
 static void submit_cancel(struct conn *conn, const struct op *target, struct op *cancel_op)
 {
-    if (!target->in_flight) {
+    if (!target->in_flight || cancel_op->in_flight) { /* since it was held */
         return;
     }
     struct io_uring_sqe *sqe = ring_sqe(&conn->worker->ring, cancel_op);
@@ -206,9 +208,7 @@ static void check_close(const struct conn *conn)
 {
     CHECK(conn->phase == PHASE_CLOSING);
     CHECK(conn->notify_submitted || !conn->notify_op.in_flight);
-    CHECK(conn->close_submitted ||
-          (!conn->close_op.in_flight && !conn->cancel_receive_op.in_flight &&
-           !conn->cancel_send_op.in_flight));
+    CHECK(conn->close_submitted || !conn->close_op.in_flight);
     /* Nothing may go out behind the FIN, which says that nothing was cut off. */
     CHECK(!conn->fin_sent || !conn->send_op.in_flight);
 }
@@ -297,6 +297,22 @@ bool conn_close_oldest(struct conn_table *table)
     counters_increment(&oldest->worker->counters, connections_evicted); /* closing already or not */
     conn_table_vacate(table, oldest);
     return true;
+}
+
+static void cancel(struct conn *conn, const struct op *target, struct op *cancel_op)
+{
+    if (target->in_flight && !cancel_op->in_flight) {
+        struct io_uring_sqe *sqe = ring_sqe(&conn->worker->ring, cancel_op);
+
+        io_uring_prep_cancel64(sqe, op_user_data(target), 0);
+    }
+}
+
+void conn_close_cancel(struct conn *conn)
+{
+    CHECK(conn->phase != PHASE_CLOSING && !conn->close_submitted);
+    cancel(conn, &conn->recv_op, &conn->cancel_receive_op);
+    cancel(conn, &conn->send_op, &conn->cancel_send_op);
 }
 
 void conn_close_count_memory(struct conn *conn)

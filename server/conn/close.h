@@ -24,6 +24,9 @@ void conn_close_begin(struct conn *conn, enum close_reason reason);
 void conn_close_idle(struct conn *conn, enum close_reason reason);
 /* At once: cancels everything and closes. */
 void conn_close_now(struct conn *conn, enum close_reason reason);
+/* Cancels what is received and sent, with nothing lost: what is cancelled is as if it had not been
+ * begun. Completions tell when; before that nothing may be started (conn.is_held). */
+void conn_close_cancel(struct conn *conn);
 /* The memory of requests is exhausted: counts it and raises the alarm. */
 void conn_close_count_memory(struct conn *conn);
 /* The same, closing the connection at once, and the one that is to make room: the next one finds

@@ -18,14 +18,15 @@ static bool may_follow(enum conn_phase phase, enum conn_phase next)
 {
     switch (phase) {
     case PHASE_FREE:
-        return next == PHASE_TLS || next == PHASE_HTTP;
+        return next == PHASE_TLS || next == PHASE_HTTP ||
+               next == PHASE_WEBSOCKET; /* another program had it */
     case PHASE_TLS:
         return next == PHASE_HTTP || next == PHASE_CLOSING;
     case PHASE_HTTP:
         return next == PHASE_WEBSOCKET || next == PHASE_CLOSING ||
                next == PHASE_FREE; /* another worker has taken it */
     case PHASE_WEBSOCKET:
-        return next == PHASE_CLOSING;
+        return next == PHASE_CLOSING || next == PHASE_FREE; /* another program has it */
     case PHASE_CLOSING:
         return next == PHASE_FREE;
     case PHASE_COUNT:
@@ -43,6 +44,7 @@ void conn_enter_phase(struct conn *conn, enum conn_phase phase)
     }
     timer_disarm(&conn->deadline);
     conn->awaits_answer = false;
+    conn->is_held = false;
     conn->phase = phase;
     unfinished_stop_waiting(&conn->table->unfinished, conn);
     if (phase == PHASE_WEBSOCKET || phase == PHASE_FREE) {
@@ -55,6 +57,11 @@ void conn_enter_phase(struct conn *conn, enum conn_phase phase)
 
 void conn_end(struct conn *conn, enum close_reason reason)
 {
+    if (conn->is_held) {
+        conn->ends_later = true;
+        conn->close_reason = reason;
+        return;
+    }
     conn_phase_ops(conn)->on_end(conn, reason);
 }
 

@@ -33,11 +33,13 @@ struct conn {
     struct worker *worker;
     struct conn_table *table;
     enum listener_role role;
-    enum close_reason close_reason; /* the first one, while PHASE_CLOSING */
+    enum close_reason close_reason; /* the first one, while PHASE_CLOSING or ends_later */
     struct op recv_op, send_op, notify_op, cancel_receive_op, cancel_send_op, close_op;
     struct receive_place place; /* of the receive in flight; share NULL: in a buffer of the pool */
     bool has_place;             /* counts among the connections; not once evicted or moved */
     bool awaits_answer;         /* deferred.h; false when the phase is left */
+    bool is_held;               /* hold.h; the same */
+    bool ends_later;            /* it was asked to, for close_reason, while it was held */
     bool peer_ended;            /* its FIN or close_notify came */
     bool receive_blocked;       /* receiving would break the connection (TLS key change) */
     bool notify_submitted;      /* close_notify */
@@ -85,6 +87,7 @@ struct phase_ops {
     void (*on_completed)(struct conn *conn);
     /* Asked from outside to end: CLOSE_DRAIN, CLOSE_DENIED (a WebSocket), CLOSE_REKEY. */
     void (*on_end)(struct conn *conn, enum close_reason reason);
+    void (*on_resumed)(struct conn *conn); /* it was held; hold.h */
     void (*on_leave)(struct conn *conn);
 };
 

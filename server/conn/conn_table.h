@@ -11,6 +11,7 @@
 #include "server/access/access.h"
 #include "server/config.h"
 #include "server/conn/address.h"
+#include "server/conn/hold.h"
 #include "server/conn/unfinished.h"
 #include "server/hub/drop_policy.h"
 #include "server/hub/topic.h"
@@ -108,6 +109,7 @@ struct conn_table {
     uint32_t evicting; /* of those, ones without a place, which are being closed */
     struct unfinished unfinished;
     struct list open;
+    struct hold hold;
     struct list paced;                         /* connections that send too fast, for a turn */
     uint32_t burst_spent;                      /* in this turn, by those that send at once */
     size_t placed_bytes;                       /* that receives of this turn may bring in place */

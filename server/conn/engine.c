@@ -145,7 +145,7 @@ void engine_on_turn_end(struct conn_table *table)
     end_period_if_due(table);
     table->burst_spent = 0;
     table->placed_bytes = 0;
-    table->worker->work_waits = work_waits(table);
+    table->worker->work_waits = hold_on_turn_end(table) || work_waits(table);
 }
 
 static uint64_t us_from_now(uint64_t us)
@@ -200,6 +200,7 @@ void engine_stop(struct conn_table *table)
         listener_stop(&table->listeners[i]);
     }
     timer_disarm(&table->accept_retry);
+    hold_end(table);
     stream_cache_drop_all(table->worker, table->shared->topics);
     list_for_each(node, &table->open)
     {

@@ -190,6 +190,8 @@ void listener_init_conn(struct conn *conn, struct conn_table *table, int fd,
     conn->bytes_acked = 0;
     conn->taken_ms = 0;
     conn->first_sent_ms = 0;
+    conn->is_held = false;
+    conn->ends_later = false;
     unfinished_entry_init(&conn->unfinished);
     list_init(&conn->booking_node);
     list_init(&conn->paced_node);

@@ -33,6 +33,8 @@ static void take_error(struct conn *conn, int error)
         counters_increment(&conn->worker->counters, recv_starved);
         CHECK(list_empty(&conn->starved_node));
         list_append(&conn->table->starved, &conn->starved_node);
+    } else if (error == -ECANCELED) {
+        conn_receive_start(conn); /* when it is no longer held */
     } else if (conn->transport->on_receive_failed == NULL ||
                !conn->transport->on_receive_failed(conn, error)) {
         conn_fail(conn, is_peer_gone(error) ? CLOSE_BY_PEER : CLOSE_IO_ERROR);
@@ -148,7 +150,7 @@ void conn_receive_start(struct conn *conn)
     const struct phase_ops *ops = conn_phase_ops(conn);
 
     if (conn->recv_op.in_flight || conn->close_submitted || conn->peer_ended ||
-        conn->receive_blocked || !list_empty(&conn->starved_node) ||
+        conn->receive_blocked || conn->is_held || !list_empty(&conn->starved_node) ||
         (ops->wants_bytes != NULL && !ops->wants_bytes(conn))) {
         return;
     }

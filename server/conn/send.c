@@ -88,8 +88,23 @@ static void take_sent(struct conn *conn, size_t wire_len)
                      conn->subscriber.queue.payload_sent - payload_before);
 }
 
+/* Nothing of this send was taken. Records that are made are sent, whenever that is. */
+static void take_cancelled(struct conn *conn)
+{
+    struct send_queue *queue = &conn->subscriber.queue;
+
+    if (conn->tls.output.records == NULL && queue->in_flight > 0) {
+        send_queue_end(queue, conn->worker, 0);
+    }
+    conn_send_wake(conn);
+}
+
 static void take_failure(struct conn *conn, int error)
 {
+    if (error == -ECANCELED && conn->phase != PHASE_CLOSING) {
+        take_cancelled(conn); /* it was held, and may go on already */
+        return;
+    }
     conn_send_abandon(conn);
     if (!conn->close_submitted) {
         /* The receive tells reliably how the connection ended; a send that fails only ends it. */
@@ -150,7 +165,8 @@ void conn_send_next(struct conn *conn)
 {
     struct worker *worker = conn->worker;
 
-    if (conn->send_op.in_flight || conn->close_submitted || conn->notify_submitted) {
+    if (conn->send_op.in_flight || conn->is_held || conn->close_submitted ||
+        conn->notify_submitted) {
         return;
     }
     drop_policy_drop_old(&conn->subscriber, worker, &conn->table->shared->bounds);

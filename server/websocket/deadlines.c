@@ -37,6 +37,9 @@ static void arm_liveness(struct conn *conn)
     struct phase_websocket *ws = phase_websocket_of(conn);
     uint64_t due_ms = earlier(ws->ping_due_ms, ws->pong_due_ms);
 
+    if (conn->is_held) {
+        return;
+    }
     if (ws->assembly_started_ms != 0) {
         due_ms = earlier(due_ms, ws->assembly_started_ms + assembly_timeout_ms(conn));
     }
@@ -129,6 +132,9 @@ static void arm_expiry(struct conn *conn)
     int64_t left_s = phase_websocket_of(conn)->exp_s - clock_wall_s();
     uint64_t wait_ms;
 
+    if (conn->is_held) {
+        return;
+    }
     if (left_s <= 0) {
         wait_ms = 0;
     } else {
@@ -151,14 +157,25 @@ static void on_expiry(struct timer *timer)
     close_frame_say(conn, CLOSE_EXPIRED, "token expired");
 }
 
+void deadlines_init(struct conn *conn)
+{
+    timer_init(&conn->liveness, on_liveness);
+    timer_init(&conn->expiry, on_expiry);
+}
+
 void deadlines_start(struct conn *conn)
 {
     struct phase_websocket *ws = phase_websocket_of(conn);
 
     ws->ping_due_ms = conn->worker->now_ms + ping_interval_ms(conn);
     ws->pong_due_ms = NO_PONG_DUE;
-    timer_init(&conn->liveness, on_liveness);
-    timer_init(&conn->expiry, on_expiry);
+    deadlines_init(conn);
+    arm_liveness(conn);
+    arm_expiry(conn);
+}
+
+void deadlines_resume(struct conn *conn)
+{
     arm_liveness(conn);
     arm_expiry(conn);
 }

@@ -10,6 +10,10 @@ enum deadlines_limits {
 
 /* In PHASE_WEBSOCKET, once the token's end is known. */
 void deadlines_start(struct conn *conn);
+/* The same for one that is held (conn/hold.h), and whose deadlines are known. */
+void deadlines_init(struct conn *conn);
+/* It is held no longer: what has become due meanwhile is due now. */
+void deadlines_resume(struct conn *conn);
 /* Looks soon: the viewer has lost too much. */
 void deadlines_hasten(struct conn *conn);
 

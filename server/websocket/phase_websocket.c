@@ -641,7 +641,7 @@ static void await_room(struct conn *conn)
 static bool keep_for_later(struct conn *conn, struct bytes bytes)
 {
     struct inbox *inbox = &phase_websocket_of(conn)->inbox;
-    bool is_first = inbox_is_empty(inbox);
+    bool is_first = inbox_is_empty(inbox) && !conn->is_held;
 
     /* Live messages need the memory more than floods do. */
     if (is_first && has_room(conn) &&
@@ -677,7 +677,7 @@ static void take_all(struct conn *conn, struct bytes bytes)
 
 static void websocket_on_bytes(struct conn *conn, struct bytes bytes)
 {
-    if (inbox_is_empty(&phase_websocket_of(conn)->inbox)) {
+    if (inbox_is_empty(&phase_websocket_of(conn)->inbox) && !conn->is_held) {
         bytes = take_frames(conn, bytes, SERVICE_CREDIT);
     }
     if (bytes.len > 0 && !keep_for_later(conn, bytes)) {
@@ -714,6 +714,26 @@ static bool websocket_wants_bytes(const struct conn *conn)
     return inbox_is_empty(&phase_websocket_seen(conn)->inbox);
 }
 
+/* With so many bytes in its inbox. */
+static void go_on(struct conn *conn, size_t left)
+{
+    if (left > 0 && !has_room(conn)) {
+        await_room(conn);
+    } else if (left > 0) {
+        await_turn(conn);
+    } else if (conn->peer_ended) {
+        conn_phase_ops(conn)->on_eof(conn);
+    } else {
+        conn_receive_start(conn);
+    }
+}
+
+static void websocket_on_resumed(struct conn *conn)
+{
+    deadlines_resume(conn);
+    go_on(conn, inbox_bytes(&phase_websocket_of(conn)->inbox).len);
+}
+
 static void websocket_on_turn(struct conn *conn)
 {
     struct inbox inbox = phase_websocket_of(conn)->inbox;
@@ -730,15 +750,7 @@ static void websocket_on_turn(struct conn *conn)
     inbox_skip(&inbox, pool, inbox_bytes(&inbox).len - left.len);
     phase_websocket_of(conn)->inbox = inbox;
     watch_assembly(conn);
-    if (left.len > 0 && !has_room(conn)) {
-        await_room(conn);
-    } else if (left.len > 0) {
-        await_turn(conn);
-    } else if (conn->peer_ended) {
-        conn_phase_ops(conn)->on_eof(conn);
-    } else {
-        conn_receive_start(conn);
-    }
+    go_on(conn, left.len);
 }
 
 /* Without a Close it is an abrupt end, and no peer waits for what is queued. A peer that ended only
@@ -791,5 +803,6 @@ const struct phase_ops phase_websocket_ops = {
     .on_deadline = websocket_on_deadline,
     .on_failed = conn_close_now,
     .on_end = websocket_on_end,
+    .on_resumed = websocket_on_resumed,
     .on_leave = websocket_on_leave,
 };

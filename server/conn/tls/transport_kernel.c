@@ -77,6 +77,8 @@ static void control_on_complete(struct op *op, int result, uint32_t flags)
         take_control(conn, ktls_record_type(record), bytes_of(record->data, (size_t)result));
     } else if (!conn->close_submitted && result == 0) {
         conn_receive_end(conn);
+    } else if (!conn->close_submitted && result == -ECANCELED) {
+        conn_receive_start(conn); /* of data: the record is told of again */
     } else if (!conn->close_submitted) {
         conn_fail(conn, CLOSE_IO_ERROR);
     }
@@ -106,8 +108,10 @@ static void rekey_on_sent(struct op *op, int result, uint32_t flags)
 
     CHECK(conn->phase != PHASE_FREE);
     conn_send_restore(conn);
-    if (!conn->close_submitted &&
-        (result <= 0 || ktls_rekey_send(conn->fd, rekey->suite, &rekey->secrets) != 0)) {
+    if (result == -ECANCELED && conn->phase != PHASE_CLOSING) {
+        rekey->answer_wanted = true; /* it was held */
+    } else if (!conn->close_submitted &&
+               (result <= 0 || ktls_rekey_send(conn->fd, rekey->suite, &rekey->secrets) != 0)) {
         conn_fail(conn, CLOSE_IO_ERROR);
     }
     conn_send_wake(conn);
