@@ -1,6 +1,7 @@
 #include "server/conn/close.h"
 
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "base/probe.h"
@@ -171,6 +172,7 @@ static void give_up(struct conn *conn)
 {
     CHECK(is_quiet(conn));
     CHECK(conn->fd == -1);
+    conn_enter_phase(conn, PHASE_FREE);
     CHECK(list_empty(&conn->booking_node) && list_empty(&conn->subscriber.node));
     conn_send_abandon(conn);
     send_queue_clear(&conn->subscriber.queue, conn->worker);
@@ -181,7 +183,6 @@ static void give_up(struct conn *conn)
     list_remove(&conn->starved_node);
     timer_disarm(&conn->liveness);
     timer_disarm(&conn->expiry);
-    conn_enter_phase(conn, PHASE_FREE);
     conn_table_put(conn->table, conn);
 }
 
@@ -200,6 +201,14 @@ void conn_close_moved(struct conn *conn)
     }
     conn->fd = -1;
     conn_table_pass_place(conn->table, conn);
+    give_up(conn);
+}
+
+void conn_close_given(struct conn *conn)
+{
+    CHECK(conn->phase == PHASE_WEBSOCKET && conn->is_held && conn->given > 0);
+    CHECK(close(conn->fd) == 0);
+    conn->fd = -1;
     give_up(conn);
 }
 

@@ -36,6 +36,10 @@ void conn_close_for_memory(struct conn *conn);
  * releases what is left of it here, without a close. From PHASE_HTTP, while nothing is in flight.
  */
 void conn_close_moved(struct conn *conn);
+/* Another program has the connection, and a descriptor of its own: releases what there is of it
+ * here, and closes this program's descriptor, which tells the peer nothing. One that is held
+ * (hold.h) and given. */
+void conn_close_given(struct conn *conn);
 /* At once, the one that is to make room (unfinished.h); its place is free. False: there is none. */
 bool conn_close_oldest(struct conn_table *table);
 /* A WebSocket: as conn_close_begin, after a last message (NULL: none), whose reference is given up.

@@ -191,6 +191,7 @@ void listener_init_conn(struct conn *conn, struct conn_table *table, int fd,
     conn->taken_ms = 0;
     conn->first_sent_ms = 0;
     conn->is_held = false;
+    conn->given = 0;
     conn->ends_later = false;
     unfinished_entry_init(&conn->unfinished);
     list_init(&conn->booking_node);

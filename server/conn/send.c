@@ -143,6 +143,8 @@ void conn_send_init(struct conn *conn)
     send_queue_init(&conn->subscriber.queue);
     conn->subscriber.lag = (struct lag){0};
     conn->subscriber.counts = NULL;
+    conn->subscriber.state = SUBSCRIBER_LIVE;
+    conn->subscriber.join = NULL;
     conn->subscriber.on_queued = on_queued;
     conn->subscriber.on_dropped = NULL;
     conn->subscriber.on_wants_key = NULL;

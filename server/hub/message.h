@@ -29,8 +29,10 @@ struct topic;
 struct share {
     struct message *message;
     uint32_t count;
-    bool is_charged; /* its own memory is on the budget of the message's topic */
+    uint32_t listed : 31;    /* its number in a list of the worker's, if it stands there */
+    uint32_t is_charged : 1; /* its own memory is on the budget of the message's topic */
 };
+enum { SHARE_LISTED_MAX = INT32_MAX };
 
 /* Whatever treats messages differently, such as hub/drop_policy.h, reads only this. */
 enum message_class {

@@ -209,6 +209,42 @@ void stream_cache_follow(struct worker *worker, struct topic *topic, struct mess
     }
 }
 
+struct stream_cache *stream_cache_make(struct worker *worker, struct topic *topic,
+                                       uint64_t newest_ms)
+{
+    struct stream_cache *older = *place_of(topic, worker);
+
+    if (topic->registry->cache_bounds.bytes_max == 0 ||
+        (older != NULL && older->newest_ms >= newest_ms)) {
+        return NULL;
+    }
+    if (older != NULL) {
+        destroy(older);
+    }
+    struct stream_cache *cache = create(worker, topic);
+
+    if (cache != NULL) {
+        cache->newest_ms = newest_ms;
+        send_queue_charge(&cache->messages, worker, topic);
+    }
+    return cache;
+}
+
+void stream_cache_made(struct stream_cache *cache, bool is_home)
+{
+    struct worker *worker = cache->worker;
+
+    place_in_list(cache);
+    if (cache->publisher == NULL) {
+        timer_arm(&worker->timers, &cache->release, worker->now_ms + STREAM_CACHE_LINGER_MS);
+    } else if (cache->is_stream) {
+        await_silence(cache);
+    }
+    if (is_home || atomic_load(&cache->topic->cache_home) == 0) {
+        atomic_store(&cache->topic->cache_home, worker->index + 1);
+    }
+}
+
 void stream_cache_end(struct worker *worker, struct topic *topic,
                       const struct subscriber *publisher)
 {

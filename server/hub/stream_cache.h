@@ -65,6 +65,14 @@ struct stream_picture stream_cache_copy_picture(const struct worker *worker, str
 bool stream_cache_give_way(struct worker *worker, struct topic *topic);
 bool stream_cache_give_way_any(struct worker *worker, struct topic_registry *registry);
 
+/* An empty one, to be filled with what another program kept: its members, and charged messages. An
+ * older one of the topic here makes way. NULL: a newer one does not, nothing is cached here, or
+ * there is no memory. */
+MUST_USE struct stream_cache *stream_cache_make(struct worker *worker, struct topic *topic,
+                                                uint64_t newest_ms);
+/* It is filled. is_home: it is the newest of its topic. */
+void stream_cache_made(struct stream_cache *cache, bool is_home);
+
 /* Whether a viewer that has got all that is kept waits for the next key picture: what comes next
  * does not go on from it. */
 bool stream_cache_awaits_key(const struct stream_cache *cache);

@@ -54,6 +54,7 @@ static void init_parts(struct topic *topic)
         part->writers = 0;
         part->published = 0;
         part->streams_count = 0;
+        part->listed = 0;
         part->cache = NULL;
         part->budget = (struct budget){0};
         part->parcel = NULL;

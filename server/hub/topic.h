@@ -38,6 +38,7 @@ struct topic_part {
     uint32_t writers;   /* mutex; members that only publish */
     uint32_t published; /* number of the newest message of this worker */
     uint32_t streams_count;     /* that publishers of this worker began */
+    uint32_t listed;            /* its number in a list of the worker's, if it stands there */
     struct stream_cache *cache; /* of a publisher of this worker, or NULL */
     struct budget budget;  /* of messages that this worker made; while it is not 0, a reference */
     struct parcel *parcel; /* of this turn, for other workers, or NULL */

@@ -69,19 +69,44 @@ static uint64_t claim_key(const struct conn *conn)
     return key == 0 ? 1 : key;
 }
 
-void attendance_join(struct conn *conn, const struct wishes *wishes)
+/* Counts it, as what it may be. */
+static void enter(struct conn *conn)
 {
     struct phase_websocket *ws = phase_websocket_of(conn);
 
     placement_enter(conn->table->shared->placement, ws->topic, conn->worker->index, ws->can_read);
-    conn->subscriber.lag.recovery = wishes->recovery;
-    conn->subscriber.lag.age_ms_max = wishes->age_ms_max;
     conn->subscriber.on_wants_key = on_wants_key;
     conn->subscriber.counts = topic_counts_at(ws->topic, conn->worker);
     topic_counts_enter(conn->subscriber.counts, ws->can_read, ws->can_write);
     if (ws->can_write) {
-        ws->source = topic_next_source(ws->topic);
         ws->claim.key = claim_key(conn);
+    }
+}
+
+void attendance_return(struct conn *conn)
+{
+    struct phase_websocket *ws = phase_websocket_of(conn);
+
+    enter(conn);
+    if (ws->can_read) {
+        audience_add_viewer(conn->worker, ws->topic);
+        topic_subscribe(ws->topic, conn->worker, &conn->subscriber);
+        stream_join_begin(conn->worker, ws->topic, &conn->subscriber, JOIN_LATEST);
+    }
+    if (ws->has_published) {
+        audience_add_publisher(conn->worker, ws->topic);
+    }
+}
+
+void attendance_join(struct conn *conn, const struct wishes *wishes)
+{
+    struct phase_websocket *ws = phase_websocket_of(conn);
+
+    enter(conn);
+    conn->subscriber.lag.recovery = wishes->recovery;
+    conn->subscriber.lag.age_ms_max = wishes->age_ms_max;
+    if (ws->can_write) {
+        ws->source = topic_next_source(ws->topic);
     }
     if (ws->can_read) {
         watch_topic(conn, wishes->join);

@@ -21,6 +21,10 @@ void attendance_give(struct phase_websocket *ws);
 
 /* In PHASE_WEBSOCKET, when it is known what it may do. A viewer has what it begins with. */
 void attendance_join(struct conn *conn, const struct wishes *wishes);
+/* The same for one that was there before, in another program: its source is known, and it has
+ * begun.
+ */
+void attendance_return(struct conn *conn);
 void attendance_leave(struct conn *conn);
 
 /* Whether a message of its goes to others; counted if not. */

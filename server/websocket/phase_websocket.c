@@ -63,6 +63,21 @@ void phase_websocket_open(struct conn *conn, const struct admission *admission,
     websocket_on_bytes(conn, bytes);
 }
 
+void phase_websocket_restore(struct conn *conn, const struct phase_websocket *state)
+{
+    struct phase_websocket *ws = phase_websocket_of(conn);
+
+    CHECK(state->topic != NULL && state->message == NULL && inbox_is_empty(&state->inbox));
+    conn_enter_phase(conn, PHASE_WEBSOCKET);
+    *ws = *state;
+    deadlines_init(conn);
+    conn->subscriber.on_dropped = losses_on_dropped;
+    conn->subscriber.on_room = websocket_on_room;
+    attendance_return(conn);
+    list_append(conn_table_booking(conn->table, ws->identity.booking_id), &conn->booking_node);
+    hold_take(conn);
+}
+
 static void stop_waiting(struct conn *conn)
 {
     list_remove(&conn->paced_node);
@@ -73,7 +88,9 @@ static void websocket_on_leave(struct conn *conn)
 {
     struct phase_websocket *ws = phase_websocket_of(conn);
 
-    websocket_log_closed(conn);
+    if (conn->given == 0) { /* the other program tells of its end */
+        websocket_log_closed(conn);
+    }
     conn->subscriber.on_dropped = NULL;
     topic_counts_leave(conn->subscriber.counts, ws->can_read, ws->can_write);
     conn->subscriber.counts = NULL; /* its row may be another topic's soon */

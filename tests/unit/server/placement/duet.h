@@ -59,7 +59,7 @@ static inline void duet_open_worker(unsigned index)
     block_pool_reserve(&worker->blocks, 4 << 20);
     block_pool_init(&worker->requests, 1 << 20);
     timer_wheel_init(&worker->timers, DUET_NOW_MS);
-    CHECK(engine_init(&duet.tables[index], worker, &duet.shared, NULL, 0) == 0);
+    CHECK(engine_init(&duet.tables[index], worker, &duet.shared, NULL, 0, false) == 0);
 }
 
 UNUSED static void duet_open(void)
