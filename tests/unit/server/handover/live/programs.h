@@ -5,6 +5,8 @@
 #pragma once
 
 #include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
@@ -161,6 +163,7 @@ static inline void program_turn_worker(struct program *program, unsigned index)
     fanout_flush(worker);
     engine_on_turn_end(&program->tables[index]);
     worker_post_homeward(worker);
+    atomic_store(&worker->blocks_left, block_pool_left(&worker->blocks));
 }
 
 UNUSED static void program_turn(struct program *program)
