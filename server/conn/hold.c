@@ -5,7 +5,7 @@
 #include "server/conn/conn.h"
 #include "server/conn/send.h"
 
-void hold_take(struct conn *conn)
+void hold_include(struct conn *conn)
 {
     CHECK(conn->phase == PHASE_WEBSOCKET && !conn->is_held);
     conn->is_held = true;
@@ -27,7 +27,7 @@ void hold_begin(struct conn_table *table, void (*done)(struct conn_table *table)
         struct conn *conn = container_of(node, struct conn, open_node);
 
         if (conn->phase == PHASE_WEBSOCKET) {
-            hold_take(conn);
+            hold_include(conn);
             conn_close_cancel(conn);
         }
     }

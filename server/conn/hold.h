@@ -33,4 +33,4 @@ void hold_end(struct conn_table *table);
 MUST_USE bool hold_on_turn_end(struct conn_table *table);
 
 /* One that is made during a hold, before anything of it was started. */
-void hold_take(struct conn *conn);
+void hold_include(struct conn *conn);

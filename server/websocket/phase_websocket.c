@@ -75,7 +75,7 @@ void phase_websocket_restore(struct conn *conn, const struct phase_websocket *st
     conn->subscriber.on_room = websocket_on_room;
     attendance_return(conn);
     list_append(conn_table_booking(conn->table, ws->identity.booking_id), &conn->booking_node);
-    hold_take(conn);
+    hold_include(conn);
 }
 
 static void stop_waiting(struct conn *conn)
