@@ -364,6 +364,29 @@ static bool notify(struct conn *conn)
     return true;
 }
 
+struct bytes transport_records_partial(const struct conn *conn)
+{
+    const struct partial_record *partial = conn->tls.partial;
+
+    return partial == NULL ? bytes_of(NULL, 0) : bytes_of(partial->bytes, partial->got);
+}
+
+bool transport_records_restore(struct conn *conn, struct tls_records *records, struct bytes partial)
+{
+    CHECK(conn->tls.records == NULL && conn->tls.partial == NULL);
+    conn->tls.records = records;
+    if (partial.len == 0) {
+        return true;
+    }
+    conn->tls.partial = take_partial(conn, partial.len);
+    if (conn->tls.partial == NULL) {
+        return false;
+    }
+    memcpy(conn->tls.partial->bytes, partial.data, partial.len);
+    conn->tls.partial->got = (uint32_t)partial.len;
+    return true;
+}
+
 /* The beginning of a record moves too. */
 static bool take_over(struct conn *conn, const struct conn_tls *from)
 {

@@ -46,7 +46,7 @@ enum live_message_field {
 enum live_websocket_field {
     /* The connection */
     LIVE_WEBSOCKET_TOPIC = 1,
-    LIVE_WEBSOCKET_TRANSPORT = 2, /* "", "user", "kernel" */
+    LIVE_WEBSOCKET_TRANSPORT = 2, /* enum live_transport */
     LIVE_WEBSOCKET_ROLE = 3,
     LIVE_WEBSOCKET_MESSAGES_SENT = 4,
     LIVE_WEBSOCKET_BYTES_SENT = 5,
@@ -125,7 +125,23 @@ enum live_websocket_field {
     LIVE_WEBSOCKET_BEGUN_ROOM = 106, /* bytes that it has room for */
     LIVE_WEBSOCKET_QUEUE = 107,      /* live_queue.h */
     LIVE_WEBSOCKET_SENT_OFFSET = 108,
+    LIVE_WEBSOCKET_IN_FLIGHT = 109, /* entries at the front that records were made of */
+    /* TLS 1.3 */
+    LIVE_WEBSOCKET_SUITE = 128,         /* IANA's number */
+    LIVE_WEBSOCKET_CLIENT_SECRET = 129, /* the newest of each direction */
+    LIVE_WEBSOCKET_SERVER_SECRET = 130,
+    LIVE_WEBSOCKET_OPENED = 131, /* records under it */
+    LIVE_WEBSOCKET_SEALED = 132,
+    LIVE_WEBSOCKET_ANSWER_WANTED = 133, /* a KeyUpdate of ours */
+    LIVE_WEBSOCKET_IDLE_RECORDS = 134,
+    LIVE_WEBSOCKET_KEY_UPDATES = 135,
+    LIVE_WEBSOCKET_DATA_RECORDS = 136,
+    LIVE_WEBSOCKET_PARTIAL = 137,       /* what has come of a record */
+    LIVE_WEBSOCKET_RECORDS = 138,       /* that are made and not sent; absent: there are none */
+    LIVE_WEBSOCKET_RECORDS_PLAIN = 139, /* bytes of the queue that are in them */
 };
+
+enum live_transport { LIVE_TRANSPORT_PLAIN, LIVE_TRANSPORT_RECORDS, LIVE_TRANSPORT_KERNEL };
 
 enum live_cache_field {
     LIVE_CACHE_TOPIC = 1,

@@ -9,6 +9,7 @@
 #include "server/conn/transport.h"
 #include "server/handover/live/live_format.h"
 #include "server/handover/live/live_scalars.h"
+#include "server/handover/live/live_tls.h"
 #include "server/websocket/phase_websocket.h"
 
 enum {
@@ -129,7 +130,7 @@ static const struct text {
 bool live_websocket_may_move(const struct conn *conn)
 {
     return conn->phase == PHASE_WEBSOCKET && conn->is_held && !conn->ends_later &&
-           !conn->peer_ended && !conn->receive_blocked && conn->transport == &transport_plain &&
+           !conn->peer_ended && !conn->receive_blocked && live_tls_may_move(conn) &&
            phase_websocket_seen(conn)->exchange == NULL &&
            conn->subscriber.queue.count <= LIVE_QUEUE_ENTRIES_MAX;
 }
@@ -140,7 +141,7 @@ size_t live_websocket_size(const struct conn *conn)
     size_t begun_len = ws->message == NULL ? 0 : ws->message->payload_len;
 
     return FIELDS_BYTES + begun_len + inbox_bytes(&ws->inbox).len +
-           live_queue_size(&conn->subscriber.queue);
+           live_queue_size(&conn->subscriber.queue) + live_tls_size(conn);
 }
 
 static void write_conn(struct handover_writer *writer, const struct live_census *census,
@@ -150,7 +151,7 @@ static void write_conn(struct handover_writer *writer, const struct live_census 
 
     handover_writer_number(writer, LIVE_WEBSOCKET_TOPIC,
                            live_census_topic(census, phase_websocket_seen(conn)->topic));
-    handover_writer_bytes(writer, LIVE_WEBSOCKET_TRANSPORT, bytes_of_text(conn->transport->text));
+    handover_writer_number(writer, LIVE_WEBSOCKET_TRANSPORT, live_tls_transport(conn));
     live_scalars_write(writer, of_conn, ARRAY_LENGTH(of_conn), conn, worker);
     handover_writer_number(writer, LIVE_WEBSOCKET_AWAITS_KEY,
                            conn->subscriber.state == SUBSCRIBER_AWAITS_KEY);
@@ -203,6 +204,8 @@ bool live_websocket_write(struct handover_writer *writer, const struct live_cens
     bool is_written = live_queue_write(writer, LIVE_WEBSOCKET_QUEUE, census, queue);
 
     handover_writer_number(writer, LIVE_WEBSOCKET_SENT_OFFSET, queue->sent_offset);
+    handover_writer_number(writer, LIVE_WEBSOCKET_IN_FLIGHT, queue->in_flight);
+    live_tls_write(writer, conn);
     return handover_writer_end(writer) && is_written;
 }
 
@@ -320,6 +323,13 @@ static bool take_place(const struct reading *reading, const struct phase_websock
 
 static struct conn *make(struct reading *reading, int fd, const struct phase_websocket *ws)
 {
+    uint64_t number;
+
+    if (!handover_record_number(reading->record, LIVE_WEBSOCKET_TRANSPORT, &number) ||
+        live_tls_transport_of(number) == NULL) {
+        reading->error = "a transport is not known";
+        return NULL;
+    }
     if (!take_place(reading, ws)) {
         reading->error = "there are fewer places for WebSockets";
         return NULL;
@@ -332,6 +342,7 @@ static struct conn *make(struct reading *reading, int fd, const struct phase_web
         reading->error = "there are fewer places for connections";
         return NULL;
     }
+    conn->transport = live_tls_transport_of(number);
     topic_ref(ws->topic);
     phase_websocket_restore(conn, ws);
     return conn;
@@ -397,31 +408,50 @@ static bool read_begun(struct reading *reading, struct conn *conn)
     return true;
 }
 
+/* Bytes of its first entries that are in flight, or still to be sent of the first one. */
+static size_t in_flight_bytes(const struct send_queue *queue)
+{
+    size_t bytes = 0;
+
+    for (unsigned i = 0; i < queue->in_flight; i++) {
+        bytes += send_entry_len(send_queue_entry(queue, i));
+    }
+    return bytes - queue->sent_offset;
+}
+
 static bool read_queue(struct reading *reading, struct conn *conn)
 {
     struct send_queue *queue = &conn->subscriber.queue;
-    uint64_t sent = 0;
+    uint64_t sent = 0, in_flight = 0;
 
     if (!live_queue_read(field(reading, LIVE_WEBSOCKET_QUEUE), conn->worker,
                          phase_websocket_of(conn)->topic, reading->messages, queue)) {
         return fail(reading, "a queue is none, or there is no memory for it");
     }
     (void)!handover_record_number(reading->record, LIVE_WEBSOCKET_SENT_OFFSET, &sent);
-    if (sent > 0 && (queue->count == 0 || sent >= send_entry_len(send_queue_entry(queue, 0)))) {
+    (void)!handover_record_number(reading->record, LIVE_WEBSOCKET_IN_FLIGHT, &in_flight);
+    if (in_flight > queue->count ||
+        (sent > 0 && (queue->count == 0 || sent >= send_entry_len(send_queue_entry(queue, 0))))) {
         return fail(reading, "a queue is none");
     }
     queue->sent_offset = (uint32_t)sent;
+    queue->in_flight = (uint16_t)in_flight;
     return true;
 }
 
-/* By the way of its bytes. */
+static bool read_transport(struct reading *reading, struct conn *conn)
+{
+    const struct send_queue *queue = &conn->subscriber.queue;
+
+    return live_tls_read(reading->record, conn,
+                         queue->in_flight == 0 ? 0 : in_flight_bytes(queue)) ||
+           fail(reading, "a TLS connection is none, or there is no memory for it");
+}
+
 static bool read_rest(struct reading *reading, struct conn *conn)
 {
-    if (!bytes_equal_text(field(reading, LIVE_WEBSOCKET_TRANSPORT), transport_plain.text)) {
-        return fail(reading, "a transport is not known");
-    }
     return read_conn(reading, conn) && read_control(reading, conn) && read_inbox(reading, conn) &&
-           read_begun(reading, conn) && read_queue(reading, conn);
+           read_begun(reading, conn) && read_queue(reading, conn) && read_transport(reading, conn);
 }
 
 bool live_websocket_read(const struct handover_record *record, struct conn_table *table, int fd,

@@ -27,6 +27,12 @@ enum tls_suite tls_suite_of(uint16_t cipher_id)
     return TLS_SUITE_COUNT;
 }
 
+uint16_t tls_suite_id(enum tls_suite suite)
+{
+    CHECK(suite < TLS_SUITE_COUNT);
+    return suites[suite].cipher_id;
+}
+
 const char *tls_suite_text(enum tls_suite suite)
 {
     CHECK(suite < TLS_SUITE_COUNT);

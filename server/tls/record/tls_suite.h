@@ -15,6 +15,7 @@ enum tls_suite {
 
 /* The suite of an IANA number (0x1301 …), or TLS_SUITE_COUNT. */
 enum tls_suite tls_suite_of(uint16_t cipher_id);
+uint16_t tls_suite_id(enum tls_suite suite);
 
 const char *tls_suite_text(enum tls_suite suite); /* of its cipher */
 size_t tls_suite_key_bytes(enum tls_suite suite);
