@@ -41,9 +41,7 @@ static void resume(struct conn *conn)
         conn_end(conn, conn->close_reason);
         return;
     }
-    if (!conn_send_idle(conn)) {
-        conn_send_wake(conn);
-    }
+    conn_send_wake(conn); /* there may be something beside the queue */
     conn_phase_ops(conn)->on_resumed(conn);
 }
 

@@ -20,10 +20,12 @@
 #include "server/conn/conn.h"
 #include "server/conn/engine.h"
 #include "server/conn/listener.h"
+#include "server/conn/tls/transport_records.h"
 #include "server/handover/live/live_part.h"
 #include "server/http/phase_http.h"
 #include "server/hub/fanout.h"
 #include "server/hub/stream_cache.h"
+#include "server/tls/record/tls_records.h"
 #include "server/websocket/phase_websocket.h"
 #include "tests/unit/server/loop/uring_fixture.h"
 
@@ -248,25 +250,69 @@ struct peer {
     int fd;
     uint8_t *heard; /* frames, without the answer to the upgrade */
     size_t heard_len, heard_size;
-    size_t taken; /* of them, by peer_next */
+    size_t taken;                /* of them, by peer_next */
+    struct tls_records *records; /* of its side; NULL: plain */
+    uint8_t *sealed;             /* records that have come, from the one at opened on unopened */
+    size_t sealed_len, sealed_size, opened;
+    unsigned key_updates; /* of the relay */
 };
+
+static inline void peer_keep(uint8_t **bytes, size_t len, size_t *size)
+{
+    if (*size - len < 65536) {
+        *size = *size * 2 + 65536;
+        *bytes = realloc(*bytes, *size);
+        CHECK(*bytes != NULL);
+    }
+}
+
+/* All whole records that have come. */
+static inline void peer_open(struct peer *peer)
+{
+    while (peer->sealed_len - peer->opened >= TLS_RECORD_HEADER) {
+        uint8_t *record = peer->sealed + peer->opened, type;
+        struct bytes payload;
+        size_t len;
+
+        cr_assert_eq(tls_opener_measure(record, &len), TLS_OPENED);
+        if (peer->sealed_len - peer->opened < len) {
+            return;
+        }
+        cr_assert_eq(tls_opener_open(&peer->records->opener, record, len, &type, &payload),
+                     TLS_OPENED, "a record that the peer cannot open");
+        peer->opened += len;
+        if (type == TLS_CONTENT_HANDSHAKE) {
+            cr_assert(tls_cipher_update(&peer->records->opener.cipher));
+            peer->key_updates++;
+            continue;
+        }
+        cr_assert_eq(type, TLS_CONTENT_DATA);
+        peer_keep(&peer->heard, peer->heard_len, &peer->heard_size);
+        memcpy(peer->heard + peer->heard_len, payload.data, payload.len);
+        peer->heard_len += payload.len;
+    }
+}
 
 /* Takes what has come. False: the connection has ended. */
 static inline bool peer_listen(struct peer *peer)
 {
+    bool is_plain = peer->records == NULL;
+    uint8_t **bytes = is_plain ? &peer->heard : &peer->sealed;
+    size_t *held = is_plain ? &peer->heard_len : &peer->sealed_len;
+    size_t *size = is_plain ? &peer->heard_size : &peer->sealed_size;
     ssize_t len = 1;
 
     while (len > 0) {
-        if (peer->heard_size - peer->heard_len < 65536) {
-            peer->heard_size = peer->heard_size * 2 + 65536;
-            peer->heard = realloc(peer->heard, peer->heard_size);
-            CHECK(peer->heard != NULL);
-        }
-        len = recv(peer->fd, peer->heard + peer->heard_len, peer->heard_size - peer->heard_len,
-                   MSG_DONTWAIT);
-        peer->heard_len += len > 0 ? (size_t)len : 0;
+        peer_keep(bytes, *held, size);
+        len = recv(peer->fd, *bytes + *held, *size - *held, MSG_DONTWAIT);
+        *held += len > 0 ? (size_t)len : 0;
     }
-    return len < 0 && errno == EAGAIN;
+    int error = errno;
+
+    if (!is_plain) {
+        peer_open(peer);
+    }
+    return len < 0 && error == EAGAIN;
 }
 
 /* The whole frame that has come next: opcode in *ret_opcode, payload; false: there is none yet. */
@@ -433,6 +479,42 @@ UNUSED static void peer_close(struct peer *peer)
 {
     close(peer->fd);
     free(peer->heard);
+    free(peer->sealed);
+    tls_records_destroy(peer->records);
+}
+
+/* As if they had made a handshake before. */
+UNUSED static void peer_secure(struct peer *peer, struct conn *conn, enum tls_suite suite)
+{
+    struct tls_secrets secrets = {.client_len = tls_suite_secret_bytes(suite),
+                                  .server_len = tls_suite_secret_bytes(suite)};
+    struct tls_secrets mirrored = secrets;
+
+    memset(secrets.client, 0xc1, secrets.client_len);
+    memset(secrets.server, 0x5e, secrets.server_len);
+    memcpy(mirrored.client, secrets.server, sizeof mirrored.client);
+    memcpy(mirrored.server, secrets.client, sizeof mirrored.server);
+    conn->tls.records = tls_records_create(suite, &secrets, 0);
+    peer->records = tls_records_create(suite, &mirrored, 0);
+    CHECK(conn->tls.records != NULL && peer->records != NULL);
+    conn->transport = &transport_records;
+}
+
+/* As records, at target, which has room for them. Returns their length. */
+UNUSED static size_t peer_seal(struct peer *peer, struct bytes bytes, uint8_t *target)
+{
+    const struct iovec slice = {.iov_base = (void *)(uintptr_t)bytes.data, .iov_len = bytes.len};
+    struct tls_plain plain = {.slices = &slice, .len = bytes.len};
+    size_t used = 0;
+
+    while (plain.len > 0) {
+        size_t len =
+            tls_sealer_seal(&peer->records->sealer, TLS_CONTENT_DATA, &plain, target + used);
+
+        cr_assert_gt(len, 0);
+        used += len;
+    }
+    return used;
 }
 
 /* The way from one program to the other */
