@@ -23,6 +23,7 @@
 #include "server/conn/engine.h"
 #include "server/conn/listener.h"
 #include "server/conn/tls/phase_tls.h"
+#include "server/handover/live/live_part.h"
 #include "server/http/phase_http.h"
 #include "server/hub/fanout.h"
 #include "server/key_reload.h"
@@ -184,6 +185,7 @@ static void run_drain_stayed(struct worker *worker, struct call *call)
 /* The workers serve what they were given from now on. */
 static void run_begin(struct worker *worker, struct call *call)
 {
+    live_part_start(table_of(worker));
     listeners_resume(table_of(worker));
 }
 
@@ -551,6 +553,10 @@ static void take_over(struct server *server)
     if (open_store(server) != 0) {
         _exit(1);
     }
+    if (successor_take_connections(&server->successor, &server->group, &server->post, error) != 0) {
+        fail(error);
+        _exit(1);
+    }
     if (successor_await_go(&server->successor, error) != 0) {
         fail(error);
         _exit(1);
@@ -633,8 +639,7 @@ static void join_predecessor(struct server *server, struct supervisor *superviso
 {
     server->predecessor.options = &server->options;
     server->predecessor.shared = &server->shared;
-    server->predecessor.group = &server->group;
-    server->predecessor.post = &server->post;
+    server->shared.predecessor = &server->predecessor;
     server->predecessor.ports = &server->ports;
     server->predecessor.admin = &server->admin;
     server->predecessor.notifier = &server->notifier;
@@ -762,7 +767,8 @@ static int take_successor(struct server *server)
 /* What it opened is only of use to it. */
 static void open_predecessor(struct server *server, const struct config_source *source)
 {
-    int failed = predecessor_init(&server->predecessor, source);
+    server->predecessor.group = &server->group;
+    int failed = predecessor_init(&server->predecessor, source, &server->post);
 
     if (failed != 0) {
         log_warn("no descriptor is left: SIGUSR2 will hand over nothing",

@@ -60,6 +60,7 @@ struct booking_errands;
 struct booking_store;
 struct placement;
 struct phase_ops;
+struct predecessor;
 
 /* The two shapes of reports that clients know: the topic's (all keys, camelCase) and that of
  * GET /status (snake_case, empty ones left out). */
@@ -80,7 +81,8 @@ struct conn_shared {
     void (*on_command)(struct worker *worker, struct bytes payload);
     struct booking_store *store;     /* NULL: bookings are in memory only */
     struct booking_errands *errands; /* NULL: no program before this one has connections left */
-    struct topic *stats_topic;   /* referenced */
+    struct predecessor *predecessor; /* hands over to the next program */
+    struct topic *stats_topic;       /* referenced */
     int64_t started_s;
     const struct publish_rate *publish_rate;      /* of each WebSocket; NULL: none */
     _Atomic(const struct server_config *) config; /* a reload replaces it */

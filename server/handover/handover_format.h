@@ -44,3 +44,6 @@ enum handover_kind {
     HANDOVER_CODE = 24,
     HANDOVER_BOOKING = 25,
 };
+
+/* Fields of HANDOVER_MOVE. */
+enum handover_move_field { HANDOVER_MOVE_STREAMS = 1 };

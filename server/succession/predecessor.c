@@ -5,7 +5,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -16,6 +15,7 @@
 #include "server/bookings/bookings_handover.h"
 #include "server/conn/engine.h"
 #include "server/conn/listener.h"
+#include "server/handover/live/live_part.h"
 #include "server/http/booking_change.h"
 #include "server/http/phase_http.h"
 #include "server/succession/sockets.h"
@@ -23,21 +23,22 @@
 
 enum { LOOK_AGAIN_MS = 2, STREAM_HEAD_BYTES = 4096 };
 
-int predecessor_init(struct predecessor *predecessor, const struct config_source *source)
+int predecessor_init(struct predecessor *predecessor, const struct config_source *source,
+                     struct ring *post)
 {
     handover_program_init(&predecessor->program, source->argc, source->argv);
     predecessor->channel.fd = -1;
-    predecessor->answered_fd = eventfd(0, EFD_CLOEXEC);
-    return predecessor->answered_fd < 0 ? -errno : 0;
+    int failed = roll_call_init(&predecessor->steps, predecessor->group, post, predecessor);
+    int back_failed = roll_call_init(&predecessor->back, predecessor->group, post, predecessor);
+
+    return failed == 0 ? back_failed : failed;
 }
 
 void predecessor_deinit(struct predecessor *predecessor)
 {
     handover_channel_close(&predecessor->channel);
-    if (predecessor->answered_fd >= 0) {
-        close(predecessor->answered_fd);
-        predecessor->answered_fd = -1;
-    }
+    roll_call_deinit(&predecessor->steps);
+    roll_call_deinit(&predecessor->back);
 }
 
 bool predecessor_has_successor(const struct predecessor *predecessor)
@@ -78,54 +79,13 @@ static bool fail_at(struct predecessor *predecessor, const char *step, int faile
     return fail(predecessor, "%s: %s", step, reason_of(failed));
 }
 
-/* Calls of workers, and their answers. */
-
-static struct predecessor_call *call_of(struct call *call)
-{
-    return container_of(call, struct predecessor_call, call);
-}
-
-static void answer(struct predecessor *predecessor)
-{
-    atomic_fetch_sub(&predecessor->unanswered, 1);
-    eventfd_write(predecessor->answered_fd, 1);
-}
-
-static void post(struct predecessor *predecessor, struct predecessor_call *own,
-                 void (*run)(struct worker *worker, struct call *call))
-{
-    struct call *calls[WORKERS_MAX];
-
-    for (unsigned i = 0; i < predecessor->group->workers_count; i++) {
-        own[i] = (struct predecessor_call){.predecessor = predecessor};
-        calls[i] = &own[i].call;
-    }
-    atomic_store(&predecessor->unanswered, predecessor->group->workers_count);
-    worker_group_call(predecessor->group, predecessor->post, calls, run);
-}
-
-static int await_answers(struct predecessor *predecessor, const struct handover_wait *wait)
-{
-    eventfd_t ignored;
-    int failed = 0;
-
-    while (failed == 0 && atomic_load(&predecessor->unanswered) > 0) {
-        failed = handover_wait_for(wait, predecessor->answered_fd, POLLIN);
-        if (failed == 0) {
-            eventfd_read(predecessor->answered_fd, &ignored);
-        }
-    }
-    return failed;
-}
-
 /* Runs it on each worker, until all have answered. */
 static bool ask(struct predecessor *predecessor,
                 void (*run)(struct worker *worker, struct call *call))
 {
-    post(predecessor, predecessor->calls, run);
-    int failed = await_answers(predecessor, &predecessor->wait);
+    int failed = roll_call_make(&predecessor->steps, run, &predecessor->wait);
 
-    return failed == 0 || fail(predecessor, "a worker did not answer: %s", strerror(-failed));
+    return failed == 0 || fail_at(predecessor, "a worker does not answer", failed);
 }
 
 /* The same for a step that cannot fail: a worker that hangs does it when it goes on. */
@@ -135,13 +95,20 @@ static void ask_back(struct predecessor *predecessor,
     const struct handover_wait wait = {.deadline_ms =
                                            clock_monotonic_ms() + PREDECESSOR_WORKERS_MS};
 
-    post(predecessor, predecessor->back_calls, run);
-    if (await_answers(predecessor, &wait) != 0) {
-        predecessor->is_stuck = true;
-    }
+    predecessor->is_stuck = roll_call_make(&predecessor->back, run, &wait) != 0;
 }
 
 /* On the workers. */
+
+static struct predecessor *predecessor_of(struct call *call)
+{
+    return roll_call_of(call)->context;
+}
+
+static struct predecessor_worker *part_of(struct worker *worker, struct call *call)
+{
+    return &predecessor_of(call)->workers[worker->index];
+}
 
 static bool is_under_way(const struct conn *conn)
 {
@@ -164,49 +131,82 @@ static uint32_t requests_under_way(struct conn_table *table)
 static void run_hold_accepts(struct worker *worker, struct call *call)
 {
     listeners_hold(worker->context);
-    answer(call_of(call)->predecessor);
+    roll_call_answer(roll_call_of(call));
 }
 
 static void run_look(struct worker *worker, struct call *call)
 {
     struct conn_table *table = worker->context;
+    struct predecessor_worker *part = part_of(worker, call);
 
-    call_of(call)->is_quiet = listeners_are_quiet(table);
-    call_of(call)->under_way = table->deferred + table->leaving;
+    part->is_quiet = listeners_are_quiet(table);
+    part->under_way = table->deferred + table->leaving;
     if (!table->requests_held) {
-        call_of(call)->under_way += requests_under_way(table);
+        part->under_way += requests_under_way(table);
     }
-    answer(call_of(call)->predecessor);
+    roll_call_answer(roll_call_of(call));
 }
 
 static void run_hold_requests(struct worker *worker, struct call *call)
 {
     engine_hold_requests(worker->context, true);
-    answer(call_of(call)->predecessor);
+    roll_call_answer(roll_call_of(call));
+}
+
+static void on_frozen(struct conn_table *table)
+{
+    roll_call_answer(&table->shared->predecessor->steps);
+}
+
+static void run_freeze(struct worker *worker, struct call *call)
+{
+    live_part_freeze(worker->context, on_frozen); /* which answers */
+}
+
+static void run_measure(struct worker *worker, struct call *call)
+{
+    struct predecessor_worker *part = part_of(worker, call);
+
+    part->size = live_part_size(worker->context);
+    part->fds_count = live_part_fds(worker->context);
+    roll_call_answer(roll_call_of(call));
+}
+
+static void run_write(struct worker *worker, struct call *call)
+{
+    struct predecessor_worker *part = part_of(worker, call);
+    struct handover_writer writer;
+
+    handover_writer_init(&writer, part->stream.memory, part->stream.size);
+    part->is_written = live_part_write(worker->context, &writer, part->stream.fds);
+    part->len = writer.len;
+    roll_call_answer(roll_call_of(call));
 }
 
 static void run_go_on(struct worker *worker, struct call *call)
 {
     struct conn_table *table = worker->context;
 
+    live_part_thaw(table);
     engine_hold_requests(table, false);
     if (table->accepts_held) {
         listeners_resume(table);
     }
-    answer(call_of(call)->predecessor);
+    roll_call_answer(roll_call_of(call));
 }
 
 static void run_cut(struct worker *worker, struct call *call)
 {
-    booking_change_cut_here(worker, call_of(call)->predecessor->denied_id);
-    answer(call_of(call)->predecessor);
+    booking_change_cut_here(worker, predecessor_of(call)->denied_id);
+    roll_call_answer(roll_call_of(call));
 }
 
 static void run_let_go(struct worker *worker, struct call *call)
 {
+    live_part_let_go(worker->context);
     listeners_let_go(worker->context);
     engine_hold_requests(worker->context, false);
-    answer(call_of(call)->predecessor);
+    roll_call_answer(roll_call_of(call));
 }
 
 /* The steps, in order. */
@@ -218,15 +218,27 @@ static void set_deadline(struct predecessor *predecessor, uint64_t wait_ms)
                                                .context = predecessor->context};
 }
 
+/* The workers have gone on: they write no stream any more. */
+static void forget_steps(struct predecessor *predecessor)
+{
+    roll_call_forget(&predecessor->steps);
+    for (unsigned i = 0; i < predecessor->group->workers_count; i++) {
+        handover_stream_release(&predecessor->workers[i].stream);
+    }
+    predecessor->is_stuck = false;
+}
+
 static bool may_begin(struct predecessor *predecessor)
 {
     if (getpid() == 1) {
         return fail(predecessor, "this is process 1, with which its container ends: replace that");
     }
-    if (predecessor->is_stuck && atomic_load(&predecessor->unanswered) > 0) {
-        return fail(predecessor, "a worker hangs");
+    if (!roll_call_is_over(&predecessor->back)) {
+        return fail(predecessor, "a worker hangs since the last try");
     }
-    predecessor->is_stuck = false;
+    if (predecessor->is_stuck) {
+        forget_steps(predecessor);
+    }
     return true;
 }
 
@@ -329,9 +341,9 @@ static bool look(struct predecessor *predecessor, bool *ret_is_done)
     }
     *ret_is_done = true;
     for (unsigned i = 0; i < predecessor->group->workers_count; i++) {
-        const struct predecessor_call *call = &predecessor->calls[i];
+        const struct predecessor_worker *part = &predecessor->workers[i];
 
-        *ret_is_done = *ret_is_done && call->is_quiet && call->under_way == 0;
+        *ret_is_done = *ret_is_done && part->is_quiet && part->under_way == 0;
     }
     return true;
 }
@@ -424,6 +436,50 @@ static bool give_state(struct predecessor *predecessor)
                        : fail_at(predecessor, step, failed);
 }
 
+static bool make_streams(struct predecessor *predecessor)
+{
+    for (unsigned i = 0; i < predecessor->group->workers_count; i++) {
+        struct predecessor_worker *part = &predecessor->workers[i];
+        int failed = handover_stream_open(&part->stream, part->size, part->fds_count);
+
+        if (failed != 0) {
+            return fail_at(predecessor, "no memory for the connections", failed);
+        }
+    }
+    return true;
+}
+
+static bool give_streams(struct predecessor *predecessor)
+{
+    static const char step[] = "the connections cannot be given";
+    struct handover_message move;
+
+    handover_message_begin(&move, HANDOVER_MOVE, NULL, 0);
+    handover_writer_number(&move.writer, HANDOVER_MOVE_STREAMS, predecessor->group->workers_count);
+    int failed = handover_channel_send(&predecessor->channel, &move, &predecessor->wait);
+
+    for (unsigned i = 0; failed == 0 && i < predecessor->group->workers_count; i++) {
+        struct predecessor_worker *part = &predecessor->workers[i];
+
+        if (!part->is_written) {
+            return fail(predecessor, "%s: they do not fit their stream", step);
+        }
+        predecessor->moved += (uint32_t)part->fds_count;
+        failed = send_stream(predecessor, &part->stream, part->len, part->fds_count);
+    }
+    return failed == 0 || fail_at(predecessor, step, failed);
+}
+
+/* From here on, until it is done or taken back, no connection receives or sends. */
+static bool give_connections(struct predecessor *predecessor)
+{
+    predecessor->frozen_ms = clock_monotonic_ms();
+    predecessor->moved = 0;
+    return ask(predecessor, run_freeze) && ask(predecessor, run_measure) &&
+           make_streams(predecessor) && ask(predecessor, run_write) && give_streams(predecessor) &&
+           await(predecessor, HANDOVER_TAKEN, "the new program does not take the connections");
+}
+
 /* systemd hears of the new main process from the old one, before the new one says that it is
  * ready. */
 static bool commit(struct predecessor *predecessor)
@@ -443,14 +499,16 @@ static bool commit(struct predecessor *predecessor)
 
 static void let_go(struct predecessor *predecessor)
 {
-    uint64_t held_ms = clock_monotonic_ms() - predecessor->held_ms;
+    uint64_t now_ms = clock_monotonic_ms();
 
     atomic_store(&predecessor->shared->access.is_over, true);
     atomic_store(&predecessor->shared->access.is_draining, true);
     ask_back(predecessor, run_let_go);
     notifier_deinit(predecessor->notifier);
-    log_warn("handed over", LOG_INT("pid", predecessor->pid), LOG_INT("held_ms", held_ms),
-             LOG_INT("stayed", atomic_load(&predecessor->shared->connections)));
+    log_warn("handed over", LOG_INT("pid", predecessor->pid), LOG_INT("moved", predecessor->moved),
+             LOG_INT("stayed", atomic_load(&predecessor->shared->connections)),
+             LOG_INT("gap_ms", now_ms - predecessor->frozen_ms),
+             LOG_INT("held_ms", now_ms - predecessor->held_ms));
 }
 
 /* As it was before. */
@@ -465,6 +523,9 @@ static void take_back(struct predecessor *predecessor)
     }
     if (predecessor->is_held) {
         ask_back(predecessor, run_go_on);
+    }
+    if (!predecessor->is_stuck) {
+        forget_steps(predecessor);
     }
     predecessor->is_started = predecessor->is_paused = predecessor->is_held = false;
     log_error("not handed over, this program goes on", LOG_TEXT("reason", predecessor->error));
@@ -482,7 +543,7 @@ static bool take_steps(struct predecessor *predecessor)
     }
     set_deadline(predecessor, PREDECESSOR_FREEZE_MS);
     return hold(predecessor) && pause_store(predecessor) && give_state(predecessor) &&
-           commit(predecessor);
+           give_connections(predecessor) && commit(predecessor);
 }
 
 bool predecessor_hand_over(struct predecessor *predecessor)

@@ -17,6 +17,7 @@
 #include "server/handover/handover_program.h"
 #include "server/handover/handover_stream.h"
 #include "server/listen.h"
+#include "server/succession/roll_call.h"
 
 enum predecessor_limits {
     PREDECESSOR_START_MS = 10000,  /* until the new program could serve */
@@ -26,21 +27,21 @@ enum predecessor_limits {
     PREDECESSOR_ERROR_SIZE = 600,
 };
 
-struct predecessor;
-
-/* A worker's part in the step that is under way. */
-struct predecessor_call {
-    struct call call;
-    struct predecessor *predecessor;
-    uint32_t under_way; /* requests, answers that other threads owe, moves to other workers */
-    bool is_quiet;      /* no accept is in flight */
+/* A worker's part in a hand-over. */
+struct predecessor_worker {
+    uint32_t under_way;     /* requests, answers that other threads owe, moves to other workers */
+    bool is_quiet;          /* no accept is in flight */
+    size_t size, fds_count; /* what is live there takes at most */
+    bool is_written;
+    size_t len; /* that is written */
+    struct handover_stream stream;
 };
 
 struct predecessor {
+    /* Parts of the server. */
     const struct config_reload *options;
     struct conn_shared *shared;
     struct worker_group *group;
-    struct ring *post; /* of the main thread */
     const struct listen_ports *ports;
     const struct admin_listener *admin;
     int admin_fd; /* as the first worker has it; -1: none */
@@ -49,22 +50,24 @@ struct predecessor {
     void *context;
     struct handover_program program;
 
-    /* Of a hand-over that is under way. */
+    /* The hand-over that is under way. */
     struct handover_channel channel;
     struct handover_wait wait;
     pid_t pid;
     bool is_started, is_held, is_paused; /* the program; accepts and requests; the store */
-    uint64_t held_ms;                    /* of clock_monotonic_ms */
-    _Atomic unsigned unanswered;         /* calls, of workers */
-    int answered_fd;                     /* an event for each answer */
-    struct predecessor_call calls[WORKERS_MAX], back_calls[WORKERS_MAX];
-    bool is_stuck; /* a worker did not answer */
+    uint64_t held_ms, frozen_ms; /* of clock_monotonic_ms: requests and accepts; connections */
+    uint32_t moved;
+    struct roll_call steps, back; /* back: after a step that failed, and at the end */
+    struct predecessor_worker workers[WORKERS_MAX];
+    bool is_stuck; /* a worker did not answer the second */
     char error[PREDECESSOR_ERROR_SIZE];
-    char denied_id[TOKEN_TEXT_SIZE]; /* of a denial that is carried out */
+    char denied_id[TOKEN_TEXT_SIZE]; /* a denial that is carried out */
 };
 
-/* Before the program's file can be replaced. The parts are set by the caller. 0 or -errno. */
-MUST_USE int predecessor_init(struct predecessor *predecessor, const struct config_source *source);
+/* Before the program's file can be replaced; post is a ring of the main thread. The caller sets the
+ * parts of the server. 0 or -errno. */
+MUST_USE int predecessor_init(struct predecessor *predecessor, const struct config_source *source,
+                              struct ring *post);
 void predecessor_deinit(struct predecessor *predecessor);
 
 /* Another program stands in the file from which this one was started. */

@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/version.h"
 #include "server/bookings/bookings_handover.h"
-#include "server/handover/handover_stream.h"
+#include "server/handover/live/live_part.h"
 #include "server/succession/sockets.h"
 #include "server/succession/terms.h"
 
@@ -121,6 +121,79 @@ int successor_take_state(struct successor *successor, struct conn_shared *shared
                               "codes and bookings (RELAY_CODES_MAX and RELAY_BOOKINGS_MAX must "
                               "leave room for what there is)",
                               error);
+}
+
+static int receive_parts(struct successor *successor)
+{
+    const struct handover_wait wait = wait_of();
+    struct handover_message move;
+    uint64_t count;
+    int failed = handover_channel_await(&successor->channel, &move, HANDOVER_MOVE, &wait);
+
+    if (failed != 0) {
+        return failed;
+    }
+    bool is_sound =
+        handover_record_number(&move.record, HANDOVER_MOVE_STREAMS, &count) && count <= WORKERS_MAX;
+
+    handover_message_drop(&move);
+    if (!is_sound) {
+        return -EBADMSG;
+    }
+    for (; failed == 0 && successor->parts_count < count; successor->parts_count++) {
+        failed = handover_stream_receive(&successor->parts[successor->parts_count],
+                                         &successor->channel, &wait);
+    }
+    return failed;
+}
+
+/* Workers of the other program may have been more, or fewer. */
+static void run_read(struct worker *worker, struct call *call)
+{
+    struct successor *successor = roll_call_of(call)->context;
+    struct successor_worker *own = &successor->workers[worker->index];
+
+    for (unsigned i = worker->index; !own->has_failed && i < successor->parts_count;
+         i += worker->group->workers_count) {
+        struct handover_stream *part = &successor->parts[i];
+        const struct live_fds fds = {.count = part->fds_count,
+                                     .fds = handover_stream_take_fds(part, part->fds_count)};
+
+        own->has_failed = !live_part_read(worker->context, handover_stream_bytes(part), fds,
+                                          own->error, sizeof own->error);
+        handover_stream_consume(part);
+    }
+    roll_call_answer(roll_call_of(call));
+}
+
+static int read_parts(struct successor *successor, char error[static SUCCESSOR_ERROR_SIZE])
+{
+    const struct handover_wait wait = wait_of();
+    int failed = roll_call_make(&successor->roll, run_read, &wait);
+
+    if (failed != 0) {
+        return fail(failed, "connections", error);
+    }
+    for (unsigned i = 0; i < successor->roll.group->workers_count; i++) {
+        if (successor->workers[i].has_failed) {
+            snprintf(error, SUCCESSOR_ERROR_SIZE, "cannot take over connections: %.400s",
+                     successor->workers[i].error);
+            return -EBADMSG;
+        }
+    }
+    return 0;
+}
+
+int successor_take_connections(struct successor *successor, struct worker_group *group,
+                               struct ring *post, char error[static SUCCESSOR_ERROR_SIZE])
+{
+    int failed = roll_call_init(&successor->roll, group, post, successor);
+
+    failed = failed == 0 ? say(successor, HANDOVER_TAKEN) : failed;
+    failed = failed == 0 ? receive_parts(successor) : failed;
+    failed = failed == 0 ? read_parts(successor, error) : fail(failed, "connections", error);
+    roll_call_deinit(&successor->roll);
+    return failed;
 }
 
 int successor_await_go(struct successor *successor, char error[static SUCCESSOR_ERROR_SIZE])

@@ -8,7 +8,9 @@
 #include "server/admin_listener.h"
 #include "server/conn/conn_table.h"
 #include "server/handover/handover_channel.h"
+#include "server/handover/handover_stream.h"
 #include "server/listen.h"
+#include "server/succession/roll_call.h"
 
 enum successor_limits {
     SUCCESSOR_WAIT_MS = 60000, /* for the running program, which waits less long for this one */
@@ -17,6 +19,13 @@ enum successor_limits {
 
 struct successor {
     struct handover_channel channel; /* closed: this program begins anew */
+    struct roll_call roll;
+    unsigned parts_count; /* of what was live on workers of the other program */
+    struct handover_stream parts[WORKERS_MAX];
+    struct successor_worker {
+        bool has_failed;
+        char error[SUCCESSOR_ERROR_SIZE];
+    } workers[WORKERS_MAX];
 };
 
 /* As the environment says. False: a channel is named there that is none. */
@@ -37,6 +46,11 @@ MUST_USE int successor_take_state(struct successor *successor, struct conn_share
                                   const struct run_clock *clock,
                                   char error[static SUCCESSOR_ERROR_SIZE]);
 
-/* The file of bookings is open: waits for the word to serve. The same results. */
+/* The file of bookings is open; the workers take what was live, without beginning with it. post: a
+ * ring of the main thread. The same results. */
+MUST_USE int successor_take_connections(struct successor *successor, struct worker_group *group,
+                                        struct ring *post, char error[static SUCCESSOR_ERROR_SIZE]);
+
+/* Waits for the word to serve. The same results. */
 MUST_USE int successor_await_go(struct successor *successor,
                                 char error[static SUCCESSOR_ERROR_SIZE]);
