@@ -79,6 +79,16 @@ static bool fail_at(struct predecessor *predecessor, const char *step, int faile
     return fail(predecessor, "%s: %s", step, reason_of(failed));
 }
 
+/* For those who look for the time that a hand-over takes. */
+static void note(struct predecessor *predecessor, const char *step)
+{
+    uint64_t now_ns = clock_monotonic_ns();
+
+    log_debug("step of a hand-over", LOG_TEXT("step", step),
+              LOG_INT("us", (now_ns - predecessor->noted_ns) / 1000));
+    predecessor->noted_ns = now_ns;
+}
+
 /* Runs it on each worker, until all have answered. */
 static bool ask(struct predecessor *predecessor,
                 void (*run)(struct worker *worker, struct call *call))
@@ -475,8 +485,16 @@ static bool give_connections(struct predecessor *predecessor)
 {
     predecessor->frozen_ms = clock_monotonic_ms();
     predecessor->moved = 0;
-    return ask(predecessor, run_freeze) && ask(predecessor, run_measure) &&
-           make_streams(predecessor) && ask(predecessor, run_write) && give_streams(predecessor) &&
+    if (!ask(predecessor, run_freeze)) {
+        return false;
+    }
+    note(predecessor, "freeze");
+    if (!ask(predecessor, run_measure) || !make_streams(predecessor) ||
+        !ask(predecessor, run_write)) {
+        return false;
+    }
+    note(predecessor, "write");
+    return give_streams(predecessor) &&
            await(predecessor, HANDOVER_TAKEN, "the new program does not take the connections");
 }
 
@@ -533,6 +551,7 @@ static void take_back(struct predecessor *predecessor)
 
 static bool take_steps(struct predecessor *predecessor)
 {
+    predecessor->noted_ns = clock_monotonic_ns();
     set_deadline(predecessor, PREDECESSOR_START_MS);
     if (!may_begin(predecessor) || !check_options(predecessor)) {
         return false;
@@ -542,8 +561,20 @@ static bool take_steps(struct predecessor *predecessor)
         return false;
     }
     set_deadline(predecessor, PREDECESSOR_FREEZE_MS);
-    return hold(predecessor) && pause_store(predecessor) && give_state(predecessor) &&
-           give_connections(predecessor) && commit(predecessor);
+    note(predecessor, "start");
+    if (!hold(predecessor)) {
+        return false;
+    }
+    note(predecessor, "hold");
+    if (!pause_store(predecessor) || !give_state(predecessor)) {
+        return false;
+    }
+    note(predecessor, "state");
+    if (!give_connections(predecessor)) {
+        return false;
+    }
+    note(predecessor, "take");
+    return commit(predecessor);
 }
 
 bool predecessor_hand_over(struct predecessor *predecessor)

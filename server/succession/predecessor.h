@@ -56,6 +56,7 @@ struct predecessor {
     pid_t pid;
     bool is_started, is_held, is_paused; /* the program; accepts and requests; the store */
     uint64_t held_ms, frozen_ms; /* of clock_monotonic_ms: requests and accepts; connections */
+    uint64_t noted_ns;           /* the end of the last step */
     uint32_t moved;
     struct roll_call steps, back; /* back: after a step that failed, and at the end */
     struct predecessor_worker workers[WORKERS_MAX];

@@ -93,6 +93,15 @@ class Succession(Relay):
         return self.wait_line("not handed over, this program goes on", since,
                               timeout_s=timeout_s)["reason"]
 
+    def deny(self, booking):
+        return self.request("POST", f"/bids/deny?bid={booking}&exp={int(time.time()) + 300}",
+                            {"Authorization": self.token(scopes=("relay:admin",))})
+
+    def denied(self):
+        reply = self.request("GET", "/bids/deny",
+                             {"Authorization": self.token(scopes=("relay:admin",))})
+        return sorted(reply.json()["booking_ids"])
+
     def wait_before(self, timeout_s=WAIT_S):
         """All programs before this one have ended, in order."""
         for process in self.before:

@@ -2,10 +2,13 @@
 and sequence numbers move too.
 """
 
+import os
+import signal
+
 import tls_support
 from succession import Succession
 from succession_crowd import cross
-from tls_support import TlsRelay, TlsTestCase, scaled
+from tls_support import TlsRelay, TlsTestCase, scaled, tls12_context
 
 
 class TlsSuccession(Succession, TlsRelay):
@@ -22,6 +25,51 @@ class Handover(TlsTestCase):
     def test_a_crowd(self):
         cross(self, self.start(), scaled(50, 10, 5), topics=scaled(20, 5, 2),
               members=scaled(50, 10, 5), period_s=scaled(0.2, 0.2, 1.0))
+
+    # TLS 1.2 has its state in OpenSSL: such connections stay, and drain.
+
+    def stayed(self, relay, **changes):
+        return self.track(relay.raw("t0", context=tls12_context(), **changes))
+
+    def test_websockets_that_stay_hear_1001_soon(self):
+        relay = self.start(RELAY_HANDOVER_DRAIN="2s")
+        clients = [self.stayed(relay) for _ in range(6)]
+        line = relay.hand_over()
+        self.assertEqual((line["moved"], line["stayed"]), (0, 6))
+        for client in clients:
+            self.assertEqual(client.expect_close()[0], 1001)
+            client.kill()
+        relay.wait_before()
+
+    def test_a_denial_reaches_what_stays(self):
+        relay = self.start(RELAY_HANDOVER_DRAIN="1h")
+        clients = {name: self.stayed(relay, booking_id=name) for name in ("a", "b")}
+        relay.hand_over()
+        self.assertEqual(relay.deny("b").status, 204)
+        self.assertEqual(clients["b"].expect_close()[0], 4403)
+        clients["b"].kill()
+        clients["a"].barrier()
+        self.assertEqual(relay.before[0].poll(), None)
+        clients["a"].kill()
+
+    def test_what_stays_ends_with_the_program_that_would_tell_of_denials(self):
+        relay = self.start(RELAY_HANDOVER_DRAIN="1h")
+        client = self.stayed(relay)
+        relay.hand_over()
+        os.kill(relay.process.pid, signal.SIGKILL)
+        self.assertEqual(client.expect_close()[0], 1001)
+        client.kill()
+        relay.wait_before()
+        relay.kill()
+
+    def test_a_signal_ends_the_drain(self):
+        relay = self.start(RELAY_HANDOVER_DRAIN="1h")
+        client = self.stayed(relay)
+        relay.hand_over()
+        relay.before[0].send_signal(signal.SIGTERM)
+        self.assertEqual(client.expect_close()[0], 1001)
+        client.kill()
+        relay.wait_before()
 
 
 if __name__ == "__main__":
