@@ -173,23 +173,21 @@ static void run_freeze(struct worker *worker, struct call *call)
     live_part_freeze(worker->context, on_frozen); /* which answers */
 }
 
-static void run_measure(struct worker *worker, struct call *call)
-{
-    struct predecessor_worker *part = part_of(worker, call);
-
-    part->size = live_part_size(worker->context);
-    part->fds_count = live_part_fds(worker->context);
-    roll_call_answer(roll_call_of(call));
-}
-
+/* When all are frozen. */
 static void run_write(struct worker *worker, struct call *call)
 {
     struct predecessor_worker *part = part_of(worker, call);
+    struct conn_table *table = worker->context;
     struct handover_writer writer;
+    size_t fds_count = live_part_fds(table);
 
-    handover_writer_init(&writer, part->stream.memory, part->stream.size);
-    part->is_written = live_part_write(worker->context, &writer, part->stream.fds);
-    part->len = writer.len;
+    part->failed = handover_stream_open(&part->stream, live_part_size(table), fds_count);
+    if (part->failed == 0) {
+        handover_writer_init(&writer, part->stream.memory, part->stream.size);
+        part->failed = live_part_write(table, &writer, part->stream.fds)
+                           ? handover_stream_seal(&part->stream, writer.len, fds_count)
+                           : -EMSGSIZE;
+    }
     roll_call_answer(roll_call_of(call));
 }
 
@@ -311,8 +309,9 @@ static bool await(struct predecessor *predecessor, uint16_t kind, const char *st
     return failed == 0 || fail_at(predecessor, step, failed);
 }
 
-static int send_stream(struct predecessor *predecessor, struct handover_stream *stream, size_t len,
-                       size_t fds_count)
+/* A stream of main's own making. */
+static int send_written(struct predecessor *predecessor, struct handover_stream *stream, size_t len,
+                        size_t fds_count)
 {
     int failed = handover_stream_seal(stream, len, fds_count);
 
@@ -338,7 +337,7 @@ static bool give_sockets(struct predecessor *predecessor)
     size_t count = sockets_write(predecessor->ports, predecessor->admin, predecessor->admin_fd,
                                  &writer, stream.fds);
 
-    failed = send_stream(predecessor, &stream, writer.len, count);
+    failed = send_written(predecessor, &stream, writer.len, count);
     return failed == 0 ? await(predecessor, HANDOVER_PREPARED, "the new program cannot serve")
                        : fail_at(predecessor, step, failed);
 }
@@ -440,23 +439,10 @@ static bool give_state(struct predecessor *predecessor)
         handover_stream_consume(&stream);
         return fail_at(predecessor, step, -ENOMEM);
     }
-    failed = send_stream(predecessor, &stream, writer.len, 0);
+    failed = send_written(predecessor, &stream, writer.len, 0);
     return failed == 0 ? await(predecessor, HANDOVER_TAKEN,
                                "the new program does not take codes and bookings")
                        : fail_at(predecessor, step, failed);
-}
-
-static bool make_streams(struct predecessor *predecessor)
-{
-    for (unsigned i = 0; i < predecessor->group->workers_count; i++) {
-        struct predecessor_worker *part = &predecessor->workers[i];
-        int failed = handover_stream_open(&part->stream, part->size, part->fds_count);
-
-        if (failed != 0) {
-            return fail_at(predecessor, "no memory for the connections", failed);
-        }
-    }
-    return true;
 }
 
 static bool give_streams(struct predecessor *predecessor)
@@ -471,11 +457,11 @@ static bool give_streams(struct predecessor *predecessor)
     for (unsigned i = 0; failed == 0 && i < predecessor->group->workers_count; i++) {
         struct predecessor_worker *part = &predecessor->workers[i];
 
-        if (!part->is_written) {
-            return fail(predecessor, "%s: they do not fit their stream", step);
+        if (part->failed != 0) {
+            return fail_at(predecessor, "the connections cannot be written", part->failed);
         }
-        predecessor->moved += (uint32_t)part->fds_count;
-        failed = send_stream(predecessor, &part->stream, part->len, part->fds_count);
+        predecessor->moved += (uint32_t)part->stream.fds_count;
+        failed = handover_stream_send(&part->stream, &predecessor->channel, &predecessor->wait);
     }
     return failed == 0 || fail_at(predecessor, step, failed);
 }
@@ -489,8 +475,7 @@ static bool give_connections(struct predecessor *predecessor)
         return false;
     }
     note(predecessor, "freeze");
-    if (!ask(predecessor, run_measure) || !make_streams(predecessor) ||
-        !ask(predecessor, run_write)) {
+    if (!ask(predecessor, run_write)) {
         return false;
     }
     note(predecessor, "write");
@@ -522,6 +507,7 @@ static void let_go(struct predecessor *predecessor)
     atomic_store(&predecessor->shared->access.is_over, true);
     atomic_store(&predecessor->shared->access.is_draining, true);
     ask_back(predecessor, run_let_go);
+    forget_steps(predecessor);
     notifier_deinit(predecessor->notifier);
     log_warn("handed over", LOG_INT("pid", predecessor->pid), LOG_INT("moved", predecessor->moved),
              LOG_INT("stayed", atomic_load(&predecessor->shared->connections)),

@@ -29,11 +29,9 @@ enum predecessor_limits {
 
 /* A worker's part in a hand-over. */
 struct predecessor_worker {
-    uint32_t under_way;     /* requests, answers that other threads owe, moves to other workers */
-    bool is_quiet;          /* no accept is in flight */
-    size_t size, fds_count; /* what is live there takes at most */
-    bool is_written;
-    size_t len; /* that is written */
+    uint32_t under_way; /* requests, answers that other threads owe, moves to other workers */
+    bool is_quiet;      /* no accept is in flight */
+    int failed;         /* to write what is live there */
     struct handover_stream stream;
 };
 
