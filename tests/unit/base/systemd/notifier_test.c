@@ -185,3 +185,45 @@ Test(notifier, goes_on_when_systemd_is_gone)
     notifier_alive(&scene.notifier);
     cr_assert(is_silent());
 }
+
+Test(notifier, tells_of_another_main_process)
+{
+    cr_assert_eq(notifier_init(&scene.notifier), 0);
+    notifier_main_pid(&scene.notifier, 4711);
+    cr_assert_str_eq(heard(), "MAINPID=4711");
+}
+
+/* Another process finds systemd by the variables as this one did. */
+static void expect_variables(const char *socket, const char *watchdog)
+{
+    struct notifier_variables variables;
+
+    notifier_write_variables(&scene.notifier, &variables);
+    if (socket == NULL) {
+        cr_assert_null(variables.list[0]);
+        return;
+    }
+    cr_assert_str_eq(variables.list[0] + strlen("NOTIFY_SOCKET="), socket);
+    if (watchdog == NULL) {
+        cr_assert_null(variables.list[1]);
+    } else {
+        cr_assert_str_eq(variables.list[1], watchdog);
+    }
+    cr_assert_null(variables.list[2]);
+}
+
+Test(notifier, variables_are_those_that_it_was_made_of)
+{
+    char name[80];
+
+    cr_assert_eq(notifier_init(&scene.notifier), 0);
+    expect_variables(scene.path, NULL);
+    notifier_deinit(&scene.notifier);
+    expect_variables(NULL, NULL);
+    close(scene.fd);
+    snprintf(name, sizeof name, "@relay-notifier-test-%d", (int)getpid());
+    listen_at(name);
+    setenv("WATCHDOG_USEC", "3000000", 1);
+    cr_assert_eq(notifier_init(&scene.notifier), 0);
+    expect_variables(name, "WATCHDOG_USEC=3000000");
+}

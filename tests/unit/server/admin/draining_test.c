@@ -53,3 +53,31 @@ Test(draining, stops_before_its_time)
     cr_assert(!stage.table.drain_timer.armed);
     draining_stop(&stage.table);
 }
+
+Test(draining, after_a_handover_publishers_go_too_and_requests_have_the_whole_time)
+{
+    struct conn *publisher = join("t0", false, true);
+    struct conn *viewer = join("t0", true, false);
+    struct conn *request = stage_connect(LISTENER_BOTH);
+
+    atomic_store(&stage.shared.drains, 1);
+    draining_start_after_handover(&stage.table, 2000);
+    for (unsigned i = 0; i < 6; i++) {
+        stage_pass_ms(50);
+    }
+    cr_assert(is_closing(publisher) && is_closing(viewer));
+    cr_assert_eq(request->phase, PHASE_HTTP);
+    cr_assert_eq(stage.shared.drains, 1);
+    for (unsigned i = 0; i < 40; i++) {
+        stage_pass_ms(50);
+    }
+    cr_assert_eq(stage.shared.drains, 0);
+}
+
+Test(draining, after_a_handover_ends_when_nothing_is_left)
+{
+    atomic_store(&stage.shared.drains, 1);
+    draining_start_after_handover(&stage.table, 1000000);
+    stage_pass_ms(50);
+    cr_assert_eq(stage.shared.drains, 0);
+}

@@ -107,3 +107,27 @@ Test(handover_reader, unsound_records_are_refused)
                      HANDOVER_REFUSED, "%s", rows[i].what);
     }
 }
+
+Test(handover_reader, walk_goes_over_all_records_and_tells_a_rest)
+{
+    uint8_t stream[HANDOVER_PRELUDE_BYTES + 2 * sizeof sound + 1] = "RELAYHND\1\0\1";
+    struct handover_record record;
+    struct handover_walk walk;
+
+    memcpy(stream + HANDOVER_PRELUDE_BYTES, sound, sizeof sound);
+    memcpy(stream + HANDOVER_PRELUDE_BYTES + sizeof sound, sound, sizeof sound);
+    for (size_t len = HANDOVER_PRELUDE_BYTES; len <= sizeof stream; len++) {
+        size_t whole = (len - HANDOVER_PRELUDE_BYTES) / sizeof sound;
+        size_t count = 0;
+
+        cr_assert(handover_walk_begin(&walk, bytes_of(stream, len)));
+        while (handover_walk_next(&walk, &record)) {
+            cr_assert_eq(record.kind, 9);
+            count++;
+        }
+        cr_assert_eq(count, whole);
+        cr_assert_eq(handover_walk_is_whole(&walk),
+                     (len - HANDOVER_PRELUDE_BYTES) % sizeof sound == 0);
+    }
+    cr_assert_not(handover_walk_begin(&walk, bytes_of(stream, HANDOVER_PRELUDE_BYTES - 1)));
+}
