@@ -52,7 +52,8 @@ static void accept_on_complete(struct op *op, int result, uint32_t flags)
     } else if (!is_of_connection(result) && !table->worker->stopping && !table->accepts_held) {
         pause_accept(listener, result);
     }
-    if (!op->in_flight && !listener->paused && !table->worker->stopping && !table->accepts_held) {
+    if (!op->in_flight && listener->socket.fd >= 0 && !listener->paused &&
+        !table->worker->stopping && !table->accepts_held) {
         listener_start(listener);
     }
 }

@@ -81,10 +81,14 @@ static int read_port(const struct reading *reading, const struct handover_record
         return fail(reading, "a port without sockets");
     }
     struct listen_port *port = role == LISTENER_RELAY ? &ports->relay : &ports->access;
+
+    if (port->count > 0) {
+        return fail(reading, "a port twice");
+    }
     const int *fds = handover_stream_take_fds(reading->stream, record->fds);
 
-    if (fds == NULL || port->count > 0) {
-        return fail(reading, "a port without sockets, or twice");
+    if (fds == NULL) {
+        return fail(reading, "a port without its sockets");
     }
     ports->is_one = role == LISTENER_BOTH;
     port->is_passed = port->is_shared = is_passed != 0;

@@ -78,6 +78,6 @@ Test(draining, after_a_handover_ends_when_nothing_is_left)
 {
     atomic_store(&stage.shared.drains, 1);
     draining_start_after_handover(&stage.table, 1000000);
-    stage_pass_ms(50);
+    stage_pass_ms(200);
     cr_assert_eq(stage.shared.drains, 0);
 }
