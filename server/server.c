@@ -59,7 +59,6 @@ struct server {
     struct ring post;               /* of the main thread, to post calls to the workers */
     struct successor successor;     /* of a program that was started to take over */
     struct predecessor predecessor; /* for a program that takes over */
-    bool is_handed_over;
 };
 
 /* The map of the server: what each phase does stands in its own file. */
@@ -186,7 +185,7 @@ static void run_drain_stayed(struct worker *worker, struct call *call)
 static void run_begin(struct worker *worker, struct call *call)
 {
     live_part_start(table_of(worker));
-    listeners_resume(table_of(worker));
+    listener_resume_all(table_of(worker));
 }
 
 /* calls: of this step alone, whose workers may still have to take them when this returns. */
@@ -207,12 +206,13 @@ static void drain(struct server *server, struct supervisor *supervisor)
 {
     static struct call calls[WORKERS_MAX];
     const struct server_config *config = server->options.config;
-    int64_t drain_ms = server->is_handed_over ? config->handover_drain_ms : config->drain_time_ms;
+    bool is_over = supervisor->is_over;
+    int64_t drain_ms = is_over ? config->handover_drain_ms : config->drain_time_ms;
 
     atomic_store(&server->shared.access.is_draining, true);
     if (drain_ms > 0) {
         atomic_store(&server->shared.drains, server->group.workers_count);
-        post_to_all(server, calls, server->is_handed_over ? run_drain_stayed : run_drain);
+        post_to_all(server, calls, is_over ? run_drain_stayed : run_drain);
         supervisor_wait_drained(supervisor);
     }
 }
@@ -603,38 +603,6 @@ static void join_parts(struct server *server)
         .ops = &ops, .context = server, .message_bytes_max = worker_memory(config)};
 }
 
-/* For the supervisor. */
-
-static bool hand_over(void *context)
-{
-    struct server *server = context;
-
-    if (predecessor_hand_over(&server->predecessor)) {
-        server->is_handed_over = true;
-        server->admin.path = NULL; /* the other program's */
-    }
-    return server->is_handed_over;
-}
-
-static bool has_successor(void *context)
-{
-    const struct server *server = context;
-
-    return predecessor_has_successor(&server->predecessor);
-}
-
-static bool serve_successor(void *context)
-{
-    struct server *server = context;
-
-    return predecessor_serve(&server->predecessor);
-}
-
-static bool is_to_go_on(void *context)
-{
-    return supervisor_look(context);
-}
-
 static void join_predecessor(struct server *server, struct supervisor *supervisor)
 {
     server->predecessor.options = &server->options;
@@ -643,8 +611,7 @@ static void join_predecessor(struct server *server, struct supervisor *superviso
     server->predecessor.ports = &server->ports;
     server->predecessor.admin = &server->admin;
     server->predecessor.notifier = &server->notifier;
-    server->predecessor.go_on = is_to_go_on;
-    server->predecessor.context = supervisor;
+    server->predecessor.supervisor = supervisor;
 }
 
 /* From the first signal that is taken to the last connection that is closed. */
@@ -656,10 +623,7 @@ static void serve(struct server *server)
                                     .keys = &server->keys,
                                     .tls = &server->tls,
                                     .notifier = &server->notifier,
-                                    .succession = {.is_wanted = has_successor,
-                                                   .hand_over = hand_over,
-                                                   .serve = serve_successor,
-                                                   .context = server}};
+                                    .succession = predecessor_as_seen(&server->predecessor)};
 
     watchdog_init(&supervisor.watchdog, &server->notifier, &server->group, clock_monotonic_ms());
     join_predecessor(server, &supervisor);
@@ -764,7 +728,6 @@ static int take_successor(struct server *server)
                       "which sets it for the program that it starts");
 }
 
-/* What it opened is only of use to it. */
 static void open_predecessor(struct server *server, const struct config_source *source)
 {
     server->predecessor.group = &server->group;

@@ -45,7 +45,7 @@ void booking_store_close(struct booking_store *store);
 /* Writes what waits and closes the file: another program may use it. Changes wait from then on.
  * False: the disk did not let go of it in time; then the store is as before. */
 MUST_USE bool booking_store_pause(struct booking_store *store);
-/* What waits is written again. */
+/* Opens the file again, and writes the changes that wait. */
 void booking_store_resume(struct booking_store *store);
 
 /* True while memory holds changes that the file does not: the last write failed. Any thread. */

@@ -11,7 +11,7 @@
 #include "server/handover/handover_reader.h"
 #include "server/handover/handover_writer.h"
 
-/* What they take at most. */
+/* Bytes that they take at most. */
 size_t bookings_handover_size(struct bookings *bookings, struct code_store *codes);
 
 /* False: they do not fit. now_ms is of the clock of the codes, as below. */

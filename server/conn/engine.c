@@ -39,7 +39,7 @@ int engine_init(struct conn_table *table, struct worker *worker, struct conn_sha
     }
     table->accepts_held = is_held;
     if (!is_held) {
-        listeners_resume(table);
+        listener_resume_all(table);
     }
     return 0;
 }

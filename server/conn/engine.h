@@ -12,7 +12,7 @@ enum engine_limits {
     WALL_STEP_MS_MIN = 250, /* of the wall clock; less is not worth a look at every token */
 };
 
-/* Takes over the listening descriptors; accepts, unless is_held, in which case listeners_resume
+/* Takes over the listening descriptors; accepts, unless is_held, in which case listener_resume_all
  * begins. 0 or -errno. On the worker's thread. */
 MUST_USE int engine_init(struct conn_table *table, struct worker *worker,
                          struct conn_shared *shared, const struct listener_socket *sockets,

@@ -121,7 +121,7 @@ void listener_stop(struct listener *listener)
     listener->socket.fd = -1;
 }
 
-void listeners_hold(struct conn_table *table)
+void listener_hold_all(struct conn_table *table)
 {
     CHECK(!table->accepts_held);
     table->accepts_held = true;
@@ -130,7 +130,7 @@ void listeners_hold(struct conn_table *table)
     }
 }
 
-bool listeners_are_quiet(const struct conn_table *table)
+bool listener_all_are_quiet(const struct conn_table *table)
 {
     for (unsigned i = 0; i < table->listeners_count; i++) {
         const struct listener *listener = &table->listeners[i];
@@ -142,7 +142,7 @@ bool listeners_are_quiet(const struct conn_table *table)
     return true;
 }
 
-void listeners_resume(struct conn_table *table)
+void listener_resume_all(struct conn_table *table)
 {
     table->accepts_held = false;
     for (unsigned i = 0; i < table->listeners_count; i++) {
@@ -155,9 +155,9 @@ void listeners_resume(struct conn_table *table)
     }
 }
 
-void listeners_let_go(struct conn_table *table)
+void listener_let_go_all(struct conn_table *table)
 {
-    CHECK(table->accepts_held && listeners_are_quiet(table));
+    CHECK(table->accepts_held && listener_all_are_quiet(table));
     for (unsigned i = 0; i < table->listeners_count; i++) {
         close(table->listeners[i].socket.fd);
         table->listeners[i].socket.fd = -1;

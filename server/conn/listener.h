@@ -11,15 +11,15 @@ void listener_start(struct listener *listener);
 void listener_stop(struct listener *listener);
 
 /* For a hand-over (docs/handover.md): connections wait in the backlogs. Those that the kernel has
- * accepted already still come, until listeners_are_quiet. */
-void listeners_hold(struct conn_table *table);
-bool listeners_are_quiet(const struct conn_table *table);
+ * accepted already still come, until listener_all_are_quiet. */
+void listener_hold_all(struct conn_table *table);
+bool listener_all_are_quiet(const struct conn_table *table);
 
 /* Accepts again; also for the first time. */
-void listeners_resume(struct conn_table *table);
+void listener_resume_all(struct conn_table *table);
 
 /* While held: another program accepts on them. Closes this one's descriptors, and no more. */
-void listeners_let_go(struct conn_table *table);
+void listener_let_go_all(struct conn_table *table);
 
 /* True when it is stopped and the kernel holds nothing of it. */
 bool listener_is_stopped(const struct listener *listener);

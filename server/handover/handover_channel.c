@@ -14,7 +14,7 @@
 
 enum { PAUSE_MS = 2 };
 
-/* Of one message: its descriptors and the sender's credentials. */
+/* Descriptors of one message, and the credentials of its sender. */
 union control {
     char bytes[CMSG_SPACE(HANDOVER_FDS_MAX * sizeof(int)) + CMSG_SPACE(sizeof(struct ucred))];
     struct cmsghdr align;
@@ -89,7 +89,7 @@ void handover_channel_close(struct handover_channel *channel)
     }
 }
 
-void handover_message_begin(struct handover_message *message, uint16_t kind, const int *fds,
+void handover_channel_begin(struct handover_message *message, uint16_t kind, const int *fds,
                             unsigned fds_count)
 {
     CHECK(fds_count <= HANDOVER_FDS_MAX);
@@ -152,7 +152,7 @@ int handover_channel_send(struct handover_channel *channel, struct handover_mess
     }
 }
 
-void handover_message_drop(struct handover_message *message)
+void handover_channel_drop(struct handover_message *message)
 {
     for (unsigned i = 0; i < message->fds_count; i++) {
         close(message->fds[i]);
@@ -218,7 +218,7 @@ static int receive_now(struct handover_channel *channel, struct handover_message
         handover_reader_record(bytes_of(message->memory, (size_t)len), &message->record,
                                &record_len) != HANDOVER_READ ||
         record_len != (size_t)len || message->record.fds != message->fds_count) {
-        handover_message_drop(message);
+        handover_channel_drop(message);
         return -EBADMSG;
     }
     return 0;
@@ -242,7 +242,7 @@ int handover_channel_await(struct handover_channel *channel, struct handover_mes
     int failed = handover_channel_receive(channel, message, wait);
 
     if (failed == 0 && message->record.kind != kind) {
-        handover_message_drop(message);
+        handover_channel_drop(message);
         return -EBADMSG;
     }
     return failed;

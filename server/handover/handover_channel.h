@@ -43,7 +43,7 @@ void handover_channel_close(struct handover_channel *channel);
 
 /* A message of that kind, to which the caller adds fields with message->writer; the descriptors
  * stay the caller's. */
-void handover_message_begin(struct handover_message *message, uint16_t kind, const int *fds,
+void handover_channel_begin(struct handover_message *message, uint16_t kind, const int *fds,
                             unsigned fds_count);
 
 /* 0; -EMSGSIZE: the fields do not fit; -EPIPE: the other end is closed; another -errno. */
@@ -63,4 +63,4 @@ MUST_USE int handover_channel_await(struct handover_channel *channel,
                                     const struct handover_wait *wait);
 
 /* Closes the descriptors of a message that was received. */
-void handover_message_drop(struct handover_message *message);
+void handover_channel_drop(struct handover_message *message);

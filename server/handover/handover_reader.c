@@ -134,7 +134,7 @@ bool handover_record_number(const struct handover_record *record, uint16_t id, u
     return true;
 }
 
-bool handover_walk_begin(struct handover_walk *walk, struct bytes stream)
+bool handover_reader_begin(struct handover_walk *walk, struct bytes stream)
 {
     uint16_t version;
 
@@ -145,7 +145,7 @@ bool handover_walk_begin(struct handover_walk *walk, struct bytes stream)
     return true;
 }
 
-bool handover_walk_next(struct handover_walk *walk, struct handover_record *ret_record)
+bool handover_reader_next(struct handover_walk *walk, struct handover_record *ret_record)
 {
     size_t len;
 
@@ -160,7 +160,7 @@ bool handover_walk_next(struct handover_walk *walk, struct handover_record *ret_
     return true;
 }
 
-bool handover_walk_is_whole(const struct handover_walk *walk)
+bool handover_reader_is_whole(const struct handover_walk *walk)
 {
     return !walk->is_refused && walk->rest.len == 0;
 }

@@ -41,8 +41,8 @@ struct handover_walk {
 };
 
 /* False: it does not begin with the prelude of a version that is read. */
-MUST_USE bool handover_walk_begin(struct handover_walk *walk, struct bytes stream);
+MUST_USE bool handover_reader_begin(struct handover_walk *walk, struct bytes stream);
 /* The next one; false: there is none, or it is unsound. */
-MUST_USE bool handover_walk_next(struct handover_walk *walk, struct handover_record *ret_record);
+MUST_USE bool handover_reader_next(struct handover_walk *walk, struct handover_record *ret_record);
 /* After the last one: nothing is left over. */
-bool handover_walk_is_whole(const struct handover_walk *walk);
+bool handover_reader_is_whole(const struct handover_walk *walk);

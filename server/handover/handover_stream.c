@@ -10,7 +10,7 @@
 
 #include "base/check.h"
 
-/* Of HANDOVER_STREAM. */
+/* Fields of HANDOVER_STREAM. */
 enum stream_field { STREAM_BYTES = 1, STREAM_FDS = 2 };
 
 enum { SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL };
@@ -70,7 +70,7 @@ static int send_fds(const struct handover_stream *stream, struct handover_channe
     for (size_t at = 0; failed == 0 && at < stream->fds_count; at += HANDOVER_FDS_MAX) {
         size_t left = stream->fds_count - at;
 
-        handover_message_begin(&message, HANDOVER_FDS, stream->fds + at,
+        handover_channel_begin(&message, HANDOVER_FDS, stream->fds + at,
                                left < HANDOVER_FDS_MAX ? (unsigned)left : HANDOVER_FDS_MAX);
         failed = handover_channel_send(channel, &message, wait);
     }
@@ -82,7 +82,7 @@ int handover_stream_send(const struct handover_stream *stream, struct handover_c
 {
     struct handover_message message;
 
-    handover_message_begin(&message, HANDOVER_STREAM, &stream->fd, 1);
+    handover_channel_begin(&message, HANDOVER_STREAM, &stream->fd, 1);
     handover_writer_number(&message.writer, STREAM_BYTES, stream->size);
     handover_writer_number(&message.writer, STREAM_FDS, stream->fds_count);
     int failed = handover_channel_send(channel, &message, wait);
@@ -112,7 +112,7 @@ static int receive_fds(struct handover_stream *stream, struct handover_channel *
             break;
         }
         if (message.fds_count == 0 || message.fds_count > count - stream->fds_count) {
-            handover_message_drop(&message);
+            handover_channel_drop(&message);
             return -EBADMSG;
         }
         memcpy(stream->fds + stream->fds_count, message.fds, message.fds_count * sizeof(int));
@@ -130,7 +130,7 @@ static int take_file(struct handover_stream *stream, struct handover_message *me
         !handover_record_number(&message->record, STREAM_FDS, ret_fds) || len == 0 ||
         len > HANDOVER_STREAM_BYTES_MAX || *ret_fds > HANDOVER_STREAM_FDS_MAX ||
         !is_sealed(message->fds[0], len)) {
-        handover_message_drop(message);
+        handover_channel_drop(message);
         return -EBADMSG;
     }
     stream->fd = message->fds[0];

@@ -26,8 +26,8 @@ struct handover_stream {
 /* Room for so much; pages and descriptors are taken as they are used. 0 or -errno. */
 MUST_USE int handover_stream_open(struct handover_stream *stream, size_t size, size_t fds_max);
 
-/* What was written: len bytes and so many descriptors. It cannot become shorter any more. 0 or
- * -errno. */
+/* Ends the writing, after len bytes and so many descriptors. It cannot become shorter any more. 0
+ * or -errno. */
 MUST_USE int handover_stream_seal(struct handover_stream *stream, size_t len, size_t fds_count);
 
 /* A sealed one. 0 or -errno, as handover_channel_send. */
@@ -40,7 +40,7 @@ MUST_USE int handover_stream_receive(struct handover_stream *stream,
                                      struct handover_channel *channel,
                                      const struct handover_wait *wait);
 
-/* What was received. */
+/* Its contents, when it was received. */
 struct bytes handover_stream_bytes(const struct handover_stream *stream);
 
 /* The next descriptors of one that was received, in the order of its records: they are the

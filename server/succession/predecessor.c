@@ -41,11 +41,6 @@ void predecessor_deinit(struct predecessor *predecessor)
     roll_call_deinit(&predecessor->back);
 }
 
-bool predecessor_has_successor(const struct predecessor *predecessor)
-{
-    return handover_program_is_changed(&predecessor->program);
-}
-
 /* Always false. */
 __attribute__((format(printf, 2, 3))) static bool fail(struct predecessor *predecessor,
                                                        const char *format, ...)
@@ -140,7 +135,7 @@ static uint32_t requests_under_way(struct conn_table *table)
 
 static void run_hold_accepts(struct worker *worker, struct call *call)
 {
-    listeners_hold(worker->context);
+    listener_hold_all(worker->context);
     roll_call_answer(roll_call_of(call));
 }
 
@@ -149,7 +144,7 @@ static void run_look(struct worker *worker, struct call *call)
     struct conn_table *table = worker->context;
     struct predecessor_worker *part = part_of(worker, call);
 
-    part->is_quiet = listeners_are_quiet(table);
+    part->is_quiet = listener_all_are_quiet(table);
     part->under_way = table->deferred + table->leaving;
     if (!table->requests_held) {
         part->under_way += requests_under_way(table);
@@ -198,7 +193,7 @@ static void run_go_on(struct worker *worker, struct call *call)
     live_part_thaw(table);
     engine_hold_requests(table, false);
     if (table->accepts_held) {
-        listeners_resume(table);
+        listener_resume_all(table);
     }
     roll_call_answer(roll_call_of(call));
 }
@@ -212,18 +207,23 @@ static void run_cut(struct worker *worker, struct call *call)
 static void run_let_go(struct worker *worker, struct call *call)
 {
     live_part_let_go(worker->context);
-    listeners_let_go(worker->context);
+    listener_let_go_all(worker->context);
     engine_hold_requests(worker->context, false);
     roll_call_answer(roll_call_of(call));
 }
 
 /* The steps, in order. */
 
+static bool is_to_go_on(void *supervisor)
+{
+    return supervisor_look(supervisor);
+}
+
 static void set_deadline(struct predecessor *predecessor, uint64_t wait_ms)
 {
     predecessor->wait = (struct handover_wait){.deadline_ms = clock_monotonic_ms() + wait_ms,
-                                               .go_on = predecessor->go_on,
-                                               .context = predecessor->context};
+                                               .go_on = is_to_go_on,
+                                               .context = predecessor->supervisor};
 }
 
 /* The workers have gone on: they write no stream any more. */
@@ -294,7 +294,7 @@ static bool greet(struct predecessor *predecessor)
     bool agree = terms_agree(predecessor->options->config, &hello.record, predecessor->error,
                              sizeof predecessor->error);
 
-    handover_message_drop(&hello);
+    handover_channel_drop(&hello);
     return agree;
 }
 
@@ -304,7 +304,7 @@ static bool await(struct predecessor *predecessor, uint16_t kind, const char *st
     int failed = handover_channel_await(&predecessor->channel, &message, kind, &predecessor->wait);
 
     if (failed == 0) {
-        handover_message_drop(&message);
+        handover_channel_drop(&message);
     }
     return failed == 0 || fail_at(predecessor, step, failed);
 }
@@ -450,7 +450,7 @@ static bool give_streams(struct predecessor *predecessor)
     static const char step[] = "the connections cannot be given";
     struct handover_message move;
 
-    handover_message_begin(&move, HANDOVER_MOVE, NULL, 0);
+    handover_channel_begin(&move, HANDOVER_MOVE, NULL, 0);
     handover_writer_number(&move.writer, HANDOVER_MOVE_STREAMS, predecessor->group->workers_count);
     int failed = handover_channel_send(&predecessor->channel, &move, &predecessor->wait);
 
@@ -490,7 +490,7 @@ static bool commit(struct predecessor *predecessor)
     struct handover_message go;
 
     notifier_main_pid(predecessor->notifier, predecessor->pid);
-    handover_message_begin(&go, HANDOVER_GO, NULL, 0);
+    handover_channel_begin(&go, HANDOVER_GO, NULL, 0);
     int failed = handover_channel_send(&predecessor->channel, &go, &predecessor->wait);
 
     if (failed != 0) {
@@ -509,6 +509,7 @@ static void let_go(struct predecessor *predecessor)
     ask_back(predecessor, run_let_go);
     forget_steps(predecessor);
     notifier_deinit(predecessor->notifier);
+    predecessor->admin->path = NULL; /* the socket there is the other program's */
     log_warn("handed over", LOG_INT("pid", predecessor->pid), LOG_INT("moved", predecessor->moved),
              LOG_INT("stayed", atomic_load(&predecessor->shared->connections)),
              LOG_INT("gap_ms", now_ms - predecessor->frozen_ms),
@@ -563,17 +564,6 @@ static bool take_steps(struct predecessor *predecessor)
     return commit(predecessor);
 }
 
-bool predecessor_hand_over(struct predecessor *predecessor)
-{
-    log_info("handing over", LOG_TEXT("program", predecessor->program.path));
-    if (!take_steps(predecessor)) {
-        take_back(predecessor);
-        return false;
-    }
-    let_go(predecessor);
-    return true;
-}
-
 static int carry_out(struct predecessor *predecessor, const struct handover_record *record)
 {
     const struct handover_wait wait = {.deadline_ms =
@@ -588,22 +578,56 @@ static int carry_out(struct predecessor *predecessor, const struct handover_reco
                                     exp_s, clock_wall_s());
 
     ask_back(predecessor, run_cut);
-    handover_message_begin(&done, HANDOVER_DONE, NULL, 0);
+    handover_channel_begin(&done, HANDOVER_DONE, NULL, 0);
     return handover_channel_send(&predecessor->channel, &done, &wait);
 }
 
-bool predecessor_serve(struct predecessor *predecessor)
+/* As the supervisor sees it */
+
+/* Another program stands in the file from which this one was started. */
+static bool is_wanted(void *context)
 {
+    const struct predecessor *predecessor = context;
+
+    return handover_program_is_changed(&predecessor->program);
+}
+
+/* True: the other program is the relay, and this one is to drain what stayed. False: a line in the
+ * log says why, and nothing has changed. */
+static bool hand_over(void *context)
+{
+    struct predecessor *predecessor = context;
+
+    log_info("handing over", LOG_TEXT("program", predecessor->program.path));
+    if (!take_steps(predecessor)) {
+        take_back(predecessor);
+        return false;
+    }
+    let_go(predecessor);
+    return true;
+}
+
+/* While what stayed drains: carries out denials that the other program sends. False: that one has
+ * ended, so that none would come any more, and what is left must end too. */
+static bool serve(void *context)
+{
+    struct predecessor *predecessor = context;
     const struct handover_wait now = {.deadline_ms = 0};
     struct handover_message message;
     int failed;
 
     while ((failed = handover_channel_receive(&predecessor->channel, &message, &now)) == 0) {
         failed = carry_out(predecessor, &message.record);
-        handover_message_drop(&message);
+        handover_channel_drop(&message);
         if (failed != 0) {
             break;
         }
     }
     return failed == -ETIMEDOUT;
+}
+
+struct supervisor_succession predecessor_as_seen(struct predecessor *predecessor)
+{
+    return (struct supervisor_succession){
+        .is_wanted = is_wanted, .hand_over = hand_over, .serve = serve, .context = predecessor};
 }

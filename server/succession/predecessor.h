@@ -18,6 +18,7 @@
 #include "server/handover/handover_stream.h"
 #include "server/listen.h"
 #include "server/succession/roll_call.h"
+#include "server/supervisor.h"
 
 enum predecessor_limits {
     PREDECESSOR_START_MS = 10000,  /* until the new program could serve */
@@ -41,11 +42,10 @@ struct predecessor {
     struct conn_shared *shared;
     struct worker_group *group;
     const struct listen_ports *ports;
-    const struct admin_listener *admin;
+    struct admin_listener *admin;
     int admin_fd; /* as the first worker has it; -1: none */
     struct notifier *notifier;
-    bool (*go_on)(void *context); /* while it waits; false: give up, a stop was asked for */
-    void *context;
+    struct supervisor *supervisor; /* which looks after what is due while this waits */
     struct handover_program program;
 
     /* The hand-over that is under way. */
@@ -69,13 +69,5 @@ MUST_USE int predecessor_init(struct predecessor *predecessor, const struct conf
                               struct ring *post);
 void predecessor_deinit(struct predecessor *predecessor);
 
-/* Another program stands in the file from which this one was started. */
-bool predecessor_has_successor(const struct predecessor *predecessor);
-
-/* Hands over. True: the other program is the relay; this one is to drain what stayed. False: a line
- * in the log says why, and nothing has changed. */
-MUST_USE bool predecessor_hand_over(struct predecessor *predecessor);
-
-/* While what stayed drains: carries out denials that the other program sends. False: that program
- * has ended, so that none would come any more, and what is left must end too. */
-MUST_USE bool predecessor_serve(struct predecessor *predecessor);
+/* Hand-overs as the supervisor sees them. */
+struct supervisor_succession predecessor_as_seen(struct predecessor *predecessor);

@@ -137,13 +137,13 @@ static int read_all(const struct reading *reading)
     struct handover_record record;
     int failed = 0;
 
-    if (!handover_walk_begin(&walk, handover_stream_bytes(reading->stream))) {
+    if (!handover_reader_begin(&walk, handover_stream_bytes(reading->stream))) {
         return fail(reading, "no stream of a relay");
     }
-    while (failed == 0 && handover_walk_next(&walk, &record)) {
+    while (failed == 0 && handover_reader_next(&walk, &record)) {
         failed = read_record(reading, &record);
     }
-    if (failed == 0 && (!handover_walk_is_whole(&walk) || reading->ports->access.count == 0 ||
+    if (failed == 0 && (!handover_reader_is_whole(&walk) || reading->ports->access.count == 0 ||
                         (!reading->ports->is_one && reading->ports->relay.count == 0))) {
         failed = fail(reading, "a stream that ends too early");
     }

@@ -11,7 +11,7 @@
 #include "server/succession/sockets.h"
 #include "server/succession/terms.h"
 
-/* Of HANDOVER_HELLO, with those of terms.c. */
+/* Fields of HANDOVER_HELLO, beside those of terms.c. */
 enum hello_field { HELLO_VERSION = 1 };
 
 bool successor_init(struct successor *successor)
@@ -46,7 +46,7 @@ static int send_hello(struct successor *successor, const struct server_config *c
     const struct handover_wait wait = wait_of();
     struct handover_message hello;
 
-    handover_message_begin(&hello, HANDOVER_HELLO, NULL, 0);
+    handover_channel_begin(&hello, HANDOVER_HELLO, NULL, 0);
     handover_writer_bytes(&hello.writer, HELLO_VERSION, bytes_of_text(RELAY_VERSION));
     terms_write(config, &hello.writer);
     return handover_channel_send(&successor->channel, &hello, &wait);
@@ -57,7 +57,7 @@ static int say(struct successor *successor, uint16_t kind)
     const struct handover_wait wait = wait_of();
     struct handover_message message;
 
-    handover_message_begin(&message, kind, NULL, 0);
+    handover_channel_begin(&message, kind, NULL, 0);
     return handover_channel_send(&successor->channel, &message, &wait);
 }
 
@@ -90,17 +90,17 @@ static int read_state(struct conn_shared *shared, const struct run_clock *clock,
     struct handover_walk walk;
     int failed = 0;
 
-    if (!handover_walk_begin(&walk, stream)) {
+    if (!handover_reader_begin(&walk, stream)) {
         return -EBADMSG;
     }
-    while (failed == 0 && handover_walk_next(&walk, &record)) {
+    while (failed == 0 && handover_reader_next(&walk, &record)) {
         if (record.kind == HANDOVER_BOOKING || record.kind == HANDOVER_CODE) {
             failed =
                 bookings_handover_read(access->bookings, access->codes, &record,
                                        run_clock_at(clock, clock_monotonic_ms()), clock_wall_s());
         }
     }
-    return failed == 0 && !handover_walk_is_whole(&walk) ? -EBADMSG : failed;
+    return failed == 0 && !handover_reader_is_whole(&walk) ? -EBADMSG : failed;
 }
 
 int successor_take_state(struct successor *successor, struct conn_shared *shared,
@@ -136,7 +136,7 @@ static int receive_parts(struct successor *successor)
     bool is_sound =
         handover_record_number(&move.record, HANDOVER_MOVE_STREAMS, &count) && count <= WORKERS_MAX;
 
-    handover_message_drop(&move);
+    handover_channel_drop(&move);
     if (!is_sound) {
         return -EBADMSG;
     }
@@ -207,6 +207,6 @@ int successor_await_go(struct successor *successor, char error[static SUCCESSOR_
     if (failed != 0) {
         return fail(failed, "the word to serve", error);
     }
-    handover_message_drop(&go);
+    handover_channel_drop(&go);
     return 0;
 }

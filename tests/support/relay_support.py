@@ -242,8 +242,8 @@ class Relay:
         self.arrived = threading.Condition()
         self.bookings = itertools.count(1)
         self.process = subprocess.Popen(
-            [*launcher, binary or relay_binary(), "serve"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, env=relay_environment(**environment),
+            [*launcher, binary or relay_binary(), "serve"], stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=relay_environment(**environment),
             preexec_fn=die_with_parent)
         self.readers = [threading.Thread(target=self._read_output, daemon=True),
                         threading.Thread(target=self._read_errors, daemon=True)]

@@ -28,8 +28,9 @@ LAYERS = {
     "perf": {"base", "wire", "token", "client"},
 }
 # Inside server/: a folder includes none of a higher rank.
-SERVER_RANKS = {"stats": 0, "tls/record": 0, "handover": 0, "loop": 1, "tls": 1, "hub": 2, "hub/lag": 2,
-                "hub/v1": 2, "bookings": 3, "access": 4, "conn": 5, "conn/tls": 6, "placement": 7,
+SERVER_RANKS = {"stats": 0, "tls/record": 0, "handover": 0, "loop": 1, "tls": 1, "hub": 2,
+                "hub/lag": 2, "hub/v1": 2, "bookings": 3, "access": 4, "conn": 5,
+                "conn/tls": 6, "placement": 7,
                 "websocket": 8, "websocket/publish": 8, "websocket/v1": 8, "report": 9, "admin": 10,
                 "http": 11}
 SERVER_RANK_TOP = 12

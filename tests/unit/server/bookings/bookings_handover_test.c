@@ -79,8 +79,8 @@ static int read_all(uint64_t now_ms)
     struct handover_walk walk;
     int failed = 0;
 
-    cr_assert(handover_walk_begin(&walk, bytes_of(memory, writer.len)));
-    while (failed == 0 && handover_walk_next(&walk, &record)) {
+    cr_assert(handover_reader_begin(&walk, bytes_of(memory, writer.len)));
+    while (failed == 0 && handover_reader_next(&walk, &record)) {
         failed = bookings_handover_read(after.bookings, after.codes, &record, now_ms, NOW_S);
     }
     return failed;
@@ -194,8 +194,8 @@ Test(bookings_handover, records_that_lack_a_field_or_lie_are_refused)
     grant("a", "t", NOW_MS, code);
     cr_assert_eq(bookings_deny(before.bookings, "b", NOW_S + 9, NOW_S), 0);
     cr_assert(write_all());
-    cr_assert(handover_walk_begin(&walk, bytes_of(memory, writer.len)));
-    while (handover_walk_next(&walk, &record)) {
+    cr_assert(handover_reader_begin(&walk, bytes_of(memory, writer.len)));
+    while (handover_reader_next(&walk, &record)) {
         struct handover_record cut = record;
         uint8_t spoilt[1024];
 

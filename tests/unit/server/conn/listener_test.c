@@ -285,9 +285,9 @@ Test(listener, stop_leaves_a_shared_socket_listening)
 Test(listener, held_ones_accept_nothing_and_go_on)
 {
     listener_start(&stage.table.listeners[1]);
-    listeners_hold(&stage.table);
+    listener_hold_all(&stage.table);
     kernel_take();
-    cr_assert_not(listeners_are_quiet(&stage.table));
+    cr_assert_not(listener_all_are_quiet(&stage.table));
     close(accept_one(IORING_CQE_F_MORE)); /* one that the kernel had accepted */
     cr_assert_eq(stage.table.open_count, 1);
     for (unsigned i = 0; i < 2; i++) {
@@ -295,18 +295,18 @@ Test(listener, held_ones_accept_nothing_and_go_on)
         kernel_complete(kernel_find(IORING_OP_ASYNC_CANCEL), 0, 0);
     }
     kernel_take();
-    cr_assert(listeners_are_quiet(&stage.table));
+    cr_assert(listener_all_are_quiet(&stage.table));
     cr_assert_null(held_accept());
     cr_assert_eq(stage_counted(accept_pauses), 0);
-    listeners_resume(&stage.table);
+    listener_resume_all(&stage.table);
     kernel_take();
     cr_assert(listener->accept_op.in_flight && stage.table.listeners[1].accept_op.in_flight);
 }
 
 Test(listener, hold_that_ends_before_the_accept_does_accepts_again)
 {
-    listeners_hold(&stage.table);
-    listeners_resume(&stage.table);
+    listener_hold_all(&stage.table);
+    listener_resume_all(&stage.table);
     kernel_take();
     kernel_complete(held_accept(), -ECANCELED, 0);
     kernel_complete(kernel_find(IORING_OP_ASYNC_CANCEL), 0, 0);
@@ -320,11 +320,11 @@ Test(listener, sockets_that_are_let_go_still_listen)
     int other = dup(listener->socket.fd), accepting = 0;
     socklen_t len = sizeof accepting;
 
-    listeners_hold(&stage.table);
+    listener_hold_all(&stage.table);
     kernel_take();
     kernel_complete(held_accept(), -ECANCELED, 0);
     kernel_complete(kernel_find(IORING_OP_ASYNC_CANCEL), 0, 0);
-    listeners_let_go(&stage.table);
+    listener_let_go_all(&stage.table);
     cr_assert(listener_is_stopped(listener));
     cr_assert_eq(getsockopt(other, SOL_SOCKET, SO_ACCEPTCONN, &accepting, &len), 0);
     cr_assert_eq(accepting, 1);

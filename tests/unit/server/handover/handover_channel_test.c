@@ -16,7 +16,7 @@ TestSuite(handover_channel, .init = open_channel, .fini = close_channel);
 
 static int say(uint16_t kind, const int *fds, unsigned count)
 {
-    handover_message_begin(&pair.message, kind, fds, count);
+    handover_channel_begin(&pair.message, kind, fds, count);
     handover_writer_number(&pair.message.writer, 1, 42);
     return handover_channel_send(&pair.theirs, &pair.message, &pair.wait);
 }
@@ -43,7 +43,7 @@ Test(handover_channel, message_arrives_with_its_descriptors)
     for (unsigned i = 0; i < HANDOVER_FDS_MAX; i++) {
         cr_assert_eq(fcntl(pair.message.fds[i], F_GETFD), FD_CLOEXEC);
     }
-    handover_message_drop(&pair.message);
+    handover_channel_drop(&pair.message);
     cr_assert_eq(open_descriptors(), pair.descriptors);
 }
 
@@ -62,7 +62,7 @@ Test(handover_channel, fields_that_do_not_fit_are_not_sent)
 {
     static const char large[HANDOVER_MESSAGE_BYTES];
 
-    handover_message_begin(&pair.message, 1, NULL, 0);
+    handover_channel_begin(&pair.message, 1, NULL, 0);
     handover_writer_bytes(&pair.message.writer, 1, bytes_of(large, sizeof large));
     cr_assert_eq(handover_channel_send(&pair.theirs, &pair.message, &pair.wait), -EMSGSIZE);
 }
@@ -118,7 +118,7 @@ Test(handover_channel, end_of_the_other_side_is_told)
 {
     handover_channel_close(&pair.theirs);
     cr_assert_eq(hear(), -EPIPE);
-    handover_message_begin(&pair.message, 1, NULL, 0);
+    handover_channel_begin(&pair.message, 1, NULL, 0);
     cr_assert_eq(handover_channel_send(&pair.ours, &pair.message, &pair.wait), -EPIPE);
 }
 

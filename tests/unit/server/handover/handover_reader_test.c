@@ -120,14 +120,14 @@ Test(handover_reader, walk_goes_over_all_records_and_tells_a_rest)
         size_t whole = (len - HANDOVER_PRELUDE_BYTES) / sizeof sound;
         size_t count = 0;
 
-        cr_assert(handover_walk_begin(&walk, bytes_of(stream, len)));
-        while (handover_walk_next(&walk, &record)) {
+        cr_assert(handover_reader_begin(&walk, bytes_of(stream, len)));
+        while (handover_reader_next(&walk, &record)) {
             cr_assert_eq(record.kind, 9);
             count++;
         }
         cr_assert_eq(count, whole);
-        cr_assert_eq(handover_walk_is_whole(&walk),
+        cr_assert_eq(handover_reader_is_whole(&walk),
                      (len - HANDOVER_PRELUDE_BYTES) % sizeof sound == 0);
     }
-    cr_assert_not(handover_walk_begin(&walk, bytes_of(stream, HANDOVER_PRELUDE_BYTES - 1)));
+    cr_assert_not(handover_reader_begin(&walk, bytes_of(stream, HANDOVER_PRELUDE_BYTES - 1)));
 }

@@ -94,7 +94,7 @@ Test(handover_stream, sealed_one_keeps_its_length)
 
 static void announce(int fd, uint64_t len, uint64_t fds)
 {
-    handover_message_begin(&pair.message, HANDOVER_STREAM, &fd, fd < 0 ? 0 : 1);
+    handover_channel_begin(&pair.message, HANDOVER_STREAM, &fd, fd < 0 ? 0 : 1);
     handover_writer_number(&pair.message.writer, 1, len);
     handover_writer_number(&pair.message.writer, 2, fds);
     cr_assert_eq(handover_channel_send(&pair.theirs, &pair.message, &pair.wait), 0);
@@ -119,11 +119,11 @@ Test(handover_stream, what_is_none_leaves_nothing_open)
         cr_assert_eq(handover_stream_receive(&received, &pair.ours, &pair.wait), -EBADMSG, "%u", i);
     }
     announce(sent.fd, 100, 1);
-    handover_message_begin(&pair.message, HANDOVER_FDS, one_too_many, 2);
+    handover_channel_begin(&pair.message, HANDOVER_FDS, one_too_many, 2);
     cr_assert_eq(handover_channel_send(&pair.theirs, &pair.message, &pair.wait), 0);
     cr_assert_eq(handover_stream_receive(&received, &pair.ours, &pair.wait), -EBADMSG);
     announce(sent.fd, 100, 1);
-    handover_message_begin(&pair.message, HANDOVER_FDS, NULL, 0);
+    handover_channel_begin(&pair.message, HANDOVER_FDS, NULL, 0);
     cr_assert_eq(handover_channel_send(&pair.theirs, &pair.message, &pair.wait), 0);
     cr_assert_eq(handover_stream_receive(&received, &pair.ours, &pair.wait), -EBADMSG);
     handover_stream_release(&sent);
