@@ -476,9 +476,9 @@ static const struct option_spec specs[] = {
      .min = 0,
      .max = HOUR_MS,
      .help =
-         "After SIGUSR2, time in which the program that was replaced closes (1001) what it could "
-         "not hand over to the new one: viewers one after another, publishers at its end; 0: all "
-         "at once."},
+         "After a hand-over, time that the old program has for what it could not hand over: it "
+         "closes WebSockets (1001) within a tenth of it, and answers requests until its end; 0: "
+         "it ends at once."},
     {.env = "RELAY_CONFIG",
      .flag = "config",
      .type = OPTION_TEXT,
