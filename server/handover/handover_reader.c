@@ -65,18 +65,43 @@ static bool take_field(struct bytes *fields, struct field *ret_field)
     return true;
 }
 
-static bool are_sound(struct bytes fields)
+static void mark(struct handover_record *record, uint16_t id, size_t offset, size_t number)
 {
+    if (number % HANDOVER_MARK_EVERY == HANDOVER_MARK_EVERY - 1 &&
+        record->marks_count < HANDOVER_MARKS_MAX) {
+        record->marks[record->marks_count++] =
+            (struct handover_mark){.id = id, .offset = (uint32_t)offset};
+    }
+}
+
+/* True: the fields are sound; some of them are marked then. */
+static bool take_fields(struct handover_record *record)
+{
+    struct bytes rest = record->fields;
     struct field field;
     uint32_t id_min = 0;
 
-    while (fields.len > 0) {
-        if (!take_field(&fields, &field) || field.id < id_min) {
+    for (size_t number = 0; rest.len > 0; number++) {
+        size_t offset = record->fields.len - rest.len;
+
+        if (!take_field(&rest, &field) || field.id < id_min) {
             return false;
         }
         id_min = (uint32_t)field.id + 1;
+        mark(record, field.id, offset, number);
     }
     return true;
+}
+
+/* The fields from the last mark on that is not behind the id. */
+static struct bytes from_mark(const struct handover_record *record, uint16_t id)
+{
+    size_t offset = 0;
+
+    for (unsigned i = 0; i < record->marks_count && record->marks[i].id <= id; i++) {
+        offset = record->marks[i].offset;
+    }
+    return bytes_skip(record->fields, offset);
 }
 
 enum handover_read handover_reader_record(struct bytes input, struct handover_record *ret_record,
@@ -96,20 +121,23 @@ enum handover_read handover_reader_record(struct bytes input, struct handover_re
     if (input.len < *ret_len) {
         return HANDOVER_PARTIAL;
     }
-    struct bytes fields = bytes_of(input.data + HANDOVER_RECORD_HEAD_BYTES, len);
+    struct handover_record record = {
+        .kind = get_16(input.data),
+        .fds = fds,
+        .fields = bytes_of(input.data + HANDOVER_RECORD_HEAD_BYTES, len),
+    };
 
-    if (!are_sound(fields)) {
+    if (!take_fields(&record)) {
         return HANDOVER_REFUSED;
     }
-    *ret_record =
-        (struct handover_record){.kind = get_16(input.data), .fds = fds, .fields = fields};
+    *ret_record = record;
     return HANDOVER_READ;
 }
 
 bool handover_record_bytes(const struct handover_record *record, uint16_t id,
                            struct bytes *ret_bytes)
 {
-    struct bytes fields = record->fields;
+    struct bytes fields = from_mark(record, id);
     struct field field;
 
     while (take_field(&fields, &field) && field.id <= id) {

@@ -14,10 +14,21 @@ enum handover_read {
     HANDOVER_REFUSED, /* no stream of a relay, or of a version that is not read */
 };
 
+enum handover_reader_limits {
+    HANDOVER_MARK_EVERY = 8, /* fields */
+    HANDOVER_MARKS_MAX = 16,
+};
+
 /* Its fields are sound: each lies within it, in ascending order of ids. */
 struct handover_record {
     uint16_t kind, fds;
     struct bytes fields; /* borrowed of the input */
+    /* Some fields, so that a look-up among many need not begin with the first. */
+    struct handover_mark {
+        uint16_t id;
+        uint32_t offset; /* in fields */
+    } marks[HANDOVER_MARKS_MAX];
+    uint16_t marks_count;
 };
 
 /* The prelude; *ret_version is the writer's. */

@@ -200,10 +200,12 @@ Test(bookings_handover, records_that_lack_a_field_or_lie_are_refused)
         uint8_t spoilt[1024];
 
         cut.fields.len = 0;
+        cut.marks_count = 0;
         cr_assert_eq(bookings_handover_read(after.bookings, after.codes, &cut, 0, NOW_S), -EINVAL);
         for (size_t i = 0; i < record.fields.len; i += 1) { /* a zero in a text, an odd number */
             memcpy(spoilt, record.fields.data, record.fields.len);
             spoilt[i] ^= 0x80;
+            cut.marks_count = 0;
             cut.fields = bytes_of(spoilt, record.fields.len);
             int failed UNUSED = bookings_handover_read(after.bookings, after.codes, &cut, 0, NOW_S);
         }

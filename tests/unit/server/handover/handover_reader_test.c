@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "server/handover/handover_format.h"
+#include "server/handover/handover_writer.h"
 
 #define BYTES(...) (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__})
 
@@ -130,4 +131,29 @@ Test(handover_reader, walk_goes_over_all_records_and_tells_a_rest)
                      (len - HANDOVER_PRELUDE_BYTES) % sizeof sound == 0);
     }
     cr_assert_not(handover_reader_begin(&walk, bytes_of(stream, HANDOVER_PRELUDE_BYTES - 1)));
+}
+
+Test(handover_reader, each_of_many_fields_is_found)
+{
+    enum { FIELDS = 400 };
+    static uint8_t memory[FIELDS * 32];
+    struct handover_writer writer;
+    struct handover_record record;
+    uint64_t value;
+    size_t len;
+
+    handover_writer_init(&writer, memory, sizeof memory);
+    handover_writer_begin(&writer, 1, 0);
+    for (unsigned i = 0; i < FIELDS; i++) {
+        handover_writer_number(&writer, (uint16_t)(i * 3 + 1), i);
+    }
+    cr_assert(handover_writer_end(&writer));
+    cr_assert_eq(handover_reader_record(bytes_of(memory, writer.len), &record, &len),
+                 HANDOVER_READ);
+    for (unsigned id = 0; id < 3 * FIELDS + 3; id++) {
+        bool is_there = id % 3 == 1 && id < 3 * FIELDS;
+
+        cr_assert_eq(handover_record_number(&record, (uint16_t)id, &value), is_there, "%u", id);
+        cr_assert(!is_there || value == id / 3);
+    }
 }
