@@ -90,9 +90,17 @@ void listener_on_retry(struct timer *timer)
     }
 }
 
+static void cancel(struct listener *listener);
+
+/* An accept that was just taking a connection may have been missed. */
 static void cancel_on_complete(struct op *op, int result, uint32_t flags)
 {
+    struct listener *listener = container_of(op, struct listener, cancel_op);
+
     CHECK(!op->in_flight);
+    if (listener->table->accepts_held || listener->table->worker->stopping) {
+        cancel(listener);
+    }
 }
 
 static void cancel(struct listener *listener)

@@ -300,3 +300,77 @@ Test(supervisor, does_not_count_a_pause_of_the_machine_as_time_of_the_stop)
 {
     cr_assert_geq(hang(1000, 900), 1900);
 }
+
+static unsigned asked;
+static bool answer, has_changed;
+
+static bool hand_over_once(void *context)
+{
+    cr_assert_eq(context, &scene);
+    asked++;
+    return answer;
+}
+
+static bool is_changed(void *context)
+{
+    return has_changed;
+}
+
+static bool serve_never(void *context)
+{
+    return false;
+}
+
+static void expect_succession(void)
+{
+    scene.supervisor.succession = (struct supervisor_succession){.is_wanted = is_changed,
+                                                                 .hand_over = hand_over_once,
+                                                                 .serve = serve_never,
+                                                                 .context = &scene};
+}
+
+Test(supervisor, hand_over_ends_its_work)
+{
+    expect_succession();
+    answer = true;
+    cr_assert_eq(pthread_kill(pthread_self(), SIGUSR2), 0);
+    supervisor_wait(&scene.supervisor);
+    cr_assert(scene.supervisor.is_over);
+    cr_assert(is_told("STATUS=")); /* a look that was due */
+    cr_assert(is_told("RELOADING=1"));
+    cr_assert_not(is_told("STOPPING=1"));
+    atomic_store(&scene.shared.drains, 1);
+    supervisor_wait_drained(&scene.supervisor); /* the other program has ended */
+}
+
+Test(supervisor, hand_over_that_is_refused_changes_nothing)
+{
+    expect_succession();
+    wait_with(SIGUSR2, SIGTERM);
+    cr_assert_leq(asked, 1, "the lower number is served first");
+    cr_assert_not(scene.supervisor.is_over);
+}
+
+Test(supervisor, hangup_hands_over_to_another_program_only)
+{
+    expect_succession();
+    wait_with(SIGHUP, SIGTERM);
+    cr_assert_eq(asked, 0);
+    has_changed = true;
+    wait_with(SIGHUP, SIGTERM); /* which refuses: the options are read as ever */
+    cr_assert_eq(asked, 1);
+    cr_assert_not_null(strstr(noted(), "\"msg\":\"keys reloaded\""), "%s", scene.noted);
+    answer = true;
+    cr_assert_eq(pthread_kill(pthread_self(), SIGHUP), 0);
+    supervisor_wait(&scene.supervisor);
+    cr_assert(scene.supervisor.is_over);
+}
+
+Test(supervisor, look_tells_of_a_stop_that_waits)
+{
+    cr_assert(supervisor_look(&scene.supervisor));
+    cr_assert_eq(pthread_kill(pthread_self(), SIGTERM), 0);
+    cr_assert_not(supervisor_look(&scene.supervisor));
+    supervisor_wait(&scene.supervisor);
+    cr_assert(supervisor_look(&scene.supervisor));
+}

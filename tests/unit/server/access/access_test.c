@@ -361,3 +361,14 @@ Test(access, replies_in_valid_json_to_the_longest_audiences)
                  "not the answer to a token");
     json_decref(json);
 }
+
+Test(access, answers_nothing_once_another_program_is_the_relay)
+{
+    struct token_claims claims = good_claims();
+
+    atomic_store(&office.context.is_over, true);
+    ask_with_claims(&office, "/session/t0", &claims);
+    cr_assert_eq(office.reply.status, 503);
+    cr_assert_not_null(strstr(office.reply.fields, "Retry-After: 1"), "%s", office.reply.fields);
+    cr_assert_eq(code_store_count(office.context.codes), 0);
+}

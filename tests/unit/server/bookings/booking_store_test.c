@@ -682,3 +682,57 @@ Test(booking_store, of_nobody_is_closed_without_harm)
 {
     booking_store_close(NULL);
 }
+
+/* Another program, which finds the file unlocked. */
+static void write_elsewhere(const char *id, int64_t exp_s)
+{
+    struct bookings *own = bookings, *others = bookings_create(BOOKINGS_MAX, codes);
+    struct booking_store *other = booking_store_open(path, others, error);
+
+    cr_assert_not_null(other, "%s", error);
+    bookings = others;
+    cr_assert_eq(bookings_deny(others, id, exp_s, clock_wall_s()), 0);
+    cr_assert(booking_store_submit(other, make_job(id, exp_s)));
+    booking_store_close(other);
+    bookings = own;
+    bookings_destroy(others);
+}
+
+Test(booking_store, paused_one_leaves_the_file_to_another_program_and_goes_on)
+{
+    int64_t exp_s = clock_wall_s() + LIFE_S;
+
+    open_store();
+    deny("before", exp_s);
+    cr_assert(booking_store_pause(store));
+    wait_for(1);
+    deny("meanwhile", exp_s);
+    write_elsewhere("other", exp_s);
+    cr_assert_eq(done.stored, 2, "the one that was submitted while it was paused waits");
+    booking_store_resume(store);
+    wait_for(3);
+    cr_assert_eq(done.stored, 3);
+    close_store();
+    open_store();
+    expect_at("before", BOOKINGS_DENIED, exp_s);
+    expect_at("meanwhile", BOOKINGS_DENIED, exp_s);
+    expect_at("other", BOOKINGS_DENIED, exp_s);
+    close_store();
+}
+
+Test(booking_store, paused_one_writes_nothing_at_its_end)
+{
+    int64_t exp_s = clock_wall_s() + LIFE_S;
+
+    open_store();
+    deny("before", exp_s);
+    cr_assert(booking_store_pause(store));
+    deny("after", exp_s);
+    close_store();
+    cr_assert_eq(done.stored, 1);
+    cr_assert_eq(done.failed, 1);
+    open_store();
+    expect_at("before", BOOKINGS_DENIED, exp_s);
+    cr_assert_not(is_known("after"));
+    close_store();
+}

@@ -265,3 +265,35 @@ Test(engine, records_leave_before_all_are_made)
         container_of(node, struct conn, open_node)->transport = &transport_plain;
     }
 }
+
+static bool has_turned;
+
+static void note_turn(struct conn *conn)
+{
+    has_turned = true;
+}
+
+Test(engine, held_requests_have_their_turn_later)
+{
+    static struct phase_ops ops;
+    static const struct phase_ops *phases[PHASE_COUNT];
+
+    ops = recorder_ops;
+    ops.on_turn = note_turn;
+    memcpy(phases, recorders, sizeof phases);
+    phases[PHASE_HTTP] = &ops;
+    stage.shared.phases = phases;
+    struct conn *conn = stage_connect(LISTENER_BOTH);
+
+    engine_hold_requests(&stage.table, true);
+    unfinished_await_turn(&stage.table.unfinished, conn);
+    engine_on_turn_end(&stage.table);
+    cr_assert_not(stage.worker.work_waits);
+    engine_on_work(&stage.table);
+    cr_assert_not(has_turned);
+    engine_hold_requests(&stage.table, false);
+    cr_assert(stage.worker.work_waits);
+    engine_on_work(&stage.table);
+    cr_assert(has_turned);
+    stage_close_connections();
+}

@@ -330,3 +330,18 @@ Test(listener, sockets_that_are_let_go_still_listen)
     cr_assert_eq(accepting, 1);
     close(other);
 }
+
+Test(listener, accept_that_a_cancel_missed_is_cancelled_again)
+{
+    listener_hold_all(&stage.table);
+    kernel_take();
+    kernel_complete(kernel_find(IORING_OP_ASYNC_CANCEL), -ENOENT, 0);
+    kernel_take();
+    cr_assert_not(listener_all_are_quiet(&stage.table));
+    cr_assert_not_null(kernel_find(IORING_OP_ASYNC_CANCEL));
+    kernel_complete(held_accept(), -ECANCELED, 0);
+    kernel_complete(kernel_find(IORING_OP_ASYNC_CANCEL), 0, 0);
+    kernel_take();
+    cr_assert(listener_all_are_quiet(&stage.table));
+    cr_assert_null(kernel_find(IORING_OP_ASYNC_CANCEL));
+}
