@@ -747,6 +747,9 @@ static void go_on(struct conn *conn, size_t left)
 
 static void websocket_on_resumed(struct conn *conn)
 {
+    if (phase_websocket_of(conn)->exchange != NULL) {
+        exchange_resume(phase_websocket_of(conn)->exchange);
+    }
     deadlines_resume(conn);
     go_on(conn, inbox_bytes(&phase_websocket_of(conn)->inbox).len);
 }

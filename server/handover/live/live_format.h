@@ -139,6 +139,30 @@ enum live_websocket_field {
     LIVE_WEBSOCKET_PARTIAL = 137,       /* what has come of a record */
     LIVE_WEBSOCKET_RECORDS = 138,       /* that are made and not sent; absent: there are none */
     LIVE_WEBSOCKET_RECORDS_PLAIN = 139, /* bytes of the queue that are in them */
+    /* Control of its topic */
+    LIVE_WEBSOCKET_LEASE_HOLDS = 144, /* struct lease_standing */
+    LIVE_WEBSOCKET_LEASE_HAS_SENT = 145,
+    LIVE_WEBSOCKET_LEASE_WANTS = 146,
+    LIVE_WEBSOCKET_LEASE_USED_MS = 147,
+    LIVE_WEBSOCKET_LEASE_REFUSED = 148, /* messages of its */
+    /* relay.v1 */
+    LIVE_WEBSOCKET_ENVELOPE = 160, /* what has come of that of a message; absent: no relay.v1 */
+    LIVE_WEBSOCKET_HEADS = 161,    /* of the entries that are in flight or begun: 1 byte of length,
+                                      then ENVELOPE_HEAD_MAX */
+    LIVE_WEBSOCKET_REPORTED_MS = 162,
+    LIVE_WEBSOCKET_TOKEN_MS = 163,
+    LIVE_WEBSOCKET_REFUSED_MS = 164,
+    LIVE_WEBSOCKET_WAS_TOLD = 165,
+    LIVE_WEBSOCKET_TOLD_VIEWERS = 166,
+    LIVE_WEBSOCKET_TOLD_PUBLISHERS = 167,
+    LIVE_WEBSOCKET_TOLD_LEASE = 168,
+    LIVE_WEBSOCKET_KEEPS = 169, /* an expiry that it was not told of yet */
+    LIVE_WEBSOCKET_KEPT_RESULT = 170,
+    LIVE_WEBSOCKET_KEPT_EXPIRES_S = 171,
+    LIVE_WEBSOCKET_LATENCY_PUBLISH = 172, /* counts of each: their sum of 4 bytes, then 2 each */
+    LIVE_WEBSOCKET_LATENCY_RELAY = 173,
+    LIVE_WEBSOCKET_LATENCY_DELIVER = 174,
+    LIVE_WEBSOCKET_LATENCY_DECODE = 175,
 };
 
 enum live_transport { LIVE_TRANSPORT_PLAIN, LIVE_TRANSPORT_RECORDS, LIVE_TRANSPORT_KERNEL };

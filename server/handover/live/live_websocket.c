@@ -7,9 +7,11 @@
 #include "base/clock.h"
 #include "server/conn/listener.h"
 #include "server/conn/transport.h"
+#include "server/handover/live/live_exchange.h"
 #include "server/handover/live/live_format.h"
 #include "server/handover/live/live_scalars.h"
 #include "server/handover/live/live_tls.h"
+#include "server/hub/v1/envelopes.h"
 #include "server/websocket/phase_websocket.h"
 
 enum {
@@ -131,7 +133,6 @@ bool live_websocket_may_move(const struct conn *conn)
 {
     return conn->phase == PHASE_WEBSOCKET && conn->is_held && !conn->ends_later &&
            !conn->peer_ended && !conn->receive_blocked && live_tls_may_move(conn) &&
-           phase_websocket_seen(conn)->exchange == NULL &&
            conn->subscriber.queue.count <= LIVE_QUEUE_ENTRIES_MAX;
 }
 
@@ -141,7 +142,7 @@ size_t live_websocket_size(const struct conn *conn)
     size_t begun_len = ws->message == NULL ? 0 : ws->message->payload_len;
 
     return FIELDS_BYTES + begun_len + inbox_bytes(&ws->inbox).len +
-           live_queue_size(&conn->subscriber.queue) + live_tls_size(conn);
+           live_queue_size(&conn->subscriber.queue) + live_tls_size(conn) + LIVE_EXCHANGE_BYTES;
 }
 
 static void write_conn(struct handover_writer *writer, const struct live_census *census,
@@ -206,6 +207,7 @@ bool live_websocket_write(struct handover_writer *writer, const struct live_cens
     handover_writer_number(writer, LIVE_WEBSOCKET_SENT_OFFSET, queue->sent_offset);
     handover_writer_number(writer, LIVE_WEBSOCKET_IN_FLIGHT, queue->in_flight);
     live_tls_write(writer, conn);
+    live_exchange_write(writer, conn);
     return handover_writer_end(writer) && is_written;
 }
 
@@ -281,17 +283,26 @@ static bool read_frame(const struct reading *reading, struct phase_websocket *ws
     return read_header(reading, ws);
 }
 
-/* Of a message that was begun, and is not thrown away, there is something. */
+/* What has come of a message, its head included. */
 static bool has_begun_soundly(const struct reading *reading, const struct phase_websocket *ws)
 {
-    struct bytes begun;
+    struct bytes head = live_exchange_envelope(reading->record), begun;
+    bool is_v1 = head.data != NULL;
+    bool is_control = is_v1 && head.len > 0 && !relay_v1_is_payload(head.data[0]);
     bool has_some = handover_record_bytes(reading->record, LIVE_WEBSOCKET_BEGUN, &begun);
     bool in_data = ws->in_payload && ws->frame.opcode < WS_OPCODE_CLOSE;
+    uint64_t left = in_data ? ws->frame.payload_len - ws->payload_done : 0;
+    uint64_t got = (in_data || ws->parser.in_message ? head.len : 0) + (has_some ? begun.len : 0);
 
-    if ((in_data || ws->parser.in_message) && !ws->discarding && !has_some) {
-        return false;
+    if (!in_data && !ws->parser.in_message) {
+        return !has_some;
     }
-    return !has_some || (begun.len <= ws->message_len && !ws->discarding && ws->can_write);
+    if (ws->discarding) {
+        return !has_some && ws->message_len >= head.len + left;
+    }
+    return ws->message_len == got + left && (is_v1 || has_some) &&
+           (ws->can_write || is_control || head.len < RELAY_V1_ENVELOPE_SIZE) &&
+           (ws->can_write || is_v1) && (!is_control || got + left <= RELAY_V1_CONTROL_MAX);
 }
 
 static bool read_phase(struct reading *reading, const struct live_topics *topics,
@@ -385,6 +396,22 @@ static bool read_control(struct reading *reading, struct conn *conn)
     return true;
 }
 
+/* That of a control message of relay.v1 is never made larger. */
+static struct message *make_begun(const struct conn *conn, size_t len, uint64_t room)
+{
+    const struct phase_websocket *ws = phase_websocket_seen(conn);
+    bool is_control = ws->exchange != NULL && exchange_is_control(ws->exchange);
+    size_t room_max = is_control ? RELAY_V1_CONTROL_MAX : MESSAGE_BYTES_MAX;
+    size_t room_taken = is_control || room > room_max ? room_max : (size_t)room;
+    struct message *message = message_create(conn->worker, room_taken > len ? room_taken : len);
+
+    if (message != NULL) {
+        message->is_secret = is_control;
+        message_charge(conn->worker, message, ws->topic);
+    }
+    return message;
+}
+
 static bool read_begun(struct reading *reading, struct conn *conn)
 {
     struct phase_websocket *ws = phase_websocket_of(conn);
@@ -395,17 +422,30 @@ static bool read_begun(struct reading *reading, struct conn *conn)
         return true;
     }
     (void)!handover_record_number(reading->record, LIVE_WEBSOCKET_BEGUN_ROOM, &room);
-    room = room < MESSAGE_BYTES_MAX ? room : MESSAGE_BYTES_MAX;
-    ws->message = message_create(conn->worker, room > begun.len ? (size_t)room : begun.len);
+    ws->message = make_begun(conn, begun.len, room);
     if (ws->message == NULL) {
         return fail(reading, "no memory for a message that was begun");
     }
-    message_charge(conn->worker, ws->message, ws->topic);
     if (begun.len > 0) {
         memcpy(ws->message->payload, begun.data, begun.len);
     }
     ws->message->payload_len = (uint32_t)begun.len;
     return true;
+}
+
+static bool read_exchange(struct reading *reading, struct conn *conn)
+{
+    return live_exchange_read(reading->record, conn) ||
+           fail(reading, "a connection of relay.v1 is none, or there is no memory for it");
+}
+
+/* Bytes of an entry that is in flight or begun. */
+static size_t frame_len(const struct send_queue *queue, unsigned place)
+{
+    const struct send_entry *entry = send_queue_entry(queue, place);
+
+    return queue->envelopes == NULL ? send_entry_len(entry)
+                                    : envelopes_frame_len(queue->envelopes, place, entry);
 }
 
 /* Bytes of its first entries that are in flight, or still to be sent of the first one. */
@@ -414,7 +454,7 @@ static size_t in_flight_bytes(const struct send_queue *queue)
     size_t bytes = 0;
 
     for (unsigned i = 0; i < queue->in_flight; i++) {
-        bytes += send_entry_len(send_queue_entry(queue, i));
+        bytes += frame_len(queue, i);
     }
     return bytes - queue->sent_offset;
 }
@@ -430,13 +470,14 @@ static bool read_queue(struct reading *reading, struct conn *conn)
     }
     (void)!handover_record_number(reading->record, LIVE_WEBSOCKET_SENT_OFFSET, &sent);
     (void)!handover_record_number(reading->record, LIVE_WEBSOCKET_IN_FLIGHT, &in_flight);
-    if (in_flight > queue->count ||
-        (sent > 0 && (queue->count == 0 || sent >= send_entry_len(send_queue_entry(queue, 0))))) {
+    if (in_flight > queue->count || (sent > 0 && queue->count == 0) || sent > UINT32_MAX) {
         return fail(reading, "a queue is none");
     }
     queue->sent_offset = (uint32_t)sent;
     queue->in_flight = (uint16_t)in_flight;
-    return true;
+    return (live_exchange_read_heads(reading->record, conn) &&
+            (sent == 0 || sent < frame_len(queue, 0))) ||
+           fail(reading, "a queue is none");
 }
 
 static bool read_transport(struct reading *reading, struct conn *conn)
@@ -450,8 +491,9 @@ static bool read_transport(struct reading *reading, struct conn *conn)
 
 static bool read_rest(struct reading *reading, struct conn *conn)
 {
-    return read_conn(reading, conn) && read_control(reading, conn) && read_inbox(reading, conn) &&
-           read_begun(reading, conn) && read_queue(reading, conn) && read_transport(reading, conn);
+    return read_conn(reading, conn) && read_exchange(reading, conn) &&
+           read_control(reading, conn) && read_inbox(reading, conn) && read_begun(reading, conn) &&
+           read_queue(reading, conn) && read_transport(reading, conn);
 }
 
 bool live_websocket_read(const struct handover_record *record, struct conn_table *table, int fd,

@@ -100,6 +100,9 @@ static bool tell_kept(struct worker *worker, struct member *member)
 /* False: some of it must be told again. */
 static bool tell_member(struct worker *worker, struct topic *topic, struct member *member)
 {
+    if (member->is_held) {
+        return false;
+    }
     bool kept_told = tell_kept(worker, member);
     bool viewers_told = tell_viewers(worker, topic, member);
     bool live_told = tell_live(worker, topic, member);
@@ -255,7 +258,8 @@ void audience_remove_publisher(struct worker *worker, struct topic *topic)
     post(worker, topic, NEWS_COUNTS);
 }
 
-void audience_join(struct worker *worker, struct topic *topic, struct member *member)
+static struct audience_part *enter(struct worker *worker, struct topic *topic,
+                                   struct member *member)
 {
     struct audience_part *part = &topic->parts[worker->index].audience;
 
@@ -265,6 +269,22 @@ void audience_join(struct worker *worker, struct topic *topic, struct member *me
     }
     list_append(&part->members, &member->node);
     atomic_fetch_or(&topic->audience.workers, UINT64_C(1) << worker->index);
+    return part;
+}
+
+void audience_return(struct worker *worker, struct topic *topic, struct member *member)
+{
+    struct audience_part *part = enter(worker, topic, member);
+
+    CHECK(member->is_held);
+    part->pending |= NEWS_COUNTS;
+    look(part);
+}
+
+void audience_join(struct worker *worker, struct topic *topic, struct member *member)
+{
+    struct audience_part *part = enter(worker, topic, member);
+
     if (!tell_member(worker, topic, member)) {
         part->pending |= NEWS_COUNTS;
     }

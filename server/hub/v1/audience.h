@@ -52,6 +52,7 @@ struct member {
     struct subscriber *subscriber;
     const struct send_queue_bounds *bounds;
     bool can_read, can_write;
+    bool is_held; /* it is told later: not all of the audience is there yet */
     bool was_told;
     uint32_t told_viewers, told_publishers;
     const struct lease_claim *claim; /* of a topic with exclusive control; or NULL */
@@ -93,6 +94,8 @@ void audience_note(struct worker *worker, struct topic *topic);
 
 /* A member, with all but its node set, is told at once, then of changes. */
 void audience_join(struct worker *worker, struct topic *topic, struct member *member);
+/* One that was told in another program, and is held. */
+void audience_return(struct worker *worker, struct topic *topic, struct member *member);
 void audience_leave(struct worker *worker, struct topic *topic, struct member *member);
 
 /* Asks the members that may write, on all workers, for a key picture. Safe in the middle of a

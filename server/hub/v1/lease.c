@@ -177,6 +177,44 @@ bool lease_request(struct lease *lease, struct lease_claim *claim, uint64_t now_
     return changed;
 }
 
+struct lease_standing lease_standing(struct lease *lease, const struct lease_claim *claim)
+{
+    pthread_mutex_lock(&lease->mutex);
+    bool is_holder = atomic_load(&lease->holder) == claim->key;
+    bool has_sent = is_holder && claim->generation == atomic_load(&lease->generation);
+    struct lease_standing standing = {
+        .holds = has_sent || (is_holder && made_wish(claim, lease->granted_wish)),
+        .has_sent = has_sent,
+        .wants = made_wish(claim, lease->wishes) && atomic_load(&lease->wanted_by) == claim->key,
+        .used_ms = atomic_load(&lease->used_ms),
+    };
+
+    pthread_mutex_unlock(&lease->mutex);
+    return standing;
+}
+
+static void return_locked(struct lease *lease, struct lease_claim *claim,
+                          const struct lease_standing *standing)
+{
+    if (standing->holds && use_locked(lease, claim, standing->used_ms) && !standing->has_sent) {
+        lease->connections--;
+        claim->generation = 0;
+        lease->granted_wish = note_wish(lease, claim);
+    }
+    if (standing->wants && atomic_load(&lease->wanted_by) == 0) {
+        atomic_store(&lease->wanted_by, claim->key);
+        note_wish(lease, claim);
+    }
+}
+
+void lease_return(struct lease *lease, struct lease_claim *claim,
+                  const struct lease_standing *standing)
+{
+    pthread_mutex_lock(&lease->mutex);
+    return_locked(lease, claim, standing);
+    pthread_mutex_unlock(&lease->mutex);
+}
+
 bool lease_give(struct lease *lease, const struct lease_claim *claim, uint64_t now_ms)
 {
     pthread_mutex_lock(&lease->mutex);

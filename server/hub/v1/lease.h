@@ -50,6 +50,18 @@ bool lease_give(struct lease *lease, const struct lease_claim *claim, uint64_t n
 /* Takes it from a holder that is silent. */
 bool lease_look(struct lease *lease, uint64_t now_ms);
 
+/* What a connection has to do with it, for another program. */
+struct lease_standing {
+    bool holds;    /* its booking has it, by something that the connection sent or asked for */
+    bool has_sent; /* by the first */
+    bool wants;    /* it asked, and waits */
+    uint64_t used_ms;
+};
+struct lease_standing lease_standing(struct lease *lease, const struct lease_claim *claim);
+/* The same in that program, where the connection goes on. */
+void lease_return(struct lease *lease, struct lease_claim *claim,
+                  const struct lease_standing *standing);
+
 /* When lease_look may find something; UINT64_MAX: never. */
 uint64_t lease_due_ms(const struct lease *lease);
 

@@ -58,17 +58,37 @@ static void tell_expiry(struct conn *conn, enum relay_v1_expiry_result result)
                         &control);
 }
 
+static void set_member(struct conn *conn)
+{
+    const struct phase_websocket *ws = phase_websocket_seen(conn);
+    struct member *member = &ws->exchange->member;
+
+    member->subscriber = &conn->subscriber;
+    member->bounds = &conn->table->shared->bounds;
+    member->can_read = ws->can_read;
+    member->can_write = ws->can_write;
+    member->claim = ws->topic->lease == NULL ? NULL : &ws->claim;
+}
+
+void exchange_return(struct conn *conn)
+{
+    const struct phase_websocket *ws = phase_websocket_seen(conn);
+
+    set_member(conn);
+    ws->exchange->member.is_held = true;
+    audience_return(conn->worker, ws->topic, &ws->exchange->member);
+}
+
+void exchange_resume(struct exchange *exchange)
+{
+    exchange->member.is_held = false;
+}
+
 void exchange_join(struct conn *conn)
 {
     const struct phase_websocket *ws = phase_websocket_seen(conn);
 
-    ws->exchange->member = (struct member){
-        .subscriber = &conn->subscriber,
-        .bounds = &conn->table->shared->bounds,
-        .can_read = ws->can_read,
-        .can_write = ws->can_write,
-        .claim = ws->topic->lease == NULL ? NULL : &ws->claim,
-    };
+    set_member(conn);
     tell_expiry(conn, RELAY_V1_EXPIRY_NOTICE);
     audience_join(conn->worker, ws->topic, &ws->exchange->member);
 }

@@ -38,6 +38,11 @@ void exchange_destroy(struct exchange *exchange);
 void exchange_join(struct conn *conn);
 void exchange_leave(struct conn *conn);
 
+/* The same for one that another program had, and that is held: what it was told is known there. */
+void exchange_return(struct conn *conn);
+/* It is held no longer. */
+void exchange_resume(struct exchange *exchange);
+
 /* One of its messages was refused: another booking has control. */
 void exchange_say_refused(struct conn *conn);
 
