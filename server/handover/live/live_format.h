@@ -126,6 +126,8 @@ enum live_websocket_field {
     LIVE_WEBSOCKET_QUEUE = 107,      /* live_queue.h */
     LIVE_WEBSOCKET_SENT_OFFSET = 108,
     LIVE_WEBSOCKET_IN_FLIGHT = 109, /* entries at the front that records were made of */
+    LIVE_WEBSOCKET_PROBE = 110,     /* wire/media/probe_state.h; absent: it publishes no stream */
+    LIVE_WEBSOCKET_PROBE_LAYOUT = 111,
     /* TLS 1.3 */
     LIVE_WEBSOCKET_SUITE = 128,         /* IANA's number */
     LIVE_WEBSOCKET_CLIENT_SECRET = 129, /* the newest of each direction */

@@ -419,6 +419,16 @@ bool live_part_read(struct conn_table *table, struct bytes part, struct live_fds
     return is_read;
 }
 
+/* A publisher may have been asked for its key picture in the program before, to no end. */
+static void ask_again(struct conn *conn)
+{
+    struct subscriber *subscriber = &conn->subscriber;
+
+    if (phase_websocket_of(conn)->can_read && subscriber->state == SUBSCRIBER_AWAITS_KEY) {
+        subscriber->on_wants_key(subscriber, RELAY_V1_KEY_JOINED);
+    }
+}
+
 /* A denial that came when it was on its way. */
 static bool is_denied(const struct conn *conn, int64_t now_s)
 {
@@ -434,8 +444,12 @@ void live_part_start(struct conn_table *table)
 
     list_for_each(node, &table->open)
     {
-        if (conn_of(node)->is_held && is_denied(conn_of(node), now_s)) {
-            conn_end(conn_of(node), CLOSE_DENIED);
+        struct conn *conn = conn_of(node);
+
+        if (conn->is_held && is_denied(conn, now_s)) {
+            conn_end(conn, CLOSE_DENIED);
+        } else if (conn->is_held) {
+            ask_again(conn);
         }
     }
     hold_end(table);

@@ -13,9 +13,10 @@
 #include "server/handover/live/live_tls.h"
 #include "server/hub/v1/envelopes.h"
 #include "server/websocket/phase_websocket.h"
+#include "wire/media/probe_state.h"
 
 enum {
-    FIELDS_BYTES = 4096, /* of its record, without what is below */
+    FIELDS_BYTES = 4096 + sizeof(struct stream_probe), /* of its record, without what follows */
     HEADROOM_BYTES = RELAY_V1_ENVELOPE_SIZE,
 };
 
@@ -191,6 +192,14 @@ static void write_received(struct handover_writer *writer, const struct phase_we
     }
 }
 
+static void write_probe(struct handover_writer *writer, const struct stream_probe *probe)
+{
+    if (probe != NULL) {
+        handover_writer_bytes(writer, LIVE_WEBSOCKET_PROBE, bytes_of(probe, sizeof *probe));
+        handover_writer_number(writer, LIVE_WEBSOCKET_PROBE_LAYOUT, PROBE_STATE_LAYOUT);
+    }
+}
+
 bool live_websocket_write(struct handover_writer *writer, const struct live_census *census,
                           const struct conn *conn)
 {
@@ -206,6 +215,7 @@ bool live_websocket_write(struct handover_writer *writer, const struct live_cens
 
     handover_writer_number(writer, LIVE_WEBSOCKET_SENT_OFFSET, queue->sent_offset);
     handover_writer_number(writer, LIVE_WEBSOCKET_IN_FLIGHT, queue->in_flight);
+    write_probe(writer, ws->recogniser.probe);
     live_tls_write(writer, conn);
     live_exchange_write(writer, conn);
     return handover_writer_end(writer) && is_written;
@@ -396,6 +406,22 @@ static bool read_control(struct reading *reading, struct conn *conn)
     return true;
 }
 
+/* One of another layout is left out: then a new stream is looked for. */
+static void read_probe(const struct reading *reading, struct conn *conn)
+{
+    struct phase_websocket *ws = phase_websocket_of(conn);
+    struct stream_probe probe;
+    uint64_t layout = 0;
+
+    (void)!handover_record_number(reading->record, LIVE_WEBSOCKET_PROBE_LAYOUT, &layout);
+    if (layout == PROBE_STATE_LAYOUT &&
+        probe_state_read(field(reading, LIVE_WEBSOCKET_PROBE), &probe)) {
+        recogniser_restore(&ws->recogniser, conn->worker, ws->topic, &probe);
+    } else {
+        ws->recogniser.stream = 0;
+    }
+}
+
 /* That of a control message of relay.v1 is never made larger. */
 static struct message *make_begun(const struct conn *conn, size_t len, uint64_t room)
 {
@@ -491,6 +517,7 @@ static bool read_transport(struct reading *reading, struct conn *conn)
 
 static bool read_rest(struct reading *reading, struct conn *conn)
 {
+    read_probe(reading, conn);
     return read_conn(reading, conn) && read_exchange(reading, conn) &&
            read_control(reading, conn) && read_inbox(reading, conn) && read_begun(reading, conn) &&
            read_queue(reading, conn) && read_transport(reading, conn);

@@ -67,21 +67,39 @@ static void apply(struct recogniser *recogniser, struct worker *worker, struct m
     }
 }
 
+static bool take_probe(struct recogniser *recogniser, struct worker *worker, struct topic *topic,
+                       const struct stream_probe *probe)
+{
+    if (!topic_may_take(topic, worker, sizeof *probe)) {
+        return false;
+    }
+    recogniser->probe = block_pool_take(&worker->blocks, sizeof *probe);
+    if (recogniser->probe == NULL) {
+        return false;
+    }
+    *recogniser->probe = *probe;
+    topic_charge(topic, worker, sizeof *probe);
+    return true;
+}
+
+void recogniser_restore(struct recogniser *recogniser, struct worker *worker, struct topic *topic,
+                        const struct stream_probe *probe)
+{
+    CHECK(recogniser->probe == NULL);
+    if (!take_probe(recogniser, worker, topic, probe)) {
+        recogniser->stream = 0;
+    }
+}
+
 /* A stream was found: it is followed from now on. */
 static bool keep(struct recogniser *recogniser, struct worker *worker, struct topic *topic,
                  const struct stream_probe *found)
 {
-    if (!topic_may_take(topic, worker, sizeof *found)) {
-        return false;
-    }
-    recogniser->probe = block_pool_take(&worker->blocks, sizeof *found);
-    if (recogniser->probe == NULL) {
-        return false;
-    }
     struct topic_part *part = &topic->parts[worker->index];
 
-    *recogniser->probe = *found;
-    topic_charge(topic, worker, sizeof *found);
+    if (!take_probe(recogniser, worker, topic, found)) {
+        return false;
+    }
     recogniser->stream = ++part->streams_count * WORKERS_MAX + worker->index;
     return true;
 }

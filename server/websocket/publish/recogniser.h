@@ -23,5 +23,9 @@ struct recogniser {
 /* The message has its payload, frame and topic. */
 void recogniser_take(struct recogniser *recogniser, struct worker *worker, struct message *message);
 
+/* Goes on with a probe of another program, if there is memory for it: else with a new stream. */
+void recogniser_restore(struct recogniser *recogniser, struct worker *worker, struct topic *topic,
+                        const struct stream_probe *probe);
+
 /* The publisher leaves the topic. */
 void recogniser_deinit(struct recogniser *recogniser, struct worker *worker, struct topic *topic);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -397,6 +398,7 @@ static inline void program_tcp_pair(int *ret_ours, int *ret_peer)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof address;
+    const int on = 1; /* what is said is there at once */
     int listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     CHECK(listening >= 0);
@@ -406,6 +408,7 @@ static inline void program_tcp_pair(int *ret_ours, int *ret_peer)
     *ret_peer = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     CHECK(*ret_peer >= 0);
     CHECK(connect(*ret_peer, (const struct sockaddr *)&address, len) == 0);
+    CHECK(setsockopt(*ret_peer, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0);
     *ret_ours = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
     CHECK(*ret_ours >= 0);
     close(listening);
