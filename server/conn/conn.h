@@ -6,11 +6,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "server/conn/close_reason.h"
 #include "server/conn/conn_table.h"
 #include "server/conn/conn_tls.h"
 #include "server/conn/receive_place.h"
 #include "server/hub/subscriber.h"
+#include "server/stats/close_reason.h"
 
 enum conn_phase {
     PHASE_FREE,

@@ -5,7 +5,7 @@
 
 #include "server/conn/conn.h"
 
-/* Says the reason's own code (conn/close_reason.h), with text for people, and leaves
+/* Says the reason's own code (stats/close_reason.h), with text for people, and leaves
  * PHASE_WEBSOCKET. */
 void close_frame_say(struct conn *conn, enum close_reason reason, const char *text);
 

@@ -17,6 +17,7 @@
 #include "server/hub/stream_join.h"
 #include "server/websocket/attendance.h"
 #include "server/websocket/close_frame.h"
+#include "server/websocket/control_frame.h"
 #include "server/websocket/deadlines.h"
 #include "server/websocket/publish/message_room.h"
 #include "server/websocket/websocket_log.h"
@@ -258,17 +259,6 @@ static void begin_data_frame(struct conn *conn, size_t here)
     }
 }
 
-/* At most WS_CONTROL_PAYLOAD_MAX: the frame parser refuses longer ones. */
-static void begin_control_frame(struct conn *conn)
-{
-    struct phase_websocket *ws = phase_websocket_of(conn);
-
-    ws->control = malloc((size_t)ws->frame.payload_len);
-    if (ws->control == NULL) {
-        conn_close_now(conn, CLOSE_IO_ERROR);
-    }
-}
-
 static void begin_frame(struct conn *conn, size_t here)
 {
     struct phase_websocket *ws = phase_websocket_of(conn);
@@ -278,7 +268,7 @@ static void begin_frame(struct conn *conn, size_t here)
     if (!is_control(ws->frame.opcode)) {
         begin_data_frame(conn, here);
     } else if (ws->frame.payload_len > 0) {
-        begin_control_frame(conn);
+        control_frame_begin(conn);
     }
 }
 
@@ -336,66 +326,6 @@ static void publish(struct conn *conn)
                    &conn->table->shared->bounds);
 }
 
-static void answer_ping(struct conn *conn, struct bytes payload)
-{
-    struct message *pong = message_create_control(conn->worker, WS_OPCODE_PONG, payload);
-
-    if (pong == NULL) {
-        counters_increment(&conn->worker->counters, pongs_skipped);
-        return;
-    }
-    /* A peer that pings without reading gets an answer to some only, among them the last. */
-    if (drop_policy_replace_answer(&conn->subscriber.queue, conn->worker, &pong->home_share)) {
-        counters_increment(&conn->worker->counters, pongs_skipped);
-        share_unref(conn->worker, &pong->home_share);
-    } else {
-        conn_send(conn, pong);
-    }
-}
-
-static void answer_close(struct conn *conn, struct bytes payload)
-{
-    uint16_t code;
-    enum ws_close_result result = ws_frame_close_parse(payload, &code);
-    char text[WS_CLOSE_REASON_MAX + 1];
-
-    if (result != WS_CLOSE_OK) {
-        ws_frame_close_error_text(result, payload, text, sizeof text);
-        fail_protocol(conn, text);
-        return;
-    }
-    close_frame_say_code(conn, CLOSE_BY_PEER, code, "");
-}
-
-static void answer_control(struct conn *conn, enum ws_opcode opcode, struct bytes payload)
-{
-    switch (opcode) {
-    case WS_OPCODE_PING:
-        answer_ping(conn, payload);
-        break;
-    case WS_OPCODE_PONG:
-        deadlines_take_pong(conn);
-        break;
-    case WS_OPCODE_CLOSE:
-        answer_close(conn, payload);
-        break;
-    case WS_OPCODE_CONTINUATION:
-    case WS_OPCODE_TEXT:
-    case WS_OPCODE_BINARY:
-        UNREACHABLE();
-    }
-}
-
-static void end_control_frame(struct conn *conn)
-{
-    struct phase_websocket *ws = phase_websocket_of(conn);
-    uint8_t *payload = ws->control;
-
-    ws->control = NULL; /* the answer may leave this phase */
-    answer_control(conn, ws->frame.opcode, bytes_of(payload, (size_t)ws->frame.payload_len));
-    free(payload);
-}
-
 static void end_payload(struct conn *conn)
 {
     struct phase_websocket *ws = phase_websocket_of(conn);
@@ -451,7 +381,7 @@ static void end_frame(struct conn *conn)
 
     ws->in_payload = false;
     if (is_control(ws->frame.opcode)) {
-        end_control_frame(conn);
+        control_frame_end(conn);
     } else if (ws->frame.fin && ws->exchange != NULL) {
         end_enveloped(conn);
     } else if (ws->frame.fin) {

@@ -66,7 +66,8 @@ static inline const struct phase_websocket *phase_websocket_seen(const struct co
 extern const struct phase_ops phase_websocket_ops;
 
 /* One that another program had until now: what it was there, held (conn/hold.h), with its identity,
- * the reference of its topic, and its place. What it has begun, and what waits for it, is added then. */
+ * the reference of its topic, and its place. What it has begun, and what waits for it, is added
+ * then. */
 void phase_websocket_restore(struct conn *conn, const struct phase_websocket *state);
 
 /* From PHASE_HTTP, when the 101 is queued; bytes: what came behind the request. */

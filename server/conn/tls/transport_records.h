@@ -9,7 +9,7 @@ struct tls_records;
 
 extern const struct transport_ops transport_records;
 
-/* What has come of a record. */
+/* The bytes that have come of a record. */
 struct bytes transport_records_partial(const struct conn *conn);
 /* conn, which has none yet, goes on with these records, which it owns then, and with what has come
  * of the next one. False: no memory for that; the records are the connection's all the same. */

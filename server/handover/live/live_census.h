@@ -1,5 +1,5 @@
-/* What belongs to the part of one worker: the messages that wait on it and their topics, each with
- * a number. Made anew each time, in memory of its own; owner worker only. */
+/* A list of what one worker has for its part: the messages that wait on it and their topics, each
+ * with a number. Made anew each time, in memory of its own; owner worker only. */
 #pragma once
 
 #include <stdbool.h>

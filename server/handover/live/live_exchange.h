@@ -1,4 +1,4 @@
-/* What a WebSocket has of relay.v1, and of the control of its topic, as fields of its record. Owner
+/* A WebSocket's share of relay.v1, and of the control of its topic, as fields of its record. Owner
  * worker only. */
 #pragma once
 
@@ -14,8 +14,8 @@ enum { LIVE_EXCHANGE_BYTES = 4096 }; /* of all fields, at most */
 
 void live_exchange_write(struct handover_writer *writer, const struct conn *conn);
 
-/* Of a record that has them: what has come of the envelope of a message. NULL data: it speaks no
- * relay.v1. */
+/* The bytes that have come of the envelope of a message. NULL data: the record is of a connection
+ * without relay.v1. */
 struct bytes live_exchange_envelope(const struct handover_record *record);
 
 /* conn is in its phase, held. False: the fields are none, or there is no memory. */

@@ -56,7 +56,7 @@ enum live_websocket_field {
     LIVE_WEBSOCKET_FIRST_SENT_MS = 9,
     LIVE_WEBSOCKET_LAST_SENT_MS = 10,
     LIVE_WEBSOCKET_PAYLOAD_SENT = 11,
-    /* What it loses */
+    /* Its lag */
     LIVE_WEBSOCKET_AWAITS_KEY = 16,
     LIVE_WEBSOCKET_AWAITS_SINCE_MS = 17,
     LIVE_WEBSOCKET_RECOVERY = 18,

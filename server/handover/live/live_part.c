@@ -8,6 +8,8 @@
 #include "base/clock.h"
 #include "server/conn/close.h"
 #include "server/handover/handover_format.h"
+#include "server/handover/live/live_cache.h"
+#include "server/handover/live/live_fault.h"
 #include "server/handover/live/live_format.h"
 #include "server/handover/live/live_message.h"
 #include "server/handover/live/live_topic.h"
@@ -15,11 +17,6 @@
 #include "server/websocket/phase_websocket.h"
 
 enum { HEAD_BYTES = HANDOVER_PRELUDE_BYTES + 256 }; /* prelude, and the part's own record */
-
-bool live_part_may_move(const struct conn *conn)
-{
-    return live_websocket_may_move(conn);
-}
 
 /* The old program */
 
@@ -48,7 +45,7 @@ static uint32_t number_conns(struct conn_table *table)
     {
         struct conn *conn = conn_of(node);
 
-        conn->given = live_part_may_move(conn) ? ++count : 0;
+        conn->given = live_websocket_may_move(conn) ? ++count : 0;
     }
     return count;
 }
@@ -120,7 +117,7 @@ size_t live_part_fds(const struct conn_table *table)
 
     list_for_each(node, &table->open)
     {
-        count += live_part_may_move(conn_of(node));
+        count += live_websocket_may_move(conn_of(node));
     }
     return count;
 }
@@ -245,12 +242,6 @@ struct reading {
     const char *error;
 };
 
-static bool fail(struct reading *reading, const char *error)
-{
-    reading->error = error;
-    return false;
-}
-
 static size_t announced(const struct handover_record *record, uint16_t id, size_t max)
 {
     uint64_t count = 0;
@@ -265,7 +256,7 @@ static bool begin(struct reading *reading, const struct handover_record *record,
     size_t max = part_len / HANDOVER_RECORD_HEAD_BYTES;
 
     if (reading->topics.all != NULL) {
-        return fail(reading, "it begins twice");
+        return live_fault_set(&reading->error, "it begins twice");
     }
     reading->topics_max = announced(record, LIVE_PART_TOPICS, max);
     reading->messages_max = announced(record, LIVE_PART_MESSAGES, max);
@@ -275,18 +266,18 @@ static bool begin(struct reading *reading, const struct handover_record *record,
     reading->conns = calloc(reading->conns_max + 1, sizeof(struct conn *));
     return (reading->topics.all != NULL && reading->messages.all != NULL &&
             reading->conns != NULL) ||
-           fail(reading, "no memory");
+           live_fault_set(&reading->error, "no memory");
 }
 
 static bool read_topic(struct reading *reading, const struct handover_record *record)
 {
     if (reading->topics.count == reading->topics_max) {
-        return fail(reading, "more topics than it says");
+        return live_fault_set(&reading->error, "more topics than it says");
     }
     struct topic *topic = live_topic_read(record, reading->table);
 
     if (topic == NULL) {
-        return fail(reading, "a topic is none, or there is no memory for it");
+        return live_fault_set(&reading->error, "a topic is none, or there is no memory for it");
     }
     reading->topics.all[reading->topics.count++] = topic;
     return true;
@@ -295,7 +286,7 @@ static bool read_topic(struct reading *reading, const struct handover_record *re
 static bool read_message(struct reading *reading, const struct handover_record *record)
 {
     if (reading->messages.count == reading->messages_max) {
-        return fail(reading, "more messages than it says");
+        return live_fault_set(&reading->error, "more messages than it says");
     }
     struct message *message =
         live_message_read(record, reading->table->worker, &reading->topics, &reading->error);
@@ -310,7 +301,7 @@ static bool read_websocket(struct reading *reading, const struct handover_record
 {
     if (reading->conns_count == reading->conns_max || reading->fds_used == reading->fds.count ||
         record->fds != 1) {
-        return fail(reading, "more WebSockets than it says");
+        return live_fault_set(&reading->error, "more WebSockets than it says");
     }
     struct conn *conn;
     bool is_read =
@@ -328,7 +319,7 @@ static bool read_cache(struct reading *reading, const struct handover_record *re
 {
     return live_cache_read(record, reading->table, &reading->topics, &reading->messages,
                            reading->conns, reading->conns_count) ||
-           fail(reading, "a cache is none, or there is no memory for it");
+           live_fault_set(&reading->error, "a cache is none, or there is no memory for it");
 }
 
 static bool read_record(struct reading *reading, const struct handover_record *record,
@@ -338,7 +329,7 @@ static bool read_record(struct reading *reading, const struct handover_record *r
         return begin(reading, record, part_len);
     }
     if (reading->topics.all == NULL) {
-        return fail(reading, "it has no beginning");
+        return live_fault_set(&reading->error, "it has no beginning");
     }
     switch (record->kind) {
     case LIVE_KIND_TOPIC:
@@ -360,14 +351,14 @@ static bool read_records(struct reading *reading, struct bytes part)
     uint16_t version;
 
     if (handover_reader_prelude(part, &version) != HANDOVER_READ) {
-        return fail(reading, "it is none");
+        return live_fault_set(&reading->error, "it is none");
     }
     while (rest.len > 0) {
         struct handover_record record;
         size_t len;
 
         if (handover_reader_record(rest, &record, &len) != HANDOVER_READ) {
-            return fail(reading, "a record is none, or cut off");
+            return live_fault_set(&reading->error, "a record is none, or cut off");
         }
         if (!read_record(reading, &record, part.len)) {
             return false;
@@ -384,10 +375,10 @@ static bool read_part(struct reading *reading, struct bytes part)
                                             reading->messages.count == reading->messages_max &&
                                             reading->conns_count == reading->conns_max &&
                                             reading->fds_used == reading->fds.count) ||
-                                           fail(reading, "less than it says"));
+                                           live_fault_set(&reading->error, "less than it says"));
 }
 
-/* What nothing refers to goes again. */
+/* Topics and messages that nothing refers to go again. */
 static void end(struct reading *reading)
 {
     struct worker *worker = reading->table->worker;

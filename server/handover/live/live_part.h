@@ -1,8 +1,8 @@
-/* What is live on one worker, for the program that follows this one (docs/handover.md): its
+/* The live connections of one worker, for the program that follows this one (docs/handover.md): its
  * WebSockets, and its part of their topics. The running program freezes each worker, writes a part
  * for each when all are frozen, and then lets go of what it wrote, or thaws. The new one reads each
  * part into one of its workers, and starts. A part stands for itself, so one worker may take the
- * parts of several. What cannot move is not frozen, and stays; live_part_may_move tells.
+ * parts of several. Connections that cannot move (live_websocket_may_move) go on in the first one.
  * On the worker that each function names; never blocks. */
 #pragma once
 
@@ -21,9 +21,6 @@ struct live_fds {
     const int *fds;
     size_t count;
 };
-
-/* Whether it moves; a WebSocket of which the other program can know everything. */
-MUST_USE bool live_part_may_move(const struct conn *conn);
 
 /* The old program. */
 

@@ -1,6 +1,6 @@
-/* What waits for a viewer, or in a cache, as one field: for each entry the number of its message
- * and the time that it was late, of 4 bytes, its part and whether it is a catch-up, of 1, and two
- * zeros. Owner worker only. */
+/* Messages that wait for a viewer, or in a cache, as one field: for each entry the number of its
+ * message and the time that it was late, of 4 bytes, its part and whether it is a catch-up, of 1,
+ * and two zeros. Owner worker only. */
 #pragma once
 
 #include <stdbool.h>

@@ -8,6 +8,7 @@
 #include "server/conn/listener.h"
 #include "server/conn/transport.h"
 #include "server/handover/live/live_exchange.h"
+#include "server/handover/live/live_fault.h"
 #include "server/handover/live/live_format.h"
 #include "server/handover/live/live_scalars.h"
 #include "server/handover/live/live_tls.h"
@@ -170,7 +171,7 @@ static void write_texts(struct handover_writer *writer, const struct identity *i
     }
 }
 
-/* What has come of it. */
+/* As much as has come of its payload. */
 static struct bytes control_of(const struct phase_websocket *ws)
 {
     return ws->control == NULL ? bytes_of(NULL, 0)
@@ -230,12 +231,6 @@ struct reading {
     const char *error;
 };
 
-static bool fail(struct reading *reading, const char *error)
-{
-    reading->error = error;
-    return false;
-}
-
 static struct bytes field(const struct reading *reading, uint16_t id)
 {
     struct bytes bytes;
@@ -266,7 +261,7 @@ static bool is_opcode(enum ws_opcode opcode)
     return opcode <= WS_OPCODE_BINARY || (opcode >= WS_OPCODE_CLOSE && opcode <= WS_OPCODE_PONG);
 }
 
-/* What has come of the next frame's header is parsed as it was before. */
+/* Bytes of the next frame's header are parsed as they were before. */
 static bool read_header(const struct reading *reading, struct phase_websocket *ws)
 {
     struct bytes header = field(reading, LIVE_WEBSOCKET_FRAME_HEADER);
@@ -293,7 +288,7 @@ static bool read_frame(const struct reading *reading, struct phase_websocket *ws
     return read_header(reading, ws);
 }
 
-/* What has come of a message, its head included. */
+/* A message that was begun has as many bytes as were taken, its head included. */
 static bool has_begun_soundly(const struct reading *reading, const struct phase_websocket *ws)
 {
     struct bytes head = live_exchange_envelope(reading->record), begun;
@@ -327,7 +322,7 @@ static bool read_phase(struct reading *reading, const struct live_topics *topics
         (!ret_ws->can_read && !ret_ws->can_write) ||
         !handover_record_number(reading->record, LIVE_WEBSOCKET_TOPIC, &topic) ||
         topic >= topics->count || !read_identity(reading, &ret_ws->identity)) {
-        return fail(reading, "a WebSocket is none, or there is no memory for it");
+        return live_fault_set(&reading->error, "a WebSocket is none, or there is no memory for it");
     }
     ret_ws->topic = topics->all[topic];
     return true;
@@ -378,14 +373,14 @@ static bool read_conn(struct reading *reading, struct conn *conn)
     return (live_scalars_read(reading->record, of_conn, ARRAY_LENGTH(of_conn), conn,
                               conn->worker) &&
             live_scalars_read(reading->record, of_lag, ARRAY_LENGTH(of_lag), conn, conn->worker)) ||
-           fail(reading, "a connection is none");
+           live_fault_set(&reading->error, "a connection is none");
 }
 
 static bool read_inbox(struct reading *reading, struct conn *conn)
 {
     return inbox_add(&phase_websocket_of(conn)->inbox, &conn->worker->blocks,
                      field(reading, LIVE_WEBSOCKET_INBOX)) ||
-           fail(reading, "no memory for what was received");
+           live_fault_set(&reading->error, "no memory for what was received");
 }
 
 static bool read_control(struct reading *reading, struct conn *conn)
@@ -398,7 +393,7 @@ static bool read_control(struct reading *reading, struct conn *conn)
     }
     ws->control = malloc((size_t)ws->frame.payload_len);
     if (ws->control == NULL) {
-        return fail(reading, "no memory for a control frame");
+        return live_fault_set(&reading->error, "no memory for a control frame");
     }
     if (control.len > 0) {
         memcpy(ws->control, control.data, control.len);
@@ -450,7 +445,7 @@ static bool read_begun(struct reading *reading, struct conn *conn)
     (void)!handover_record_number(reading->record, LIVE_WEBSOCKET_BEGUN_ROOM, &room);
     ws->message = make_begun(conn, begun.len, room);
     if (ws->message == NULL) {
-        return fail(reading, "no memory for a message that was begun");
+        return live_fault_set(&reading->error, "no memory for a message that was begun");
     }
     if (begun.len > 0) {
         memcpy(ws->message->payload, begun.data, begun.len);
@@ -462,7 +457,8 @@ static bool read_begun(struct reading *reading, struct conn *conn)
 static bool read_exchange(struct reading *reading, struct conn *conn)
 {
     return live_exchange_read(reading->record, conn) ||
-           fail(reading, "a connection of relay.v1 is none, or there is no memory for it");
+           live_fault_set(&reading->error,
+                          "a connection of relay.v1 is none, or there is no memory for it");
 }
 
 /* Bytes of an entry that is in flight or begun. */
@@ -492,18 +488,18 @@ static bool read_queue(struct reading *reading, struct conn *conn)
 
     if (!live_queue_read(field(reading, LIVE_WEBSOCKET_QUEUE), conn->worker,
                          phase_websocket_of(conn)->topic, reading->messages, queue)) {
-        return fail(reading, "a queue is none, or there is no memory for it");
+        return live_fault_set(&reading->error, "a queue is none, or there is no memory for it");
     }
     (void)!handover_record_number(reading->record, LIVE_WEBSOCKET_SENT_OFFSET, &sent);
     (void)!handover_record_number(reading->record, LIVE_WEBSOCKET_IN_FLIGHT, &in_flight);
     if (in_flight > queue->count || (sent > 0 && queue->count == 0) || sent > UINT32_MAX) {
-        return fail(reading, "a queue is none");
+        return live_fault_set(&reading->error, "a queue is none");
     }
     queue->sent_offset = (uint32_t)sent;
     queue->in_flight = (uint16_t)in_flight;
     return (live_exchange_read_heads(reading->record, conn) &&
             (sent == 0 || sent < frame_len(queue, 0))) ||
-           fail(reading, "a queue is none");
+           live_fault_set(&reading->error, "a queue is none");
 }
 
 static bool read_transport(struct reading *reading, struct conn *conn)
@@ -512,7 +508,8 @@ static bool read_transport(struct reading *reading, struct conn *conn)
 
     return live_tls_read(reading->record, conn,
                          queue->in_flight == 0 ? 0 : in_flight_bytes(queue)) ||
-           fail(reading, "a TLS connection is none, or there is no memory for it");
+           live_fault_set(&reading->error,
+                          "a TLS connection is none, or there is no memory for it");
 }
 
 static bool read_rest(struct reading *reading, struct conn *conn)

@@ -50,7 +50,7 @@ bool lease_give(struct lease *lease, const struct lease_claim *claim, uint64_t n
 /* Takes it from a holder that is silent. */
 bool lease_look(struct lease *lease, uint64_t now_ms);
 
-/* What a connection has to do with it, for another program. */
+/* The part of a connection in it, for another program. */
 struct lease_standing {
     bool holds;    /* its booking has it, by something that the connection sent or asked for */
     bool has_sent; /* by the first */

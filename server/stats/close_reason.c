@@ -1,4 +1,4 @@
-#include "server/conn/close_reason.h"
+#include "server/stats/close_reason.h"
 
 static const struct row {
     const char *text;

@@ -1,6 +1,6 @@
 /* Goal: each reason has its row: a text, one counter or none, and a code that may be on the wire.
  */
-#include "server/conn/close_reason.h"
+#include "server/stats/close_reason.h"
 
 #include <criterion/criterion.h>
 #include <string.h>
