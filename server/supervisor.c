@@ -134,7 +134,8 @@ static bool hand_over(struct supervisor *supervisor)
         log_info("handed over already", LOG_TEXT("signal", "SIGUSR2"));
         return false;
     }
-    if (succession->hand_over == NULL) {
+    if (supervisor->is_stopping || succession->hand_over == NULL) {
+        log_error("not handed over: the relay is stopping", LOG_TEXT("signal", "SIGUSR2"));
         return false;
     }
     notifier_reloading(supervisor->notifier);
@@ -208,6 +209,7 @@ void supervisor_wait(struct supervisor *supervisor)
     while (!serve_signal(supervisor, look_if_due(supervisor))) {
     }
     if (!supervisor->is_over) {
+        supervisor->is_stopping = true;
         notifier_stopping(supervisor->notifier);
     }
 }

@@ -28,7 +28,8 @@ struct supervisor {
     struct tls_reload *tls;
     const struct notifier *notifier; /* what systemd hears */
     struct supervisor_succession succession;
-    bool is_over; /* another program is the relay */
+    bool is_over;     /* another program is the relay */
+    bool is_stopping; /* SIGTERM or SIGINT came */
     struct watchdog watchdog;
     uint64_t look_due_ms; /* at files and bookings; of clock_monotonic_ms */
     uint64_t tidy_due_ms;

@@ -1,13 +1,18 @@
 #include "cli/doctor/machine.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/timex.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include "server/loop/ring.h"
 #include "server/tls/ktls.h"
 
-enum { MAJOR_MIN = 6, MINOR_MIN = 1, ERROR_SIZE = 512, DESCRIPTORS_SPARE = 64 };
+enum { MAJOR_MIN = 6, MINOR_MIN = 1, ERROR_SIZE = 512, DESCRIPTORS_SPARE = 64, NAME_SIZE = 32 };
 
 void machine_check_kernel(struct findings *findings, const char *release)
 {
@@ -81,11 +86,53 @@ void machine_check_clock(struct findings *findings, int clock_state)
     }
 }
 
+void machine_check_handover(struct findings *findings, int made, const char *first_program)
+{
+    if (made != 0) {
+        findings_add(findings, "handover", FINDING_WARNING,
+                     "allow memfd_create (in a container: the seccomp profile)",
+                     "an upgrade closes all connections: %s", strerror(-made));
+    } else if (strcmp(first_program, "relay") == 0) {
+        findings_add(findings, "handover", FINDING_OK, NULL,
+                     "not possible: relay is the first process of a container, which is replaced "
+                     "as a whole");
+    } else {
+        findings_add(findings, "handover", FINDING_OK, NULL,
+                     "SIGUSR2 hands connections over to a new program");
+    }
+}
+
+static int make_file_in_memory(void)
+{
+    int fd = memfd_create("relay-doctor", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    int failed = fd < 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) != 0 ? -errno : 0;
+
+    if (fd >= 0) {
+        close(fd);
+    }
+    return failed;
+}
+
+/* "" if it cannot be known: units may hide it. */
+static void read_first_program(char name[static NAME_SIZE])
+{
+    FILE *file = fopen("/proc/1/comm", "re");
+
+    name[0] = '\0';
+    if (file != NULL) {
+        if (fgets(name, NAME_SIZE, file) != NULL) {
+            name[strcspn(name, "\n")] = '\0';
+        }
+        fclose(file);
+    }
+}
+
 void machine_check(struct findings *findings, const struct server_config *config)
 {
     struct utsname name = {0};
     struct rlimit limit = {.rlim_max = RLIM_INFINITY};
     struct timex clock = {0};
+    char first_program[NAME_SIZE];
 
     uname(&name);
     getrlimit(RLIMIT_NOFILE, &limit);
@@ -94,4 +141,6 @@ void machine_check(struct findings *findings, const struct server_config *config
     check_kernel_tls(findings, config);
     machine_check_descriptors(findings, limit.rlim_max, config->connections_max);
     machine_check_clock(findings, adjtimex(&clock));
+    read_first_program(first_program);
+    machine_check_handover(findings, make_file_in_memory(), first_program);
 }

@@ -79,7 +79,7 @@ class Doctor(RelayTestCase):
         self.assertEqual(done.returncode, 1)
         checks = {each["check"] for each in json.loads(done.stdout)["findings"]}
         self.assertEqual(checks, {"options", "kernel", "io_uring", "kernel_tls", "descriptors",
-                                  "clock"})
+                                  "clock", "handover"})
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ their options and speak the first steps of docs/handover.md, then crash, hang or
 """
 
 import os
+import resource
 import signal
 import socket
 import sys
@@ -16,6 +17,7 @@ import time
 import relay_support
 from fake_systemd import Systemd
 from relay_support import TIME_SCALE, WAIT_S, relay_run, wait_until
+from held_thread import HeldThread
 from succession import Succession, SuccessionTestCase
 from ws_raw import TEXT, RawClient
 
@@ -351,6 +353,38 @@ class ProgramsThatCannotTakeOver(SuccessionOfRelays):
         self.assertIn("RELAY_CODES_MAX", relay.errors)
         for target in targets:
             self.join(relay, target)
+
+    def test_a_worker_that_hangs_is_waited_for_and_goes_on(self):
+        relay = self.start()
+        with relay.viewer() as viewer, relay.publisher() as publisher:
+            with HeldThread(relay.process.pid, "worker 1"):
+                self.assertIn("a worker does not answer", relay.refused(timeout_s=HANG_S))
+                self.assertIn("a worker hangs since the last try", relay.refused(timeout_s=HANG_S))
+            self.serves_as_before(relay, relay.target("t0"), viewer, publisher)
+            relay.hand_over()
+
+    def test_too_few_descriptors_are_a_refusal(self):
+        relay = self.start()
+        clients = [self.track(relay.raw("t0")) for _ in range(40)]
+        before = resource.prlimit(relay.process.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(relay.process.pid, resource.RLIMIT_NOFILE, (45, before[1]))
+        # The new program raises its limit to the hard one.
+        resource.prlimit(relay.process.pid, resource.RLIMIT_NOFILE, (45, 45))
+        relay.refused()
+        for client in clients:
+            client.barrier()
+
+    def test_none_begins_in_a_stop(self):
+        relay = self.start(RELAY_DRAIN_TIME="1h")
+        viewer = self.track(relay.viewer())
+        relay.process.send_signal(signal.SIGTERM)
+        relay.wait_line("stopping")
+        relay.process.send_signal(signal.SIGUSR2)
+        relay.wait_line("not handed over: the relay is stopping")
+        viewer.barrier()
+        relay.process.send_signal(signal.SIGTERM)
+        self.assertEqual(viewer.expect_close()[0], 1001)
+        viewer.kill()
 
     def test_a_stop_ends_a_hand_over(self):
         relay = self.start()

@@ -4,7 +4,6 @@ Method: the test's own socket in place of systemd's; a launcher that passes sock
 does, and systemd's own one where it is installed; a worker that hangs because a debugger holds it.
 """
 
-import ctypes
 import os
 import shutil
 import signal
@@ -14,35 +13,12 @@ import time
 
 import relay_support
 from fake_systemd import Systemd
+from held_thread import HeldThread
 from relay_support import AUDIENCE, RelayTestCase, relay_run, wait_until
 from ws_raw import TEXT
 
 PASS_SOCKETS = os.path.join(os.path.dirname(relay_support.__file__), "pass_sockets.py")
-PTRACE_SEIZE, PTRACE_INTERRUPT, PTRACE_DETACH, WALL = 0x4206, 0x4207, 17, 0x40000000
 WATCHDOG_S = 2.0 * relay_support.TIME_SCALE
-
-
-class HeldThread:
-    """A thread of another process, held by a debugger while a `with` lasts."""
-
-    def __init__(self, pid, name):
-        for tid in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{tid}/comm", encoding="ascii") as comm:
-                if comm.read().strip() == name:
-                    self.tid = int(tid)
-        self.libc = ctypes.CDLL(None, use_errno=True)
-        self.libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
-        self.libc.ptrace.restype = ctypes.c_long
-
-    def __enter__(self):
-        if self.libc.ptrace(PTRACE_SEIZE, self.tid, None, None) != 0:
-            raise PermissionError(ctypes.get_errno(), "ptrace")
-        self.libc.ptrace(PTRACE_INTERRUPT, self.tid, None, None)
-        os.waitpid(self.tid, WALL)
-        return self
-
-    def __exit__(self, *_):
-        self.libc.ptrace(PTRACE_DETACH, self.tid, None, None)
 
 
 class Service(RelayTestCase):

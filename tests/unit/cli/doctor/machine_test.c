@@ -1,6 +1,7 @@
 /* Goal: an old kernel, too few descriptors and a clock of its own are found, with their cures. */
 #include "cli/doctor/machine.h"
 
+#include <errno.h>
 #include <sys/timex.h>
 
 #include "tests/unit/cli/doctor/checks_fixture.h"
@@ -38,11 +39,23 @@ Test(machine, clocks)
     expect_finding("chrony");
 }
 
+Test(machine, handover)
+{
+    machine_check_handover(&findings, 0, "systemd");
+    expect_finding("hands connections over");
+    machine_check_handover(&findings, 0, "relay");
+    expect_finding("replaced as a whole");
+    cr_assert_eq(findings.warnings, 0);
+    machine_check_handover(&findings, -EPERM, "");
+    cr_assert_eq(findings.warnings, 1);
+    expect_finding("memfd_create");
+}
+
 Test(machine, whole)
 {
     const struct server_config config = {.connections_max = 16, .ktls = CONFIG_KTLS_OFF};
 
     machine_check(&findings, &config);
-    cr_assert_eq(findings.count, 5);
+    cr_assert_eq(findings.count, 6);
     expect_finding("\"check\":\"io_uring\"");
 }
