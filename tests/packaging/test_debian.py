@@ -93,6 +93,13 @@ class Debian(unittest.TestCase):
             if "--no-start" in call:
                 self.assertIn("--no-stop-on-upgrade", call)
 
+    def test_an_upgrade_hands_over_and_restarts_only_what_cannot(self):
+        self.assertIn("\n\tdh_installsystemd -prelay --no-stop-on-upgrade relay.service\n",
+                      text("debian/rules"))
+        script = text("debian/relay.postinst")
+        self.assertLess(script.index("#DEBHELPER#"), script.index("    hand_over\n"))
+        self.assertLess(script.index("reload relay.service"), script.index("restart relay.service"))
+
     def test_build_dependencies_are_those_of_the_set_up_script(self):
         server = text("scripts/setup.sh").split("test_packages=")[0]
         wanted = set(re.findall(r"\blib\w+-dev\b", server))

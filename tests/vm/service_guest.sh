@@ -162,12 +162,15 @@ check_watchdog() {
 }
 
 check_upgrade() {
-    local main socket
+    local main socket restarts
     main=$(property MainPID)
     socket=$(property InvocationID relay.socket)
+    restarts=$(property NRestarts)
     install_by_apt /next
     expect 'a newer version' test "$(dpkg-query -W -f '${Version}' relay)" = "$old+next"
-    await 'the service starts again' is_back "$main"
+    await 'another program is the service' is_back "$main"
+    expect 'it was a hand-over' test "$(journal_lines '"msg":"handed over"')" -gt 0
+    expect 'it was no restart' test "$(property NRestarts)" = "$restarts"
     expect 'port 443 was open all the time' \
         test "$(property InvocationID relay.socket)" = "$socket"
     expect 'it serves wss with the same secret' serves_wss
