@@ -1,5 +1,6 @@
 #include "server/conn/close.h"
 
+#include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -58,14 +59,46 @@ static void notify_on_complete(struct op *op, int result, uint32_t flags)
     op_on_complete_ignored(op, container_of(op, struct conn, notify_op));
 }
 
+static void cancel(struct conn *conn, const struct op *target, struct op *cancel_op)
+{
+    if (target->in_flight && !cancel_op->in_flight) {
+        struct io_uring_sqe *sqe = ring_sqe(&conn->worker->ring, cancel_op);
+
+        io_uring_prep_cancel64(sqe, op_user_data(target), 0);
+    }
+}
+
+static const struct op *send_of(const struct conn *conn)
+{
+    return conn->notify_op.in_flight ? &conn->notify_op : &conn->send_op;
+}
+
+/* It may have found nothing, although the operation is not complete, but between two steps. */
+static void take_cancel(struct conn *conn, const struct op *target, struct op *cancel_op,
+                        int result)
+{
+    bool has_missed = result == -ENOENT || result == -EALREADY;
+
+    CHECK(!cancel_op->in_flight);
+    if (has_missed && target->in_flight && conn->is_held) {
+        cancel(conn, target, cancel_op);
+    } else {
+        op_on_complete_ignored(cancel_op, conn);
+    }
+}
+
 static void cancel_receive_on_complete(struct op *op, int result, uint32_t flags)
 {
-    op_on_complete_ignored(op, container_of(op, struct conn, cancel_receive_op));
+    struct conn *conn = container_of(op, struct conn, cancel_receive_op);
+
+    take_cancel(conn, &conn->recv_op, op, result);
 }
 
 static void cancel_send_on_complete(struct op *op, int result, uint32_t flags)
 {
-    op_on_complete_ignored(op, container_of(op, struct conn, cancel_send_op));
+    struct conn *conn = container_of(op, struct conn, cancel_send_op);
+
+    take_cancel(conn, send_of(conn), op, result);
 }
 
 static void close_on_complete(struct op *op, int result, uint32_t flags)
@@ -151,8 +184,7 @@ static void submit_close(struct conn *conn)
     discard_unsent(conn);
     ring_reserve(ring, 3);
     submit_cancel(conn, &conn->recv_op, &conn->cancel_receive_op);
-    submit_cancel(conn, conn->notify_op.in_flight ? &conn->notify_op : &conn->send_op,
-                  &conn->cancel_send_op);
+    submit_cancel(conn, send_of(conn), &conn->cancel_send_op);
     struct io_uring_sqe *sqe = ring_sqe(ring, &conn->close_op);
 
     io_uring_prep_close(sqe, conn->fd);
@@ -306,15 +338,6 @@ bool conn_close_oldest(struct conn_table *table)
     counters_increment(&oldest->worker->counters, connections_evicted); /* closing already or not */
     conn_table_vacate(table, oldest);
     return true;
-}
-
-static void cancel(struct conn *conn, const struct op *target, struct op *cancel_op)
-{
-    if (target->in_flight && !cancel_op->in_flight) {
-        struct io_uring_sqe *sqe = ring_sqe(&conn->worker->ring, cancel_op);
-
-        io_uring_prep_cancel64(sqe, op_user_data(target), 0);
-    }
 }
 
 void conn_close_cancel(struct conn *conn)

@@ -29,10 +29,14 @@ struct live_scalar {
         (id), offsetof(type, member), sizeof(((type *)NULL)->member), (kind), (max)                \
     }
 #define LIVE_SCALAR_NUMBER(type, member, id, max) LIVE_SCALAR(type, member, id, LIVE_NUMBER, max)
-#define LIVE_SCALAR_BOOL(type, member, id)        LIVE_SCALAR(type, member, id, LIVE_NUMBER, 1)
-#define LIVE_SCALAR_COUNT(type, member, id)       LIVE_SCALAR(type, member, id, LIVE_NUMBER, UINT64_MAX)
-#define LIVE_SCALAR_PAST(type, member, id)        LIVE_SCALAR(type, member, id, LIVE_PAST, UINT64_MAX)
-#define LIVE_SCALAR_DUE(type, member, id)         LIVE_SCALAR(type, member, id, LIVE_DUE, UINT64_MAX)
+
+#define LIVE_SCALAR_BOOL(type, member, id) LIVE_SCALAR(type, member, id, LIVE_NUMBER, 1)
+
+#define LIVE_SCALAR_COUNT(type, member, id) LIVE_SCALAR(type, member, id, LIVE_NUMBER, UINT64_MAX)
+
+#define LIVE_SCALAR_PAST(type, member, id) LIVE_SCALAR(type, member, id, LIVE_PAST, UINT64_MAX)
+
+#define LIVE_SCALAR_DUE(type, member, id) LIVE_SCALAR(type, member, id, LIVE_DUE, UINT64_MAX)
 
 /* In the order of their ids, which ascend. */
 void live_scalars_write(struct handover_writer *writer, const struct live_scalar *scalars,

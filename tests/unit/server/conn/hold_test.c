@@ -91,6 +91,21 @@ Test(hold, it_is_not_done_before_the_kernel_has_given_back_all)
     turn_until_done();
 }
 
+/* The operation was between two steps, and is not complete. */
+Test(hold, cancel_that_found_nothing_is_tried_again)
+{
+    begin();
+    for (unsigned i = 0; i < 3; i++) {
+        kernel_complete(held_checked(held_of(&conn->cancel_receive_op)), -ENOENT, 0);
+        kernel_complete(held_checked(held_of(&viewer->cancel_receive_op)), -EALREADY, 0);
+        kernel_take();
+        stage_turn();
+        cr_assert_eq(done_count, 0);
+    }
+    cancel_all();
+    turn_until_done();
+}
+
 Test(hold, it_is_not_done_while_an_answer_is_on_its_way)
 {
     viewer->subscriber.state = SUBSCRIBER_JOINING;
