@@ -8,6 +8,9 @@
 
 #include "base/check.h"
 #include "server/bookings/bookings_handover.h"
+#include "server/handover/handover_format.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { BOOKINGS_MAX = 16, CODES_MAX = 16, TTL_MS = 1000, NOW_S = 1000, NOW_MS = 5000 };
 

@@ -1,5 +1,5 @@
-/* Fuzzes handover_reader_prelude, handover_reader_record, handover_record_bytes and
- * handover_record_number (server/handover/handover_reader.c), and handover_writer.c: the input is a
+/* Fuzzes handover_reader_prelude, handover_reader_record, handover_reader_bytes and
+ * handover_reader_number (server/handover/handover_reader.c), and handover_writer.c: the input is a
  * stream. What is read is written again as the same bytes, and the verdict of each record is the
  * same however much of the stream has come.
  */
@@ -10,6 +10,8 @@
 #include "server/handover/handover_format.h"
 #include "server/handover/handover_reader.h"
 #include "server/handover/handover_writer.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_cuts(struct bytes record)
 {
@@ -32,9 +34,9 @@ static void write_fields(struct handover_writer *writer, const struct handover_r
         struct bytes value;
         uint64_t number;
 
-        CHECK(handover_record_bytes(record, id, &value));
+        CHECK(handover_reader_bytes(record, id, &value));
         CHECK(value.len == 0 || value.data == head + HANDOVER_FIELD_HEAD_BYTES);
-        if (handover_record_number(record, id, &number)) {
+        if (handover_reader_number(record, id, &number)) {
             handover_writer_number(writer, id, number);
         } else {
             CHECK(value.len != HANDOVER_NUMBER_BYTES);

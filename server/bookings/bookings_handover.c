@@ -89,7 +89,7 @@ static bool read_text(const struct handover_record *record, uint16_t id, char *t
 {
     struct bytes bytes;
 
-    return handover_record_bytes(record, id, &bytes) && bytes_find(bytes, '\0') == bytes.len &&
+    return handover_reader_bytes(record, id, &bytes) && bytes_find(bytes, '\0') == bytes.len &&
            bytes_to_text(bytes, text, size) == 0;
 }
 
@@ -97,7 +97,7 @@ static bool read_time(const struct handover_record *record, uint16_t id, int64_t
 {
     uint64_t value;
 
-    if (!handover_record_number(record, id, &value)) {
+    if (!handover_reader_number(record, id, &value)) {
         return false;
     }
     *ret_time = (int64_t)value;
@@ -111,7 +111,7 @@ static int read_booking(struct bookings *bookings, const struct handover_record 
     uint64_t list;
     int64_t exp_s;
 
-    if (!handover_record_number(record, BOOKING_LIST, &list) ||
+    if (!handover_reader_number(record, BOOKING_LIST, &list) ||
         !read_time(record, BOOKING_EXP, &exp_s) || !read_text(record, BOOKING_ID, id, sizeof id) ||
         list >= BOOKING_LISTS) {
         return -EINVAL;
@@ -149,7 +149,7 @@ static bool read_permission(const struct handover_record *record, struct permiss
         !read_time(record, CODE_EXP, &permission->exp_s) ||
         !read_time(record, CODE_NBF, &permission->nbf_s) ||
         !read_text(record, CODE_SCOPES, permission->scopes_json, sizeof permission->scopes_json) ||
-        !handover_record_number(record, CODE_RIGHTS, &rights)) {
+        !handover_reader_number(record, CODE_RIGHTS, &rights)) {
         return false;
     }
     permission->can_read = (rights & RIGHT_READ) != 0;
@@ -168,7 +168,7 @@ static int read_code(struct code_store *codes, const struct handover_record *rec
 
     if (read_text(record, CODE_CODE, code, sizeof code) && strlen(code) == CODE_SIZE - 1 &&
         read_permission(record, &permission) &&
-        handover_record_number(record, CODE_LEFT_MS, &left_ms)) {
+        handover_reader_number(record, CODE_LEFT_MS, &left_ms)) {
         failed = code_store_restore(codes, code, &permission, left_ms, now_ms);
     }
     bytes_wipe(code, sizeof code);

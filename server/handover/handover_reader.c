@@ -134,7 +134,7 @@ enum handover_read handover_reader_record(struct bytes input, struct handover_re
     return HANDOVER_READ;
 }
 
-bool handover_record_bytes(const struct handover_record *record, uint16_t id,
+bool handover_reader_bytes(const struct handover_record *record, uint16_t id,
                            struct bytes *ret_bytes)
 {
     struct bytes fields = from_mark(record, id);
@@ -149,12 +149,12 @@ bool handover_record_bytes(const struct handover_record *record, uint16_t id,
     return false;
 }
 
-bool handover_record_number(const struct handover_record *record, uint16_t id, uint64_t *ret_value)
+bool handover_reader_number(const struct handover_record *record, uint16_t id, uint64_t *ret_value)
 {
     struct bytes bytes;
     uint64_t little;
 
-    if (!handover_record_bytes(record, id, &bytes) || bytes.len != sizeof little) {
+    if (!handover_reader_bytes(record, id, &bytes) || bytes.len != sizeof little) {
         return false;
     }
     memcpy(&little, bytes.data, sizeof little);

@@ -40,9 +40,9 @@ MUST_USE enum handover_read
 handover_reader_record(struct bytes input, struct handover_record *ret_record, size_t *ret_len);
 
 /* A field; false: the record has none of that id, or one that is no number. */
-MUST_USE bool handover_record_number(const struct handover_record *record, uint16_t id,
+MUST_USE bool handover_reader_number(const struct handover_record *record, uint16_t id,
                                      uint64_t *ret_value);
-MUST_USE bool handover_record_bytes(const struct handover_record *record, uint16_t id,
+MUST_USE bool handover_reader_bytes(const struct handover_record *record, uint16_t id,
                                     struct bytes *ret_bytes);
 
 /* All records of a whole stream, one after another. */

@@ -126,8 +126,8 @@ static int take_file(struct handover_stream *stream, struct handover_message *me
 {
     uint64_t len;
 
-    if (message->fds_count != 1 || !handover_record_number(&message->record, STREAM_BYTES, &len) ||
-        !handover_record_number(&message->record, STREAM_FDS, ret_fds) || len == 0 ||
+    if (message->fds_count != 1 || !handover_reader_number(&message->record, STREAM_BYTES, &len) ||
+        !handover_reader_number(&message->record, STREAM_FDS, ret_fds) || len == 0 ||
         len > HANDOVER_STREAM_BYTES_MAX || *ret_fds > HANDOVER_STREAM_FDS_MAX ||
         !is_sealed(message->fds[0], len)) {
         handover_channel_drop(message);

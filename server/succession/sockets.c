@@ -75,8 +75,8 @@ static int read_port(const struct reading *reading, const struct handover_record
     struct listen_ports *ports = reading->ports;
     uint64_t role, is_passed;
 
-    if (!handover_record_number(record, PORT_ROLE, &role) ||
-        !handover_record_number(record, PORT_IS_PASSED, &is_passed) || record->fds == 0 ||
+    if (!handover_reader_number(record, PORT_ROLE, &role) ||
+        !handover_reader_number(record, PORT_IS_PASSED, &is_passed) || record->fds == 0 ||
         record->fds > WORKERS_MAX) {
         return fail(reading, "a port without sockets");
     }
@@ -103,8 +103,8 @@ static int read_admin(const struct reading *reading, const struct handover_recor
     struct bytes text;
     uint64_t is_path;
 
-    if (!handover_record_bytes(record, ADMIN_TEXT, &text) ||
-        !handover_record_number(record, ADMIN_IS_PATH, &is_path) || record->fds != 1 ||
+    if (!handover_reader_bytes(record, ADMIN_TEXT, &text) ||
+        !handover_reader_number(record, ADMIN_IS_PATH, &is_path) || record->fds != 1 ||
         bytes_to_text(text, admin->text, sizeof admin->text) != 0 || admin->fd >= 0) {
         return fail(reading, "an admin listener without its socket, or twice");
     }

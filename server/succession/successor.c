@@ -134,7 +134,7 @@ static int receive_parts(struct successor *successor)
         return failed;
     }
     bool is_sound =
-        handover_record_number(&move.record, HANDOVER_MOVE_STREAMS, &count) && count <= WORKERS_MAX;
+        handover_reader_number(&move.record, HANDOVER_MOVE_STREAMS, &count) && count <= WORKERS_MAX;
 
     handover_channel_drop(&move);
     if (!is_sound) {

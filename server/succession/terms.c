@@ -49,7 +49,7 @@ bool terms_agree(const struct server_config *config, const struct handover_recor
         struct bytes value;
 
         value_of(&terms[i], config, text);
-        if (handover_record_bytes(theirs, terms[i].field, &value) &&
+        if (handover_reader_bytes(theirs, terms[i].field, &value) &&
             !bytes_equal_text(value, text)) {
             snprintf(error, error_size,
                      "%s was changed from \"%s\" to \"%.*s\", which needs a restart", terms[i].env,

@@ -43,7 +43,7 @@ static bool read_publisher(const struct handover_record *record, struct conn *co
     uint64_t number;
 
     *ret_publisher = NULL;
-    if (!handover_record_number(record, LIVE_CACHE_PUBLISHER, &number)) {
+    if (!handover_reader_number(record, LIVE_CACHE_PUBLISHER, &number)) {
         return true;
     }
     if (number >= publishers_count) {
@@ -81,8 +81,8 @@ bool live_cache_read(const struct handover_record *record, struct conn_table *ta
 
     if (!read_members(record, worker, &read) ||
         !read_publisher(record, publishers, publishers_count, &read.publisher) ||
-        !handover_record_number(record, LIVE_CACHE_TOPIC, &topic) || topic >= topics->count ||
-        !handover_record_bytes(record, LIVE_CACHE_MESSAGES, &field)) {
+        !handover_reader_number(record, LIVE_CACHE_TOPIC, &topic) || topic >= topics->count ||
+        !handover_reader_bytes(record, LIVE_CACHE_MESSAGES, &field)) {
         return false;
     }
     struct stream_cache *cache = stream_cache_make(worker, topics->all[topic], read.newest_ms);
@@ -90,7 +90,7 @@ bool live_cache_read(const struct handover_record *record, struct conn_table *ta
     if (cache == NULL) {
         return true;
     }
-    (void)!handover_record_number(record, LIVE_CACHE_IS_HOME, &is_home);
+    (void)!handover_reader_number(record, LIVE_CACHE_IS_HOME, &is_home);
     take_members(cache, &read);
     bool is_read = live_queue_read(field, worker, topics->all[topic], messages, &cache->messages);
 

@@ -119,7 +119,7 @@ struct bytes live_exchange_envelope(const struct handover_record *record)
 {
     struct bytes bytes;
 
-    return handover_record_bytes(record, LIVE_WEBSOCKET_ENVELOPE, &bytes) ? bytes
+    return handover_reader_bytes(record, LIVE_WEBSOCKET_ENVELOPE, &bytes) ? bytes
                                                                           : bytes_of(NULL, 0);
 }
 
@@ -128,7 +128,7 @@ static void read_latency(const struct handover_record *record, uint16_t id, stru
     struct bytes bytes;
     uint32_t count;
 
-    if (!handover_record_bytes(record, id, &bytes) || bytes.len != LATENCY_BYTES) {
+    if (!handover_reader_bytes(record, id, &bytes) || bytes.len != LATENCY_BYTES) {
         return; /* it begins anew */
     }
     memcpy(&count, bytes.data, sizeof count);
@@ -186,7 +186,7 @@ static bool read_standing(const struct handover_record *record, struct conn *con
     if (ws->topic->lease == NULL || !ws->can_write) {
         return true;
     }
-    (void)!handover_record_number(record, LIVE_WEBSOCKET_LEASE_REFUSED, &refused);
+    (void)!handover_reader_number(record, LIVE_WEBSOCKET_LEASE_REFUSED, &refused);
     if (!live_scalars_read(record, of_standing, ARRAY_LENGTH(of_standing), &standing,
                            conn->worker)) {
         return false;
@@ -221,7 +221,7 @@ bool live_exchange_read_heads(const struct handover_record *record, struct conn 
     if (count == 0) {
         return true;
     }
-    if (!handover_record_bytes(record, LIVE_WEBSOCKET_HEADS, &bytes) || count > ENVELOPES_MAX ||
+    if (!handover_reader_bytes(record, LIVE_WEBSOCKET_HEADS, &bytes) || count > ENVELOPES_MAX ||
         bytes.len != (size_t)count * HEAD_BYTES) {
         return false;
     }

@@ -100,16 +100,16 @@ static bool read_head(const struct handover_record *record, const struct live_to
     uint64_t topic;
 
     *ret_head = (struct head){0};
-    if (handover_record_number(record, LIVE_MESSAGE_TOPIC, &topic)) {
+    if (handover_reader_number(record, LIVE_MESSAGE_TOPIC, &topic)) {
         if (topic >= topics->count) {
             return false;
         }
         ret_head->topic = topics->all[topic];
     }
-    (void)!handover_record_number(record, LIVE_MESSAGE_OPCODE, &ret_head->opcode);
-    return handover_record_number(record, LIVE_MESSAGE_CLASS, &ret_head->class) &&
+    (void)!handover_reader_number(record, LIVE_MESSAGE_OPCODE, &ret_head->opcode);
+    return handover_reader_number(record, LIVE_MESSAGE_CLASS, &ret_head->class) &&
            ret_head->class < MESSAGE_CLASS_COUNT && is_framed(ret_head) &&
-           handover_record_bytes(record, LIVE_MESSAGE_PAYLOAD, &ret_head->payload) &&
+           handover_reader_bytes(record, LIVE_MESSAGE_PAYLOAD, &ret_head->payload) &&
            ret_head->payload.len <= MESSAGE_BYTES_MAX;
 }
 
@@ -145,14 +145,14 @@ static bool read_parts(const struct handover_record *record, struct worker *work
     struct bytes splice = {0};
     bool may_have = message_is_published(message) && message->topic != NULL;
 
-    if (handover_record_number(record, LIVE_MESSAGE_STOP, &stop) &&
+    if (handover_reader_number(record, LIVE_MESSAGE_STOP, &stop) &&
         (!may_have || stop > message->payload_len)) {
         return false;
     }
-    if (!handover_record_number(record, LIVE_MESSAGE_START, &start)) {
+    if (!handover_reader_number(record, LIVE_MESSAGE_START, &start)) {
         return !may_have || message_part_stop_at(worker, message, (uint32_t)stop);
     }
-    (void)!handover_record_bytes(record, LIVE_MESSAGE_SPLICE, &splice);
+    (void)!handover_reader_bytes(record, LIVE_MESSAGE_SPLICE, &splice);
     return may_have && start < message->payload_len && splice.len <= MESSAGE_SPLICE_BYTES_MAX &&
            message_part_start_at(worker, message, (uint32_t)start, splice, (uint32_t)stop);
 }

@@ -246,7 +246,7 @@ static size_t announced(const struct handover_record *record, uint16_t id, size_
 {
     uint64_t count = 0;
 
-    (void)!handover_record_number(record, id, &count);
+    (void)!handover_reader_number(record, id, &count);
     return count < max ? (size_t)count : max;
 }
 

@@ -106,7 +106,7 @@ bool live_scalars_read(const struct handover_record *record, const struct live_s
     for (size_t i = 0; i < count; i++) {
         uint64_t value;
 
-        if (!handover_record_number(record, scalars[i].id, &value)) {
+        if (!handover_reader_number(record, scalars[i].id, &value)) {
             continue;
         }
         if (!is_within(&scalars[i], value)) {

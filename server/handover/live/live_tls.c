@@ -118,7 +118,7 @@ static struct bytes field(const struct handover_record *record, uint16_t id)
 {
     struct bytes bytes;
 
-    return handover_record_bytes(record, id, &bytes) ? bytes : bytes_of(NULL, 0);
+    return handover_reader_bytes(record, id, &bytes) ? bytes : bytes_of(NULL, 0);
 }
 
 static bool read_secret(const struct handover_record *record, uint16_t id, enum tls_suite suite,
@@ -140,7 +140,7 @@ static bool read_secrets(const struct handover_record *record, enum tls_suite *r
     uint64_t id;
 
     *ret_secrets = (struct tls_secrets){0};
-    if (!handover_record_number(record, LIVE_WEBSOCKET_SUITE, &id) || id > UINT16_MAX ||
+    if (!handover_reader_number(record, LIVE_WEBSOCKET_SUITE, &id) || id > UINT16_MAX ||
         tls_suite_of((uint16_t)id) == TLS_SUITE_COUNT) {
         return false;
     }
@@ -167,7 +167,7 @@ static bool read_output(const struct handover_record *record, struct conn *conn,
     struct bytes rest = field(record, LIVE_WEBSOCKET_RECORDS);
     uint64_t plain_len = 0;
 
-    (void)!handover_record_number(record, LIVE_WEBSOCKET_RECORDS_PLAIN, &plain_len);
+    (void)!handover_reader_number(record, LIVE_WEBSOCKET_RECORDS_PLAIN, &plain_len);
     if (plain_len > plain_max || (rest.len == 0 && conn->subscriber.queue.in_flight > 0)) {
         return false;
     }
@@ -204,7 +204,7 @@ static bool read_rekey(const struct handover_record *record, struct conn *conn)
 {
     uint64_t id, answer_wanted = 0;
 
-    if (!handover_record_number(record, LIVE_WEBSOCKET_SUITE, &id)) {
+    if (!handover_reader_number(record, LIVE_WEBSOCKET_SUITE, &id)) {
         return true; /* the kernel could not follow a KeyUpdate */
     }
     struct rekey *rekey = block_pool_take(&conn->worker->blocks, sizeof *rekey);
@@ -214,7 +214,7 @@ static bool read_rekey(const struct handover_record *record, struct conn *conn)
     }
     conn->tls.rekey = rekey;
     *rekey = (struct rekey){0};
-    (void)!handover_record_number(record, LIVE_WEBSOCKET_ANSWER_WANTED, &answer_wanted);
+    (void)!handover_reader_number(record, LIVE_WEBSOCKET_ANSWER_WANTED, &answer_wanted);
     rekey->answer_wanted = answer_wanted == 1;
     return read_secrets(record, &rekey->suite, &rekey->secrets);
 }

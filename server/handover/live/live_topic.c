@@ -33,15 +33,15 @@ struct topic *live_topic_read(const struct handover_record *record, struct conn_
     char name[TOPIC_NAME_SIZE];
     uint64_t sources = 0, streams = 0;
 
-    if (!handover_record_bytes(record, LIVE_TOPIC_NAME, &bytes) ||
+    if (!handover_reader_bytes(record, LIVE_TOPIC_NAME, &bytes) ||
         bytes_find(bytes, '\0') < bytes.len || bytes_to_text(bytes, name, sizeof name) != 0) {
         return NULL;
     }
     struct topic *topic = topic_find_or_create(table->shared->topics, name);
 
     if (topic != NULL) {
-        (void)!handover_record_number(record, LIVE_TOPIC_SOURCES, &sources);
-        (void)!handover_record_number(record, LIVE_TOPIC_STREAMS, &streams);
+        (void)!handover_reader_number(record, LIVE_TOPIC_SOURCES, &sources);
+        (void)!handover_reader_number(record, LIVE_TOPIC_STREAMS, &streams);
         raise_sources(topic, (uint32_t)sources);
         raise_streams(&topic->parts[table->worker->index], (uint32_t)streams);
     }

@@ -235,7 +235,7 @@ static struct bytes field(const struct reading *reading, uint16_t id)
 {
     struct bytes bytes;
 
-    return handover_record_bytes(reading->record, id, &bytes) ? bytes : bytes_of(NULL, 0);
+    return handover_reader_bytes(reading->record, id, &bytes) ? bytes : bytes_of(NULL, 0);
 }
 
 static bool read_identity(const struct reading *reading, struct identity *ret_identity)
@@ -294,7 +294,7 @@ static bool has_begun_soundly(const struct reading *reading, const struct phase_
     struct bytes head = live_exchange_envelope(reading->record), begun;
     bool is_v1 = head.data != NULL;
     bool is_control = is_v1 && head.len > 0 && !relay_v1_is_payload(head.data[0]);
-    bool has_some = handover_record_bytes(reading->record, LIVE_WEBSOCKET_BEGUN, &begun);
+    bool has_some = handover_reader_bytes(reading->record, LIVE_WEBSOCKET_BEGUN, &begun);
     bool in_data = ws->in_payload && ws->frame.opcode < WS_OPCODE_CLOSE;
     uint64_t left = in_data ? ws->frame.payload_len - ws->payload_done : 0;
     uint64_t got = (in_data || ws->parser.in_message ? head.len : 0) + (has_some ? begun.len : 0);
@@ -320,7 +320,7 @@ static bool read_phase(struct reading *reading, const struct live_topics *topics
                            reading->table->worker) ||
         !read_frame(reading, ret_ws) || !has_begun_soundly(reading, ret_ws) ||
         (!ret_ws->can_read && !ret_ws->can_write) ||
-        !handover_record_number(reading->record, LIVE_WEBSOCKET_TOPIC, &topic) ||
+        !handover_reader_number(reading->record, LIVE_WEBSOCKET_TOPIC, &topic) ||
         topic >= topics->count || !read_identity(reading, &ret_ws->identity)) {
         return live_fault_set(&reading->error, "a WebSocket is none, or there is no memory for it");
     }
@@ -341,7 +341,7 @@ static struct conn *make(struct reading *reading, int fd, const struct phase_web
 {
     uint64_t number;
 
-    if (!handover_record_number(reading->record, LIVE_WEBSOCKET_TRANSPORT, &number) ||
+    if (!handover_reader_number(reading->record, LIVE_WEBSOCKET_TRANSPORT, &number) ||
         live_tls_transport_of(number) == NULL) {
         reading->error = "a transport is not known";
         return NULL;
@@ -368,7 +368,7 @@ static bool read_conn(struct reading *reading, struct conn *conn)
 {
     uint64_t awaits_key = 0;
 
-    (void)!handover_record_number(reading->record, LIVE_WEBSOCKET_AWAITS_KEY, &awaits_key);
+    (void)!handover_reader_number(reading->record, LIVE_WEBSOCKET_AWAITS_KEY, &awaits_key);
     conn->subscriber.state = awaits_key == 0 ? SUBSCRIBER_LIVE : SUBSCRIBER_AWAITS_KEY;
     return (live_scalars_read(reading->record, of_conn, ARRAY_LENGTH(of_conn), conn,
                               conn->worker) &&
@@ -408,7 +408,7 @@ static void read_probe(const struct reading *reading, struct conn *conn)
     struct stream_probe probe;
     uint64_t layout = 0;
 
-    (void)!handover_record_number(reading->record, LIVE_WEBSOCKET_PROBE_LAYOUT, &layout);
+    (void)!handover_reader_number(reading->record, LIVE_WEBSOCKET_PROBE_LAYOUT, &layout);
     if (layout == PROBE_STATE_LAYOUT &&
         probe_state_read(field(reading, LIVE_WEBSOCKET_PROBE), &probe)) {
         recogniser_restore(&ws->recogniser, conn->worker, ws->topic, &probe);
@@ -439,10 +439,10 @@ static bool read_begun(struct reading *reading, struct conn *conn)
     struct bytes begun;
     uint64_t room = 0;
 
-    if (!handover_record_bytes(reading->record, LIVE_WEBSOCKET_BEGUN, &begun)) {
+    if (!handover_reader_bytes(reading->record, LIVE_WEBSOCKET_BEGUN, &begun)) {
         return true;
     }
-    (void)!handover_record_number(reading->record, LIVE_WEBSOCKET_BEGUN_ROOM, &room);
+    (void)!handover_reader_number(reading->record, LIVE_WEBSOCKET_BEGUN_ROOM, &room);
     ws->message = make_begun(conn, begun.len, room);
     if (ws->message == NULL) {
         return live_fault_set(&reading->error, "no memory for a message that was begun");
@@ -490,8 +490,8 @@ static bool read_queue(struct reading *reading, struct conn *conn)
                          phase_websocket_of(conn)->topic, reading->messages, queue)) {
         return live_fault_set(&reading->error, "a queue is none, or there is no memory for it");
     }
-    (void)!handover_record_number(reading->record, LIVE_WEBSOCKET_SENT_OFFSET, &sent);
-    (void)!handover_record_number(reading->record, LIVE_WEBSOCKET_IN_FLIGHT, &in_flight);
+    (void)!handover_reader_number(reading->record, LIVE_WEBSOCKET_SENT_OFFSET, &sent);
+    (void)!handover_reader_number(reading->record, LIVE_WEBSOCKET_IN_FLIGHT, &in_flight);
     if (in_flight > queue->count || (sent > 0 && queue->count == 0) || sent > UINT32_MAX) {
         return live_fault_set(&reading->error, "a queue is none");
     }

@@ -37,7 +37,7 @@ Test(handover_channel, message_arrives_with_its_descriptors)
     cr_assert_eq(say(7, fds, HANDOVER_FDS_MAX), 0);
     cr_assert_eq(hear(), 0);
     cr_assert_eq(pair.message.record.kind, 7);
-    cr_assert(handover_record_number(&pair.message.record, 1, &number));
+    cr_assert(handover_reader_number(&pair.message.record, 1, &number));
     cr_assert_eq(number, 42);
     cr_assert_eq(pair.message.fds_count, HANDOVER_FDS_MAX);
     for (unsigned i = 0; i < HANDOVER_FDS_MAX; i++) {

@@ -70,14 +70,14 @@ Test(handover_reader, fields_that_are_not_there_or_no_numbers_are_told)
 
     cr_assert_eq(handover_reader_record(bytes_of(sound, sizeof sound), &record, &len),
                  HANDOVER_READ);
-    cr_assert(handover_record_number(&record, 1, &number));
+    cr_assert(handover_reader_number(&record, 1, &number));
     cr_assert_eq(number, 42);
-    cr_assert_not(handover_record_number(&record, 2, &number), "a text");
-    cr_assert_not(handover_record_number(&record, 4, &number), "nothing");
+    cr_assert_not(handover_reader_number(&record, 2, &number), "a text");
+    cr_assert_not(handover_reader_number(&record, 4, &number), "nothing");
     for (uint16_t id = 0; id < 8; id++) {
-        cr_assert_eq(handover_record_bytes(&record, id, &bytes), id == 1 || id == 2 || id == 4);
+        cr_assert_eq(handover_reader_bytes(&record, id, &bytes), id == 1 || id == 2 || id == 4);
     }
-    cr_assert_not(handover_record_bytes(&record, UINT16_MAX, &bytes));
+    cr_assert_not(handover_reader_bytes(&record, UINT16_MAX, &bytes));
 }
 
 Test(handover_reader, unsound_records_are_refused)
@@ -153,7 +153,7 @@ Test(handover_reader, each_of_many_fields_is_found)
     for (unsigned id = 0; id < 3 * FIELDS + 3; id++) {
         bool is_there = id % 3 == 1 && id < 3 * FIELDS;
 
-        cr_assert_eq(handover_record_number(&record, (uint16_t)id, &value), is_there, "%u", id);
+        cr_assert_eq(handover_reader_number(&record, (uint16_t)id, &value), is_there, "%u", id);
         cr_assert(!is_there || value == id / 3);
     }
 }

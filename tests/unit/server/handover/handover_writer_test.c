@@ -57,11 +57,11 @@ Test(handover_writer, what_is_written_is_read_again)
     cr_assert_eq(len, writer.len);
     cr_assert_eq(record.kind, 7);
     cr_assert_eq(record.fds, 2);
-    cr_assert(handover_record_number(&record, 1, &number));
+    cr_assert(handover_reader_number(&record, 1, &number));
     cr_assert_eq(number, UINT64_MAX);
-    cr_assert(handover_record_bytes(&record, 3, &value));
+    cr_assert(handover_reader_bytes(&record, 3, &value));
     cr_assert(bytes_equal_text(value, "topic"));
-    cr_assert(handover_record_bytes(&record, UINT16_MAX, &value));
+    cr_assert(handover_reader_bytes(&record, UINT16_MAX, &value));
     cr_assert_eq(value.len, 0);
 }
 

@@ -73,7 +73,7 @@ static struct bytes write_queue(void)
     live_census_deinit(&census);
     cr_assert_eq(handover_reader_record(bytes_of(stream, writer.len), &record, &len),
                  HANDOVER_READ);
-    cr_assert(handover_record_bytes(&record, ID, &field));
+    cr_assert(handover_reader_bytes(&record, ID, &field));
     cr_assert_eq(field.len, live_queue_size(&queue));
     return field;
 }

@@ -83,7 +83,7 @@ static uint8_t *find_field(struct moved *part, uint16_t id, size_t *ret_len)
         cr_assert_eq(handover_reader_record(rest, &record, &len), HANDOVER_READ);
         rest = bytes_skip(rest, len);
     } while (record.kind != LIVE_KIND_WEBSOCKET);
-    cr_assert(handover_record_bytes(&record, id, &value));
+    cr_assert(handover_reader_bytes(&record, id, &value));
     *ret_len = value.len;
     return (uint8_t *)(uintptr_t)value.data;
 }
