@@ -13,6 +13,10 @@
 #define COUNTERS_TABLE(X)                                                                          \
     X(connections_accepted, "connections_accepted", "", "Connections accepted")                    \
     X(connections_closed, "connections_closed", "", "Connections closed")                          \
+    X(connections_taken_over, "connections_taken_over", "",                                        \
+      "Connections taken over from the program before this one")                                   \
+    X(handovers_refused, "handovers_refused", "",                                                  \
+      "Hand-overs to another program that could not take over")                                    \
     X(connections_refused_limit, "connections_refused", "",                                        \
       "Connections closed at once because the table of connections was full")                      \
     X(connections_evicted, "connections_evicted", "",                                              \

@@ -190,6 +190,9 @@ static void run_go_on(struct worker *worker, struct call *call)
 {
     struct conn_table *table = worker->context;
 
+    if (worker->index == 0) {
+        counters_increment(&worker->counters, handovers_refused);
+    }
     live_part_thaw(table);
     engine_hold_requests(table, false);
     if (table->accepts_held) {
@@ -204,10 +207,25 @@ static void run_cut(struct worker *worker, struct call *call)
     roll_call_answer(roll_call_of(call));
 }
 
+/* A client or proxy that keeps a connection for its next request makes another one; it would be
+ * answered with 503 here. */
+static void end_idle(struct conn_table *table)
+{
+    list_for_each(node, &table->open)
+    {
+        struct conn *conn = container_of(node, struct conn, open_node);
+
+        if (conn->phase == PHASE_HTTP && phase_http_is_idle(conn)) {
+            conn_end(conn, CLOSE_DRAIN);
+        }
+    }
+}
+
 static void run_let_go(struct worker *worker, struct call *call)
 {
     live_part_let_go(worker->context);
     listener_let_go_all(worker->context);
+    end_idle(worker->context);
     engine_hold_requests(worker->context, false);
     roll_call_answer(roll_call_of(call));
 }
@@ -390,7 +408,6 @@ static bool hold(struct predecessor *predecessor)
 {
     bool is_done;
 
-    predecessor->is_held = true;
     predecessor->held_ms = clock_monotonic_ms();
     if (!ask(predecessor, run_hold_accepts) ||
         !await_quiet(predecessor, predecessor->held_ms + PREDECESSOR_REQUESTS_MS, &is_done) ||
@@ -526,13 +543,13 @@ static void take_back(struct predecessor *predecessor)
     if (predecessor->is_paused) {
         booking_store_resume(predecessor->shared->store);
     }
-    if (predecessor->is_held) {
+    if (roll_call_is_over(&predecessor->back)) { /* or nothing has begun */
         ask_back(predecessor, run_go_on);
     }
     if (!predecessor->is_stuck) {
         forget_steps(predecessor);
     }
-    predecessor->is_started = predecessor->is_paused = predecessor->is_held = false;
+    predecessor->is_started = predecessor->is_paused = false;
     log_error("not handed over, this program goes on", LOG_TEXT("reason", predecessor->error));
 }
 

@@ -52,7 +52,7 @@ struct predecessor {
     struct handover_channel channel;
     struct handover_wait wait;
     pid_t pid;
-    bool is_started, is_held, is_paused; /* the program; accepts and requests; the store */
+    bool is_started, is_paused;  /* the program; the store */
     uint64_t held_ms, frozen_ms; /* of clock_monotonic_ms: requests and accepts; connections */
     uint64_t noted_ns;           /* the end of the last step */
     uint32_t moved;

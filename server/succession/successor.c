@@ -153,16 +153,20 @@ static void run_read(struct worker *worker, struct call *call)
     struct successor *successor = roll_call_of(call)->context;
     struct successor_worker *own = &successor->workers[worker->index];
 
+    struct conn_table *table = worker->context;
+    uint32_t before = table->open_count;
+
     for (unsigned i = worker->index; !own->has_failed && i < successor->parts_count;
          i += worker->group->workers_count) {
         struct handover_stream *part = &successor->parts[i];
         const struct live_fds fds = {.count = part->fds_count,
                                      .fds = handover_stream_take_fds(part, part->fds_count)};
 
-        own->has_failed = !live_part_read(worker->context, handover_stream_bytes(part), fds,
-                                          own->error, sizeof own->error);
+        own->has_failed =
+            !live_part_read(table, handover_stream_bytes(part), fds, own->error, sizeof own->error);
         handover_stream_consume(part);
     }
+    counters_add(&worker->counters, connections_taken_over, table->open_count - before);
     roll_call_answer(roll_call_of(call));
 }
 

@@ -16,7 +16,7 @@ import time
 
 import relay_support
 from fake_systemd import Systemd
-from relay_support import TIME_SCALE, WAIT_S, relay_run, wait_until
+from relay_support import TIME_SCALE, Relay, WAIT_S, relay_run, wait_until
 from held_thread import HeldThread
 from succession import Succession, SuccessionTestCase
 from ws_raw import TEXT, RawClient
@@ -65,6 +65,29 @@ HANG_S = 30.0 * TIME_SCALE  # each of two waits has 10
 
 def script(step, end):
     return SCRIPT.format(python=sys.executable, steps=STEPS[step], end=ENDS[end])
+
+
+def again(ask):
+    """The answer; what the old program had taken in before it was over is asked again."""
+    reply = ask()
+    while reply.status == 503:
+        reply = ask()
+    return reply
+
+
+def joined(relay, target):
+    """A client with the answer to its upgrade."""
+    while True:
+        client = RawClient(relay.relay_port, timeout_s=WAIT_S)
+        try:
+            client.ask_upgrade(target)
+            reply = client.reply(head_only=True)
+        except BaseException:
+            client.kill()
+            raise
+        if reply.status != 503:
+            return client, reply
+        client.kill()
 
 
 class SuccessionOfRelays(SuccessionTestCase):
@@ -209,6 +232,64 @@ class Handover(SuccessionOfRelays):
         systemd.hear(lambda message: message.startswith("READY=1"))
         self.assertFalse([each for each in systemd.heard if each.startswith("MAINPID")])
 
+    def test_denials_without_a_pause_hold(self):
+        relay = self.start(RELAY_STORE=os.path.join(self.folder, "relay.db"),
+                           RELAY_HANDOVER_DRAIN="1s")
+        ending, faults, denied = threading.Event(), [], []
+
+        def deny_one(booking):
+            token = relay.token("t0", booking_id=booking)
+            code = again(lambda: relay.session("t0", token)).json()["uri"].partition("?")[2]
+            client, reply = joined(relay, f"/session/t0?{code}")
+            try:
+                assert reply.status == 101, reply
+                reply = again(lambda: relay.deny(booking))
+                assert reply.status == 204, reply
+                assert client.expect_close()[0] == 4403
+                denied.append(booking)
+            finally:
+                client.kill()
+
+        def deny_all(index):
+            number = 0
+            while not ending.is_set() and not faults:
+                try:
+                    deny_one(f"{index}.{number}")
+                    number += 1
+                except Exception as fault:  # whatever it is, the test fails with it
+                    faults.append(repr(fault))
+
+        threads = [threading.Thread(target=deny_all, args=(index,)) for index in range(LOOPERS)]
+        for thread in threads:
+            thread.start()
+        try:
+            for _ in range(10):
+                relay.hand_over()
+                before = len(denied)
+                wait_until(lambda: len(denied) > before + LOOPERS or faults, "denials")
+        finally:
+            ending.set()
+            for thread in threads:
+                thread.join()
+        self.assertEqual(faults, [])
+        self.assertEqual(relay.denied(), sorted(denied))
+        relay.stop()
+        with Relay(RELAY_STORE=os.path.join(self.folder, "relay.db")) as later:
+            self.assertEqual(Succession.denied(later), sorted(denied))
+
+    def test_an_idle_connection_ends_and_one_that_is_new_is_answered(self):
+        relay = self.start()
+        with RawClient(relay.access_port, timeout_s=WAIT_S) as idle, \
+                RawClient(relay.access_port, timeout_s=WAIT_S) as new:
+            idle.send(b"GET /swagger.json HTTP/1.1\r\nHost: x\r\n\r\n")
+            self.assertEqual(idle.reply().status, 200)
+            relay.hand_over()
+            idle.read_end()
+            new.send(b"GET /swagger.json HTTP/1.1\r\nHost: x\r\n\r\n")
+            self.assertEqual(new.reply().status, 503)
+            new.read_end()
+        relay.wait_before()
+
     def test_requests_without_a_pause_see_nothing_of_many_hand_overs(self):
         relay = self.start(RELAY_STORE=os.path.join(self.folder, "relay.db"),
                            RELAY_HANDOVER_DRAIN="1s")
@@ -220,18 +301,12 @@ class Handover(SuccessionOfRelays):
                 try:
                     reply = again(lambda: relay.session(topic, relay.token(topic)))
                     code = reply.json()["uri"].partition("?")[2]
-                    status = again(lambda: self.join_reply(relay, f"/session/{topic}?{code}"))
-                    assert (reply.status, status.status) == (200, 101), (reply, status)
+                    client, upgrade = joined(relay, f"/session/{topic}?{code}")
+                    client.kill()
+                    assert (reply.status, upgrade.status) == (200, 101), (reply, upgrade)
                     done[index] += 1
                 except Exception as fault:  # whatever it is, the test fails with it
                     faults.append(repr(fault))
-
-        def again(ask):
-            """What the old program had taken in before it was over is asked again."""
-            reply = ask()
-            while reply.status == 503:
-                reply = ask()
-            return reply
 
         threads = [threading.Thread(target=loop, args=(index,)) for index in range(LOOPERS)]
         for thread in threads:
@@ -246,11 +321,6 @@ class Handover(SuccessionOfRelays):
             for thread in threads:
                 thread.join()
         self.assertEqual(faults, [])
-
-    def join_reply(self, relay, target):
-        with RawClient(relay.relay_port, timeout_s=WAIT_S) as client:
-            client.ask_upgrade(target)
-            return client.reply()
 
     def test_what_it_holds_stays_the_same(self):
         relay = self.start(RELAY_STORE=os.path.join(self.folder, "relay.db"))
@@ -288,6 +358,18 @@ class ProgramsThatCannotTakeOver(SuccessionOfRelays):
         self.join(relay, target)
         self.assertEqual(relay.session("t0", relay.token()).status, 200)
         self.assertEqual(relay.deny("someone").status, 204)
+
+    def test_refusals_and_what_was_taken_over_are_counted(self):
+        relay = self.start()
+        self.track(relay.viewer())
+        relay.replace(script("hello", "crash"))
+        relay.refused()
+        self.assertEqual(relay.counters()["handovers_refused"], 1)
+        relay.replace()
+        relay.hand_over()
+        counters = relay.counters()
+        self.assertEqual((counters["connections_taken_over"], counters["handovers_refused"]),
+                         (1, 0))
 
     def test_it_goes_on_whatever_the_new_one_does(self):
         """All of them at once: those that hang take as long as a hand-over may."""
