@@ -45,5 +45,11 @@ enum handover_kind {
     HANDOVER_BOOKING = 25,
 };
 
+/* Fields of HANDOVER_HELLO, beside the terms of server/succession/terms.c. */
+enum handover_hello_field {
+    HANDOVER_HELLO_PROGRAM = 1,        /* its version, for the log */
+    HANDOVER_HELLO_VERSION_OLDEST = 2, /* of a stream that it reads */
+};
+
 /* Fields of HANDOVER_MOVE. */
 enum handover_move_field { HANDOVER_MOVE_STREAMS = 1 };

@@ -300,6 +300,19 @@ static bool start_program(struct predecessor *predecessor)
     return true;
 }
 
+/* A program some releases from now may have forgotten the streams of this one. */
+static bool is_read(struct predecessor *predecessor, const struct handover_record *hello)
+{
+    uint64_t oldest = HANDOVER_VERSION;
+
+    (void)!handover_reader_number(hello, HANDOVER_HELLO_VERSION_OLDEST, &oldest);
+    return oldest <= HANDOVER_VERSION ||
+           fail(predecessor,
+                "the new program reads version %llu of the hand-over and newer ones, "
+                "this one writes %d: upgrade by a version between them, or restart",
+                (unsigned long long)oldest, HANDOVER_VERSION);
+}
+
 static bool greet(struct predecessor *predecessor)
 {
     struct handover_message hello;
@@ -309,7 +322,8 @@ static bool greet(struct predecessor *predecessor)
     if (failed != 0) {
         return fail_at(predecessor, "the new program does not take over", failed);
     }
-    bool agree = terms_agree(predecessor->options->config, &hello.record, predecessor->error,
+    bool agree = is_read(predecessor, &hello.record) &&
+                 terms_agree(predecessor->options->config, &hello.record, predecessor->error,
                              sizeof predecessor->error);
 
     handover_channel_drop(&hello);

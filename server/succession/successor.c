@@ -11,9 +11,6 @@
 #include "server/succession/sockets.h"
 #include "server/succession/terms.h"
 
-/* Fields of HANDOVER_HELLO, beside those of terms.c. */
-enum hello_field { HELLO_VERSION = 1 };
-
 bool successor_init(struct successor *successor)
 {
     return handover_channel_inherit(&successor->channel) != -EPERM;
@@ -47,7 +44,8 @@ static int send_hello(struct successor *successor, const struct server_config *c
     struct handover_message hello;
 
     handover_channel_begin(&hello, HANDOVER_HELLO, NULL, 0);
-    handover_writer_bytes(&hello.writer, HELLO_VERSION, bytes_of_text(RELAY_VERSION));
+    handover_writer_bytes(&hello.writer, HANDOVER_HELLO_PROGRAM, bytes_of_text(RELAY_VERSION));
+    handover_writer_number(&hello.writer, HANDOVER_HELLO_VERSION_OLDEST, HANDOVER_VERSION_OLDEST);
     terms_write(config, &hello.writer);
     return handover_channel_send(&successor->channel, &hello, &wait);
 }

@@ -50,6 +50,9 @@ STEPS = {
                    "channel.send(prepared); channel.recv(4096); channel.send(taken); "
                    "[channel.recv(4096) for _ in range(3)]",
 }
+STEPS_OF_ANOTHER_TIME = {
+    "newer": "channel.send(record(1, [(2, struct.pack('<Q', 999))]))",
+}
 ENDS = {
     "crash": "os.abort()",
     "nonsense": "channel.send(b'no record'); time.sleep(60)",
@@ -64,7 +67,8 @@ HANG_S = 30.0 * TIME_SCALE  # each of two waits has 10
 
 
 def script(step, end):
-    return SCRIPT.format(python=sys.executable, steps=STEPS[step], end=ENDS[end])
+    steps = {**STEPS, **STEPS_OF_ANOTHER_TIME}[step]
+    return SCRIPT.format(python=sys.executable, steps=steps, end=ENDS[end])
 
 
 def again(ask):
@@ -411,6 +415,11 @@ class ProgramsThatCannotTakeOver(SuccessionOfRelays):
         self.configure("RELAY_WORKERS=two\n")
         self.assertIn("refuses its options: ", relay.refused())
         self.assertIn("RELAY_WORKERS", relay.refused())
+
+    def test_a_program_that_reads_no_stream_of_this_one_is_told(self):
+        relay = self.start()
+        relay.replace(script("newer", "hang"))
+        self.assertIn("reads version 999", relay.refused())
 
     def test_a_file_that_is_no_program_is_none(self):
         relay = self.start()
