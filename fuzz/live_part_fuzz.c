@@ -12,6 +12,7 @@
 #include "server/conn/conn.h"
 #include "server/conn/engine.h"
 #include "server/handover/live/live_part.h"
+#include "server/http/phase_http.h"
 #include "server/hub/stream_cache.h"
 #include "server/hub/v1/lease.h"
 #include "server/websocket/phase_websocket.h"
@@ -21,6 +22,7 @@ enum { FDS_MAX = 4, NOW_MS = 1000000, MEMORY = 64 << 20 };
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct phase_ops *const phases[PHASE_COUNT] = {
+    [PHASE_HTTP] = &phase_http_ops,
     [PHASE_WEBSOCKET] = &phase_websocket_ops,
     [PHASE_CLOSING] = &phase_closing_ops,
 };

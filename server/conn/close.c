@@ -238,7 +238,7 @@ void conn_close_moved(struct conn *conn)
 
 void conn_close_given(struct conn *conn)
 {
-    CHECK(conn->phase == PHASE_WEBSOCKET && conn->is_held && conn->given > 0);
+    CHECK(conn->is_held && conn->given > 0);
     CHECK(close(conn->fd) == 0);
     conn->fd = -1;
     give_up(conn);

@@ -68,6 +68,13 @@ struct conn {
     _Alignas(16) uint8_t phase_state[PHASE_STATE_BYTES]; /* of the phase; dies when it is left */
 };
 
+/* A connection between two requests, or before its first. */
+struct conn_rest {
+    struct bytes unread; /* received, and not looked at */
+    bool answered;       /* at least one request was */
+    uint64_t due_ms;     /* then it ends without another one */
+};
+
 /* The operations of a phase; NULL: it does nothing. */
 struct phase_ops {
     void (*on_enter)(struct conn *conn);
@@ -89,6 +96,10 @@ struct phase_ops {
     /* Asked from outside to end: CLOSE_DRAIN, CLOSE_DENIED (a WebSocket), CLOSE_REKEY. */
     void (*on_end)(struct conn *conn, enum close_reason reason);
     void (*on_resumed)(struct conn *conn); /* it was held; hold.h */
+    /* Whether it rests: then it may be held. NULL: that may be at any time. */
+    bool (*rests)(const struct conn *conn, struct conn_rest *ret_rest);
+    /* In this phase, and held: it rested so in another program. False: no memory. */
+    bool (*on_returned)(struct conn *conn, const struct conn_rest *rest);
     void (*on_leave)(struct conn *conn);
 };
 

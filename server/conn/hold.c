@@ -5,10 +5,25 @@
 #include "server/conn/conn.h"
 #include "server/conn/send.h"
 
+static bool may_be_held(const struct conn *conn)
+{
+    struct conn_rest rest;
+
+    switch (conn->phase) {
+    case PHASE_WEBSOCKET:
+        return true;
+    case PHASE_HTTP:
+        return conn_phase_ops(conn)->rests != NULL && conn_phase_ops(conn)->rests(conn, &rest);
+    default:
+        return false;
+    }
+}
+
 void hold_include(struct conn *conn)
 {
-    CHECK(conn->phase == PHASE_WEBSOCKET && !conn->is_held);
+    CHECK(may_be_held(conn) && !conn->is_held);
     conn->is_held = true;
+    unfinished_stop_waiting(&conn->table->unfinished, conn);
     list_remove(&conn->ready_node);
     list_remove(&conn->starved_node);
     list_remove(&conn->paced_node);
@@ -26,7 +41,7 @@ void hold_begin(struct conn_table *table, void (*done)(struct conn_table *table)
     {
         struct conn *conn = container_of(node, struct conn, open_node);
 
-        if (conn->phase == PHASE_WEBSOCKET) {
+        if (may_be_held(conn)) {
             hold_include(conn);
             conn_close_cancel(conn);
         }

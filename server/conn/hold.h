@@ -1,7 +1,8 @@
-/* A pause of all WebSockets of one worker: the kernel holds no operation of theirs, so that what
- * was received and what was sent is known to the byte, and nothing of theirs is due. Messages are
- * queued for them meanwhile. Bytes that were on their way here when it began wait in the phase,
- * unread as far as that is possible. Owner worker only; never blocks. */
+/* A pause of all WebSockets of one worker, and of connections between two requests: the kernel
+ * holds no operation of theirs, so that what was received and what was sent is known to the byte,
+ * and nothing of theirs is due. Messages are queued for them meanwhile. Bytes that were on their
+ * way here when it began wait in the phase, unread as far as that is possible. Owner worker only;
+ * never blocks. */
 #pragma once
 
 #include <stdbool.h>

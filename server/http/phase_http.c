@@ -406,7 +406,8 @@ static void http_on_turn(struct conn *conn)
     struct inbox *inbox = &phase_http_of(conn)->inbox;
     struct bytes bytes = inbox_bytes(inbox);
 
-    if (bytes.len == 0 || conn->awaits_answer || !conn_send_idle(conn) || !take_request(conn)) {
+    if (bytes.len == 0 || conn->awaits_answer || conn->is_held || !conn_send_idle(conn) ||
+        !take_request(conn)) {
         return;
     }
     struct http_request *request = phase_http_of(conn)->request;
@@ -443,6 +444,30 @@ static void http_on_bytes(struct conn *conn, struct bytes bytes)
         conn_close_for_memory(conn);
     }
     wipe_input(bytes, bytes.len); /* the receive buffer, ours until this completion ends */
+}
+
+static bool http_rests(const struct conn *conn, struct conn_rest *ret_rest)
+{
+    const struct phase_http *http = phase_http_seen(conn);
+
+    *ret_rest = (struct conn_rest){.unread = inbox_bytes(&http->inbox),
+                                   .answered = http->answered,
+                                   .due_ms = conn->deadline.due_ms};
+    return http->request == NULL && !conn->awaits_answer && !http->leaves && conn_send_idle(conn);
+}
+
+static bool http_on_returned(struct conn *conn, const struct conn_rest *rest)
+{
+    phase_http_of(conn)->answered = rest->answered;
+    conn->deadline.due_ms = rest->due_ms;
+    return inbox_add(&phase_http_of(conn)->inbox, &conn->worker->requests, rest->unread);
+}
+
+/* The hold took nothing but its deadline off it. */
+static void http_on_resumed(struct conn *conn)
+{
+    timer_arm(&conn->worker->timers, &conn->deadline, conn->deadline.due_ms);
+    go_on(conn);
 }
 
 /* A peer that half-closed after its request still gets the answer. */
@@ -504,5 +529,8 @@ const struct phase_ops phase_http_ops = {
     .on_deadline = http_on_deadline,
     .on_failed = conn_close_now,
     .on_end = http_on_end,
+    .on_resumed = http_on_resumed,
+    .rests = http_rests,
+    .on_returned = http_on_returned,
     .on_leave = http_on_leave,
 };

@@ -10,12 +10,13 @@ enum live_kind {
     LIVE_KIND_MESSAGE = 66,
     LIVE_KIND_WEBSOCKET = 67, /* with its descriptor */
     LIVE_KIND_CACHE = 68,
+    LIVE_KIND_IDLE = 69, /* a connection between two requests, with its descriptor */
 };
 
 enum live_part_field {
     LIVE_PART_TOPICS = 1, /* how many records of each kind */
     LIVE_PART_MESSAGES = 2,
-    LIVE_PART_WEBSOCKETS = 3,
+    LIVE_PART_CONNECTIONS = 3, /* WebSockets and idle ones, in any order */
 };
 
 enum live_topic_field {
@@ -169,9 +170,16 @@ enum live_websocket_field {
 
 enum live_transport { LIVE_TRANSPORT_PLAIN, LIVE_TRANSPORT_RECORDS, LIVE_TRANSPORT_KERNEL };
 
+/* Of an idle one, beside transport, counts and TLS, which are as of a WebSocket. */
+enum live_idle_field {
+    LIVE_IDLE_ANSWERED = 16, /* at least one request */
+    LIVE_IDLE_DUE_MS = 17,   /* when it ends without another one */
+    LIVE_IDLE_UNREAD = 104,  /* as the inbox of a WebSocket */
+};
+
 enum live_cache_field {
     LIVE_CACHE_TOPIC = 1,
-    LIVE_CACHE_PUBLISHER = 2, /* number of its record among the WebSockets; absent: it has left */
+    LIVE_CACHE_PUBLISHER = 2, /* number of its record among the connections; absent: it has left */
     LIVE_CACHE_STARTED_MS = 3,
     LIVE_CACHE_NEWEST_MS = 4,
     LIVE_CACHE_KEY_COUNT = 5,

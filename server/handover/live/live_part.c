@@ -11,6 +11,7 @@
 #include "server/handover/live/live_cache.h"
 #include "server/handover/live/live_fault.h"
 #include "server/handover/live/live_format.h"
+#include "server/handover/live/live_idle.h"
 #include "server/handover/live/live_message.h"
 #include "server/handover/live/live_topic.h"
 #include "server/handover/live/live_websocket.h"
@@ -35,6 +36,11 @@ static struct list *caches_of(const struct conn_table *table)
     return &table->shared->topics->caches[table->worker->index];
 }
 
+static bool may_move(const struct conn *conn)
+{
+    return live_websocket_may_move(conn) || live_idle_may_move(conn);
+}
+
 /* A number for each that moves, in the order in which they are written; 0 for the others. Returns
  * how many move. */
 static uint32_t number_conns(struct conn_table *table)
@@ -45,7 +51,7 @@ static uint32_t number_conns(struct conn_table *table)
     {
         struct conn *conn = conn_of(node);
 
-        conn->given = live_websocket_may_move(conn) ? ++count : 0;
+        conn->given = may_move(conn) ? ++count : 0;
     }
     return count;
 }
@@ -66,7 +72,7 @@ static void take_census(struct conn_table *table, struct live_census *ret_census
     {
         struct conn *conn = conn_of(node);
 
-        if (conn->given > 0) {
+        if (conn->given > 0 && conn->phase == PHASE_WEBSOCKET) {
             live_census_add_topic(ret_census, phase_websocket_of(conn)->topic);
             live_census_add_queue(ret_census, &conn->subscriber.queue);
         }
@@ -80,6 +86,11 @@ static void take_census(struct conn_table *table, struct live_census *ret_census
     }
 }
 
+static size_t size_of_conn(const struct conn *conn)
+{
+    return conn->phase == PHASE_WEBSOCKET ? live_websocket_size(conn) : live_idle_size(conn);
+}
+
 static size_t size_of(struct conn_table *table, const struct live_census *census)
 {
     size_t size = HEAD_BYTES + (size_t)census->topics_count * LIVE_TOPIC_BYTES;
@@ -89,7 +100,7 @@ static size_t size_of(struct conn_table *table, const struct live_census *census
     }
     list_for_each(node, &table->open)
     {
-        size += conn_of(node)->given > 0 ? live_websocket_size(conn_of(node)) : 0;
+        size += conn_of(node)->given > 0 ? size_of_conn(conn_of(node)) : 0;
     }
     list_for_each(node, caches_of(table))
     {
@@ -117,7 +128,7 @@ size_t live_part_fds(const struct conn_table *table)
 
     list_for_each(node, &table->open)
     {
-        count += live_websocket_may_move(conn_of(node));
+        count += may_move(conn_of(node));
     }
     return count;
 }
@@ -131,7 +142,7 @@ static bool write_head(struct handover_writer *writer, const struct live_census 
     handover_writer_begin(writer, LIVE_KIND_PART, 0);
     handover_writer_number(writer, LIVE_PART_TOPICS, census->topics_count);
     handover_writer_number(writer, LIVE_PART_MESSAGES, census->shares_count);
-    handover_writer_number(writer, LIVE_PART_WEBSOCKETS, conns_count);
+    handover_writer_number(writer, LIVE_PART_CONNECTIONS, conns_count);
     return handover_writer_end(writer);
 }
 
@@ -160,7 +171,8 @@ static bool write_conns(struct handover_writer *writer, const struct live_census
         if (conn->given == 0) {
             continue;
         }
-        if (!live_websocket_write(writer, census, conn)) {
+        if (conn->phase == PHASE_WEBSOCKET ? !live_websocket_write(writer, census, conn)
+                                           : !live_idle_write(writer, conn)) {
             return false;
         }
         ret_fds[conn->given - 1] = conn->fd;
@@ -260,7 +272,7 @@ static bool begin(struct reading *reading, const struct handover_record *record,
     }
     reading->topics_max = announced(record, LIVE_PART_TOPICS, max);
     reading->messages_max = announced(record, LIVE_PART_MESSAGES, max);
-    reading->conns_max = announced(record, LIVE_PART_WEBSOCKETS, max);
+    reading->conns_max = announced(record, LIVE_PART_CONNECTIONS, max);
     reading->topics.all = calloc(reading->topics_max + 1, sizeof *reading->topics.all);
     reading->messages.all = calloc(reading->messages_max + 1, sizeof *reading->messages.all);
     reading->conns = calloc(reading->conns_max + 1, sizeof(struct conn *));
@@ -297,16 +309,23 @@ static bool read_message(struct reading *reading, const struct handover_record *
     return message != NULL;
 }
 
-static bool read_websocket(struct reading *reading, const struct handover_record *record)
+static bool read_by_kind(struct reading *reading, const struct handover_record *record, int fd,
+                         struct conn **ret_conn)
+{
+    return record->kind == LIVE_KIND_WEBSOCKET
+               ? live_websocket_read(record, reading->table, fd, &reading->topics,
+                                     &reading->messages, ret_conn, &reading->error)
+               : live_idle_read(record, reading->table, fd, ret_conn, &reading->error);
+}
+
+static bool read_conn(struct reading *reading, const struct handover_record *record)
 {
     if (reading->conns_count == reading->conns_max || reading->fds_used == reading->fds.count ||
         record->fds != 1) {
-        return live_fault_set(&reading->error, "more WebSockets than it says");
+        return live_fault_set(&reading->error, "more connections than it says");
     }
     struct conn *conn;
-    bool is_read =
-        live_websocket_read(record, reading->table, reading->fds.fds[reading->fds_used],
-                            &reading->topics, &reading->messages, &conn, &reading->error);
+    bool is_read = read_by_kind(reading, record, reading->fds.fds[reading->fds_used], &conn);
 
     reading->fds_used += conn != NULL;
     if (is_read) {
@@ -337,7 +356,8 @@ static bool read_record(struct reading *reading, const struct handover_record *r
     case LIVE_KIND_MESSAGE:
         return read_message(reading, record);
     case LIVE_KIND_WEBSOCKET:
-        return read_websocket(reading, record);
+    case LIVE_KIND_IDLE:
+        return read_conn(reading, record);
     case LIVE_KIND_CACHE:
         return read_cache(reading, record);
     default:
@@ -437,9 +457,11 @@ void live_part_start(struct conn_table *table)
     {
         struct conn *conn = conn_of(node);
 
-        if (conn->is_held && is_denied(conn, now_s)) {
+        bool is_websocket = conn->is_held && conn->phase == PHASE_WEBSOCKET;
+
+        if (is_websocket && is_denied(conn, now_s)) {
             conn_end(conn, CLOSE_DENIED);
-        } else if (conn->is_held) {
+        } else if (is_websocket) {
             ask_again(conn);
         }
     }

@@ -1,9 +1,9 @@
 /* The live connections of one worker, for the program that follows this one (docs/handover.md): its
- * WebSockets, and its part of their topics. The running program freezes each worker, writes a part
- * for each when all are frozen, and then lets go of what it wrote, or thaws. The new one reads each
- * part into one of its workers, and starts. A part stands for itself, so one worker may take the
- * parts of several. Connections that cannot move (live_websocket_may_move) go on in the first one.
- * On the worker that each function names; never blocks. */
+ * WebSockets with its part of their topics, and connections between two requests. The running
+ * program freezes each worker, writes a part for each when all are frozen, and then lets go of what
+ * it wrote, or thaws. The new one reads each part into one of its workers, and starts. A part
+ * stands for itself, so one worker may take the parts of several. Connections that cannot move go
+ * on in the first one. On the worker that each function names; never blocks. */
 #pragma once
 
 #include <stdbool.h>

@@ -5,8 +5,8 @@
 
 #include "base/check.h"
 #include "base/clock.h"
-#include "server/conn/listener.h"
 #include "server/conn/transport.h"
+#include "server/handover/live/live_conn.h"
 #include "server/handover/live/live_exchange.h"
 #include "server/handover/live/live_fault.h"
 #include "server/handover/live/live_format.h"
@@ -25,18 +25,6 @@ enum {
 #define CONN_COUNT(member, id)    LIVE_SCALAR_COUNT(struct conn, member, LIVE_WEBSOCKET_##id)
 #define CONN_PAST(member, id)     LIVE_SCALAR_PAST(struct conn, member, LIVE_WEBSOCKET_##id)
 #define CONN_UP_TO(member, id, m) LIVE_SCALAR_NUMBER(struct conn, member, LIVE_WEBSOCKET_##id, m)
-
-static const struct live_scalar of_conn[] = {
-    CONN_UP_TO(role, ROLE, LISTENER_BOTH),
-    CONN_COUNT(messages_sent, MESSAGES_SENT),
-    CONN_COUNT(bytes_sent, BYTES_SENT),
-    CONN_COUNT(bytes_acked, BYTES_ACKED),
-    CONN_PAST(taken_ms, TAKEN_MS),
-    CONN_PAST(send_progress_ms, SEND_PROGRESS_MS),
-    CONN_PAST(first_sent_ms, FIRST_SENT_MS),
-    CONN_PAST(last_sent_ms, LAST_SENT_MS),
-    CONN_COUNT(subscriber.queue.payload_sent, PAYLOAD_SENT),
-};
 
 #define LAG_STREAM(number)                                                                         \
     CONN_COUNT(subscriber.lag.streams[number].id, STREAM_##number),                                \
@@ -133,8 +121,7 @@ static const struct text {
 
 bool live_websocket_may_move(const struct conn *conn)
 {
-    return conn->phase == PHASE_WEBSOCKET && conn->is_held && !conn->ends_later &&
-           !conn->peer_ended && !conn->receive_blocked && live_tls_may_move(conn) &&
+    return conn->phase == PHASE_WEBSOCKET && live_conn_may_move(conn) &&
            conn->subscriber.queue.count <= LIVE_QUEUE_ENTRIES_MAX;
 }
 
@@ -154,8 +141,7 @@ static void write_conn(struct handover_writer *writer, const struct live_census 
 
     handover_writer_number(writer, LIVE_WEBSOCKET_TOPIC,
                            live_census_topic(census, phase_websocket_seen(conn)->topic));
-    handover_writer_number(writer, LIVE_WEBSOCKET_TRANSPORT, live_tls_transport(conn));
-    live_scalars_write(writer, of_conn, ARRAY_LENGTH(of_conn), conn, worker);
+    live_conn_write(writer, conn);
     handover_writer_number(writer, LIVE_WEBSOCKET_AWAITS_KEY,
                            conn->subscriber.state == SUBSCRIBER_AWAITS_KEY);
     live_scalars_write(writer, of_lag, ARRAY_LENGTH(of_lag), conn, worker);
@@ -339,26 +325,17 @@ static bool take_place(const struct reading *reading, const struct phase_websock
 
 static struct conn *make(struct reading *reading, int fd, const struct phase_websocket *ws)
 {
-    uint64_t number;
-
-    if (!handover_reader_number(reading->record, LIVE_WEBSOCKET_TRANSPORT, &number) ||
-        live_tls_transport_of(number) == NULL) {
-        reading->error = "a transport is not known";
-        return NULL;
-    }
     if (!take_place(reading, ws)) {
         reading->error = "there are fewer places for WebSockets";
         return NULL;
     }
-    struct conn *conn = listener_make_conn(reading->table, fd, LISTENER_RELAY);
+    struct conn *conn = live_conn_make(reading->record, reading->table, fd, &reading->error);
 
     if (conn == NULL) {
         places_give(reading->table->shared->access.places, ws->identity.booking_id,
                     ws->topic->name);
-        reading->error = "there are fewer places for connections";
         return NULL;
     }
-    conn->transport = live_tls_transport_of(number);
     topic_ref(ws->topic);
     phase_websocket_restore(conn, ws);
     return conn;
@@ -370,8 +347,7 @@ static bool read_conn(struct reading *reading, struct conn *conn)
 
     (void)!handover_reader_number(reading->record, LIVE_WEBSOCKET_AWAITS_KEY, &awaits_key);
     conn->subscriber.state = awaits_key == 0 ? SUBSCRIBER_LIVE : SUBSCRIBER_AWAITS_KEY;
-    return (live_scalars_read(reading->record, of_conn, ARRAY_LENGTH(of_conn), conn,
-                              conn->worker) &&
+    return (live_conn_read(reading->record, conn) &&
             live_scalars_read(reading->record, of_lag, ARRAY_LENGTH(of_lag), conn, conn->worker)) ||
            live_fault_set(&reading->error, "a connection is none");
 }
