@@ -561,6 +561,12 @@ static void take_over(struct server *server)
         fail(error);
         _exit(1);
     }
+    if (server->shared.store != NULL) {
+        booking_store_write_all(server->shared.store);
+    }
+    if (server->config->admin_listen[0] == '/' && server->predecessor.admin_fd >= 0) {
+        server->admin.path = server->config->admin_listen; /* this program's to remove, now */
+    }
     server->shared.errands = booking_errands_open(server->successor.channel.fd);
     if (server->shared.errands == NULL) {
         successor_deinit(&server->successor); /* and it ends what it has, as nothing denies it */
@@ -643,6 +649,9 @@ static void serve(struct server *server)
     supervisor_tell_ready(&supervisor);
     supervisor_wait(&supervisor);
     drain(server, &supervisor);
+    /* No answer is awaited of another program any more, nor owed to one. */
+    booking_errands_end(server->shared.errands);
+    handover_channel_close(&server->predecessor.channel);
     supervisor_limit_stop(&server->group.clock, STOP_ALARM_S * 1000);
     stop_workers(server);
     worker_group_join(&server->group);

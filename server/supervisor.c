@@ -172,8 +172,10 @@ static bool on_hangup(struct supervisor *supervisor)
 {
     const struct supervisor_succession *succession = &supervisor->succession;
 
-    if (!supervisor->is_over && succession->is_wanted != NULL &&
-        succession->is_wanted(succession->context) && hand_over(supervisor)) {
+    if (supervisor->is_over) {
+        succession->pass_on(succession->context, SIGHUP);
+    } else if (succession->is_wanted != NULL && succession->is_wanted(succession->context) &&
+               hand_over(supervisor)) {
         return true;
     }
     reload(supervisor);

@@ -16,6 +16,7 @@ struct supervisor_succession {
     bool (*is_wanted)(void *context); /* another program stands in this one's file */
     bool (*hand_over)(void *context); /* true: that one is the relay from now on */
     bool (*serve)(void *context);     /* it, while the rest drains; false: it has ended */
+    void (*pass_on)(void *context, int signal_number); /* to it */
     void *context;
 };
 

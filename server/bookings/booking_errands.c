@@ -124,10 +124,17 @@ struct booking_errands *booking_errands_open(int channel_fd)
     return errands;
 }
 
-void booking_errands_close(struct booking_errands *errands)
+void booking_errands_end(struct booking_errands *errands)
 {
     if (errands != NULL) {
         shutdown(errands->fd, SHUT_RDWR);
+    }
+}
+
+void booking_errands_close(struct booking_errands *errands)
+{
+    booking_errands_end(errands);
+    if (errands != NULL) {
         pthread_join(errands->thread, NULL);
         pthread_mutex_destroy(&errands->mutex);
         free(errands);

@@ -18,5 +18,9 @@ MUST_USE struct booking_errands *booking_errands_open(int channel_fd);
  * has carried it out, or has ended. False, with nothing taken: it has ended. */
 MUST_USE bool booking_errands_submit(struct booking_errands *errands, struct booking_job *job);
 
-/* Ends that program's connections with it, and all jobs. Accepts NULL. */
+/* All jobs are done from now on: that program ends its connections with the socket. Accepts NULL.
+ */
+void booking_errands_end(struct booking_errands *errands);
+
+/* The same, and waits for the thread. Accepts NULL. */
 void booking_errands_close(struct booking_errands *errands);

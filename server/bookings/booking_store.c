@@ -37,6 +37,7 @@ struct booking_store {
     struct booking_job *first, **last;
     uint32_t waiting;
     bool closing;
+    bool writes_all;        /* once, soon */
     bool pausing;           /* the file is to be closed, and stay so */
     _Atomic bool is_paused; /* it is; set by the thread, cleared by resume */
 };
@@ -446,7 +447,7 @@ static bool wait_for_batch(struct booking_store *store, struct booking_job **ret
 
     pthread_mutex_lock(&store->mutex);
     while ((store->first == NULL || atomic_load(&store->is_paused)) && !store->closing &&
-           timed_out == 0) {
+           !store->writes_all && timed_out == 0) {
         if (store->pausing && !atomic_load(&store->is_paused)) {
             pause_here(store);
         } else if (atomic_load(&store->is_behind) && !store->pausing) {
@@ -458,6 +459,10 @@ static bool wait_for_batch(struct booking_store *store, struct booking_job **ret
     }
     bool is_over = store->first == NULL && store->closing;
 
+    if (store->writes_all) {
+        store->writes_all = false;
+        atomic_store(&store->is_behind, true);
+    }
     *ret_batch = take_batch(store);
     pthread_mutex_unlock(&store->mutex);
     return !is_over;
@@ -572,6 +577,14 @@ void booking_store_resume(struct booking_store *store)
     pthread_mutex_lock(&store->mutex);
     store->pausing = false;
     atomic_store(&store->is_paused, false);
+    pthread_cond_broadcast(&store->changed);
+    pthread_mutex_unlock(&store->mutex);
+}
+
+void booking_store_write_all(struct booking_store *store)
+{
+    pthread_mutex_lock(&store->mutex);
+    store->writes_all = true;
     pthread_cond_broadcast(&store->changed);
     pthread_mutex_unlock(&store->mutex);
 }

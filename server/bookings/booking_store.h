@@ -48,6 +48,9 @@ MUST_USE bool booking_store_pause(struct booking_store *store);
 /* Opens the file again, and writes the changes that wait. */
 void booking_store_resume(struct booking_store *store);
 
+/* Memory may hold what the file does not, of a program before this one: writes all of it. */
+void booking_store_write_all(struct booking_store *store);
+
 /* True while memory holds changes that the file does not: the last write failed. Any thread. */
 bool booking_store_is_behind(const struct booking_store *store);
 

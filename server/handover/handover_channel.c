@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "base/clock.h"
 
 enum { PAUSE_MS = 2 };
 
@@ -148,6 +149,9 @@ int handover_channel_send(struct handover_channel *channel, struct handover_mess
         }
         if (errno == ETOOMANYREFS) {
             poll(NULL, 0, PAUSE_MS);
+        }
+        if (clock_monotonic_ms() >= wait->deadline_ms) {
+            return -ETIMEDOUT;
         }
     }
 }

@@ -37,6 +37,7 @@ enum handover_kind {
     HANDOVER_GO = 7,       /* the new program serves from now on, the old one does not */
     HANDOVER_DENIED = 8,   /* a denial, for what stayed with the old program */
     HANDOVER_DONE = 9,     /* the old program has carried it out */
+    HANDOVER_TOLD = 10,    /* after GO: systemd knows of the new program */
     /* Records of the first stream. */
     HANDOVER_PORT = 16,
     HANDOVER_ADMIN = 17,

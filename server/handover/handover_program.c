@@ -13,9 +13,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "server/handover/handover_channel.h"
 
-enum { SOCKET_FD = 3, VARIABLE_SIZE = 64 };
+enum { SOCKET_FD = 3, VARIABLE_SIZE = 64, PAUSE_MS = 2 };
+
+/* Behind the path of a file that was removed or replaced. */
+static const char deleted[] = " (deleted)";
 
 void handover_program_init(struct handover_program *program, int argc, char **argv)
 {
@@ -29,6 +33,11 @@ void handover_program_init(struct handover_program *program, int argc, char **ar
         return;
     }
     program->path[len] = '\0';
+    char *end = strstr(program->path, deleted);
+
+    if (end != NULL && strcmp(end, deleted) == 0) {
+        *end = '\0'; /* the next one stands there */
+    }
     program->device = info.st_dev;
     program->inode = info.st_ino;
 }
@@ -140,19 +149,48 @@ static int read_all(int fd, const struct handover_wait *wait, char said[static H
             break;
         }
         used += fits ? (size_t)len : 0;
+        if (clock_monotonic_ms() >= wait->deadline_ms) {
+            failed = -ETIMEDOUT; /* it says more and more */
+            break;
+        }
     }
     said[used] = '\0';
     make_line(said);
     return failed;
 }
 
-static int wait_for_status(pid_t pid)
+static int reap(pid_t pid)
 {
     int status = -1;
 
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
     }
     return status;
+}
+
+static int pause_a_moment(const struct handover_wait *wait)
+{
+    const struct handover_wait pause = {.deadline_ms = clock_monotonic_ms() + PAUSE_MS,
+                                        .go_on = wait->go_on,
+                                        .context = wait->context};
+    int failed = handover_wait_for(&pause, -1, 0);
+
+    return failed == -ETIMEDOUT && clock_monotonic_ms() < wait->deadline_ms ? 0 : failed;
+}
+
+/* One that closes its output may go on for ever. */
+static int await_end(pid_t pid, const struct handover_wait *wait, int *ret_status)
+{
+    int failed = 0;
+
+    while (failed == 0 && waitpid(pid, ret_status, WNOHANG) == 0) {
+        failed = pause_a_moment(wait);
+    }
+    if (failed != 0) {
+        kill(pid, SIGKILL);
+        reap(pid);
+    }
+    return failed;
 }
 
 int handover_program_check(const struct handover_program *program, const struct handover_wait *wait,
@@ -172,12 +210,15 @@ int handover_program_check(const struct handover_program *program, const struct 
 
     close(fds[1]);
     if (failed == 0) {
+        int status = -1;
+
         failed = read_all(fds[0], wait, said);
         if (failed != 0) {
             kill(pid, SIGKILL);
+            reap(pid);
+        } else {
+            failed = await_end(pid, wait, &status);
         }
-        int status = wait_for_status(pid);
-
         failed = failed == 0 && status != 0 ? -EINVAL : failed;
     }
     close(fds[0]);
@@ -205,5 +246,5 @@ int handover_program_start(const struct handover_program *program, int channel_f
 void handover_program_end(pid_t pid)
 {
     kill(pid, SIGKILL);
-    wait_for_status(pid);
+    reap(pid);
 }

@@ -22,6 +22,7 @@ static int map(struct handover_stream *stream, size_t size)
     if (memory == MAP_FAILED) {
         return -errno;
     }
+    madvise(memory, size, MADV_DONTDUMP); /* keys, codes */
     stream->memory = memory;
     stream->size = size;
     return 0;
@@ -40,6 +41,7 @@ int handover_stream_open(struct handover_stream *stream, size_t size, size_t fds
     if (stream->fd < 0) {
         return -errno;
     }
+    stream->is_open = true;
     int failed = ftruncate(stream->fd, (off_t)size) == 0 ? map(stream, size) : -errno;
 
     failed = failed == 0 ? make_fds(stream, fds_max) : failed;
@@ -134,6 +136,7 @@ static int take_file(struct handover_stream *stream, struct handover_message *me
         return -EBADMSG;
     }
     stream->fd = message->fds[0];
+    stream->is_open = true;
     int failed = map(stream, len);
 
     return failed == 0 ? make_fds(stream, *ret_fds) : failed;
@@ -178,7 +181,7 @@ void handover_stream_release(struct handover_stream *stream)
         munmap(stream->memory, stream->size);
     }
     free(stream->fds);
-    if (stream->fd > 0) {
+    if (stream->is_open) {
         close(stream->fd);
     }
     *stream = (struct handover_stream){.fd = -1};

@@ -2,6 +2,7 @@
  * so that a large stream blocks nothing. It holds secrets (codes, keys): its reader wipes it. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,7 +16,8 @@ enum handover_stream_limits {
 #define HANDOVER_STREAM_BYTES_MAX (UINT64_C(1) << 40)
 
 struct handover_stream {
-    int fd; /* -1: none */
+    int fd;
+    bool is_open; /* there is a file */
     uint8_t *memory;
     size_t size; /* of the memory */
     int *fds;

@@ -1,7 +1,7 @@
 #include "server/succession/predecessor.h"
 
 #include <errno.h>
-#include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/version.h"
+#include "server/bookings/booking_errands.h"
 #include "server/bookings/booking_store.h"
 #include "server/bookings/bookings_handover.h"
 #include "server/conn/engine.h"
@@ -258,6 +259,9 @@ static bool may_begin(struct predecessor *predecessor)
 {
     if (getpid() == 1) {
         return fail(predecessor, "this is process 1, with which its container ends: replace that");
+    }
+    if (predecessor->steps.answered_fd < 0 || predecessor->back.answered_fd < 0) {
+        return fail(predecessor, "there was no descriptor for it at the start");
     }
     if (!roll_call_is_over(&predecessor->back)) {
         return fail(predecessor, "a worker hangs since the last try");
@@ -514,32 +518,41 @@ static bool give_connections(struct predecessor *predecessor)
            await(predecessor, HANDOVER_TAKEN, "the new program does not take the connections");
 }
 
-/* systemd hears of the new main process from the old one, before the new one says that it is
- * ready. */
+/* The last step that can fail. */
 static bool commit(struct predecessor *predecessor)
 {
     struct handover_message go;
 
-    notifier_main_pid(predecessor->notifier, predecessor->pid);
     handover_channel_begin(&go, HANDOVER_GO, NULL, 0);
     int failed = handover_channel_send(&predecessor->channel, &go, &predecessor->wait);
 
-    if (failed != 0) {
-        notifier_main_pid(predecessor->notifier, getpid());
-        return fail_at(predecessor, "the new program cannot begin", failed);
-    }
-    return true;
+    return failed == 0 || fail_at(predecessor, "the new program cannot begin", failed);
+}
+
+/* After the commit, as systemd takes nothing more from this process then; and before the new one
+ * says that it is ready, which waits for this. */
+static void tell_systemd(struct predecessor *predecessor)
+{
+    struct handover_message told;
+
+    notifier_main_pid(predecessor->notifier, predecessor->pid);
+    notifier_deinit(predecessor->notifier);
+    handover_channel_begin(&told, HANDOVER_TOLD, NULL, 0);
+    (void)!handover_channel_send(&predecessor->channel, &told, &predecessor->wait);
 }
 
 static void let_go(struct predecessor *predecessor)
 {
     uint64_t now_ms = clock_monotonic_ms();
 
+    tell_systemd(predecessor);
     atomic_store(&predecessor->shared->access.is_over, true);
     atomic_store(&predecessor->shared->access.is_draining, true);
     ask_back(predecessor, run_let_go);
     forget_steps(predecessor);
-    notifier_deinit(predecessor->notifier);
+    /* A program before this one ends what it has: nothing passes denials on to it any more. */
+    booking_errands_close(predecessor->shared->errands);
+    predecessor->shared->errands = NULL;
     predecessor->admin->path = NULL; /* the socket there is the other program's */
     log_warn("handed over", LOG_INT("pid", predecessor->pid), LOG_INT("moved", predecessor->moved),
              LOG_INT("stayed", atomic_load(&predecessor->shared->connections)),
@@ -605,10 +618,16 @@ static int carry_out(struct predecessor *predecessor, const struct handover_reco
     if (!bookings_handover_read_denial(record, predecessor->denied_id, &exp_s)) {
         return -EBADMSG;
     }
+    if (!roll_call_is_over(&predecessor->back)) {
+        return -ETIMEDOUT; /* a worker hangs: all ends, so that the denial holds */
+    }
     int full UNUSED = bookings_deny(predecessor->shared->access.bookings, predecessor->denied_id,
                                     exp_s, clock_wall_s());
 
     ask_back(predecessor, run_cut);
+    if (predecessor->is_stuck) {
+        return -ETIMEDOUT;
+    }
     handover_channel_begin(&done, HANDOVER_DONE, NULL, 0);
     return handover_channel_send(&predecessor->channel, &done, &wait);
 }
@@ -657,8 +676,19 @@ static bool serve(void *context)
     return failed == -ETIMEDOUT;
 }
 
+/* A signal that was meant for the relay. It is a child of this process, and not reaped. */
+static void pass_on(void *context, int signal_number)
+{
+    const struct predecessor *predecessor = context;
+
+    kill(predecessor->pid, signal_number);
+}
+
 struct supervisor_succession predecessor_as_seen(struct predecessor *predecessor)
 {
-    return (struct supervisor_succession){
-        .is_wanted = is_wanted, .hand_over = hand_over, .serve = serve, .context = predecessor};
+    return (struct supervisor_succession){.is_wanted = is_wanted,
+                                          .hand_over = hand_over,
+                                          .serve = serve,
+                                          .pass_on = pass_on,
+                                          .context = predecessor};
 }

@@ -101,10 +101,8 @@ static int read_admin(const struct reading *reading, const struct handover_recor
 {
     struct admin_listener *admin = reading->admin;
     struct bytes text;
-    uint64_t is_path;
 
-    if (!handover_reader_bytes(record, ADMIN_TEXT, &text) ||
-        !handover_reader_number(record, ADMIN_IS_PATH, &is_path) || record->fds != 1 ||
+    if (!handover_reader_bytes(record, ADMIN_TEXT, &text) || record->fds != 1 ||
         bytes_to_text(text, admin->text, sizeof admin->text) != 0 || admin->fd >= 0) {
         return fail(reading, "an admin listener without its socket, or twice");
     }
@@ -114,7 +112,6 @@ static int read_admin(const struct reading *reading, const struct handover_recor
         return fail(reading, "an admin listener without its socket");
     }
     admin->fd = *fd;
-    admin->path = is_path != 0 ? reading->config->admin_listen : NULL;
     return 0;
 }
 
@@ -167,7 +164,6 @@ int sockets_read(struct listen_ports *ports, struct admin_listener *admin,
 
     if (failed != 0) {
         listen_ports_close(ports);
-        admin->path = NULL; /* the socket there is the other program's still */
         admin_listener_close(admin);
         return failed;
     }

@@ -22,8 +22,8 @@ size_t sockets_write(const struct listen_ports *ports, const struct admin_listen
                      int admin_fd, struct handover_writer *writer, int fds[static SOCKETS_FDS_MAX]);
 
 /* Takes the descriptors of a stream of these records; admin->fd is -1 when the other program had no
- * admin listener, else as after admin_listener_open for config->admin_listen. 0, or -errno with one
- * line in error and no descriptor left open. */
+ * admin listener; admin->path is NULL: a socket there is the other program's still. 0, or -errno
+ * with one line in error and no descriptor left open. */
 MUST_USE int sockets_read(struct listen_ports *ports, struct admin_listener *admin,
                           const struct server_config *config, struct handover_stream *stream,
                           char *error, size_t error_size);

@@ -198,6 +198,17 @@ int successor_take_connections(struct successor *successor, struct worker_group 
     return failed;
 }
 
+/* Without systemd, too; a program that does not say it has ended, or is slow. */
+static void await_told(struct successor *successor)
+{
+    const struct handover_wait wait = {.deadline_ms = clock_monotonic_ms() + SUCCESSOR_TOLD_MS};
+    struct handover_message told;
+
+    if (handover_channel_await(&successor->channel, &told, HANDOVER_TOLD, &wait) == 0) {
+        handover_channel_drop(&told);
+    }
+}
+
 int successor_await_go(struct successor *successor, char error[static SUCCESSOR_ERROR_SIZE])
 {
     const struct handover_wait wait = wait_of();
@@ -210,5 +221,6 @@ int successor_await_go(struct successor *successor, char error[static SUCCESSOR_
         return fail(failed, "the word to serve", error);
     }
     handover_channel_drop(&go);
+    await_told(successor);
     return 0;
 }

@@ -316,6 +316,13 @@ static bool is_changed(void *context)
     return has_changed;
 }
 
+static int passed;
+
+static void note_passed(void *context, int signal_number)
+{
+    passed = signal_number;
+}
+
 static bool serve_never(void *context)
 {
     return false;
@@ -326,6 +333,7 @@ static void expect_succession(void)
     scene.supervisor.succession = (struct supervisor_succession){.is_wanted = is_changed,
                                                                  .hand_over = hand_over_once,
                                                                  .serve = serve_never,
+                                                                 .pass_on = note_passed,
                                                                  .context = &scene};
 }
 
@@ -364,6 +372,8 @@ Test(supervisor, hangup_hands_over_to_another_program_only)
     cr_assert_eq(pthread_kill(pthread_self(), SIGHUP), 0);
     supervisor_wait(&scene.supervisor);
     cr_assert(scene.supervisor.is_over);
+    wait_with(SIGHUP, SIGTERM); /* this one was meant for the other program */
+    cr_assert_eq(passed, SIGHUP);
 }
 
 Test(supervisor, look_tells_of_a_stop_that_waits)

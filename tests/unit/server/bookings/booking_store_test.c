@@ -736,3 +736,16 @@ Test(booking_store, paused_one_writes_nothing_at_its_end)
     cr_assert_not(is_known("after"));
     close_store();
 }
+
+Test(booking_store, all_of_memory_is_written_when_it_comes_from_elsewhere)
+{
+    int64_t exp_s = clock_wall_s() + LIFE_S;
+
+    open_store();
+    cr_assert_eq(bookings_deny(bookings, "from elsewhere", exp_s, clock_wall_s()), 0);
+    booking_store_write_all(store);
+    close_store();
+    open_store();
+    expect_at("from elsewhere", BOOKINGS_DENIED, exp_s);
+    close_store();
+}

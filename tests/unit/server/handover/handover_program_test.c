@@ -92,6 +92,17 @@ Test(handover_program, one_that_hangs_or_crashes_has_not_checked)
     cr_assert_eq(handover_program_check(&program, &wait_long, said), -EINVAL);
 }
 
+Test(handover_program, one_that_closes_its_output_or_never_ends_it_is_ended)
+{
+    struct handover_wait soon = {.deadline_ms = clock_monotonic_ms() + 100};
+
+    write_script("exec >&- 2>&-; exec sleep 60");
+    cr_assert_eq(handover_program_check(&program, &soon, said), -ETIMEDOUT);
+    write_script("exec yes");
+    soon.deadline_ms = clock_monotonic_ms() + 100;
+    cr_assert_eq(handover_program_check(&program, &soon, said), -ETIMEDOUT);
+}
+
 Test(handover_program, one_that_is_none_cannot_be_started)
 {
     pid_t pid;
