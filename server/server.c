@@ -86,6 +86,12 @@ static unsigned add_sockets(struct listener_socket sockets[static LISTENERS_MAX]
     return count;
 }
 
+/* The admin listener is a Unix socket. */
+static bool is_path(const struct server *server)
+{
+    return server->config->admin_listen[0] == '/';
+}
+
 static int on_start(struct worker *worker)
 {
     struct server *server = worker->group->context;
@@ -96,9 +102,8 @@ static int on_start(struct worker *worker)
 
     count = add_sockets(sockets, count, &ports->relay, worker, LISTENER_RELAY);
     if (worker->index == 0 && server->admin.fd >= 0) {
-        sockets[count++] = (struct listener_socket){.fd = server->admin.fd,
-                                                    .role = LISTENER_ADMIN,
-                                                    .is_shared = server->admin.path != NULL};
+        sockets[count++] = (struct listener_socket){
+            .fd = server->admin.fd, .role = LISTENER_ADMIN, .is_shared = is_path(server)};
     }
     worker->context = &server->tables[worker->index];
     int failed = engine_init(table_of(worker), worker, &server->shared, sockets, count,
@@ -564,7 +569,7 @@ static void take_over(struct server *server)
     if (server->shared.store != NULL) {
         booking_store_write_all(server->shared.store);
     }
-    if (server->config->admin_listen[0] == '/' && server->predecessor.admin_fd >= 0) {
+    if (is_path(server) && server->predecessor.admin_fd >= 0) {
         server->admin.path = server->config->admin_listen; /* this program's to remove, now */
     }
     server->shared.errands = booking_errands_open(server->successor.channel.fd);

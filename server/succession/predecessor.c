@@ -116,9 +116,13 @@ static struct predecessor_worker *part_of(struct worker *worker, struct call *ca
     return &predecessor_of(call)->workers[worker->index];
 }
 
+/* One between two requests moves, with the bytes of the next one. */
 static bool is_under_way(const struct conn *conn)
 {
-    return conn->phase == PHASE_TLS || (conn->phase == PHASE_HTTP && !phase_http_is_idle(conn));
+    struct conn_rest rest;
+
+    return conn->phase == PHASE_TLS ||
+           (conn->phase == PHASE_HTTP && !conn_phase_ops(conn)->rests(conn, &rest));
 }
 
 static uint32_t requests_under_way(struct conn_table *table)

@@ -364,10 +364,12 @@ Test(supervisor, hangup_hands_over_to_another_program_only)
     expect_succession();
     wait_with(SIGHUP, SIGTERM);
     cr_assert_eq(asked, 0);
+    scene.supervisor.is_stopping = false;
     has_changed = true;
     wait_with(SIGHUP, SIGTERM); /* which refuses: the options are read as ever */
     cr_assert_eq(asked, 1);
     cr_assert_not_null(strstr(noted(), "\"msg\":\"keys reloaded\""), "%s", scene.noted);
+    scene.supervisor.is_stopping = false;
     answer = true;
     cr_assert_eq(pthread_kill(pthread_self(), SIGHUP), 0);
     supervisor_wait(&scene.supervisor);
