@@ -1,6 +1,5 @@
 #include "server/conn/close.h"
 
-#include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -73,14 +72,13 @@ static const struct op *send_of(const struct conn *conn)
     return conn->notify_op.in_flight ? &conn->notify_op : &conn->send_op;
 }
 
-/* It may have found nothing, although the operation is not complete, but between two steps. */
-static void take_cancel(struct conn *conn, const struct op *target, struct op *cancel_op,
-                        int result)
+/* It may have found nothing, although the operation is not complete, but between two steps; or it
+ * was of an operation before this one. */
+static void take_cancel(struct conn *conn, const struct op *target, struct op *cancel_op)
 {
-    bool has_missed = result == -ENOENT || result == -EALREADY;
-
     CHECK(!cancel_op->in_flight);
-    if (has_missed && target->in_flight && conn->is_held) {
+    if (target->in_flight && (conn->is_held || conn->cancels_again)) {
+        conn->cancels_again = false;
         cancel(conn, target, cancel_op);
     } else {
         op_on_complete_ignored(cancel_op, conn);
@@ -91,14 +89,14 @@ static void cancel_receive_on_complete(struct op *op, int result, uint32_t flags
 {
     struct conn *conn = container_of(op, struct conn, cancel_receive_op);
 
-    take_cancel(conn, &conn->recv_op, op, result);
+    take_cancel(conn, &conn->recv_op, op);
 }
 
 static void cancel_send_on_complete(struct op *op, int result, uint32_t flags)
 {
     struct conn *conn = container_of(op, struct conn, cancel_send_op);
 
-    take_cancel(conn, send_of(conn), op, result);
+    take_cancel(conn, send_of(conn), op);
 }
 
 static void close_on_complete(struct op *op, int result, uint32_t flags)
@@ -122,6 +120,7 @@ void conn_close_init(struct conn *conn)
     conn->fin_sent = false;
     conn->discard_unsent = false;
     conn->close_submitted = false;
+    conn->cancels_again = false;
 }
 
 /* close_notify (RFC 8446 §6.1) tells the peer that nothing was cut off. True: it is sent, or there
@@ -155,7 +154,11 @@ static void send_fin(struct conn *conn)
  */
 static void submit_cancel(struct conn *conn, const struct op *target, struct op *cancel_op)
 {
-    if (!target->in_flight || cancel_op->in_flight) { /* since it was held */
+    if (cancel_op->in_flight) { /* since it was held; perhaps of an operation before this one */
+        conn->cancels_again = true;
+        return;
+    }
+    if (!target->in_flight) {
         return;
     }
     struct io_uring_sqe *sqe = ring_sqe(&conn->worker->ring, cancel_op);

@@ -46,6 +46,7 @@ struct conn {
     bool fin_sent;              /* our direction of TCP ended */
     bool discard_unsent;        /* the peer takes nothing: the close resets */
     bool close_submitted;       /* the descriptor is being closed: nothing may be started */
+    bool cancels_again;         /* the close began while the cancels of a hold were in flight */
     uint32_t given;             /* to another program: 1 + its number there; 0: it is not */
     const struct transport_ops *transport; /* transport.h */
     struct conn_tls tls;

@@ -36,7 +36,8 @@ void hold_include(struct conn *conn)
 void hold_begin(struct conn_table *table, void (*done)(struct conn_table *table))
 {
     CHECK(table->hold.state == HOLD_NONE);
-    table->hold = (struct hold){.state = HOLD_BEGUN, .done = done};
+    table->hold =
+        (struct hold){.state = HOLD_BEGUN, .done = done, .began_ms = table->worker->now_ms};
     list_for_each(node, &table->open)
     {
         struct conn *conn = container_of(node, struct conn, open_node);
@@ -48,9 +49,11 @@ void hold_begin(struct conn_table *table, void (*done)(struct conn_table *table)
     }
 }
 
-static void resume(struct conn *conn)
+/* Messages that waited for so long could not have been taken earlier. */
+static void resume(struct conn *conn, uint64_t held_ms)
 {
     conn->is_held = false;
+    send_queue_delay(&conn->subscriber.queue, held_ms);
     if (conn->ends_later) {
         conn->ends_later = false;
         conn_end(conn, conn->close_reason);
@@ -62,13 +65,16 @@ static void resume(struct conn *conn)
 
 void hold_end(struct conn_table *table)
 {
+    uint64_t began_ms = table->hold.began_ms;
+    uint64_t held_ms = began_ms == 0 ? 0 : table->worker->now_ms - began_ms;
+
     table->hold = (struct hold){.state = HOLD_NONE};
     list_for_each(node, &table->open)
     {
         struct conn *conn = container_of(node, struct conn, open_node);
 
         if (conn->is_held) {
-            resume(conn);
+            resume(conn, held_ms);
         }
     }
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/attributes.h"
 
@@ -20,6 +21,7 @@ struct hold {
         HOLD_DONE,
     } state;
     void (*done)(struct conn_table *table);
+    uint64_t began_ms; /* 0: nothing is held, or for no time */
 };
 
 /* done runs at the end of a turn, once none of them has an operation in flight, nor an answer of

@@ -101,7 +101,7 @@ static void take_cancelled(struct conn *conn)
 
 static void take_failure(struct conn *conn, int error)
 {
-    if (error == -ECANCELED && conn->phase != PHASE_CLOSING) {
+    if (error == -ECANCELED && !conn->close_submitted) {
         take_cancelled(conn); /* it was held, and may go on already */
         return;
     }

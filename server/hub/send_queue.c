@@ -211,6 +211,16 @@ void send_queue_replace(struct send_queue *queue, struct worker *worker, unsigne
     let_go(queue, worker, &old);
 }
 
+void send_queue_delay(struct send_queue *queue, uint64_t ms)
+{
+    for (unsigned i = 0; i < queue->count; i++) {
+        struct send_entry *entry = entry_at(queue, i);
+        uint64_t late_ms = entry->late_ms + ms;
+
+        entry->late_ms = late_ms < UINT32_MAX ? (uint32_t)late_ms : UINT32_MAX;
+    }
+}
+
 /* The slices of entry index, of which the first bytes may be sent. */
 static unsigned slice(const struct send_queue *queue, unsigned index, struct iovec *slices)
 {

@@ -106,6 +106,9 @@ void send_queue_remove(struct send_queue *queue, struct worker *worker, unsigned
 void send_queue_replace(struct send_queue *queue, struct worker *worker, unsigned index,
                         struct send_entry entry);
 
+/* Their ages count from so much later: nothing could be sent for so long. */
+void send_queue_delay(struct send_queue *queue, uint64_t ms);
+
 /* Slices that a send of all entries takes, at most. */
 static inline unsigned send_queue_slices(const struct send_queue *queue)
 {

@@ -171,6 +171,33 @@ uint16_t topic_next_source(struct topic *topic)
     return (uint16_t)(1 + atomic_fetch_add(&topic->sources, 1) % UINT16_MAX);
 }
 
+uint32_t topic_next_stream(struct topic *topic, const struct worker *worker)
+{
+    uint32_t *count = &topic->parts[worker->index].streams_count;
+    uint32_t before = atomic_load(&topic->streams_before);
+
+    *count = (*count > before ? *count : before) + 1;
+    return *count * WORKERS_MAX + worker->index;
+}
+
+static void raise_to(_Atomic uint32_t *count, uint32_t least)
+{
+    uint32_t before = atomic_load(count);
+
+    while (before < least && !atomic_compare_exchange_weak(count, &before, least)) {
+    }
+}
+
+void topic_raise_streams(struct topic *topic, uint32_t count)
+{
+    raise_to(&topic->streams_before, count);
+}
+
+void topic_raise_sources(struct topic *topic, uint32_t sources)
+{
+    raise_to(&topic->sources, sources);
+}
+
 void topic_charge(struct topic *topic, const struct worker *worker, size_t bytes)
 {
     struct budget *budget = &topic->parts[worker->index].budget;

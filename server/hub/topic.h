@@ -52,8 +52,9 @@ struct topic {
     _Atomic uint32_t references;
     _Atomic uint64_t
         interested; /* bit i: worker i has subscribers; each worker writes its own bit */
-    _Atomic uint32_t cache_home; /* 1 + the worker with the newest cache, or 0 */
-    _Atomic uint32_t sources;    /* publishers that came so far */
+    _Atomic uint32_t cache_home;     /* 1 + the worker with the newest cache, or 0 */
+    _Atomic uint32_t sources;        /* publishers that came so far */
+    _Atomic uint32_t streams_before; /* streams in other programs have no higher counts */
     struct audience audience;
     uint64_t hash;
     enum topic_policy policy;
@@ -97,6 +98,13 @@ void topic_unref(struct topic *topic);
 
 /* A number that tells a new publisher from the others: not 0, and in turn. Any thread. */
 uint16_t topic_next_source(struct topic *topic);
+
+/* A number for a new stream of the calling worker: unlike all others of the topic. */
+uint32_t topic_next_stream(struct topic *topic, const struct worker *worker);
+/* Streams up to that one, or to so many of each worker, were there in another program. Any thread.
+ */
+void topic_raise_streams(struct topic *topic, uint32_t count);
+void topic_raise_sources(struct topic *topic, uint32_t sources);
 
 /* Charges a message or parcel of the calling worker to the topic, or ends that; bytes of its
  * memory. Until then the topic lives: topic_charge requires an existing reference. */

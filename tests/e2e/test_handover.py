@@ -288,7 +288,7 @@ class Handover(SuccessionOfRelays):
             idle.send(b"GET /swagger.json HTTP/1.1\r\nHost: x\r\n\r\n")
             self.assertEqual(idle.reply().status, 200)
             for _ in range(3):
-                relay.hand_over()
+                self.assertEqual(relay.hand_over()["moved"], 2)
                 for client in (idle, new):
                     client.send(b"GET /swagger.json HTTP/1.1\r\nHost: x\r\n\r\n")
                     self.assertEqual(client.reply().status, 200)

@@ -108,7 +108,7 @@ static void rekey_on_sent(struct op *op, int result, uint32_t flags)
 
     CHECK(conn->phase != PHASE_FREE);
     conn_send_restore(conn);
-    if (result == -ECANCELED && conn->phase != PHASE_CLOSING) {
+    if (result == -ECANCELED && !conn->close_submitted) {
         rekey->answer_wanted = true; /* it was held */
     } else if (!conn->close_submitted &&
                (result <= 0 || ktls_rekey_send(conn->fd, rekey->suite, &rekey->secrets) != 0)) {

@@ -19,11 +19,12 @@ static const struct live_scalar of_conn[] = {
     PAST(first_sent_ms, FIRST_SENT_MS),
     PAST(last_sent_ms, LAST_SENT_MS),
     COUNT(subscriber.queue.payload_sent, PAYLOAD_SENT),
+    UP_TO(peer_ended, PEER_ENDED, 1),
 };
 
 bool live_conn_may_move(const struct conn *conn)
 {
-    return conn->is_held && !conn->ends_later && !conn->peer_ended && !conn->receive_blocked &&
+    return conn->is_held && !conn->ends_later && !conn->receive_blocked &&
            conn->role != LISTENER_ADMIN && live_tls_may_move(conn);
 }
 

@@ -17,12 +17,13 @@ enum live_part_field {
     LIVE_PART_TOPICS = 1, /* how many records of each kind */
     LIVE_PART_MESSAGES = 2,
     LIVE_PART_CONNECTIONS = 3, /* WebSockets and idle ones, in any order */
+    LIVE_PART_HELD_MS = 4,     /* when nothing of them was sent any more */
 };
 
 enum live_topic_field {
     LIVE_TOPIC_NAME = 1,
     LIVE_TOPIC_SOURCES = 2, /* publishers that came so far */
-    LIVE_TOPIC_STREAMS = 3, /* that were begun on this worker */
+    LIVE_TOPIC_STREAMS = 3, /* that were begun on this worker, or in programs before */
 };
 
 enum live_message_field {
@@ -57,6 +58,7 @@ enum live_websocket_field {
     LIVE_WEBSOCKET_FIRST_SENT_MS = 9,
     LIVE_WEBSOCKET_LAST_SENT_MS = 10,
     LIVE_WEBSOCKET_PAYLOAD_SENT = 11,
+    LIVE_WEBSOCKET_PEER_ENDED = 12, /* and bytes of its wait to be looked at */
     /* Its lag */
     LIVE_WEBSOCKET_AWAITS_KEY = 16,
     LIVE_WEBSOCKET_AWAITS_SINCE_MS = 17,

@@ -169,7 +169,7 @@ struct message *live_message_read(const struct handover_record *record, struct w
     struct message *message = make(worker, &head);
 
     if (message == NULL) {
-        *error = "no memory for messages";
+        *error = "no memory for messages (RELAY_MESSAGE_MEMORY)";
         return NULL;
     }
     if (!live_scalars_read(record, stamps, ARRAY_LENGTH(stamps), message, worker) ||

@@ -13,6 +13,7 @@
 #include "server/handover/live/live_format.h"
 #include "server/handover/live/live_idle.h"
 #include "server/handover/live/live_message.h"
+#include "server/handover/live/live_scalars.h"
 #include "server/handover/live/live_topic.h"
 #include "server/handover/live/live_websocket.h"
 #include "server/websocket/phase_websocket.h"
@@ -133,8 +134,12 @@ size_t live_part_fds(const struct conn_table *table)
     return count;
 }
 
+static const struct live_scalar of_hold[] = {
+    LIVE_SCALAR_PAST(struct hold, began_ms, LIVE_PART_HELD_MS),
+};
+
 static bool write_head(struct handover_writer *writer, const struct live_census *census,
-                       uint32_t conns_count)
+                       const struct conn_table *table, uint32_t conns_count)
 {
     if (!handover_writer_prelude(writer)) {
         return false;
@@ -143,6 +148,7 @@ static bool write_head(struct handover_writer *writer, const struct live_census 
     handover_writer_number(writer, LIVE_PART_TOPICS, census->topics_count);
     handover_writer_number(writer, LIVE_PART_MESSAGES, census->shares_count);
     handover_writer_number(writer, LIVE_PART_CONNECTIONS, conns_count);
+    live_scalars_write(writer, of_hold, ARRAY_LENGTH(of_hold), &table->hold, table->worker);
     return handover_writer_end(writer);
 }
 
@@ -215,7 +221,7 @@ bool live_part_write(struct conn_table *table, struct handover_writer *writer, i
     uint32_t conns_count = number_conns(table);
 
     take_census(table, &census);
-    bool is_written = !census.has_failed && write_head(writer, &census, conns_count) &&
+    bool is_written = !census.has_failed && write_head(writer, &census, table, conns_count) &&
                       write_listed(writer, &census) &&
                       write_conns(writer, &census, table, ret_fds) &&
                       write_caches(writer, &census, table);
@@ -269,6 +275,10 @@ static bool begin(struct reading *reading, const struct handover_record *record,
 
     if (reading->topics.all != NULL) {
         return live_fault_set(&reading->error, "it begins twice");
+    }
+    if (!live_scalars_read(record, of_hold, ARRAY_LENGTH(of_hold), &reading->table->hold,
+                           reading->table->worker)) {
+        return live_fault_set(&reading->error, "it is none");
     }
     reading->topics_max = announced(record, LIVE_PART_TOPICS, max);
     reading->messages_max = announced(record, LIVE_PART_MESSAGES, max);
@@ -430,6 +440,18 @@ bool live_part_read(struct conn_table *table, struct bytes part, struct live_fds
     return is_read;
 }
 
+/* Its token may have been renewed when the bookings had moved already. */
+static void extend_booking(const struct conn *conn, int64_t now_s)
+{
+    const struct phase_websocket *ws = phase_websocket_seen(conn);
+    bool is_new;
+
+    if (ws->identity.booking_id[0] != '\0') {
+        (void)!bookings_extend(conn->table->shared->access.bookings, ws->identity.booking_id,
+                               ws->exp_s, now_s, &is_new);
+    }
+}
+
 /* A publisher may have been asked for its key picture in the program before, to no end. */
 static void ask_again(struct conn *conn)
 {
@@ -462,6 +484,7 @@ void live_part_start(struct conn_table *table)
         if (is_websocket && is_denied(conn, now_s)) {
             conn_end(conn, CLOSE_DENIED);
         } else if (is_websocket) {
+            extend_booking(conn, now_s);
             ask_again(conn);
         }
     }

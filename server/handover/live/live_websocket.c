@@ -21,6 +21,7 @@ enum {
     HEADROOM_BYTES = RELAY_V1_ENVELOPE_SIZE,
 };
 
+#define TIME_S_MAX                (UINT64_C(1) << 53)
 #define METER_MAX                 (UINT64_C(1) << 60)
 #define CONN_COUNT(member, id)    LIVE_SCALAR_COUNT(struct conn, member, LIVE_WEBSOCKET_##id)
 #define CONN_PAST(member, id)     LIVE_SCALAR_PAST(struct conn, member, LIVE_WEBSOCKET_##id)
@@ -81,7 +82,7 @@ static const struct live_scalar of_phase[] = {
     WS_BOOL(recogniser.follows_disposable, FOLLOWS_DISPOSABLE),
     WS_UP_TO(message_len, MESSAGE_LEN, MESSAGE_BYTES_MAX + HEADROOM_BYTES),
     WS_PAST(assembly_started_ms, ASSEMBLY_STARTED_MS),
-    WS_SIGNED(exp_s, EXP_S, INT64_MAX),
+    WS_SIGNED(exp_s, EXP_S, TIME_S_MAX),
     WS_BOOL(can_read, CAN_READ),
     WS_BOOL(can_write, CAN_WRITE),
     WS_BOOL(has_published, HAS_PUBLISHED),
@@ -91,7 +92,7 @@ static const struct live_scalar of_phase[] = {
     WS_COUNT(losses.seen, LOSSES_SEEN),
     WS_BOOL(losses.are_too_many, LOSSES_TOO_MANY),
     WS_PAST(opened_ms, OPENED_MS),
-    WS_SIGNED(opened_s, OPENED_S, INT64_MAX),
+    WS_SIGNED(opened_s, OPENED_S, TIME_S_MAX),
     WS_DUE(ping_due_ms, PING_DUE_MS),
     WS_DUE(pong_due_ms, PONG_DUE_MS),
     WS_BOOL(pong_is_graced, PONG_IS_GRACED),

@@ -95,12 +95,10 @@ void recogniser_restore(struct recogniser *recogniser, struct worker *worker, st
 static bool keep(struct recogniser *recogniser, struct worker *worker, struct topic *topic,
                  const struct stream_probe *found)
 {
-    struct topic_part *part = &topic->parts[worker->index];
-
     if (!take_probe(recogniser, worker, topic, found)) {
         return false;
     }
-    recogniser->stream = ++part->streams_count * WORKERS_MAX + worker->index;
+    recogniser->stream = topic_next_stream(topic, worker);
     return true;
 }
 

@@ -71,6 +71,13 @@ static void end(void)
     stage_turn();
 }
 
+static void publish_to_viewer(const char *text)
+{
+    say_frame(FIN | WS_OPCODE_TEXT, text);
+    stage_turn();
+    cr_assert_not_null(held_of(&viewer->send_op));
+}
+
 Test(hold, nothing_of_theirs_is_in_the_kernel_when_it_is_done)
 {
     begin_and_cancel();
@@ -89,6 +96,65 @@ Test(hold, it_is_not_done_before_the_kernel_has_given_back_all)
     cr_assert_eq(done_count, 0);
     cancel_all();
     turn_until_done();
+}
+
+/* Neither is the viewer slow for that time, nor is a message too old. */
+Test(hold, messages_are_no_older_for_it)
+{
+    stage.shared.bounds.age_ms_max = 1000;
+    publish_to_viewer("hello");
+    begin_and_cancel();
+    stage.worker.now_ms += 5000;
+    end();
+    cr_assert(bytes_equal_text(sent_by(viewer), "\x81\x05hello"));
+    cr_assert_eq(stage_counted(messages_dropped_age), 0);
+}
+
+/* Its send is cancelled, and what it has begun still goes out before its Close. */
+Test(hold, one_that_ends_before_its_send_is_cancelled_sends_the_rest)
+{
+    publish_to_viewer("hello");
+    begin();
+    conn_close_begin(viewer, CLOSE_BY_PEER);
+    cancel_all();
+    cr_assert_eq(viewer->phase, PHASE_CLOSING);
+    cr_assert_not(viewer->close_submitted);
+    cr_assert(bytes_equal_text(sent_by(viewer), "\x81\x05hello"));
+}
+
+/* The cancel that is in flight is of the receive before. */
+Test(hold, second_one_cancels_what_began_after_the_first)
+{
+    struct held *receive;
+
+    begin();
+    receive = held_checked(held_of(&conn->recv_op));
+    kernel_complete(receive, -ECANCELED, 0);
+    hold_end(&stage.table);
+    kernel_take();
+    cr_assert_not_null(held_of(&conn->recv_op), "it receives again");
+    begin();
+    cancel_all();
+    kernel_take();
+    cancel_all();
+    turn_until_done();
+    cr_assert_null(held_of(&conn->recv_op));
+}
+
+Test(hold, close_cancels_what_began_after_it)
+{
+    begin();
+    kernel_complete(held_checked(held_of(&conn->recv_op)), -ECANCELED, 0);
+    hold_end(&stage.table);
+    kernel_take();
+    conn_close_now(conn, CLOSE_DENIED);
+    kernel_take();
+    kernel_complete(held_checked(held_of(&conn->cancel_receive_op)), 0, 0);
+    kernel_take();
+    cr_assert_not_null(held_of(&conn->cancel_receive_op));
+    kernel_finish_close();
+    cr_assert_eq(conn->phase, PHASE_FREE);
+    cancel_all();
 }
 
 /* The operation was between two steps, and is not complete. */
@@ -141,13 +207,6 @@ Test(hold, bytes_on_their_way_wait_for_its_end)
     end();
     cr_assert(bytes_equal_text(sent_by(viewer), "\x81\x04late"));
     cr_assert_not_null(held_of(&conn->recv_op));
-}
-
-static void publish_to_viewer(const char *text)
-{
-    say_frame(FIN | WS_OPCODE_TEXT, text);
-    stage_turn();
-    cr_assert_not_null(held_of(&viewer->send_op));
 }
 
 Test(hold, send_that_took_nothing_is_sent_again)

@@ -194,7 +194,7 @@ Test(live_message, no_memory_is_told)
     cr_assert(live_message_write(&writer, &census, message));
     worker.blocks.bytes_max = worker.blocks.bytes_held;
     cr_assert_null(read_back(&writer, &error));
-    cr_assert_str_eq(error, "no memory for messages");
+    cr_assert_str_eq(error, "no memory for messages (RELAY_MESSAGE_MEMORY)");
     message_release(&worker, message);
 }
 

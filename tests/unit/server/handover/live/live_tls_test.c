@@ -196,6 +196,36 @@ Test(live_tls, change_of_keys_on_the_way_is_followed_by_the_other_program)
     program_await(second, (peer_listen(&publisher), publisher.key_updates == 1));
 }
 
+/* They came with close_notify behind them, in a receive that the hold did not stop. */
+Test(live_tls, last_words_are_heard_by_the_viewers_in_the_other_program)
+{
+    uint8_t alert[] = {1, 0}, records[2048];
+    const struct iovec slice = {.iov_base = alert, .iov_len = sizeof alert};
+    struct tls_plain plain = {.slices = &slice, .len = sizeof alert};
+    size_t len = seal_text("last words", records);
+
+    len += tls_sealer_seal(&publisher.records->sealer, TLS_CONTENT_ALERT, &plain, records + len);
+    struct conn *ending = program_newest(first, 0);
+
+    program_freeze(first);
+    ending->transport->on_received(ending, bytes_of(records, len));
+    cr_assert(ending->peer_ended);
+    cr_assert_eq(ending->phase, PHASE_WEBSOCKET);
+    for (unsigned i = 0; i < 2; i++) {
+        struct moved part = program_write(first, i);
+        char error[256] = "";
+
+        cr_assert(program_read(second, i, &part, error, sizeof error), "%s", error);
+        moved_free(&part);
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        live_part_start(&second->tables[i]);
+        live_part_let_go(&first->tables[i]);
+    }
+    peer_expect_text(second, &viewer, "last words");
+    program_await(second, program_counted(second, 0, closed_by_peer) == 1);
+}
+
 Test(live_tls, records_go_on_after_a_thaw)
 {
     expect_passes(first, "before");
