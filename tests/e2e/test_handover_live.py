@@ -17,8 +17,8 @@ HAND_OVERS = 5 if SANITIZED else 20
 
 
 class RestlessSuccession(Succession):
-    """Hands over all the time, but not while a viewer asks for its code and its WebSocket: a request
-    that meets a hand-over may be told to come again."""
+    """Hands over all the time, but not while a viewer asks for its code and its WebSocket: a
+    request that meets a hand-over may be told to come again."""
 
     def __init__(self, **options):
         self.lock = threading.Lock()

@@ -52,6 +52,16 @@ class Handover(TlsTestCase):
         self.assertEqual(relay.before[0].poll(), None)
         clients["a"].kill()
 
+    def test_what_stayed_two_programs_back_ends(self):
+        relay = self.start(RELAY_HANDOVER_DRAIN="1h")
+        client = self.stayed(relay)
+        relay.hand_over()
+        client.barrier()
+        relay.hand_over()  # no denial would reach it any more
+        self.assertEqual(client.expect_close()[0], 1001)
+        client.kill()
+        relay.wait_before()
+
     def test_what_stays_ends_with_the_program_that_would_tell_of_denials(self):
         relay = self.start(RELAY_HANDOVER_DRAIN="1h")
         client = self.stayed(relay)

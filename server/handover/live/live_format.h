@@ -172,7 +172,7 @@ enum live_websocket_field {
 
 enum live_transport { LIVE_TRANSPORT_PLAIN, LIVE_TRANSPORT_RECORDS, LIVE_TRANSPORT_KERNEL };
 
-/* Of an idle one, beside transport, counts and TLS, which are as of a WebSocket. */
+/* Fields of an idle one, beside transport, counts and TLS, which are as of a WebSocket. */
 enum live_idle_field {
     LIVE_IDLE_ANSWERED = 16, /* at least one request */
     LIVE_IDLE_DUE_MS = 17,   /* when it ends without another one */

@@ -2,7 +2,7 @@
 
 #include "server/handover/live/live_format.h"
 
-/* Of this program, or before. */
+/* Numbers of this program, or of the one before. */
 static uint32_t streams_of(const struct topic *topic, const struct worker *worker)
 {
     uint32_t before = atomic_load(&topic->streams_before);
