@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "server/handover/handover_channel.h"
 
@@ -198,7 +199,7 @@ int handover_program_check(const struct handover_program *program, const struct 
 {
     static char flag[] = "--check-config";
     int fds[2];
-    pid_t pid;
+    pid_t pid = 0;
 
     if (pipe2(fds, O_CLOEXEC) != 0) {
         return -errno;
@@ -211,6 +212,8 @@ int handover_program_check(const struct handover_program *program, const struct 
     close(fds[1]);
     if (failed == 0) {
         int status = -1;
+
+        CHECK(pid > 0); /* or all of the group would be meant */
 
         failed = read_all(fds[0], wait, said);
         if (failed != 0) {
