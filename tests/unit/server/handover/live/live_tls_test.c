@@ -4,6 +4,7 @@
  * next one. */
 #include "server/handover/live/live_tls.h"
 
+#include "server/conn/tls/transport_kernel.h"
 #include "tests/unit/server/handover/live/programs.h"
 
 static struct program *const first = &programs[0], *const second = &programs[1];
@@ -245,6 +246,57 @@ Test(live_tls, secrets_of_a_connection_that_was_given_are_gone)
     programs_move(first, second);
     cr_assert_eq(viewing->phase, PHASE_FREE);
     cr_assert_null(viewing->tls.records);
+}
+
+/* The kernel makes and opens the records; here there are none, which makes no difference. */
+static void open_kernel(void)
+{
+    programs_open(2, 2);
+    struct conn *publishing = program_join(first, 0, "t0", false, true, &publisher);
+
+    viewing = program_join(first, 1, "t0", true, false, &viewer);
+    publishing->transport = &transport_kernel;
+    viewing->transport = &transport_kernel;
+    viewing->tls.rekey = block_pool_take(&first->workers[1].blocks, sizeof *viewing->tls.rekey);
+    *viewing->tls.rekey = (struct rekey){.suite = TLS_AES_256_GCM,
+                                         .answer_wanted = false,
+                                         .secrets = {.client_len = 48, .server_len = 48}};
+    memset(viewing->tls.rekey->secrets.client, 0xc1, 48);
+    memset(viewing->tls.rekey->secrets.server, 0x5e, 48);
+}
+
+Test(live_tls, keys_of_the_kernel_move_where_it_can_change_them, .init = open_kernel)
+{
+    struct rekey before = *viewing->tls.rekey;
+
+    peer_say(&publisher, FRAME_FIN | WS_OPCODE_TEXT, "before");
+    peer_expect_text(first, &viewer, "before");
+    programs_move(first, second);
+    const struct conn *moved = program_newest(second, 1);
+
+    cr_assert_eq(moved->transport, &transport_kernel);
+    cr_assert_eq(moved->tls.rekey->suite, before.suite);
+    cr_assert_eq(memcmp(&moved->tls.rekey->secrets, &before.secrets, sizeof before.secrets), 0);
+    cr_assert_not(moved->tls.rekey->answer_wanted);
+    cr_assert_eq(program_newest(second, 0)->transport, &transport_kernel);
+    cr_assert_null(program_newest(second, 0)->tls.rekey);
+    peer_say(&publisher, FRAME_FIN | WS_OPCODE_TEXT, "after");
+    peer_expect_text(second, &viewer, "after");
+}
+
+Test(live_tls, answer_that_the_kernel_owes_moves, .init = open_kernel)
+{
+    program_freeze(first);
+    viewing->tls.rekey->answer_wanted = true;
+    struct moved part = program_write(first, 1);
+    char error[256];
+
+    cr_assert(program_read(second, 1, &part, error, sizeof error), "%s", error);
+    cr_assert(program_newest(second, 1)->tls.rekey->answer_wanted);
+    live_part_drop(&second->tables[1]);
+    viewing->tls.rekey->answer_wanted = false;
+    moved_free(&part);
+    program_thaw(first);
 }
 
 /* Any byte of it may be another one. */
