@@ -314,14 +314,32 @@ static bool find_route(struct access_call *call, struct access_reply *reply)
     return true;
 }
 
+const char *access_reason_to_wait(const struct access_context *context, unsigned *ret_retry_ms)
+{
+    if (atomic_load(&context->is_over)) {
+        *ret_retry_ms = ACCESS_OVER_RETRY_MS;
+        return ACCESS_OVER;
+    }
+    *ret_retry_ms = ACCESS_DRAINING_RETRY_MS;
+    return atomic_load(&context->is_draining) ? ACCESS_DRAINING : NULL;
+}
+
+bool access_answer_over(const struct access_context *context, struct access_reply *reply)
+{
+    if (!atomic_load(&context->is_over)) {
+        return false;
+    }
+    access_reply_error(reply, 503, ACCESS_OVER);
+    access_reply_retry_after(reply, ACCESS_OVER_RETRY_MS);
+    return true;
+}
+
 void access_handle(struct access_call *call, struct access_reply *reply)
 {
     const char *cors_origins = call->context->cors_origins;
 
     access_reply_init(reply);
-    if (atomic_load(&call->context->is_over)) {
-        access_reply_error(reply, 503, ACCESS_OVER);
-        access_reply_retry_after(reply, ACCESS_OVER_RETRY_MS);
+    if (access_answer_over(call->context, reply)) {
         return;
     }
     cors_fields(cors_origins, call->request, reply->fields, sizeof reply->fields);

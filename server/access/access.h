@@ -96,6 +96,12 @@ struct access_call {
     int64_t now_s;                   /* wall clock */
 };
 
+/* Why no client joins now, and after how many ms it may come back. NULL: it may join. */
+const char *access_reason_to_wait(const struct access_context *context, unsigned *ret_retry_ms);
+
+/* True: another program is the relay now, as the reply says. */
+MUST_USE bool access_answer_over(const struct access_context *context, struct access_reply *reply);
+
 /* Routes, authenticates and handles (order of checks: route, token, body type, Accept, handler). */
 void access_handle(struct access_call *call, struct access_reply *reply);
 

@@ -99,10 +99,12 @@ void session_post(struct access_call *call, struct access_reply *reply)
 {
     struct permission permission;
     struct grant grant;
+    unsigned retry_ms;
+    const char *reason = access_reason_to_wait(call->context, &retry_ms);
 
-    if (atomic_load(&call->context->is_draining)) {
-        access_reply_error(reply, 503, ACCESS_DRAINING);
-        access_reply_retry_after(reply, ACCESS_DRAINING_RETRY_MS);
+    if (reason != NULL) {
+        access_reply_error(reply, 503, reason);
+        access_reply_retry_after(reply, retry_ms);
         return;
     }
     if (!may_have_code(call, reply)) {

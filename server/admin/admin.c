@@ -136,6 +136,9 @@ void admin_handle(struct conn *conn, struct access_call *call, struct access_rep
 
     access_reply_init(reply);
     add_fields(reply);
+    if (access_answer_over(call->context, reply)) {
+        return;
+    }
     if (route == NULL) {
         access_reply_error(reply, 404, "not found");
     } else if (!route->is_open &&

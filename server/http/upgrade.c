@@ -31,10 +31,12 @@ static void send_error(struct conn *conn, const struct http_request *request,
     struct http_answer_form form = {.head_only = http_request_is_head(request),
                                     .minor_version = request->minor_version};
     struct access_reply reply = {0};
+    unsigned retry_ms;
 
     access_reply_error(&reply, admission->status, admission->reason);
-    if (admission->status == 503 && atomic_load(&conn->table->shared->access.is_draining)) {
-        access_reply_retry_after(&reply, ACCESS_DRAINING_RETRY_MS);
+    if (admission->status == 503 &&
+        access_reason_to_wait(&conn->table->shared->access, &retry_ms) != NULL) {
+        access_reply_retry_after(&reply, retry_ms);
     } else if (admission->status == 503) {
         counters_increment(&conn->worker->counters, places_refused);
         worker_alarm(conn->worker, ALARM_PLACES);

@@ -178,6 +178,7 @@ void admission_check(const struct access_context *context, const struct http_req
                      uint64_t now_ms, int64_t now_s, struct admission *ret_admission)
 {
     struct bytes path, query, topic;
+    unsigned retry_ms;
 
     *ret_admission = (struct admission){0};
     if (request_target_split(request->target, &path, &query) != 0) {
@@ -194,8 +195,10 @@ void admission_check(const struct access_context *context, const struct http_req
     if (!check_upgrade(context->subprotocols, request, ret_admission)) {
         return;
     }
-    if (atomic_load(&context->is_draining)) {
-        refuse(ret_admission, 503, ACCESS_DRAINING);
+    const char *reason = access_reason_to_wait(context, &retry_ms);
+
+    if (reason != NULL) {
+        refuse(ret_admission, 503, reason);
         return;
     }
     if (!redeem_code(context, query, now_ms, ret_admission)) {
@@ -220,9 +223,12 @@ static const char *judge_again(const struct access_context *context,
                                const struct permission *permission, int64_t now_s,
                                unsigned *ret_status)
 {
-    if (atomic_load(&context->is_draining)) {
+    unsigned retry_ms;
+    const char *reason = access_reason_to_wait(context, &retry_ms);
+
+    if (reason != NULL) {
         *ret_status = 503;
-        return ACCESS_DRAINING;
+        return reason;
     }
     if (permission->exp_s <= now_s) {
         *ret_status = 401;

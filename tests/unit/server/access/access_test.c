@@ -362,6 +362,19 @@ Test(access, replies_in_valid_json_to_the_longest_audiences)
     json_decref(json);
 }
 
+Test(access, joins_wait_for_the_end_of_what_is_over)
+{
+    unsigned retry_ms;
+
+    cr_assert_null(access_reason_to_wait(&office.context, &retry_ms));
+    atomic_store(&office.context.is_draining, true);
+    cr_assert_str_eq(access_reason_to_wait(&office.context, &retry_ms), ACCESS_DRAINING);
+    cr_assert_eq(retry_ms, ACCESS_DRAINING_RETRY_MS);
+    atomic_store(&office.context.is_over, true);
+    cr_assert_str_eq(access_reason_to_wait(&office.context, &retry_ms), ACCESS_OVER);
+    cr_assert_eq(retry_ms, ACCESS_OVER_RETRY_MS);
+}
+
 Test(access, answers_nothing_once_another_program_is_the_relay)
 {
     struct token_claims claims = good_claims();

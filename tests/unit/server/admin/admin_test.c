@@ -46,6 +46,15 @@ Test(admin, routes_are_not_on_the_public_ports)
     cr_assert_eq(admin_status(admin_get("/config")), 404);
 }
 
+Test(admin, changes_and_tells_nothing_once_another_program_is_the_relay)
+{
+    atomic_store(&stage.shared.access.is_over, true);
+    const char *answer = admin_ask("GET", "/metrics", ADMIN_HOST);
+
+    cr_assert_eq(admin_status(answer), 503);
+    expect_in(answer, "Retry-After: 1\r\n");
+}
+
 Test(admin, other_methods_are_refused)
 {
     expect_in(admin_ask("POST", "/metrics", ADMIN_HOST), "Allow: GET, HEAD\r\n");
