@@ -12,7 +12,7 @@ void machine_check(struct findings *findings, const struct server_config *config
 /* Parts of it, with what they look at. */
 void machine_check_kernel(struct findings *findings, const char *release);
 void machine_check_descriptors(struct findings *findings, rlim_t limit, int64_t connections_max);
-/* clock_state: of adjtimex(2). */
 /* How a file in memory could be made: 0 or -errno; the program that is process 1 here. */
 void machine_check_handover(struct findings *findings, int made, const char *first_program);
+/* clock_state: of adjtimex(2). */
 void machine_check_clock(struct findings *findings, int clock_state);
