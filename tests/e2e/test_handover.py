@@ -21,7 +21,7 @@ from held_thread import HeldThread
 from succession import Succession, SuccessionTestCase
 from ws_raw import TEXT, RawClient
 
-LOOPS = 50
+LOOPS = 25
 LOOPERS = 4
 
 # A program that goes along for some steps. Its options are valid.
@@ -146,6 +146,24 @@ class Handover(SuccessionOfRelays):
             clients[name].kill()
         clients["c"].barrier()
 
+    def test_a_denial_that_the_program_before_reads_is_for_the_new_one(self):
+        for begun in (True, False):
+            with self.subTest(begun=begun):
+                relay = self.start(RELAY_ADMIN_LISTEN="127.0.0.1:0")
+                port = int(relay.lines_of("listening")[-1]["admin"].rpartition(":")[2])
+                request = (f"POST /bids/deny?bid=late&exp={int(time.time()) + 300} HTTP/1.1\r\n"
+                           "Host: localhost\r\nRelay-Admin: 1\r\nContent-Length: 0\r\n\r\n")
+                at = 20 if begun else 0
+                member = self.track(relay.raw("t0", booking_id="late"))
+                with RawClient(port, timeout_s=WAIT_S) as client:
+                    client.send(request[:at].encode())
+                    relay.hand_over()
+                    client.send(request[at:].encode())
+                    reply = client.reply()
+                    self.assertEqual((reply.status, reply.headers["retry-after"]), (503, "1"))
+                self.assertEqual(relay.denied(), [])
+                member.barrier()
+
     def test_the_file_of_bookings_goes_with_it(self):
         store = os.path.join(self.folder, "relay.db")
         relay = self.start(RELAY_STORE=store)
@@ -198,14 +216,16 @@ class Handover(SuccessionOfRelays):
 
     def test_two_signals_at_once_are_one_hand_over(self):
         relay = self.start()
-        silent = self.track(RawClient(relay.access_port))  # keeps the first program for a moment
-        first = relay.process
-        relay.process.send_signal(signal.SIGUSR2)
-        relay.wait_line("handing over")
-        relay.hand_over()
+        late = self.track(RawClient(relay.access_port))
+        late.send(b"GET /sta")  # which keeps the first program for a while
+        first, since = relay.process, len(relay.lines)
         first.send_signal(signal.SIGUSR2)
-        relay.wait_line("handed over already")
-        silent.kill()
+        relay.wait_line("handing over", since)
+        first.send_signal(signal.SIGUSR2)
+        line = relay.wait_line("handed over", since)
+        relay.wait_line("handed over already", since)
+        relay.follow(line, since)
+        late.kill()
         relay.wait_before()
         self.assertEqual(len(relay.lines_of("listening")), 2)
 
@@ -217,7 +237,8 @@ class Handover(SuccessionOfRelays):
         systemd.forget()
         line = relay.hand_over()
         systemd.hear(lambda message: message.startswith("READY=1"))
-        told = [each.split("\n")[0] for each in systemd.heard if not each.startswith("WATCHDOG")]
+        told = [each.split("\n")[0] for each in systemd.heard
+                if not each.startswith(("WATCHDOG", "STATUS"))]
         self.assertEqual(told, ["RELOADING=1", f"MAINPID={line['pid']}", "READY=1"])
         systemd.hear(lambda message: message == "WATCHDOG=1")
         relay.wait_before()
@@ -339,7 +360,7 @@ class Handover(SuccessionOfRelays):
 
 class WhatStays(SuccessionOfRelays):
     def test_a_request_has_the_time_of_the_drain(self):
-        relay = self.start(RELAY_HANDOVER_DRAIN="1s")
+        relay = self.start(RELAY_HANDOVER_DRAIN=f"{5 * TIME_SCALE:g}s")
         with RawClient(relay.access_port, timeout_s=WAIT_S) as client:
             client.send(b"GET /status HTTP/1.1\r\nHost: x\r\n")
             relay.hand_over()
@@ -355,7 +376,10 @@ class WhatStays(SuccessionOfRelays):
             client.read_end()
         relay.wait_before()
 
+
 class ProgramsThatCannotTakeOver(SuccessionOfRelays):
+    crowd = threading.Semaphore(8)
+
     def serves_as_before(self, relay, target, viewer, publisher):
         publisher.send_message("still here")
         self.assertEqual(viewer.message(), (TEXT, b"still here"))
@@ -376,7 +400,7 @@ class ProgramsThatCannotTakeOver(SuccessionOfRelays):
                          (1, 0))
 
     def test_it_goes_on_whatever_the_new_one_does(self):
-        """All of them at once: those that hang take as long as a hand-over may."""
+        """Many of them at once: those that hang take as long as a hand-over may."""
         faults = []
 
         def judge(step, end):
@@ -394,6 +418,10 @@ class ProgramsThatCannotTakeOver(SuccessionOfRelays):
         self.assertEqual(faults, [])
 
     def judge(self, step, end):
+        with self.crowd:
+            self.judge_one(step, end)
+
+    def judge_one(self, step, end):
         name = os.path.join(self.folder, f"{step}-{end}.db")
         relay = Succession(RELAY_STORE=name)
         try:
