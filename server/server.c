@@ -218,7 +218,7 @@ static void drain(struct server *server, struct supervisor *supervisor)
     if (drain_ms > 0) {
         atomic_store(&server->shared.drains, server->group.workers_count);
         post_to_all(server, calls, is_over ? run_drain_stayed : run_drain);
-        supervisor_wait_drained(supervisor);
+        supervisor_wait_drained(supervisor, (uint64_t)drain_ms);
     }
 }
 
@@ -787,6 +787,9 @@ int server_run(const struct server_config *config, const struct config_source *s
     config_reload_init(&server.options, source, config, &server.shared);
     open_predecessor(&server, source);
     status = run(&server);
+    if (predecessor_successor_failed(&server.predecessor)) {
+        status = 1; /* systemd restarts the relay, if this still is its main process */
+    }
     predecessor_deinit(&server.predecessor);
     successor_deinit(&server.successor);
     activation_close(&server.activation);

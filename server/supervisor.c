@@ -10,7 +10,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-enum { COUNTERS_JSON_SIZE = 3500, FILES_LOOK_MS = 5000, DRAIN_LOOK_MS = 50, STATUS_SIZE = 64 };
+enum { COUNTERS_JSON_SIZE = 3500, FILES_LOOK_MS = 5000, STATUS_SIZE = 64 };
+enum { DRAIN_LOOK_MS = 50, DRAIN_LATE_MS = 10000 };
 
 /* Less than that stays in the heap for the next. */
 enum { HEAP_TRIM_BYTES_MIN = 1024 * 1024 };
@@ -33,6 +34,7 @@ void supervisor_block_signals(void)
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file at its size limit is a failed write like others */
+    signal(SIGCHLD, SIG_DFL); /* or a new program that ends would be reaped without its status */
 }
 
 void supervisor_log_counters(const struct supervisor *supervisor, const char *event)
@@ -182,13 +184,11 @@ static bool on_hangup(struct supervisor *supervisor)
     return false;
 }
 
-/* Serves one signal, or looks when it is time. True: it is one to stop. */
-static bool serve_signal(struct supervisor *supervisor, struct timespec wait)
+/* Serves one of these, or looks when it is time. True: it is one to stop. */
+static bool serve_one_of(struct supervisor *supervisor, const sigset_t *signals,
+                         struct timespec wait)
 {
-    sigset_t signals;
-
-    fill(&signals);
-    int signal_number = sigtimedwait(&signals, NULL, &wait);
+    int signal_number = sigtimedwait(signals, NULL, &wait);
 
     switch (signal_number) {
     case -1: /* it is time to look */
@@ -206,11 +206,34 @@ static bool serve_signal(struct supervisor *supervisor, struct timespec wait)
     }
 }
 
+static bool serve_signal(struct supervisor *supervisor, struct timespec wait)
+{
+    sigset_t signals;
+
+    fill(&signals);
+    return serve_one_of(supervisor, &signals, wait);
+}
+
+/* Those that came during a hand-over are meant for the relay. A stop is left for the drain. */
+static void serve_waiting(struct supervisor *supervisor)
+{
+    static const int numbers[] = {SIGHUP, SIGUSR2};
+    sigset_t signals;
+
+    for (size_t i = 0; i < ARRAY_LENGTH(numbers); i++) {
+        sigemptyset(&signals);
+        sigaddset(&signals, numbers[i]);
+        (void)!serve_one_of(supervisor, &signals, (struct timespec){0});
+    }
+}
+
 void supervisor_wait(struct supervisor *supervisor)
 {
     while (!serve_signal(supervisor, look_if_due(supervisor))) {
     }
-    if (!supervisor->is_over) {
+    if (supervisor->is_over) {
+        serve_waiting(supervisor);
+    } else {
         supervisor->is_stopping = true;
         notifier_stopping(supervisor->notifier);
     }
@@ -232,12 +255,19 @@ static bool serve_successor(struct supervisor *supervisor)
     return !supervisor->is_over || succession->serve(succession->context);
 }
 
-void supervisor_wait_drained(struct supervisor *supervisor)
+/* A program that another one follows has no watchdog: a worker that hangs is not waited for. */
+static bool is_late(const struct supervisor *supervisor, uint64_t due_ms)
+{
+    return supervisor->is_over && clock_monotonic_ms() >= due_ms;
+}
+
+void supervisor_wait_drained(struct supervisor *supervisor, uint64_t drain_ms)
 {
     const struct timespec tick = {.tv_nsec = DRAIN_LOOK_MS * 1000000};
+    uint64_t due_ms = clock_monotonic_ms() + drain_ms + DRAIN_LATE_MS;
 
     while (atomic_load(&supervisor->shared->drains) > 0 && serve_successor(supervisor) &&
-           !serve_signal(supervisor, tick)) {
+           !is_late(supervisor, due_ms) && !serve_signal(supervisor, tick)) {
         look_if_due(supervisor);
     }
 }

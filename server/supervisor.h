@@ -51,8 +51,9 @@ void supervisor_wait(struct supervisor *supervisor);
  * SIGINT waits. */
 bool supervisor_look(struct supervisor *supervisor);
 
-/* Goes on until all workers have drained, or SIGTERM or SIGINT comes again. */
-void supervisor_wait_drained(struct supervisor *supervisor);
+/* Goes on until all workers have drained, which takes them drain_ms, or SIGTERM or SIGINT comes
+ * again; after a hand-over also until the new program has ended, or a worker is far too late. */
+void supervisor_wait_drained(struct supervisor *supervisor, uint64_t drain_ms);
 
 /* Reads the workers' counters, which may be running: a moment's approximation then. */
 void supervisor_log_counters(const struct supervisor *supervisor, const char *event);

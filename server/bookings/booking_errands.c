@@ -10,6 +10,7 @@
 #include "base/thread.h"
 #include "server/bookings/bookings_handover.h"
 #include "server/handover/handover_format.h"
+#include "server/handover/handover_reader.h"
 #include "server/loop/ring.h"
 
 enum { MESSAGE_SIZE = 1024, RING_ENTRIES = 64 };
@@ -68,7 +69,17 @@ static struct booking_job *take_first(struct booking_errands *errands)
     return job;
 }
 
-/* False: the other program has ended. Each message of it is one answer. */
+static bool is_answer(struct bytes message)
+{
+    struct handover_record record;
+    size_t len;
+
+    return handover_reader_record(message, &record, &len) == HANDOVER_READ &&
+           record.kind == HANDOVER_DONE;
+}
+
+/* False: the other program has ended. Another message than an answer came too late for
+ * those that waited for it. */
 static bool await_answer(const struct booking_errands *errands)
 {
     uint8_t memory[MESSAGE_SIZE];
@@ -76,7 +87,7 @@ static bool await_answer(const struct booking_errands *errands)
 
     do {
         len = recv(errands->fd, memory, sizeof memory, 0);
-    } while (len < 0 && errno == EINTR);
+    } while (len < 0 ? errno == EINTR : len > 0 && !is_answer(bytes_of(memory, (size_t)len)));
     return len > 0;
 }
 

@@ -78,7 +78,6 @@ static void take_cancel(struct conn *conn, const struct op *target, struct op *c
 {
     CHECK(!cancel_op->in_flight);
     if (target->in_flight && (conn->is_held || conn->cancels_again)) {
-        conn->cancels_again = false;
         cancel(conn, target, cancel_op);
     } else {
         op_on_complete_ignored(cancel_op, conn);

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -661,8 +662,9 @@ static bool hand_over(void *context)
     return true;
 }
 
-/* While what stayed drains: carries out denials that the other program sends. False: that one has
- * ended, so that none would come any more, and what is left must end too. */
+/* While what stayed drains: carries out denials that the other program sends. False: one cannot be
+ * carried out, or that program has ended, so that none would come any more: what is left must end,
+ * too. */
 static bool serve(void *context)
 {
     struct predecessor *predecessor = context;
@@ -671,10 +673,11 @@ static bool serve(void *context)
     int failed;
 
     while ((failed = handover_channel_receive(&predecessor->channel, &message, &now)) == 0) {
-        failed = carry_out(predecessor, &message.record);
+        bool is_carried_out = carry_out(predecessor, &message.record) == 0;
+
         handover_channel_drop(&message);
-        if (failed != 0) {
-            break;
+        if (!is_carried_out) {
+            return false;
         }
     }
     return failed == -ETIMEDOUT;
@@ -686,6 +689,16 @@ static void pass_on(void *context, int signal_number)
     const struct predecessor *predecessor = context;
 
     kill(predecessor->pid, signal_number);
+}
+
+bool predecessor_successor_failed(const struct predecessor *predecessor)
+{
+    siginfo_t ended = {0};
+
+    /* What reaps it after this process may want to know, too. */
+    return predecessor->is_started &&
+           waitid(P_PID, (id_t)predecessor->pid, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           ended.si_pid != 0 && !(ended.si_code == CLD_EXITED && ended.si_status == 0);
 }
 
 struct supervisor_succession predecessor_as_seen(struct predecessor *predecessor)

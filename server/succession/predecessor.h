@@ -69,5 +69,8 @@ MUST_USE int predecessor_init(struct predecessor *predecessor, const struct conf
                               struct ring *post);
 void predecessor_deinit(struct predecessor *predecessor);
 
+/* After a hand-over: the new program has ended, and not in order, so that no relay serves here. */
+bool predecessor_successor_failed(const struct predecessor *predecessor);
+
 /* Hand-overs as the supervisor sees them. */
 struct supervisor_succession predecessor_as_seen(struct predecessor *predecessor);

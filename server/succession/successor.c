@@ -13,12 +13,14 @@
 
 bool successor_init(struct successor *successor)
 {
+    successor->roll.answered_fd = -1;
     return handover_channel_inherit(&successor->channel) != -EPERM;
 }
 
 void successor_deinit(struct successor *successor)
 {
     handover_channel_close(&successor->channel);
+    roll_call_deinit(&successor->roll); /* not sooner: a worker may still be in its answer */
 }
 
 bool successor_is_one(const struct successor *successor)
@@ -193,9 +195,7 @@ int successor_take_connections(struct successor *successor, struct worker_group 
 
     failed = failed == 0 ? say(successor, HANDOVER_TAKEN) : failed;
     failed = failed == 0 ? receive_parts(successor) : failed;
-    failed = failed == 0 ? read_parts(successor, error) : fail(failed, "connections", error);
-    roll_call_deinit(&successor->roll);
-    return failed;
+    return failed == 0 ? read_parts(successor, error) : fail(failed, "connections", error);
 }
 
 /* Without systemd, too; a program that does not say it has ended, or is slow. */

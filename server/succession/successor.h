@@ -14,7 +14,7 @@
 
 enum successor_limits {
     SUCCESSOR_WAIT_MS = 60000, /* for the running program, which waits less long for this one */
-    SUCCESSOR_TOLD_MS = 1000,  /* for systemd to hear of this one */
+    SUCCESSOR_TOLD_MS = 2000,  /* for systemd to hear of this one: more than NOTIFIER_WAIT_MS */
     SUCCESSOR_ERROR_SIZE = 512,
 };
 

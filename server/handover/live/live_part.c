@@ -230,12 +230,15 @@ bool live_part_write(struct conn_table *table, struct handover_writer *writer, i
     return is_written;
 }
 
+/* One that was evicted since it was written is closing by itself. */
 static void close_given(struct conn_table *table)
 {
     list_for_each(node, &table->open)
     {
-        if (conn_of(node)->given > 0) {
-            conn_close_given(conn_of(node));
+        struct conn *conn = conn_of(node);
+
+        if (conn->given > 0 && conn->is_held) {
+            conn_close_given(conn);
         }
     }
 }

@@ -348,14 +348,14 @@ Test(supervisor, hand_over_ends_its_work)
     cr_assert(is_told("RELOADING=1"));
     cr_assert_not(is_told("STOPPING=1"));
     atomic_store(&scene.shared.drains, 1);
-    supervisor_wait_drained(&scene.supervisor); /* the other program has ended */
+    supervisor_wait_drained(&scene.supervisor, 3600000); /* the other program has ended */
 }
 
 Test(supervisor, hand_over_that_is_refused_changes_nothing)
 {
     expect_succession();
     wait_with(SIGUSR2, SIGTERM);
-    cr_assert_leq(asked, 1, "the lower number is served first");
+    cr_assert_eq(asked, 1, "the lower number is served first");
     cr_assert_not(scene.supervisor.is_over);
 }
 
@@ -375,6 +375,21 @@ Test(supervisor, hangup_hands_over_to_another_program_only)
     supervisor_wait(&scene.supervisor);
     cr_assert(scene.supervisor.is_over);
     wait_with(SIGHUP, SIGTERM); /* this one was meant for the other program */
+    cr_assert_eq(passed, SIGHUP);
+}
+
+static bool hand_over_late(void *context)
+{
+    cr_assert_eq(pthread_kill(pthread_self(), SIGHUP), 0);
+    return true;
+}
+
+Test(supervisor, hangup_during_a_hand_over_is_passed_on)
+{
+    expect_succession();
+    scene.supervisor.succession.hand_over = hand_over_late;
+    cr_assert_eq(pthread_kill(pthread_self(), SIGUSR2), 0);
+    supervisor_wait(&scene.supervisor);
     cr_assert_eq(passed, SIGHUP);
 }
 
