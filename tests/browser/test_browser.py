@@ -1,6 +1,6 @@
-"""web/ in Chromium, on live pipelines: players, what goes wrong, the page of /watch, that of the
-admin listener, pages that know nothing of relay.js, the packed package. Screenshots and figures are
-left in the folder browser/ of the build."""
+"""web/ in Chromium, on live pipelines: players, what goes wrong, hand-overs, the page of /watch,
+that of the admin listener, pages that know nothing of relay.js, the packed package. Screenshots and
+figures are left in the folder browser/ of the build."""
 
 import os
 import unittest
@@ -26,6 +26,9 @@ class InChromium(unittest.TestCase):
 
     def test_faults(self):
         run_tests(self, "test/faults.test.js")
+
+    def test_handovers(self):
+        run_tests(self, "test/handover.test.js")
 
     def test_circumstances(self):
         run_tests(self, "test/element.test.js")

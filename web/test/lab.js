@@ -12,6 +12,7 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { chromium } from "playwright-core";
 import { freePort, Lateness, Relay, SCALE, until, WAIT_MS } from "../relay/test/support.js";
+import { Succession } from "./succession.js";
 
 export { Lateness, Relay, SCALE, until, WAIT_MS };
 
@@ -216,7 +217,7 @@ function makeCertificates(folder) {
 
 /* The laboratory */
 
-class LabRelay extends Relay {
+class LabRelay extends Succession {
   /** @param {string} folder @param {boolean} tls */
   constructor(folder, tls) {
     super();
