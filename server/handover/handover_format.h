@@ -32,12 +32,12 @@ enum handover_kind {
     HANDOVER_STREAM = 2,   /* a stream, in a file of its own, and how many descriptors follow */
     HANDOVER_FDS = 3,      /* some of them */
     HANDOVER_PREPARED = 4, /* the new program could serve */
-    HANDOVER_TAKEN = 5,    /* it has taken the streams of a step */
+    HANDOVER_TAKEN = 5,    /* it has taken the streams of a step; or GO, and begins */
     HANDOVER_MOVE = 6,     /* connections follow: as many streams */
-    HANDOVER_GO = 7,       /* the new program serves from now on, the old one does not */
+    HANDOVER_GO = 7,       /* the new program may begin, and serves once it answers */
     HANDOVER_DENIED = 8,   /* a denial, for what stayed with the old program */
     HANDOVER_DONE = 9,     /* the old program has carried it out */
-    HANDOVER_TOLD = 10,    /* after GO: systemd knows of the new program */
+    HANDOVER_TOLD = 10,    /* after that answer: systemd knows of the new program */
     /* Records of the first stream. */
     HANDOVER_PORT = 16,
     HANDOVER_ADMIN = 17,

@@ -523,15 +523,48 @@ static bool give_connections(struct predecessor *predecessor)
            await(predecessor, HANDOVER_TAKEN, "the new program does not take the connections");
 }
 
-/* The last step that can fail. */
+static void end_program(struct predecessor *predecessor)
+{
+    if (predecessor->is_started) {
+        handover_program_end(predecessor->pid);
+        predecessor->is_started = false;
+    }
+}
+
+static bool look_only(void *supervisor)
+{
+    bool is_to_stop UNUSED = supervisor_look(supervisor);
+
+    return true;
+}
+
+/* The last step that can fail. The new program answers before it begins with anything: one that
+ * has ended without an answer has touched nothing. A stop that is asked for meanwhile waits until
+ * it is known which program serves. */
 static bool commit(struct predecessor *predecessor)
 {
-    struct handover_message go;
+    static const char step[] = "the new program does not begin";
+    const struct handover_wait wait = {.deadline_ms = predecessor->wait.deadline_ms,
+                                       .go_on = look_only,
+                                       .context = predecessor->supervisor};
+    const struct handover_wait now = {.deadline_ms = 0};
+    struct handover_message message;
 
-    handover_channel_begin(&go, HANDOVER_GO, NULL, 0);
-    int failed = handover_channel_send(&predecessor->channel, &go, &predecessor->wait);
+    handover_channel_begin(&message, HANDOVER_GO, NULL, 0);
+    int failed = handover_channel_send(&predecessor->channel, &message, &wait);
 
-    return failed == 0 || fail_at(predecessor, "the new program cannot begin", failed);
+    if (failed != 0) {
+        return fail_at(predecessor, step, failed);
+    }
+    failed = handover_channel_await(&predecessor->channel, &message, HANDOVER_TAKEN, &wait);
+    if (failed != 0) {
+        end_program(predecessor);
+        if (handover_channel_await(&predecessor->channel, &message, HANDOVER_TAKEN, &now) != 0) {
+            return fail_at(predecessor, step, failed);
+        }
+    }
+    handover_channel_drop(&message);
+    return true;
 }
 
 /* After the commit, as systemd takes nothing more from this process then; and before the new one
@@ -569,9 +602,7 @@ static void let_go(struct predecessor *predecessor)
 static void take_back(struct predecessor *predecessor)
 {
     handover_channel_close(&predecessor->channel);
-    if (predecessor->is_started) {
-        handover_program_end(predecessor->pid); /* first: the file of bookings may be open there */
-    }
+    end_program(predecessor); /* first: the file of bookings may be open there */
     if (predecessor->is_paused) {
         booking_store_resume(predecessor->shared->store);
     }
@@ -581,7 +612,7 @@ static void take_back(struct predecessor *predecessor)
     if (!predecessor->is_stuck) {
         forget_steps(predecessor);
     }
-    predecessor->is_started = predecessor->is_paused = false;
+    predecessor->is_paused = false;
     log_error("not handed over, this program goes on", LOG_TEXT("reason", predecessor->error));
 }
 
@@ -688,7 +719,9 @@ static void pass_on(void *context, int signal_number)
 {
     const struct predecessor *predecessor = context;
 
-    kill(predecessor->pid, signal_number);
+    if (predecessor->is_started) {
+        kill(predecessor->pid, signal_number);
+    }
 }
 
 bool predecessor_successor_failed(const struct predecessor *predecessor)

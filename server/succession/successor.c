@@ -198,6 +198,14 @@ int successor_take_connections(struct successor *successor, struct worker_group 
     return failed == 0 ? read_parts(successor, error) : fail(failed, "connections", error);
 }
 
+/* The running program goes on if it does not hear this; it has ended if it cannot. */
+static int say_that_it_begins(struct successor *successor)
+{
+    int failed = say(successor, HANDOVER_TAKEN);
+
+    return failed == -EPIPE ? 0 : failed;
+}
+
 /* Without systemd, too; a program that does not say it has ended, or is slow. */
 static void await_told(struct successor *successor)
 {
@@ -221,6 +229,10 @@ int successor_await_go(struct successor *successor, char error[static SUCCESSOR_
         return fail(failed, "the word to serve", error);
     }
     handover_channel_drop(&go);
+    failed = say_that_it_begins(successor);
+    if (failed != 0) {
+        return fail(failed, "the word to serve", error);
+    }
     await_told(successor);
     return 0;
 }
