@@ -15,6 +15,8 @@ enum stream_field { STREAM_BYTES = 1, STREAM_FDS = 2 };
 
 enum { SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL };
 
+enum { GROW_BYTES = 256 * 1024 };
+
 static int map(struct handover_stream *stream, size_t size)
 {
     void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, stream->fd, 0);
@@ -42,7 +44,7 @@ int handover_stream_open(struct handover_stream *stream, size_t size, size_t fds
         return -errno;
     }
     stream->is_open = true;
-    int failed = ftruncate(stream->fd, (off_t)size) == 0 ? map(stream, size) : -errno;
+    int failed = map(stream, size);
 
     failed = failed == 0 ? make_fds(stream, fds_max) : failed;
     if (failed != 0) {
@@ -51,12 +53,49 @@ int handover_stream_open(struct handover_stream *stream, size_t size, size_t fds
     return failed;
 }
 
+/* Before they are used: a machine without memory answers a first access with SIGBUS. */
+int handover_stream_grow(struct handover_stream *stream, size_t len)
+{
+    if (len > stream->size) {
+        return -EMSGSIZE;
+    }
+    while (stream->backed < len) {
+        size_t left = stream->size - stream->backed;
+        size_t more = left < GROW_BYTES ? left : GROW_BYTES;
+
+        if (fallocate(stream->fd, 0, (off_t)stream->backed, (off_t)more) == 0) {
+            stream->backed += more;
+        } else if (errno != EINTR) {
+            return -errno;
+        }
+    }
+    return 0;
+}
+
+static int grow_for(struct handover_writer *writer, size_t more)
+{
+    struct handover_stream *stream = writer->context;
+    int failed = more <= stream->size - writer->len
+                     ? handover_stream_grow(stream, writer->len + more)
+                     : -EMSGSIZE;
+
+    writer->size = stream->backed;
+    return failed;
+}
+
+void handover_stream_begin(struct handover_stream *stream, struct handover_writer *ret_writer)
+{
+    handover_writer_init(ret_writer, stream->memory, stream->backed);
+    ret_writer->grow = grow_for;
+    ret_writer->context = stream;
+}
+
 int handover_stream_seal(struct handover_stream *stream, size_t len, size_t fds_count)
 {
-    CHECK(len > 0 && len <= stream->size);
+    CHECK(len > 0 && len <= stream->backed);
     munmap(stream->memory, stream->size);
     stream->memory = NULL;
-    stream->size = len;
+    stream->size = stream->backed = len;
     stream->fds_count = fds_count;
     return ftruncate(stream->fd, (off_t)len) == 0 && fcntl(stream->fd, F_ADD_SEALS, SEALS) == 0
                ? 0
@@ -139,6 +178,7 @@ static int take_file(struct handover_stream *stream, struct handover_message *me
     stream->is_open = true;
     int failed = map(stream, len);
 
+    stream->backed = len; /* by its writer */
     return failed == 0 ? make_fds(stream, *ret_fds) : failed;
 }
 
@@ -190,7 +230,7 @@ void handover_stream_release(struct handover_stream *stream)
 void handover_stream_consume(struct handover_stream *stream)
 {
     if (stream->memory != NULL) {
-        bytes_wipe(stream->memory, stream->size);
+        bytes_wipe(stream->memory, stream->backed);
     }
     for (size_t i = stream->fds_taken; i < stream->fds_count; i++) {
         close(stream->fds[i]);

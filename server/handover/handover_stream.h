@@ -9,6 +9,7 @@
 #include "base/attributes.h"
 #include "base/bytes.h"
 #include "server/handover/handover_channel.h"
+#include "server/handover/handover_writer.h"
 
 enum handover_stream_limits {
     HANDOVER_STREAM_FDS_MAX = 1 << 20,
@@ -19,14 +20,22 @@ struct handover_stream {
     int fd;
     bool is_open; /* there is a file */
     uint8_t *memory;
-    size_t size; /* of the memory */
+    size_t size;   /* of the memory */
+    size_t backed; /* bytes of it that have pages; behind them an access is a fault */
     int *fds;
     size_t fds_count; /* the sender's, of one that was written; of one received, the reader's */
     size_t fds_taken; /* of one that was received: the first ones, which are others' now */
 };
 
-/* Room for so much; pages and descriptors are taken as they are used. 0 or -errno. */
+/* Room for so much, without pages. 0 or -errno. */
 MUST_USE int handover_stream_open(struct handover_stream *stream, size_t size, size_t fds_max);
+
+/* Takes pages for its first len bytes, and a few more. 0; -EMSGSIZE: the room is less; -ENOSPC,
+ * -ENOMEM: no memory is left; another -errno. */
+MUST_USE int handover_stream_grow(struct handover_stream *stream, size_t len);
+
+/* A writer from its start on, which takes pages as it goes. The stream stays where it is. */
+void handover_stream_begin(struct handover_stream *stream, struct handover_writer *ret_writer);
 
 /* Ends the writing, after len bytes and so many descriptors. It cannot become shorter any more. 0
  * or -errno. */

@@ -11,9 +11,21 @@ void handover_writer_init(struct handover_writer *writer, void *memory, size_t s
     *writer = (struct handover_writer){.memory = memory, .size = size};
 }
 
+static bool has_room(struct handover_writer *writer, size_t len)
+{
+    if (len <= writer->size - writer->len) {
+        return true;
+    }
+    if (writer->grow == NULL) {
+        return false;
+    }
+    writer->failed = writer->grow(writer, len);
+    return writer->failed == 0;
+}
+
 static void put(struct handover_writer *writer, const void *data, size_t len)
 {
-    if (writer->is_full || len > writer->size - writer->len) {
+    if (writer->is_full || !has_room(writer, len)) {
         writer->is_full = true;
         return;
     }

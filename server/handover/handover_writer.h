@@ -1,6 +1,6 @@
-/* Writes the stream of handover_format.h into memory of the caller. What does not fit is left out,
- * and told at the end of its record: then the record is none, and the memory before it stands.
- * One thread at a time; never blocks. */
+/* Writes the stream of handover_format.h into memory of the caller, which may grow. What does not
+ * fit is left out, and told at the end of its record: then the record is none, and the memory
+ * before it stands. One thread at a time; never blocks. */
 #pragma once
 
 #include <stdbool.h>
@@ -16,6 +16,12 @@ struct handover_writer {
     size_t record_at; /* while one is open */
     uint32_t last_id; /* of the open record, plus one; 0: it has no field yet */
     bool is_open, is_full;
+
+    /* Behind the memory there is more: makes size so large that so many bytes fit, or says why not
+     * (-errno). NULL: there is none. */
+    int (*grow)(struct handover_writer *writer, size_t more);
+    void *context; /* of grow */
+    int failed;    /* what it said */
 };
 
 void handover_writer_init(struct handover_writer *writer, void *memory, size_t size);

@@ -66,6 +66,11 @@ static const char *reason_of(int failed)
         return "it took too long";
     case -ECANCELED:
         return "a stop was asked for";
+    case -ENOMEM:
+    case -ENOSPC:
+        return "no memory is left: it takes as much again for a moment; free some, or restart";
+    case -EFBIG:
+        return "it is more than the limit of a file's size; raise it (LimitFSIZE=), or restart";
     default:
         return strerror(-failed);
     }
@@ -174,6 +179,11 @@ static void run_freeze(struct worker *worker, struct call *call)
     live_part_freeze(worker->context, on_frozen); /* which answers */
 }
 
+static int reason_to_stop(const struct handover_writer *writer)
+{
+    return writer->failed != 0 ? writer->failed : -ENOMEM;
+}
+
 /* When all are frozen. */
 static void run_write(struct worker *worker, struct call *call)
 {
@@ -184,10 +194,10 @@ static void run_write(struct worker *worker, struct call *call)
 
     part->failed = handover_stream_open(&part->stream, live_part_size(table), fds_count);
     if (part->failed == 0) {
-        handover_writer_init(&writer, part->stream.memory, part->stream.size);
+        handover_stream_begin(&part->stream, &writer);
         part->failed = live_part_write(table, &writer, part->stream.fds)
                            ? handover_stream_seal(&part->stream, writer.len, fds_count)
-                           : -EMSGSIZE;
+                           : reason_to_stop(&writer);
     }
     roll_call_answer(roll_call_of(call));
 }
@@ -374,7 +384,12 @@ static bool give_sockets(struct predecessor *predecessor)
     if (failed != 0) {
         return fail_at(predecessor, step, failed);
     }
-    handover_writer_init(&writer, stream.memory, stream.size);
+    failed = handover_stream_grow(&stream, SOCKETS_BYTES_MAX);
+    if (failed != 0) {
+        handover_stream_release(&stream);
+        return fail_at(predecessor, step, failed);
+    }
+    handover_stream_begin(&stream, &writer);
     size_t count = sockets_write(predecessor->ports, predecessor->admin, predecessor->admin_fd,
                                  &writer, stream.fds);
 
@@ -472,12 +487,12 @@ static bool give_state(struct predecessor *predecessor)
     if (failed != 0) {
         return fail_at(predecessor, step, failed);
     }
-    handover_writer_init(&writer, stream.memory, stream.size);
+    handover_stream_begin(&stream, &writer);
     if (!handover_writer_prelude(&writer) ||
         !bookings_handover_write(access->bookings, access->codes, now_of_codes(predecessor),
                                  clock_wall_s(), &writer)) {
         handover_stream_consume(&stream);
-        return fail_at(predecessor, step, -ENOMEM);
+        return fail_at(predecessor, step, reason_to_stop(&writer));
     }
     failed = send_written(predecessor, &stream, writer.len, 0);
     return failed == 0 ? await(predecessor, HANDOVER_TAKEN,

@@ -493,6 +493,22 @@ class ProgramsThatCannotTakeOver(SuccessionOfRelays):
         for client in clients:
             client.barrier()
 
+    def test_memory_that_cannot_be_had_is_a_refusal(self):
+        """What is given lies in files in memory, whose size a limit bounds."""
+        relay = self.start(RELAY_WORKERS="2")
+        before = resource.prlimit(relay.process.pid, resource.RLIMIT_FSIZE)
+        with relay.viewer() as viewer, relay.publisher() as publisher:
+            clients = [self.track(relay.raw("t0")) for _ in range(40)]
+            resource.prlimit(relay.process.pid, resource.RLIMIT_FSIZE, (50_000, before[1]))
+            reason = relay.refused()
+            self.assertIn("the connections cannot be written: it is more than the limit", reason)
+            self.assertIn("LimitFSIZE=", reason)
+            self.serves_as_before(relay, relay.target("t0"), viewer, publisher)
+            resource.prlimit(relay.process.pid, resource.RLIMIT_FSIZE, before)
+            relay.hand_over()
+            for client in clients:
+                client.barrier()
+
     def test_none_begins_in_a_stop(self):
         relay = self.start(RELAY_DRAIN_TIME="1h")
         viewer = self.track(relay.viewer())

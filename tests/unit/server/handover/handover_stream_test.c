@@ -5,8 +5,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "tests/unit/server/handover/channel_fixture.h"
 
@@ -19,6 +22,7 @@ TestSuite(handover_stream, .init = open_channel, .fini = close_channel);
 static void make(size_t size, size_t fds_count)
 {
     cr_assert_eq(handover_stream_open(&sent, size, fds_count), 0);
+    cr_assert_eq(handover_stream_grow(&sent, size), 0);
     for (size_t i = 0; i < size; i++) {
         sent.memory[i] = (uint8_t)(i * 7);
     }
@@ -133,5 +137,66 @@ Test(handover_stream, what_is_none_leaves_nothing_open)
 Test(handover_stream, too_large_a_one_is_refused)
 {
     cr_assert_neq(handover_stream_open(&sent, SIZE_MAX / 2, 0), 0);
+    cr_assert_eq(open_descriptors(), pair.descriptors);
+}
+
+static void write_record(struct handover_writer *writer, size_t len)
+{
+    static uint8_t bytes[LARGE];
+
+    handover_writer_begin(writer, 1, 0);
+    handover_writer_bytes(writer, 0, bytes_of(bytes, len));
+}
+
+static size_t bytes_taken(void)
+{
+    struct stat info;
+
+    cr_assert_eq(fstat(sent.fd, &info), 0);
+    return (size_t)info.st_blocks * 512;
+}
+
+Test(handover_stream, pages_are_taken_as_it_is_written)
+{
+    struct handover_writer writer;
+
+    cr_assert_eq(handover_stream_open(&sent, (size_t)LARGE << 10, 0), 0);
+    handover_stream_begin(&sent, &writer);
+    cr_assert_eq(bytes_taken(), 0);
+    for (size_t len = 0; len < LARGE; len += LARGE / 4) {
+        write_record(&writer, LARGE / 4);
+        cr_assert(handover_writer_end(&writer));
+        cr_assert_geq(bytes_taken(), writer.len);
+        cr_assert_leq(bytes_taken(), writer.len + (1 << 20));
+    }
+    cr_assert_eq(handover_stream_seal(&sent, writer.len, 0), 0);
+    handover_stream_release(&sent);
+}
+
+Test(handover_stream, without_pages_or_room_its_records_so_far_stand)
+{
+    const struct rlimit limit = {.rlim_cur = LARGE, .rlim_max = RLIM_INFINITY};
+    struct handover_writer writer;
+
+    signal(SIGXFSZ, SIG_IGN);
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    cr_assert_eq(handover_stream_open(&sent, 2 * (size_t)LARGE, 0), 0);
+    handover_stream_begin(&sent, &writer);
+    write_record(&writer, LARGE / 2);
+    cr_assert(handover_writer_end(&writer));
+    size_t len = writer.len;
+
+    write_record(&writer, LARGE);
+    cr_assert_not(handover_writer_end(&writer));
+    cr_assert_eq(writer.failed, -EFBIG);
+    cr_assert_eq(writer.len, len);
+    cr_assert_eq(handover_stream_grow(&sent, 2 * (size_t)LARGE + 1), -EMSGSIZE);
+    handover_stream_consume(&sent); /* wipes what there is, and touches nothing behind it */
+    cr_assert_eq(handover_stream_open(&sent, 100, 0), 0);
+    handover_stream_begin(&sent, &writer);
+    write_record(&writer, 100);
+    cr_assert_not(handover_writer_end(&writer));
+    cr_assert_eq(writer.failed, -EMSGSIZE);
+    handover_stream_consume(&sent);
     cr_assert_eq(open_descriptors(), pair.descriptors);
 }

@@ -46,6 +46,7 @@ static void open_all(void)
     CHECK(listen_ports_open(&before, &config, &none, error, sizeof error) == 0);
     admin_before = (struct admin_listener){.fd = -1, .text = "off"};
     CHECK(handover_stream_open(&stream, SOCKETS_BYTES_MAX, SOCKETS_FDS_MAX) == 0);
+    CHECK(handover_stream_grow(&stream, SOCKETS_BYTES_MAX) == 0);
 }
 
 static void close_all(void)
@@ -63,7 +64,7 @@ static void write_stream(int admin_fd)
 {
     struct handover_writer writer;
 
-    handover_writer_init(&writer, stream.memory, stream.size);
+    handover_stream_begin(&stream, &writer);
     stream.fds_count = sockets_write(&before, &admin_before, admin_fd, &writer, stream.fds);
     for (size_t i = 0; i < stream.fds_count; i++) {
         stream.fds[i] = fcntl(stream.fds[i], F_DUPFD_CLOEXEC, 0);
