@@ -787,7 +787,7 @@ int server_run(const struct server_config *config, const struct config_source *s
     config_reload_init(&server.options, source, config, &server.shared);
     open_predecessor(&server, source);
     status = run(&server);
-    if (predecessor_successor_failed(&server.predecessor)) {
+    if (status == 0 && predecessor_successor_failed(&server.predecessor)) {
         status = 1; /* systemd restarts the relay, if this still is its main process */
     }
     predecessor_deinit(&server.predecessor);

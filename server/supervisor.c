@@ -185,7 +185,7 @@ static bool on_hangup(struct supervisor *supervisor)
 }
 
 /* Serves one of these, or looks when it is time. True: it is one to stop. */
-static bool serve_one_of(struct supervisor *supervisor, const sigset_t *signals,
+static bool serve_signal(struct supervisor *supervisor, const sigset_t *signals,
                          struct timespec wait)
 {
     int signal_number = sigtimedwait(signals, NULL, &wait);
@@ -206,14 +206,6 @@ static bool serve_one_of(struct supervisor *supervisor, const sigset_t *signals,
     }
 }
 
-static bool serve_signal(struct supervisor *supervisor, struct timespec wait)
-{
-    sigset_t signals;
-
-    fill(&signals);
-    return serve_one_of(supervisor, &signals, wait);
-}
-
 /* Those that came during a hand-over are meant for the relay. A stop is left for the drain. */
 static void serve_waiting(struct supervisor *supervisor)
 {
@@ -223,13 +215,16 @@ static void serve_waiting(struct supervisor *supervisor)
     for (size_t i = 0; i < ARRAY_LENGTH(numbers); i++) {
         sigemptyset(&signals);
         sigaddset(&signals, numbers[i]);
-        (void)!serve_one_of(supervisor, &signals, (struct timespec){0});
+        (void)!serve_signal(supervisor, &signals, (struct timespec){0});
     }
 }
 
 void supervisor_wait(struct supervisor *supervisor)
 {
-    while (!serve_signal(supervisor, look_if_due(supervisor))) {
+    sigset_t signals;
+
+    fill(&signals);
+    while (!serve_signal(supervisor, &signals, look_if_due(supervisor))) {
     }
     if (supervisor->is_over) {
         serve_waiting(supervisor);
@@ -265,9 +260,11 @@ void supervisor_wait_drained(struct supervisor *supervisor, uint64_t drain_ms)
 {
     const struct timespec tick = {.tv_nsec = DRAIN_LOOK_MS * 1000000};
     uint64_t due_ms = clock_monotonic_ms() + drain_ms + DRAIN_LATE_MS;
+    sigset_t signals;
 
+    fill(&signals);
     while (atomic_load(&supervisor->shared->drains) > 0 && serve_successor(supervisor) &&
-           !is_late(supervisor, due_ms) && !serve_signal(supervisor, tick)) {
+           !is_late(supervisor, due_ms) && !serve_signal(supervisor, &signals, tick)) {
         look_if_due(supervisor);
     }
 }

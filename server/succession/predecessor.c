@@ -743,9 +743,14 @@ bool predecessor_successor_failed(const struct predecessor *predecessor)
 {
     siginfo_t ended = {0};
 
-    /* What reaps it after this process may want to know, too. */
-    return predecessor->is_started &&
-           waitid(P_PID, (id_t)predecessor->pid, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+    if (!atomic_load(&predecessor->shared->access.is_over)) {
+        return false;
+    }
+    if (!predecessor->is_started) {
+        return true; /* it hung after its answer, and was ended */
+    }
+    /* Its status is left for the process that reaps it. */
+    return waitid(P_PID, (id_t)predecessor->pid, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 &&
            ended.si_pid != 0 && !(ended.si_code == CLD_EXITED && ended.si_status == 0);
 }
 

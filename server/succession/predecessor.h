@@ -69,7 +69,8 @@ MUST_USE int predecessor_init(struct predecessor *predecessor, const struct conf
                               struct ring *post);
 void predecessor_deinit(struct predecessor *predecessor);
 
-/* After a hand-over: the new program has ended, and not in order, so that no relay serves here. */
+/* After the server has run: it handed over to a program that has ended, and not in order, so that
+ * no relay serves here. */
 bool predecessor_successor_failed(const struct predecessor *predecessor);
 
 /* Hand-overs as the supervisor sees them. */

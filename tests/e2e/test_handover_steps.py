@@ -155,7 +155,7 @@ class Steps(SuccessionTestCase):
         with Stage() as stage:
             stage.replace(COMMITTED, signal.SIGKILL)
             stage.relay.process.send_signal(signal.SIGUSR2)
-            self.assertEqual(stage.relay.process.wait(WAIT_S), 0)  # so that systemd starts another
+            self.assertEqual(stage.relay.process.wait(WAIT_S), 1)  # so that systemd starts another
             wait_until(lambda: len(stage.crowd.faults()) >= TOPICS * MEMBERS, "the ends")
             self.assertEqual(len(stage.relay.lines_of("handed over")), 1)
 

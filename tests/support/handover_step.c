@@ -59,9 +59,9 @@ __attribute__((constructor)) static void start(void)
     if (channel == NULL || steps == NULL) {
         return;
     }
-    channel_fd = atoi(channel);
+    channel_fd = (int)strtol(channel, NULL, 10);
     steps_fd = open(steps, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-    signal_number = number == NULL ? 0 : atoi(number);
+    signal_number = number == NULL ? 0 : (int)strtol(number, NULL, 10);
     snprintf(signal_step, sizeof signal_step, "%s", step == NULL ? "" : step);
     reach("start");
 }

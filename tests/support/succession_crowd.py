@@ -166,5 +166,5 @@ def cross(test, relay, hand_overs, **crowd_options):
             crowd.await_round()
             test.assertEqual(crowd.faults(), [])
             relay.wait_before(3 * WAIT_S)
-        test.assertLessEqual(relay.fds(), before + 1)  # a channel to a program that has ended
+        test.assertLessEqual(relay.fds(), before + 2)  # of the last hand-over: its channel and an event
     crowd.report(lines)
