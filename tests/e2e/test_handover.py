@@ -493,6 +493,25 @@ class ProgramsThatCannotTakeOver(SuccessionOfRelays):
         for client in clients:
             client.barrier()
 
+    def test_too_little_memory_for_messages_is_refused_until_there_is_more(self):
+        relay = self.configured("RELAY_WORKERS=1\n", RELAY_QUEUE_AGE="0")
+        payload = bytes(1 << 20)
+        viewers = []
+        for topic in range(4):  # 4 * 12 MiB wait
+            viewers.append(self.track(relay.raw(f"t{topic}", ("read",), rcvbuf=4096)))
+            publisher = self.track(relay.raw(f"t{topic}", ("write",)))
+            for _ in range(12):
+                publisher.send_message(payload)
+            publisher.barrier()
+        self.configure("RELAY_WORKERS=1\nRELAY_MESSAGE_MEMORY=16\n")  # 32 for each worker
+        self.assertIn("does not take the connections", relay.refused())
+        self.assertIn("no memory for messages (RELAY_MESSAGE_MEMORY)", relay.errors)
+        self.configure("RELAY_WORKERS=1\nRELAY_MESSAGE_MEMORY=512\n")
+        relay.hand_over()
+        for viewer in viewers:
+            for _ in range(12):
+                self.assertEqual(len(viewer.message()[1]), len(payload))
+
     def test_memory_that_cannot_be_had_is_a_refusal(self):
         """What is given lies in files in memory, whose size a limit bounds."""
         relay = self.start(RELAY_WORKERS="2")
