@@ -9,6 +9,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "base/attributes.h"
 #include "server/loop/ring.h"
 #include "server/tls/ktls.h"
 
@@ -86,6 +87,20 @@ void machine_check_clock(struct findings *findings, int clock_state)
     }
 }
 
+/* The first program of a container (docker run --init), which ends when what it started does. */
+static bool is_small_init(const char *first_program)
+{
+    static const char *const names[] = {"tini",      "docker-init", "dumb-init",
+                                        "catatonit", "s6-svscan",   "runsvdir"};
+
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
+        if (strcmp(first_program, names[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void machine_check_handover(struct findings *findings, int made, const char *first_program)
 {
     if (made != 0) {
@@ -96,6 +111,12 @@ void machine_check_handover(struct findings *findings, int made, const char *fir
         findings_add(findings, "handover", FINDING_OK, NULL,
                      "not possible: relay is the first process of a container, which is replaced "
                      "as a whole");
+    } else if (is_small_init(first_program)) {
+        findings_add(
+            findings, "handover", FINDING_OK, NULL,
+            "not possible: %s would take the end of the old program for that of the relay; "
+            "replace the container as a whole",
+            first_program);
     } else {
         findings_add(findings, "handover", FINDING_OK, NULL,
                      "SIGUSR2 hands connections over to a new program");

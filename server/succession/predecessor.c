@@ -30,6 +30,7 @@ int predecessor_init(struct predecessor *predecessor, const struct config_source
 {
     handover_program_init(&predecessor->program, source->argc, source->argv);
     predecessor->channel.fd = -1;
+    predecessor->is_child_of_first = getppid() == 1;
     int failed = roll_call_init(&predecessor->steps, predecessor->group, post, predecessor);
     int back_failed = roll_call_init(&predecessor->back, predecessor->group, post, predecessor);
 
@@ -274,6 +275,11 @@ static bool may_begin(struct predecessor *predecessor)
 {
     if (getpid() == 1) {
         return fail(predecessor, "this is process 1, with which its container ends: replace that");
+    }
+    if (predecessor->is_child_of_first && predecessor->notifier->fd < 0) {
+        return fail(predecessor, "process 1 started this program, and would take its end for that "
+                                 "of the relay: replace the container, or use a unit with "
+                                 "Type=notify");
     }
     if (predecessor->steps.answered_fd < 0 || predecessor->back.answered_fd < 0) {
         return fail(predecessor, "there was no descriptor for it at the start");

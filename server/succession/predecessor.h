@@ -47,6 +47,7 @@ struct predecessor {
     struct notifier *notifier;
     struct supervisor *supervisor; /* which looks after what is due while this waits */
     struct handover_program program;
+    bool is_child_of_first; /* process 1 started it */
 
     /* The hand-over that is under way. */
     struct handover_channel channel;

@@ -9,16 +9,18 @@ import os
 import resource
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
 import time
+import unittest
 
 import relay_support
 from fake_systemd import Systemd
-from relay_support import TIME_SCALE, Relay, WAIT_S, relay_run, wait_until
+from relay_support import TIME_SCALE, Relay, RelayTestCase, WAIT_S, relay_run, wait_until
 from held_thread import HeldThread
-from succession import Succession, SuccessionTestCase
+from succession import HANDED_OVER, REFUSED, Succession, SuccessionTestCase
 from ws_raw import TEXT, RawClient
 
 LOOPS = 25
@@ -92,6 +94,18 @@ def joined(relay, target):
         if reply.status != 503:
             return client, reply
         client.kill()
+
+
+def children_of(pid):
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/stat", encoding="utf-8") as stat:
+                if int(stat.read().rpartition(")")[2].split()[1]) == pid:
+                    found.append(int(name))
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    return found
 
 
 class SuccessionOfRelays(SuccessionTestCase):
@@ -557,6 +571,45 @@ class ProgramsThatCannotTakeOver(SuccessionOfRelays):
                                  RELAY_STORE="memory", RELAY_LOG_FILE="stderr")
                 self.assertEqual(done.returncode, 1)
                 self.assertIn("no socket of a running relay", done.stderr)
+
+
+CONTAINER = ("unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child")
+
+
+def has_containers():
+    try:
+        return subprocess.run([*CONTAINER, "true"], capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+@unittest.skipUnless(has_containers(), "no user may make namespaces here")
+class ProgramsThatEndWithTheirContainer(RelayTestCase):
+    def refused_in(self, *first, **options):
+        relay = Relay(launcher=(*CONTAINER, *first), **options)
+        self.addCleanup(relay.kill)
+        pid = relay.process.pid
+        for _ in range(2 if first else 1):
+            (pid,) = children_of(pid)
+        os.kill(pid, signal.SIGUSR2)
+        return relay, pid
+
+    def test_process_1_hands_nothing_over(self):
+        relay, _ = self.refused_in()
+        self.assertIn("this is process 1", relay.wait_line(REFUSED)["reason"])
+
+    def test_a_child_of_process_1_does_with_systemd_only(self):
+        first = ("sh", "-c", '"$@" & wait', "init")
+        relay, pid = self.refused_in(*first)
+        self.assertIn("process 1 started this program", relay.wait_line(REFUSED)["reason"])
+        since = len(relay.lines)
+        os.kill(pid, signal.SIGUSR2)  # and it goes on
+        relay.wait_line(REFUSED, since)
+        with tempfile.TemporaryDirectory() as folder:
+            systemd = Systemd(folder)
+            self.addCleanup(systemd.socket.close)
+            relay, _ = self.refused_in(*first, NOTIFY_SOCKET=systemd.path)
+            relay.wait_line(HANDED_OVER)
 
 
 if __name__ == "__main__":

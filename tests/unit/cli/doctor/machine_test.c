@@ -45,6 +45,8 @@ Test(machine, handover)
     expect_finding("hands connections over");
     machine_check_handover(&findings, 0, "relay");
     expect_finding("replaced as a whole");
+    machine_check_handover(&findings, 0, "docker-init");
+    expect_finding("docker-init would take the end");
     cr_assert_eq(findings.warnings, 0);
     machine_check_handover(&findings, -EPERM, "");
     cr_assert_eq(findings.warnings, 1);
