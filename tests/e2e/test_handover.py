@@ -578,7 +578,8 @@ CONTAINER = ("unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-
 
 def has_containers():
     try:
-        return subprocess.run([*CONTAINER, "true"], capture_output=True, check=False).returncode == 0
+        done = subprocess.run([*CONTAINER, "true"], capture_output=True, check=False)
+        return done.returncode == 0
     except FileNotFoundError:
         return False
 

@@ -166,5 +166,6 @@ def cross(test, relay, hand_overs, **crowd_options):
             crowd.await_round()
             test.assertEqual(crowd.faults(), [])
             relay.wait_before(3 * WAIT_S)
-        test.assertLessEqual(relay.fds(), before + 2)  # of the last hand-over: its channel and an event
+        # Of the last hand-over there are its channel and an event.
+        test.assertLessEqual(relay.fds(), before + 2)
     crowd.report(lines)
