@@ -191,7 +191,7 @@ static bool read_records(const struct handover_record *record, struct conn *conn
     struct tls_secrets secrets;
     enum tls_suite suite;
     struct tls_records *records = read_secrets(record, &suite, &secrets) && is_partial(partial)
-                                      ? tls_records_create(suite, &secrets, 0)
+                                      ? tls_records_create_resting(suite, &secrets)
                                       : NULL;
 
     bytes_wipe(&secrets, sizeof secrets);

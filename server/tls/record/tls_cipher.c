@@ -13,6 +13,7 @@ static bool derive_key(struct tls_cipher *cipher)
     if (derived) {
         memcpy(cipher->iv, keys.iv, sizeof cipher->iv);
         memcpy(cipher->key, keys.key, sizeof cipher->key);
+        cipher->has_key = true;
     }
     bytes_wipe(&keys, sizeof keys);
     return derived;
@@ -26,6 +27,9 @@ void tls_cipher_rest(struct tls_cipher *cipher)
 
 static bool set_key(struct tls_cipher *cipher)
 {
+    if (!cipher->has_key && !derive_key(cipher)) {
+        return false;
+    }
     if (cipher->context == NULL) {
         cipher->context = EVP_CIPHER_CTX_new();
     }
@@ -38,12 +42,18 @@ static bool set_key(struct tls_cipher *cipher)
     return true;
 }
 
-bool tls_cipher_init(struct tls_cipher *cipher, bool seals, enum tls_suite suite,
-                     const uint8_t *secret, uint64_t sequence)
+void tls_cipher_init_resting(struct tls_cipher *cipher, bool seals, enum tls_suite suite,
+                             const uint8_t *secret, uint64_t sequence)
 {
     *cipher = (struct tls_cipher){.suite = suite, .seals = seals, .sequence = sequence};
     memcpy(cipher->secret, secret, tls_suite_secret_bytes(suite));
-    return derive_key(cipher) && set_key(cipher);
+}
+
+bool tls_cipher_init(struct tls_cipher *cipher, bool seals, enum tls_suite suite,
+                     const uint8_t *secret, uint64_t sequence)
+{
+    tls_cipher_init_resting(cipher, seals, suite, secret, sequence);
+    return set_key(cipher);
 }
 
 void tls_cipher_deinit(struct tls_cipher *cipher)

@@ -14,6 +14,7 @@ struct tls_cipher {
     EVP_CIPHER_CTX *context; /* with the key; NULL while it rests */
     enum tls_suite suite;
     bool seals;
+    bool has_key;      /* key and iv are derived */
     uint64_t sequence; /* of the next record under this key */
     uint8_t iv[TLS_IV_BYTES];
     uint8_t key[TLS_KEY_BYTES_MAX];
@@ -24,6 +25,9 @@ struct tls_cipher {
  * False when out of memory: then only tls_cipher_deinit may be called. */
 MUST_USE bool tls_cipher_init(struct tls_cipher *cipher, bool seals, enum tls_suite suite,
                               const uint8_t *secret, uint64_t sequence);
+/* The same, but its key is derived for the first record. */
+void tls_cipher_init_resting(struct tls_cipher *cipher, bool seals, enum tls_suite suite,
+                             const uint8_t *secret, uint64_t sequence);
 /* Wipes the secrets; of one that is zeroed nothing. */
 void tls_cipher_deinit(struct tls_cipher *cipher);
 

@@ -18,5 +18,9 @@ struct tls_records {
  * memory. */
 MUST_USE struct tls_records *tls_records_create(enum tls_suite suite,
                                                 const struct tls_secrets *secrets, uint64_t sealed);
+/* Of a connection that another program has served: whether and when it has a record to make keys
+ * for is not known, and there may be many of them at a time. NULL when out of memory. */
+MUST_USE struct tls_records *tls_records_create_resting(enum tls_suite suite,
+                                                        const struct tls_secrets *secrets);
 /* Wipes the secrets. Accepts NULL. */
 void tls_records_destroy(struct tls_records *records);

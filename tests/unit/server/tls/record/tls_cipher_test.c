@@ -81,6 +81,28 @@ Test(tls_cipher, goes_on_after_a_rest)
     }
 }
 
+Test(tls_cipher, one_that_rests_from_the_start_has_the_key_when_it_is_wanted)
+{
+    struct tls_cipher client;
+    struct tls_opener opener = {0};
+
+    for (unsigned suite = 0; suite < TLS_SUITE_COUNT; suite++) {
+        for (unsigned updates = 0; updates < 2; updates++) {
+            cr_assert(tls_cipher_init(&client, true, (enum tls_suite)suite, secret, 7));
+            tls_cipher_init_resting(&opener.cipher, false, (enum tls_suite)suite, secret, 7);
+            cr_assert_not(opener.cipher.has_key);
+            for (unsigned i = 0; i < updates; i++) {
+                cr_assert(tls_cipher_update(&client));
+                cr_assert(tls_cipher_update(&opener.cipher));
+            }
+            cr_assert(agree(&client, &opener));
+            cr_assert(opener.cipher.has_key);
+            tls_cipher_deinit(&client);
+            tls_cipher_deinit(&opener.cipher);
+        }
+    }
+}
+
 Test(tls_cipher, leaves_nothing_and_may_end_twice)
 {
     static const struct tls_cipher zero;

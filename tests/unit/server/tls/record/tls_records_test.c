@@ -43,3 +43,22 @@ Test(tls_records, both_directions_begin_behind_the_handshake)
     }
     tls_records_destroy(NULL);
 }
+
+/* Of another program. */
+Test(tls_records, those_that_rest_from_the_start_go_on)
+{
+    for (unsigned suite = 0; suite < ARRAY_LENGTH(record_suites); suite++) {
+        struct record_peers peers;
+
+        peers_open(&peers, suite);
+        BIO_read(peers.client.output, record, sizeof record);
+        struct tls_records *records =
+            tls_records_create_resting(record_suites[suite].suite, &peers.client.secrets);
+
+        cr_assert_not_null(records);
+        records->sealer.cipher.sequence = RECORD_TICKETS;
+        talk(&peers, records);
+        tls_records_destroy(records);
+        peers_close(&peers);
+    }
+}
