@@ -6,6 +6,7 @@ import os
 import signal
 
 import tls_support
+from held_thread import HeldThread
 from succession import Succession
 from succession_crowd import cross
 from tls_support import TlsRelay, TlsTestCase, scaled, tls12_context
@@ -51,6 +52,18 @@ class Handover(TlsTestCase):
         clients["a"].barrier()
         self.assertEqual(relay.before[0].poll(), None)
         clients["a"].kill()
+
+    def test_what_stays_ends_when_a_denial_cannot_be_carried_out(self):
+        relay = self.start(RELAY_WORKERS="1", RELAY_HANDOVER_DRAIN="1h")
+        clients = {name: self.stayed(relay, booking_id=name) for name in ("a", "b")}
+        relay.hand_over()
+        with HeldThread(relay.before[0].pid, "worker 0"):
+            self.assertEqual(relay.deny("b").status, 204)
+        self.assertIn(clients["b"].expect_close()[0], (1001, 4403))
+        self.assertEqual(clients["a"].expect_close()[0], 1001)
+        for client in clients.values():
+            client.kill()
+        relay.wait_before()
 
     def test_what_stayed_two_programs_back_ends(self):
         relay = self.start(RELAY_HANDOVER_DRAIN="1h")
