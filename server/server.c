@@ -796,5 +796,6 @@ int server_run(const struct server_config *config, const struct config_source *s
     config_reload_deinit(&server.options);
     notifier_deinit(&server.notifier);
     log_close();
+    supervisor_end_stop();
     return status;
 }

@@ -322,3 +322,8 @@ void supervisor_limit_stop(const struct run_clock *clock, uint64_t wait_ms)
     signal(SIGALRM, on_alarm);
     set_alarm(wait_ms);
 }
+
+void supervisor_end_stop(void)
+{
+    alarm(0);
+}

@@ -58,6 +58,8 @@ void supervisor_wait_drained(struct supervisor *supervisor, uint64_t drain_ms);
 /* Reads the workers' counters, which may be running: a moment's approximation then. */
 void supervisor_log_counters(const struct supervisor *supervisor, const char *event);
 
-/* Ends the process with status 1 and one line on stderr when it still runs after wait_ms of clock,
- * which must live until then. Call once. */
+/* Ends the process with status 1 and one line on stderr when the stop still lasts after wait_ms of
+ * clock, which must live until then. Call once. */
 void supervisor_limit_stop(const struct run_clock *clock, uint64_t wait_ms);
+/* All is closed: what is left is the kernel's, or a leak check of a build that has one. */
+void supervisor_end_stop(void);

@@ -296,6 +296,16 @@ Test(supervisor, ends_a_stop_that_hangs)
     cr_assert_geq(hang(1000, 0), 1000);
 }
 
+Test(supervisor, limits_nothing_behind_the_end_of_a_stop)
+{
+    struct run_clock clock;
+
+    run_clock_init(&clock, clock_monotonic_ms());
+    supervisor_limit_stop(&clock, 60000);
+    supervisor_end_stop();
+    cr_assert_eq(alarm(0), 0);
+}
+
 Test(supervisor, does_not_count_a_pause_of_the_machine_as_time_of_the_stop)
 {
     cr_assert_geq(hang(1000, 900), 1900);
