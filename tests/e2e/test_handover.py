@@ -7,6 +7,7 @@ their options and speak the first steps of docs/handover.md, then crash, hang or
 
 import os
 import resource
+import shlex
 import signal
 import socket
 import subprocess
@@ -20,7 +21,7 @@ import relay_support
 from fake_systemd import Systemd
 from relay_support import TIME_SCALE, Relay, RelayTestCase, WAIT_S, relay_run, wait_until
 from held_thread import HeldThread
-from succession import HANDED_OVER, REFUSED, Succession, SuccessionTestCase
+from succession import HANDED_OVER, REFUSED, TRIES, Succession, SuccessionTestCase
 from ws_raw import TEXT, RawClient
 
 LOOPS = 25
@@ -431,6 +432,14 @@ class ProgramsThatCannotTakeOver(SuccessionOfRelays):
             thread.join()
         self.assertEqual(faults, [])
 
+    def reason(self, relay, end):
+        """On a machine that starves it a program may hang before it does what it is to do."""
+        for _ in range(TRIES):
+            reason = relay.refused(timeout_s=HANG_S)
+            if end == "hang" or REASONS["hang"] not in reason:
+                break
+        return reason
+
     def judge(self, step, end):
         with self.crowd:
             self.judge_one(step, end)
@@ -442,7 +451,7 @@ class ProgramsThatCannotTakeOver(SuccessionOfRelays):
             with relay.viewer() as viewer, relay.publisher() as publisher:
                 target = relay.target("t0")
                 relay.replace(script(step, end))
-                reason = relay.refused(timeout_s=HANG_S)
+                reason = self.reason(relay, end)
                 assert REASONS[end] in reason, reason
                 self.serves_as_before(relay, target, viewer, publisher)
             relay.replace()
@@ -542,6 +551,26 @@ class ProgramsThatCannotTakeOver(SuccessionOfRelays):
             for client in clients:
                 client.barrier()
 
+    def test_a_new_program_with_any_too_small_number_of_descriptors_changes_nothing(self):
+        """Also not the admin listener's path, whichever way it ends."""
+        path = os.path.join(self.folder, "admin.sock")
+        relay = self.start(RELAY_ADMIN_LISTEN=path,
+                           RELAY_STORE=os.path.join(self.folder, "relay.db"))
+        clients = [self.track(relay.raw("t0")) for _ in range(40)]
+        for count in range(4, 40, 2):
+            relay.replace(f"#!/bin/sh\nulimit -n {count}\n"
+                          f"exec {shlex.quote(relay_support.relay_binary())} \"$@\"\n")
+            relay.refused()
+            with socket.socket(socket.AF_UNIX) as admin:
+                admin.settimeout(WAIT_S)
+                admin.connect(path)
+                admin.sendall(b"GET /readyz HTTP/1.0\r\nHost: localhost\r\n\r\n")
+                self.assertIn(b" 200 ", admin.recv(4096), count)
+        for client in clients:
+            client.barrier()
+        relay.replace()
+        relay.hand_over()
+
     def test_none_begins_in_a_stop(self):
         relay = self.start(RELAY_DRAIN_TIME="1h")
         viewer = self.track(relay.viewer())
@@ -578,8 +607,8 @@ CONTAINER = ("unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-
 
 def has_containers():
     try:
-        done = subprocess.run([*CONTAINER, "true"], capture_output=True, check=False)
-        return done.returncode == 0
+        return subprocess.run([*CONTAINER, "true"], stderr=subprocess.DEVNULL,
+                              check=False).returncode == 0
     except FileNotFoundError:
         return False
 
