@@ -110,9 +110,9 @@ __attribute__((visibility("default"))) ssize_t recvmsg(int fd, struct msghdr *me
 }
 
 /* Each stream is a mapping, which goes when it has been read. */
-__attribute__((visibility("default"))) int munmap(void *memory, size_t size)
+__attribute__((visibility("default"))) int munmap(void *addr, size_t len)
 {
-    int failed = real_munmap(memory, size);
+    int failed = real_munmap(addr, len);
     char step[STEP_SIZE];
 
     if (has_stream) {
