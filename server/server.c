@@ -543,29 +543,31 @@ static int start_workers(struct server *server)
     return 0;
 }
 
-/* Up to here the other program serves, and goes on if this one ends: at once, as a stop in order
- * would shut down sockets that both have. */
+/* At once: a stop in order would shut down sockets that the other program has, too. */
+static void exit_if(bool has_failed, const char *error)
+{
+    if (has_failed) {
+        fail(error);
+        _exit(1);
+    }
+}
+
+/* Up to its answer to GO the other program serves, and goes on if this one ends. */
 static void take_over(struct server *server)
 {
     static struct call calls[WORKERS_MAX];
     char error[ERROR_SIZE];
 
-    if (successor_take_state(&server->successor, &server->shared, &server->group.clock, error) !=
-        0) {
-        fail(error);
-        _exit(1);
-    }
+    int failed =
+        successor_take_state(&server->successor, &server->shared, &server->group.clock, error);
+
+    exit_if(failed != 0, error);
     if (open_store(server) != 0) {
         _exit(1);
     }
-    if (successor_take_connections(&server->successor, &server->group, &server->post, error) != 0) {
-        fail(error);
-        _exit(1);
-    }
-    if (successor_await_go(&server->successor, error) != 0) {
-        fail(error);
-        _exit(1);
-    }
+    failed = successor_take_connections(&server->successor, &server->group, &server->post, error);
+    exit_if(failed != 0, error);
+    exit_if(successor_await_go(&server->successor, error) != 0, error);
     if (server->shared.store != NULL) {
         booking_store_write_all(server->shared.store);
     }

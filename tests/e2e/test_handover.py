@@ -492,7 +492,7 @@ class ProgramsThatCannotTakeOver(SuccessionOfRelays):
         targets = [relay.target(f"t{number}") for number in range(3)]
         self.configure("RELAY_CODES_MAX=2\n")
         self.assertIn("does not take codes and bookings", relay.refused())
-        self.assertIn("RELAY_CODES_MAX", relay.errors)
+        wait_until(lambda: "RELAY_CODES_MAX" in relay.errors, "the reason on stderr")
         for target in targets:
             self.join(relay, target)
 

@@ -18,8 +18,8 @@ struct tls_records {
  * memory. */
 MUST_USE struct tls_records *tls_records_create(enum tls_suite suite,
                                                 const struct tls_secrets *secrets, uint64_t sealed);
-/* Of a connection that another program has served: whether and when it has a record to make keys
- * for is not known, and there may be many of them at a time. NULL when out of memory. */
+/* The same for a connection that another program has served, which may be one of many: keys are
+ * derived for its first record, not now. NULL when out of memory. */
 MUST_USE struct tls_records *tls_records_create_resting(enum tls_suite suite,
                                                         const struct tls_secrets *secrets);
 /* Wipes the secrets. Accepts NULL. */
