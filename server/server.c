@@ -515,6 +515,15 @@ static size_t worker_memory(const struct server_config *config)
     return (size_t)(mib < WORKER_MEMORY_MIN ? WORKER_MEMORY_MIN : mib) * 1024 * 1024;
 }
 
+/* Without a stop in order. */
+static void exit_if(bool has_failed, const char *error)
+{
+    if (has_failed) {
+        fail(error);
+        _exit(1);
+    }
+}
+
 static int start_workers(struct server *server)
 {
     unsigned workers = (unsigned)server->config->workers;
@@ -526,12 +535,9 @@ static int start_workers(struct server *server)
     }
     int failed = worker_group_start(&server->group, workers);
 
-    if (failed == WORKER_GROUP_STUCK) {
-        fail("cannot start a thread for each worker: raise the limit of processes (TasksMax) or "
-             "lower "
-             "RELAY_WORKERS");
-        _exit(1);
-    }
+    exit_if(failed == WORKER_GROUP_STUCK,
+            "cannot start a thread for each worker: raise the limit of processes (TasksMax) or "
+            "lower RELAY_WORKERS");
     if (failed != 0) {
         free(server->tables);
         ring_error_text(failed, error, sizeof error);
@@ -543,21 +549,12 @@ static int start_workers(struct server *server)
     return 0;
 }
 
-/* At once: a stop in order would shut down sockets that the other program has, too. */
-static void exit_if(bool has_failed, const char *error)
-{
-    if (has_failed) {
-        fail(error);
-        _exit(1);
-    }
-}
-
-/* Up to its answer to GO the other program serves, and goes on if this one ends. */
+/* Up to the answer to GO the other program serves, and goes on if this one ends: at once, as a stop
+ * in order would shut down sockets that both have. */
 static void take_over(struct server *server)
 {
     static struct call calls[WORKERS_MAX];
     char error[ERROR_SIZE];
-
     int failed =
         successor_take_state(&server->successor, &server->shared, &server->group.clock, error);
 

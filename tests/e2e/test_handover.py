@@ -528,7 +528,8 @@ class ProgramsThatCannotTakeOver(SuccessionOfRelays):
             publisher.barrier()
         self.configure("RELAY_WORKERS=1\nRELAY_MESSAGE_MEMORY=16\n")  # 32 for each worker
         self.assertIn("does not take the connections", relay.refused())
-        self.assertIn("no memory for messages (RELAY_MESSAGE_MEMORY)", relay.errors)
+        wait_until(lambda: "no memory for messages (RELAY_MESSAGE_MEMORY)" in relay.errors,
+                   "the reason on stderr")
         self.configure("RELAY_WORKERS=1\nRELAY_MESSAGE_MEMORY=512\n")
         relay.hand_over()
         for viewer in viewers:
