@@ -72,7 +72,8 @@ class Units(unittest.TestCase):
         text = self.text("relay.service")
         for line in ("Type=notify", "WatchdogSec=30s", "LoadCredential=secret:",
                      "StateDirectory=relay", "LimitNOFILE=1048576",
-                     "ExecReload=/bin/sh -c 'kill -HUP $$MAINPID'"):
+                     "ExecReload=/bin/sh -c 'kill -HUP $$MAINPID'",
+                     "ExecStop=/bin/sh -c 'kill -TERM $$MAINPID; "):
             self.assertIn(line, text)
         self.assertIn("ListenStream=443", self.text("relay.socket"))
         self.assertIn("WantedBy=sockets.target relay.service\n", self.text("relay.socket"))

@@ -117,6 +117,34 @@ serves_wss() {
     }
 }
 
+# A viewer that has one connection as long as that is not closed; the client would make another one.
+start_watching() {
+    make_token --scope-read=true >/tmp/read
+    make_token --scope-write=true >/tmp/write
+    timeout "$((12 * limit_s))" relay client pipe --session "$session" --ca-file "$authority" \
+        --token-file /tmp/read --no-send=true --log-level info >/tmp/seen 2>/tmp/watcher.log \
+        </dev/null &
+    watcher=$!
+    await 'a viewer is there' sees begin
+}
+
+# A line of another client, that of now, arrives at the viewer.
+sees() {
+    echo "$1" | "${pipe[@]}" --token-file /tmp/write --no-receive=true 2>/tmp/publisher.log || true
+    grep -qx "$1" /tmp/seen
+}
+
+expect_undisturbed() {
+    await "the viewer sees what is sent $1" sees "$1"
+    expect "the viewer has the connection of the beginning $1" \
+        test "$(grep -c 'connected to' /tmp/watcher.log)" = 1
+}
+
+stop_watching() {
+    kill "$watcher"
+    wait "$watcher" || true
+}
+
 check_privileges() {
     local uid
     uid=$(status_field Uid | cut -f1)
@@ -148,6 +176,16 @@ journal_lines() {
     journalctl --no-pager -u relay | grep -c "$1" || true # none is a count, too
 }
 
+check_crash() {
+    local main restarts
+    main=$(property MainPID)
+    restarts=$(property NRestarts)
+    kill -KILL "$main"
+    await 'systemd starts the service again' is_back "$main"
+    expect 'it was a restart' test "$(property NRestarts)" -gt "$restarts"
+    expect 'it serves again' serves_wss
+}
+
 check_watchdog() {
     local main restarts timeouts
     main=$(property MainPID)
@@ -161,24 +199,70 @@ check_watchdog() {
     expect 'it serves again' serves_wss
 }
 
-check_upgrade() {
-    local main socket restarts
+is_active_without_a_job() {
+    [[ $(property ActiveState) == active && $(property Job) =~ ^0?$ ]]
+}
+
+# Reloads with another program in the file: it takes over.
+check_hand_over() {
+    local main=$1 restarts before
+    restarts=$(property NRestarts)
+    before=$(journal_lines '"msg":"handed over"')
+    cp -p /usr/bin/relay /usr/bin/relay.other
+    mv /usr/bin/relay.other /usr/bin/relay
+    systemctl reload relay
+    await 'another program is the service' is_back "$main"
+    expect 'it was a hand-over' test "$(journal_lines '"msg":"handed over"')" -gt "$before"
+    expect 'it was no restart' test "$(property NRestarts)" = "$restarts"
+    await 'the program before it ends' test ! -e "/proc/$main"
+    expect 'the other one goes on without it' is_active_without_a_job
+    expect 'its status is told' test -n "$(property StatusText)"
+}
+
+# Reloads with a program in the file that is none, or is not good: the service is what it was.
+check_refusal() {
+    local script=$1 main restarts before
     main=$(property MainPID)
+    restarts=$(property NRestarts)
+    before=$(journal_lines '"msg":"not handed over')
+    mv /usr/bin/relay /usr/bin/relay.good
+    printf '#!/bin/sh\n%s\n' "$script" >/usr/bin/relay.bad
+    chmod 755 /usr/bin/relay.bad
+    mv /usr/bin/relay.bad /usr/bin/relay
+    systemctl reload relay
+    await 'it is refused' eval '(($(journal_lines "\"msg\":\"not handed over") > before))'
+    mv /usr/bin/relay.good /usr/bin/relay
+    await 'the service is active' is_active_without_a_job
+    expect 'it is the same process' test "$(property MainPID)" = "$main"
+    expect 'it was no restart' test "$(property NRestarts)" = "$restarts"
+}
+
+check_upgrade() {
+    local main socket restarts before
+    main=$(property MainPID)
+    before=$(journal_lines '"msg":"handed over"')
+    start_watching
     socket=$(property InvocationID relay.socket)
     restarts=$(property NRestarts)
     install_by_apt /next
     expect 'a newer version' test "$(dpkg-query -W -f '${Version}' relay)" = "$old+next"
     await 'another program is the service' is_back "$main"
-    expect 'it was a hand-over' test "$(journal_lines '"msg":"handed over"')" -gt 0
+    expect 'it was a hand-over' test "$(journal_lines '"msg":"handed over"')" -gt "$before"
     expect 'it was no restart' test "$(property NRestarts)" = "$restarts"
     expect 'port 443 was open all the time' \
         test "$(property InvocationID relay.socket)" = "$socket"
+    expect_undisturbed upgraded
+    stop_watching
     expect 'it serves wss with the same secret' serves_wss
 }
 
+# Also one that took over, which systemd did not start, has its time to end.
 remove_by_apt() {
+    local stops
+    stops=$(journal_lines '"msg":"stopped"')
     apt-get -q -y remove relay >/tmp/apt 2>&1 || fail "$(cat /tmp/apt)"
     expect 'the service is over' test "$(property ActiveState)" = inactive
+    expect 'it ended by itself' test "$(journal_lines '"msg":"stopped"')" -gt "$stops"
     expect 'the port is closed' eval '! is_listening'
     expect 'the secret stays' test -s /etc/relay/secret
 }
@@ -205,6 +289,31 @@ systemctl reload relay
 expect 'it is the same process' test "$(property MainPID)" = "$main"
 expect 'it serves wss' serves_wss
 
+say 'reloading with another program'
+start_watching
+for round in 1 2 3; do
+    check_hand_over "$(property MainPID)"
+    expect_undisturbed "after-$round"
+done
+check_privileges
+say 'reloading with a program that refuses its options'
+check_refusal 'echo no; exit 1'
+expect_undisturbed refused
+say 'reloading with a program that ends'
+check_refusal 'case $* in *--check-config) exit 0 ;; esac; kill -SEGV $$'
+expect_undisturbed ended
+say 'reloading with a program that hangs'
+check_refusal 'case $* in *--check-config) exit 0 ;; esac; exec sleep 1000'
+expect_undisturbed hung
+say 'and with a good one again'
+check_hand_over "$(property MainPID)"
+expect_undisturbed good
+stop_watching
+
+# From here on the main process is one that took over, and which systemd did not start.
+say 'it is killed'
+check_crash
+check_hand_over "$(property MainPID)"
 say 'the whole process stops'
 check_watchdog kill -STOP
 say 'one worker hangs'
