@@ -105,7 +105,8 @@ void machine_check_handover(struct findings *findings, int made, const char *fir
 {
     if (made != 0) {
         findings_add(findings, "handover", FINDING_WARNING,
-                     "allow memfd_create (in a container: the seccomp profile)",
+                     "allow memfd_create (the seccomp profile of a container; "
+                     "vm.memfd_noexec below 2)",
                      "an upgrade closes all connections: %s", strerror(-made));
     } else if (strcmp(first_program, "relay") == 0) {
         findings_add(findings, "handover", FINDING_OK, NULL,

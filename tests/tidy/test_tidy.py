@@ -31,9 +31,9 @@ LAYERS = {
 SERVER_RANKS = {"stats": 0, "tls/record": 0, "handover": 0, "loop": 1, "tls": 1, "hub": 2,
                 "hub/lag": 2, "hub/v1": 2, "bookings": 3, "access": 4, "conn": 5,
                 "conn/tls": 6, "placement": 7,
-                "websocket": 8, "websocket/publish": 8, "websocket/v1": 8, "report": 9, "admin": 10,
-                "http": 11}
-SERVER_RANK_TOP = 12
+                "websocket": 8, "websocket/publish": 8, "websocket/v1": 8,
+                "handover/live": 9, "report": 10, "admin": 11, "http": 12, "succession": 13}
+SERVER_RANK_TOP = 13
 # The same inside host/.
 HOST_RANKS = {"loop": 0, "feed": 0, "rules": 1, "destination": 2, "device": 2, "publisher": 2,
               "local": 2, "control": 3, "http": 4}
