@@ -8,11 +8,12 @@ import struct
 import threading
 import time
 
-from relay_support import WAIT_S, wait_until
+from relay_support import SANITIZED, WAIT_S, wait_until
 from ws_raw import BINARY, encode_frame
 
 SENDERS = 2  # of each topic: a host, and one that steers it
 PAYLOAD = b"x" * 600
+MEMORY_GROWTH_MAX = 1.1  # what a program has in use differs by some pages from that of another one
 
 
 class Member:
@@ -144,19 +145,22 @@ class Crowd:
             member.received > count for member, count in zip(self.members, before)),
             "a message for each member", 3 * WAIT_S)
 
-    def report(self, lines):
+    def report(self, lines, memory):
         """Says how long the hand-overs of these lines were, for the log of the test."""
         gaps_ms = sorted(line["gap_ms"] for line in lines)
         silence_s = max(member.gap_s for member in self.members)
         print(f"{len(self.members)} connections, {len(lines)} hand-overs: gap "
               f"{gaps_ms[len(gaps_ms) // 2]} ms median, {gaps_ms[-1]} ms at most; longest silence "
-              f"{1000 * silence_s:.0f} ms at {1000 * self.period_s:.0f} ms between messages",
+              f"{1000 * silence_s:.0f} ms at {1000 * self.period_s:.0f} ms between messages; "
+              f"{sum(member.received for member in self.members)} messages; memory "
+              f"{memory[0] >> 10} KiB of the first new program, {memory[-1] >> 10} KiB of the last",
               flush=True)
 
 
-def cross(test, relay, hand_overs, **crowd_options):
-    """Many hand-overs of a crowd; the new program holds what the first one held."""
-    lines = []
+def cross(test, relay, hand_overs, at_the_end=lambda: None, **crowd_options):
+    """Many hand-overs of a crowd; the last program holds what the first one held. at_the_end is
+    called while it does."""
+    lines, memory = [], []
     with Crowd(relay, **crowd_options) as crowd:
         crowd.await_round()
         before = relay.fds()
@@ -166,6 +170,10 @@ def cross(test, relay, hand_overs, **crowd_options):
             crowd.await_round()
             test.assertEqual(crowd.faults(), [])
             relay.wait_before(3 * WAIT_S)
+            memory.append(relay.rss_bytes())
         # Of the last hand-over there are its channel and an event.
         test.assertLessEqual(relay.fds(), before + 2)
-    crowd.report(lines)
+        at_the_end()
+    crowd.report(lines, memory)
+    if not SANITIZED:  # what was freed is kept then
+        test.assertLess(memory[-1], memory[0] * MEMORY_GROWTH_MAX)
