@@ -27,6 +27,7 @@ TESTS = {
     "test_rekey": ["KeyUpdate", "SClient"],
     "test_closing": ["CleanEnd", "LastMessage"],
     "test_faults": ["Records", "Handshakes.test_a_reset_after_finished_leaves_nothing"],
+    "test_handover": ["Crowd", "Keys"],
     "test_interop": ["Curl.test_curl_gets_a_code_by_post_and_an_answer_by_get", "SClientTalks",
                      "Websockets", "Bulk", "Gstreamer", "Node",
                      "Browser.test_a_page_echoes_over_wss"],

@@ -107,6 +107,7 @@ export RELAY_BUILD=/tmp/build RELAY_SOURCE=/tmp PYTHONDONTWRITEBYTECODE=1 GST_RE
 export RELAY_TEST_TLS=kernel RELAY_TEST_EMULATED=1 RELAY_TEST_TIME_SCALE=6
 export RELAY_TEST_CHOICE={choice} RELAY_TEST_LACKS={shlex.quote(lacking())}
 export RELAY_TEST_STORM={shlex.quote(os.environ.get("RELAY_TEST_STORM", ""))}
+export RELAY_TEST_CROWD={shlex.quote(os.environ.get("RELAY_TEST_CROWD", ""))}
 ulimit -n 8192
 exec /usr/bin/python3 /tmp/tests/vm/guest.py {' '.join(map(shlex.quote, chosen))}
 """
