@@ -16,7 +16,7 @@ import relay_support
 from fake_systemd import Manager
 from relay_support import TIME_SCALE, WAIT_S, wait_until
 from succession import TRIES, Succession, SuccessionTestCase
-from succession_crowd import Crowd
+from succession_crowd import LONG, Crowd
 from ws_raw import RawClient
 
 LIBRARY = os.path.join(relay_support.BUILD, "tests/handover_step.so")
@@ -44,7 +44,8 @@ class Stage:
         self.denied = []
         self.relay = Succession(NOTIFY_SOCKET=self.manager.path, RELAY_WORKERS="2",
                                 RELAY_STORE=os.path.join(self.folder.name, "relay.db"),
-                                RELAY_HANDSHAKE_TIMEOUT="1h")  # also between two requests
+                                RELAY_HANDSHAKE_TIMEOUT="1h",  # also between two requests
+                                **LONG)
         self.crowd = Crowd(self.relay, TOPICS, MEMBERS, PERIOD_S)
         self.idle = RawClient(self.relay.access_port, timeout_s=WAIT_S)
 

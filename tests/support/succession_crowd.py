@@ -13,6 +13,7 @@ from ws_raw import BINARY, encode_frame
 
 SENDERS = 2  # of each topic: a host, and one that steers it
 PAYLOAD = b"x" * 600
+LONG = {"RELAY_PING_INTERVAL": "1h"}  # for a relay: members answer no pings
 MEMORY_GROWTH_MAX = 1.25  # what a program has in use differs by some pages from that of another one
 
 

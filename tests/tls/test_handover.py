@@ -11,7 +11,7 @@ from held_thread import HeldThread
 from openssl_client import OpenSslClient
 from relay_support import WAIT_S
 from succession import Succession
-from succession_crowd import cross
+from succession_crowd import LONG, cross
 from tls_support import (COUNTER, EMULATED, KERNEL, SUITES, TlsRelay, TlsTestCase, scaled,
                          tls12_context)
 
@@ -52,7 +52,7 @@ class HandoverTestCase(TlsTestCase):
 
 class Crowd(HandoverTestCase):
     def test_a_crowd(self):
-        relay = self.start()
+        relay = self.start(**LONG)
         topics, members, hand_overs, period_s = (20, 50, 50, FULL_PERIOD_S) if FULL else (
             scaled(20, 5, 2), scaled(50, 10, 5), scaled(50, 10, 5), scaled(0.2, 0.2, 1.0))
 
