@@ -14,6 +14,7 @@ from ws_raw import BINARY, encode_frame
 SENDERS = 2  # of each topic: a host, and one that steers it
 PAYLOAD = b"x" * 600
 LONG = {"RELAY_PING_INTERVAL": "1h"}  # for a relay: members answer no pings
+LIFETIME_S = 36000  # of tokens: emulated crowds take their time
 MEMORY_GROWTH_MAX = 1.25  # what a program has in use differs by some pages from that of another one
 
 
@@ -82,7 +83,7 @@ class Crowd:
         for topic in range(topics):
             for index in range(members):
                 scopes = ("read", "write") if index < SENDERS else ("read",)
-                client = relay.raw(f"t{topic}", scopes)
+                client = relay.raw(f"t{topic}", scopes, lifetime_s=LIFETIME_S)
                 if index < SENDERS:
                     self.senders.append((client, index))
                 self.members.append(Member(client))
