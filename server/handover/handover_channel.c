@@ -13,8 +13,6 @@
 #include "base/check.h"
 #include "base/clock.h"
 
-enum { PAUSE_MS = 2 };
-
 /* Descriptors of one message, and the credentials of its sender. */
 union control {
     char bytes[CMSG_SPACE(HANDOVER_FDS_MAX * sizeof(int)) + CMSG_SPACE(sizeof(struct ucred))];
@@ -148,7 +146,7 @@ int handover_channel_send(struct handover_channel *channel, struct handover_mess
             return -errno;
         }
         if (errno == ETOOMANYREFS) {
-            poll(NULL, 0, PAUSE_MS);
+            poll(NULL, 0, HANDOVER_PAUSE_MS);
         }
         if (clock_monotonic_ms() >= wait->deadline_ms) {
             return -ETIMEDOUT;

@@ -17,7 +17,7 @@
 #include "base/clock.h"
 #include "server/handover/handover_channel.h"
 
-enum { SOCKET_FD = 3, VARIABLE_SIZE = 64, PAUSE_MS = 2 };
+enum { SOCKET_FD = 3, VARIABLE_SIZE = 64 };
 
 /* Behind the path of a file that was removed or replaced. */
 static const char deleted[] = " (deleted)";
@@ -169,23 +169,16 @@ static int reap(pid_t pid)
     return status;
 }
 
-static int pause_a_moment(const struct handover_wait *wait)
-{
-    const struct handover_wait pause = {.deadline_ms = clock_monotonic_ms() + PAUSE_MS,
-                                        .go_on = wait->go_on,
-                                        .context = wait->context};
-    int failed = handover_wait_for(&pause, -1, 0);
-
-    return failed == -ETIMEDOUT && clock_monotonic_ms() < wait->deadline_ms ? 0 : failed;
-}
-
 /* One that closes its output may go on for ever. */
 static int await_end(pid_t pid, const struct handover_wait *wait, int *ret_status)
 {
     int failed = 0;
 
     while (failed == 0 && waitpid(pid, ret_status, WNOHANG) == 0) {
-        failed = pause_a_moment(wait);
+        failed = handover_wait_a_moment(wait);
+        if (failed == 0 && clock_monotonic_ms() >= wait->deadline_ms) {
+            failed = -ETIMEDOUT;
+        }
     }
     if (failed != 0) {
         kill(pid, SIGKILL);

@@ -35,3 +35,13 @@ int handover_wait_for(const struct handover_wait *wait, int fd, short events)
         }
     }
 }
+
+int handover_wait_a_moment(const struct handover_wait *wait)
+{
+    const struct handover_wait pause = {.deadline_ms = clock_monotonic_ms() + HANDOVER_PAUSE_MS,
+                                        .go_on = wait->go_on,
+                                        .context = wait->context};
+    int failed = handover_wait_for(&pause, -1, 0);
+
+    return failed == -ETIMEDOUT ? 0 : failed;
+}

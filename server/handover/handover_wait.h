@@ -6,7 +6,7 @@
 
 #include "base/attributes.h"
 
-enum handover_wait_limits { HANDOVER_LOOK_MS = 100 };
+enum handover_wait_limits { HANDOVER_LOOK_MS = 100, HANDOVER_PAUSE_MS = 2 };
 
 struct handover_wait {
     uint64_t deadline_ms;         /* of clock_monotonic_ms */
@@ -17,3 +17,7 @@ struct handover_wait {
 /* Until the descriptor (-1: none) has one of the events (poll(2)), at which it looks once even
  * after the deadline. 0; -ETIMEDOUT; -ECANCELED: given up. */
 MUST_USE int handover_wait_for(const struct handover_wait *wait, int fd, short events);
+
+/* HANDOVER_PAUSE_MS, for what has no descriptor to wait for; it looks at no deadline. 0;
+ * -ECANCELED: given up. */
+MUST_USE int handover_wait_a_moment(const struct handover_wait *wait);

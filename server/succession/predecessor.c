@@ -23,7 +23,7 @@
 #include "server/succession/sockets.h"
 #include "server/succession/terms.h"
 
-enum { LOOK_AGAIN_MS = 2, STREAM_HEAD_BYTES = 4096 };
+enum { STREAM_HEAD_BYTES = 4096 };
 
 int predecessor_init(struct predecessor *predecessor, const struct config_source *source,
                      struct ring *post)
@@ -419,16 +419,6 @@ static bool look(struct predecessor *predecessor, bool *ret_is_done)
     return true;
 }
 
-static int pause_a_moment(const struct handover_wait *wait)
-{
-    const struct handover_wait pause = {.deadline_ms = clock_monotonic_ms() + LOOK_AGAIN_MS,
-                                        .go_on = wait->go_on,
-                                        .context = wait->context};
-    int failed = handover_wait_for(&pause, -1, 0);
-
-    return failed == -ETIMEDOUT ? 0 : failed;
-}
-
 /* Until nothing is under way. False: that took too long, or cannot be known. */
 static bool await_quiet(struct predecessor *predecessor, uint64_t until_ms, bool *ret_is_done)
 {
@@ -437,7 +427,7 @@ static bool await_quiet(struct predecessor *predecessor, uint64_t until_ms, bool
         if (*ret_is_done || clock_monotonic_ms() >= until_ms) {
             return true;
         }
-        int failed = pause_a_moment(&predecessor->wait);
+        int failed = handover_wait_a_moment(&predecessor->wait);
 
         if (failed != 0) {
             return fail_at(predecessor, "requests cannot be held", failed);

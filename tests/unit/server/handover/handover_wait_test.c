@@ -65,6 +65,23 @@ Test(handover_wait, is_given_up)
     cr_assert_eq(asked, 3);
 }
 
+Test(handover_wait, moment_passes_after_the_deadline_too)
+{
+    uint64_t now_ms = clock_monotonic_ms();
+    const struct handover_wait wait = {.deadline_ms = 0};
+
+    cr_assert_eq(handover_wait_a_moment(&wait), 0);
+    cr_assert_geq(clock_monotonic_ms(), now_ms + HANDOVER_PAUSE_MS);
+}
+
+Test(handover_wait, moment_is_given_up)
+{
+    const struct handover_wait wait = {.go_on = go_on_twice};
+
+    asked = 2;
+    cr_assert_eq(handover_wait_a_moment(&wait), -ECANCELED);
+}
+
 Test(handover_wait, tells_the_end_of_the_other_side)
 {
     const struct handover_wait wait = {.deadline_ms = clock_monotonic_ms() + 60000};
