@@ -66,7 +66,7 @@ __attribute__((constructor)) static void start(void)
     reach("start");
 }
 
-/* Of a message of one part. */
+/* The first byte of a record, which is all of a message. */
 static unsigned kind_of(const struct msghdr *message)
 {
     return *(const unsigned char *)message->msg_iov[0].iov_base % KINDS;

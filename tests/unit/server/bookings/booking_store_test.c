@@ -329,8 +329,8 @@ Test(booking_store, reports_what_it_could_not_write_and_recovers)
     close_store();
 }
 
-/* What failed is tried again without being asked, and the disk ends like the memory: also what was
- * taken back, and what memory has forgotten. */
+/* Without being asked, the store tries again what failed, and the file ends like the memory: also
+ * what was taken back, and what memory has forgotten. */
 Test(booking_store, writes_what_it_could_not_when_it_can)
 {
     int64_t exp_s = clock_wall_s() + LIFE_S;
@@ -525,7 +525,7 @@ Test(booking_store, takes_files_of_older_versions_away_from_other_users)
     close_store();
 }
 
-/* Root may write everywhere, so somebody else has to try. */
+/* Root may write everywhere, so another user has to try. */
 static void as_somebody_else(void (*run)(void))
 {
     int status = 0;
@@ -553,7 +553,7 @@ static void expect_old_denial(void)
     close_store();
 }
 
-/* The store keeps its files private, and somebody else has to find what a disk that became
+/* The store keeps its files private, and another user has to find what a disk that became
  * read-only would leave readable. */
 static void let_others_read(void)
 {

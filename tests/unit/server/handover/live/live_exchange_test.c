@@ -31,7 +31,7 @@ static void settle(struct program *program)
     }
 }
 
-/* Of both, so that the clocks are one. */
+/* The clocks of both programs stay one. */
 static void pass_ms(uint64_t ms)
 {
     program_pass_ms(first, ms);
@@ -169,7 +169,7 @@ Test(live_exchange, control_message_may_be_cut_anywhere)
     cr_assert_eq(answers, len - 1);
 }
 
-/* Of a kind that is not known, because tokens need keys. */
+/* Its kind is one that is not known, as tokens need keys. */
 Test(live_exchange, long_control_message_that_was_cut_goes_on_arriving)
 {
     uint8_t token[RELAY_V1_TOKEN_MAX + 8] = {0x7f}, frame[RELAY_V1_TOKEN_MAX + 64];
