@@ -5,6 +5,7 @@ Method: the relay again, from another file at the same path; and scripts in its 
 their options and speak the first steps of docs/handover.md, then crash, hang or say nonsense.
 """
 
+import itertools
 import os
 import resource
 import shlex
@@ -124,6 +125,32 @@ class SuccessionOfRelays(SuccessionTestCase):
         with RawClient(relay.relay_port, timeout_s=WAIT_S) as client:
             client.ask_upgrade(target)
             return client.reply().status
+
+    def cross(self, relay, hand_overs, work):
+        """Hand-overs while LOOPERS threads work without a pause: work(index) does one thing."""
+        ending, faults, done = threading.Event(), [], [0] * LOOPERS
+
+        def loop(index):
+            while not ending.is_set() and not faults:
+                try:
+                    work(index)
+                    done[index] += 1
+                except Exception as fault:  # whatever it is, the test fails with it
+                    faults.append(repr(fault))
+
+        threads = [threading.Thread(target=loop, args=(index,)) for index in range(LOOPERS)]
+        for thread in threads:
+            thread.start()
+        try:
+            for _ in range(hand_overs):
+                relay.hand_over()
+                before = sum(done)
+                wait_until(lambda: sum(done) > before + LOOPERS or faults, "work that goes on")
+        finally:
+            ending.set()
+            for thread in threads:
+                thread.join()
+        self.assertEqual(faults, [])
 
     def configured(self, text, **options):
         """A relay whose options beside those of the fixture stand in a file."""
@@ -275,7 +302,7 @@ class Handover(SuccessionOfRelays):
     def test_denials_without_a_pause_hold(self):
         relay = self.start(RELAY_STORE=os.path.join(self.folder, "relay.db"),
                            RELAY_HANDOVER_DRAIN="1s")
-        ending, faults, denied = threading.Event(), [], []
+        denied = []
 
         def deny_one(booking):
             token = relay.token("t0", booking_id=booking)
@@ -290,28 +317,8 @@ class Handover(SuccessionOfRelays):
             finally:
                 client.kill()
 
-        def deny_all(index):
-            number = 0
-            while not ending.is_set() and not faults:
-                try:
-                    deny_one(f"{index}.{number}")
-                    number += 1
-                except Exception as fault:  # whatever it is, the test fails with it
-                    faults.append(repr(fault))
-
-        threads = [threading.Thread(target=deny_all, args=(index,)) for index in range(LOOPERS)]
-        for thread in threads:
-            thread.start()
-        try:
-            for _ in range(10):
-                relay.hand_over()
-                before = len(denied)
-                wait_until(lambda: len(denied) > before + LOOPERS or faults, "denials")
-        finally:
-            ending.set()
-            for thread in threads:
-                thread.join()
-        self.assertEqual(faults, [])
+        numbers = [itertools.count() for _ in range(LOOPERS)]
+        self.cross(relay, 10, lambda index: deny_one(f"{index}.{next(numbers[index])}"))
         self.assertEqual(relay.denied(), sorted(denied))
         relay.stop()
         with Relay(RELAY_STORE=os.path.join(self.folder, "relay.db")) as later:
@@ -333,34 +340,16 @@ class Handover(SuccessionOfRelays):
     def test_requests_without_a_pause_see_nothing_of_many_hand_overs(self):
         relay = self.start(RELAY_STORE=os.path.join(self.folder, "relay.db"),
                            RELAY_HANDOVER_DRAIN="1s")
-        ending, faults, done = threading.Event(), [], [0] * LOOPERS
 
-        def loop(index):
+        def join_one(index):
             topic = f"t{index}"
-            while not ending.is_set():
-                try:
-                    reply = again(lambda: relay.session(topic, relay.token(topic)))
-                    code = reply.json()["uri"].partition("?")[2]
-                    client, upgrade = joined(relay, f"/session/{topic}?{code}")
-                    client.kill()
-                    assert (reply.status, upgrade.status) == (200, 101), (reply, upgrade)
-                    done[index] += 1
-                except Exception as fault:  # whatever it is, the test fails with it
-                    faults.append(repr(fault))
+            reply = again(lambda: relay.session(topic, relay.token(topic)))
+            code = reply.json()["uri"].partition("?")[2]
+            client, upgrade = joined(relay, f"/session/{topic}?{code}")
+            client.kill()
+            assert (reply.status, upgrade.status) == (200, 101), (reply, upgrade)
 
-        threads = [threading.Thread(target=loop, args=(index,)) for index in range(LOOPERS)]
-        for thread in threads:
-            thread.start()
-        try:
-            for _ in range(LOOPS):
-                relay.hand_over()
-                before = sum(done)
-                wait_until(lambda: sum(done) > before + LOOPERS or faults, "requests")
-        finally:
-            ending.set()
-            for thread in threads:
-                thread.join()
-        self.assertEqual(faults, [])
+        self.cross(relay, LOOPS, join_one)
 
     def test_what_it_holds_stays_the_same(self):
         relay = self.start(RELAY_STORE=os.path.join(self.folder, "relay.db"))

@@ -2,7 +2,6 @@
  * Method: real sockets on loopback, at ports that the kernel chooses. */
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -16,6 +15,7 @@
 #include <unistd.h>
 
 #include "server/listen.h"
+#include "tests/unit/descriptors.h"
 
 enum { COUNT = 4 };
 
@@ -27,19 +27,6 @@ static void close_all(const int *fds, unsigned count)
     for (unsigned i = 0; i < count; i++) {
         cr_assert_eq(close(fds[i]), 0);
     }
-}
-
-static unsigned open_descriptors(void)
-{
-    DIR *directory = opendir("/proc/self/fd");
-    unsigned count = 0;
-
-    cr_assert_not_null(directory);
-    while (readdir(directory) != NULL) {
-        count++;
-    }
-    closedir(directory);
-    return count;
 }
 
 static int connect_to(const char *address, uint16_t port)

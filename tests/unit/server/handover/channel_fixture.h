@@ -2,13 +2,13 @@
 #pragma once
 
 #include <criterion/criterion.h>
-#include <dirent.h>
 #include <unistd.h>
 
 #include "base/attributes.h"
 #include "base/check.h"
 #include "base/clock.h"
 #include "server/handover/handover_channel.h"
+#include "tests/unit/descriptors.h"
 
 static struct {
     struct handover_channel ours, theirs;
@@ -16,19 +16,6 @@ static struct {
     struct handover_wait wait;
     unsigned descriptors; /* when it was opened */
 } pair;
-
-static unsigned open_descriptors(void)
-{
-    DIR *directory = opendir("/proc/self/fd");
-    unsigned count = 0;
-
-    CHECK(directory != NULL);
-    while (readdir(directory) != NULL) {
-        count++;
-    }
-    closedir(directory);
-    return count;
-}
 
 UNUSED static void open_channel(void)
 {

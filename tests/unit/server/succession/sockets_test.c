@@ -3,7 +3,6 @@
 #include "server/succession/sockets.h"
 
 #include <criterion/criterion.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include "base/check.h"
 #include "server/conn/conn_table.h"
 #include "server/handover/handover_format.h"
+#include "tests/unit/descriptors.h"
 
 enum { WORKERS = 3 };
 
@@ -24,19 +24,6 @@ static struct listen_ports before, after;
 static struct admin_listener admin_before, admin_after;
 static struct handover_stream stream;
 static unsigned descriptors;
-
-static unsigned open_descriptors(void)
-{
-    DIR *directory = opendir("/proc/self/fd");
-    unsigned count = 0;
-
-    CHECK(directory != NULL);
-    while (readdir(directory) != NULL) {
-        count++;
-    }
-    closedir(directory);
-    return count;
-}
 
 static void open_all(void)
 {

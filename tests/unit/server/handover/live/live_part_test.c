@@ -448,24 +448,8 @@ Test(live_part, part_that_is_damaged_hurts_no_program)
     settle(first);
     program_freeze(first);
     struct moved whole = program_write(first, 0);
-    uint32_t seed = 1;
 
-    for (unsigned i = 0; i < 3000; i++) {
-        struct moved part = {.bytes = malloc(whole.len), .len = whole.len, .fds_count = 1};
-        int fd = dup(whole.fds[0]);
-        char error[256] = "";
-
-        memcpy(part.bytes, whole.bytes, whole.len);
-        for (unsigned change = 0; change < 1 + i % 3; change++) {
-            seed = seed * 1664525u + 1013904223u;
-            part.bytes[seed % whole.len] = (uint8_t)(seed >> 24);
-        }
-        part.fds = &fd;
-        (void)!program_read(second, 0, &part, error, sizeof error);
-        live_part_drop(&second->tables[0]);
-        cr_assert_eq(second->workers[0].blocks.blocks_used, 0);
-        free(part.bytes);
-    }
+    program_read_damaged(second, &whole);
     close(whole.fds[0]);
     moved_free(&whole);
     program_thaw(first);

@@ -303,29 +303,13 @@ Test(live_tls, answer_that_the_kernel_owes_moves, .init = open_kernel)
 Test(live_tls, part_that_is_damaged_hurts_no_program)
 {
     uint8_t records[2048];
-    uint32_t seed = 1;
 
     peer_send(&publisher, bytes_of(records, seal_text("cut", records) - 1));
     settle(first);
     program_freeze(first);
     struct moved whole = program_write(first, 0);
 
-    for (unsigned i = 0; i < 3000; i++) {
-        struct moved part = {.bytes = malloc(whole.len), .len = whole.len, .fds_count = 1};
-        int fd = dup(whole.fds[0]);
-        char error[256];
-
-        memcpy(part.bytes, whole.bytes, whole.len);
-        for (unsigned change = 0; change < 1 + i % 3; change++) {
-            seed = seed * 1664525u + 1013904223u;
-            part.bytes[seed % whole.len] = (uint8_t)(seed >> 24);
-        }
-        part.fds = &fd;
-        (void)!program_read(second, 0, &part, error, sizeof error);
-        live_part_drop(&second->tables[0]);
-        cr_assert_eq(second->workers[0].blocks.blocks_used, 0);
-        free(part.bytes);
-    }
+    program_read_damaged(second, &whole);
     close(whole.fds[0]);
     moved_free(&whole);
     program_thaw(first);

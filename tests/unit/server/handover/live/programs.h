@@ -586,6 +586,30 @@ UNUSED static bool program_read(struct program *program, unsigned index, struct 
                           error_size);
 }
 
+/* The part of one connection, again and again with up to three bytes that are others: whether it is
+ * read or refused, nothing of it stays. */
+UNUSED static void program_read_damaged(struct program *program, const struct moved *whole)
+{
+    uint32_t seed = 1;
+
+    for (unsigned i = 0; i < 3000; i++) {
+        struct moved part = {.bytes = malloc(whole->len), .len = whole->len, .fds_count = 1};
+        int fd = dup(whole->fds[0]);
+        char error[256] = "";
+
+        memcpy(part.bytes, whole->bytes, whole->len);
+        for (unsigned change = 0; change < 1 + i % 3; change++) {
+            seed = seed * 1664525u + 1013904223u;
+            part.bytes[seed % whole->len] = (uint8_t)(seed >> 24);
+        }
+        part.fds = &fd;
+        (void)!program_read(program, 0, &part, error, sizeof error);
+        live_part_drop(&program->tables[0]);
+        cr_assert_eq(program->workers[0].blocks.blocks_used, 0);
+        free(part.bytes);
+    }
+}
+
 /* Everything that may move does. */
 UNUSED static void programs_move(struct program *from, struct program *to)
 {
